@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Libraries the distribution packages, and what scripts/setup puts into the cache directory.
+# cmake/tesseraConfig.cmake.in finds the same libraries again for users of libtessera.
+
+find_package(fmt REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(ZLIB REQUIRED)
+find_package(PNG REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
+add_library(tessera::jpeg ALIAS PkgConfig::turbojpeg)
+
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+add_library(hwy::hwy ALIAS PkgConfig::hwy)
+
+# Only the generated messages of ONNX are used: onnx_proto carries them, no checker, no schemas.
+find_path(TESSERA_ONNX_INCLUDE onnx/onnx-ml.pb.h REQUIRED)
+find_library(TESSERA_ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+add_library(tessera_onnx_proto INTERFACE)
+target_include_directories(tessera_onnx_proto SYSTEM INTERFACE ${TESSERA_ONNX_INCLUDE})
+target_compile_definitions(tessera_onnx_proto INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
+target_link_libraries(tessera_onnx_proto INTERFACE
+  ${TESSERA_ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+
+# ONNX Runtime: headers to build, the library only at run time (dlopen).
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(TESSERA_CACHE "$ENV{XDG_CACHE_HOME}/tessera")
+else()
+  set(TESSERA_CACHE "$ENV{HOME}/.cache/tessera")
+endif()
+file(STRINGS ${PROJECT_SOURCE_DIR}/scripts/versions version_lines REGEX "^onnxruntime.*_version=")
+foreach(line IN LISTS version_lines)
+  string(REGEX REPLACE "^([a-z_]+)=(.*)$" "\\1;\\2" pair ${line})
+  list(GET pair 0 name)
+  list(GET pair 1 value)
+  set(${name} ${value})
+endforeach()
+# The headers are the same for every architecture: those of the cache serve cross builds, too.
+find_path(TESSERA_ONNXRUNTIME_INCLUDE onnxruntime_c_api.h
+  HINTS ${TESSERA_CACHE}/onnxruntime-headers-${onnxruntime_headers_version}/include
+  PATH_SUFFIXES onnxruntime onnxruntime/core/session
+  NO_CMAKE_FIND_ROOT_PATH)
+if(NOT TESSERA_ONNXRUNTIME_INCLUDE)
+  message(FATAL_ERROR "the headers of ONNX Runtime are missing; run scripts/setup once")
+endif()
+add_library(tessera_onnxruntime_headers INTERFACE)
+target_include_directories(tessera_onnxruntime_headers SYSTEM INTERFACE
+  ${TESSERA_ONNXRUNTIME_INCLUDE})
+add_library(tessera::onnxruntime_headers ALIAS tessera_onnxruntime_headers)
+
+set(cached_runtime ${TESSERA_CACHE}/onnxruntime-${onnxruntime_version})
+if(CMAKE_CROSSCOMPILING)
+  set(cached_runtime
+    ${TESSERA_CACHE}/cross-${CMAKE_SYSTEM_PROCESSOR}/onnxruntime-${onnxruntime_version})
+endif()
+set(TESSERA_ONNXRUNTIME_LIBRARY ${cached_runtime}/lib/libonnxruntime.so.${onnxruntime_version}
+  CACHE FILEPATH "the library that is put beside the program; --runtime chooses another")
+if(EXISTS ${TESSERA_ONNXRUNTIME_LIBRARY})
+  # The program looks beside itself first (after --runtime and TESSERA_ONNXRUNTIME).
+  file(CREATE_LINK ${TESSERA_ONNXRUNTIME_LIBRARY} ${PROJECT_BINARY_DIR}/libonnxruntime.so SYMBOLIC)
+else()
+  message(STATUS "no ONNX Runtime at ${TESSERA_ONNXRUNTIME_LIBRARY}: tests that need it will fail")
+endif()
+
+if(TESSERA_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

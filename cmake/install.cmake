@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# cmake --install: program, library, headers, CMake package, pkg-config file, manual page,
+# shell completions, and ONNX Runtime where the program looks for it.
+
+include(CMakePackageConfigHelpers)
+
+option(TESSERA_INSTALL_ONNXRUNTIME "install ONNX Runtime into <prefix>/lib/tessera" ON)
+
+install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS tessera_library EXPORT tesseraTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tessera)
+install(EXPORT tesseraTargets NAMESPACE tessera:: DESTINATION ${package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tesseraConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/tesseraConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tesseraConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tesseraConfig.cmake
+  ${PROJECT_BINARY_DIR}/tesseraConfigVersion.cmake DESTINATION ${package_dir})
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/tessera.pc.in ${PROJECT_BINARY_DIR}/tessera.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/tessera.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+configure_file(${PROJECT_SOURCE_DIR}/docs/tessera.1.in ${PROJECT_BINARY_DIR}/tessera.1 @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/tessera.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(TESSERA_INSTALL_ONNXRUNTIME AND EXISTS ${TESSERA_ONNXRUNTIME_LIBRARY})
+  install(PROGRAMS ${TESSERA_ONNXRUNTIME_LIBRARY} DESTINATION lib/tessera
+    RENAME libonnxruntime.so)
+  get_filename_component(runtime_dir ${TESSERA_ONNXRUNTIME_LIBRARY} DIRECTORY)
+  install(FILES ${runtime_dir}/../LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}/onnxruntime OPTIONAL)
+  install(FILES ${runtime_dir}/../ThirdPartyNotices.txt
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/onnxruntime OPTIONAL)
+endif()
+
+# The program writes its own completions, so they cannot fall behind its options.
+set(completions ${PROJECT_BINARY_DIR}/completions)
+add_custom_command(
+  OUTPUT ${completions}/tessera ${completions}/_tessera ${completions}/tessera.fish
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${completions}
+  COMMAND tessera completion bash > ${completions}/tessera
+  COMMAND tessera completion zsh > ${completions}/_tessera
+  COMMAND tessera completion fish > ${completions}/tessera.fish
+  DEPENDS tessera VERBATIM COMMENT "Writing shell completions")
+add_custom_target(tessera_completions ALL DEPENDS
+  ${completions}/tessera ${completions}/_tessera ${completions}/tessera.fish)
+install(FILES ${completions}/tessera
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
+install(FILES ${completions}/_tessera
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions OPTIONAL)
+install(FILES ${completions}/tessera.fish
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d OPTIONAL)

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# The rooms of the house and what each may use. This table is the architecture: CMake builds from
+# it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
+
+set(TESSERA_ROOMS
+    core tensor graph numerics onnx data runtime calibrate quantize evaluate report cli)
+
+set(TESSERA_ROOM_core_USES)
+set(TESSERA_ROOM_tensor_USES core)
+set(TESSERA_ROOM_graph_USES tensor core)
+set(TESSERA_ROOM_numerics_USES tensor core)
+set(TESSERA_ROOM_onnx_USES graph numerics tensor core)
+set(TESSERA_ROOM_data_USES tensor core)
+set(TESSERA_ROOM_runtime_USES tensor core)
+set(TESSERA_ROOM_calibrate_USES data runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_quantize_USES calibrate runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_evaluate_USES quantize calibrate runtime data onnx graph numerics tensor core)
+set(TESSERA_ROOM_report_USES evaluate quantize calibrate onnx graph tensor core)
+set(TESSERA_ROOM_cli_USES report evaluate quantize calibrate runtime data onnx numerics graph tensor core)
+
+# Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
+# `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a
+# door, since every user of the library has to parse what a door includes.
+set(TESSERA_THIRD_PARTY
+    "^tl/expected\\.hpp$ doors core"
+    "^fmt/core\\.h$ doors everywhere"
+    "^nlohmann/json_fwd\\.hpp$ doors everywhere"
+    "^fmt/ everywhere"
+    "^nlohmann/ everywhere"
+    "^openssl/ core"
+    "^zlib\\.h$ tensor"
+    "^hwy/ tensor numerics"
+    "^onnx/ onnx"
+    "^google/protobuf/ onnx"
+    "^(turbojpeg|jpeglib|png)\\.h$ data"
+    "^onnxruntime runtime"
+    "^dlfcn\\.h$ runtime"
+    "^CLI/ cli")
+
+# Every room reachable from `room`, itself first.
+function(tessera_room_closure room out)
+  set(closure ${room})
+  foreach(used IN LISTS TESSERA_ROOM_${room}_USES)
+    tessera_room_closure(${used} deeper)
+    list(APPEND closure ${deeper})
+  endforeach()
+  list(REMOVE_DUPLICATES closure)
+  set(${out} ${closure} PARENT_SCOPE)
+endfunction()
+
+# tessera_room(<name> [PUBLIC libs...] [PRIVATE libs...])
+#
+# One OBJECT library per room from src/<name>/*.cc, its door from include/tessera/<name>/*.h.
+# PUBLIC libraries appear in the door's headers, PRIVATE ones stay behind it.
+function(tessera_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PUBLIC;PRIVATE")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(NOT sources)
+    file(WRITE ${PROJECT_BINARY_DIR}/empty_room.cc "")
+    set(sources ${PROJECT_BINARY_DIR}/empty_room.cc)
+  endif()
+  file(GLOB doors CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/tessera/${name}/*.h)
+  add_library(tessera_${name} OBJECT ${sources})
+  target_sources(tessera_${name} PUBLIC FILE_SET HEADERS
+    BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${doors})
+  target_include_directories(tessera_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  foreach(used IN LISTS TESSERA_ROOM_${name}_USES)
+    target_link_libraries(tessera_${name} PUBLIC tessera_${used})
+  endforeach()
+  target_link_libraries(tessera_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} tessera_warnings)
+  set_property(GLOBAL PROPERTY TESSERA_ROOM_${name}_LIBRARIES "${arg_PUBLIC};${arg_PRIVATE}")
+  set_property(GLOBAL PROPERTY TESSERA_ROOM_${name}_DOORS "${doors}")
+  tessera_room_test(${name})
+endfunction()
+
+# Objects and third-party libraries that a program needs to link the given rooms.
+function(tessera_link_rooms target)
+  foreach(room IN LISTS ARGN)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:tessera_${room}>)
+    get_property(libraries GLOBAL PROPERTY TESSERA_ROOM_${room}_LIBRARIES)
+    target_link_libraries(${target} PRIVATE tessera_${room} ${libraries})
+  endforeach()
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${target} PRIVATE tessera_warnings)
+endfunction()
+
+# tests/<name>/*_test.cc become one program, linked with the room and what it may use only.
+function(tessera_room_test name)
+  if(NOT TESSERA_BUILD_TESTS)
+    return()
+  endif()
+  file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
+  if(NOT tests)
+    return()
+  endif()
+  tessera_room_closure(${name} closure)
+  add_executable(${name}_test ${tests})
+  tessera_link_rooms(${name}_test ${closure})
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_test PRIVATE
+    TESSERA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TESSERA_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(${name}_test PRIVATE tessera_test_support)
+  # Suites whose name ends in Slow (more than a second, or long at work in the runtime) carry the
+  # label slow, all others the label fast.
+  if(TESSERA_SANITIZE OR CMAKE_CROSSCOMPILING)
+    # Starting a process is dear there: one for all fast tests of a room.
+    add_test(NAME ${name}.fast COMMAND ${name}_test --gtest_brief=1 --gtest_filter=-*Slow.*)
+    set_tests_properties(${name}.fast PROPERTIES LABELS fast TIMEOUT 1500)
+    return()
+  endif()
+  foreach(label IN ITEMS fast slow)
+    set(filter "-*Slow.*")
+    if(label STREQUAL slow)
+      set(filter "*Slow.*")
+    endif()
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_FILTER "${filter}"
+      TEST_LIST ${name}_${label}_tests DISCOVERY_TIMEOUT 60
+      PROPERTIES LABELS ${label} TIMEOUT 300)
+  endforeach()
+endfunction()

@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "tessera/core/file.h"
+#include "tessera/core/result.h"
+
+namespace tessera {
+
+/// JSON with members in the order they were added, so that artefacts are stable.
+using Json = nlohmann::ordered_json;
+
+/// Parses one JSON document. Refuses duplicate keys, NaN literals, trailing text and nesting
+/// deeper than 200 levels. `what` names the text in the error.
+/// Errors: kDataLoss with line and column.
+[[nodiscard]] Result<Json> parse_json(std::string_view text, std::string_view what);
+
+/// Reads and parses a file of at most 1 GiB.
+[[nodiscard]] Result<Json> read_json(const std::filesystem::path& path);
+
+/// Two-space indented text with a final newline. NaN and infinities become null; bytes that are
+/// not UTF-8 are replaced.
+[[nodiscard]] std::string to_text(const Json& json);
+
+/// Writes `to_text(json)` by way of a temporary file.
+[[nodiscard]] Status write_json(const std::filesystem::path& path, const Json& json,
+                                Overwrite overwrite);
+
+}  // namespace tessera

@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/core/json.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/onnx/model.h"
+#include "tessera/runtime/session.h"
+#include "tessera/tensor/metrics.h"
+
+namespace tessera::evaluate {
+
+/// Error of one model output over all samples.
+struct OutputError {
+  std::string name;
+  ErrorMetrics error;
+};
+
+/// Classification by the largest element of the classifier output, in percent of the samples.
+struct Top1 {
+  std::optional<double> reference_percent;  ///< against labels, if there are any
+  std::optional<double> candidate_percent;
+  double agreement_percent = 0;  ///< reference and candidate choose the same class
+  std::int64_t samples = 0;      ///< that were classified
+  std::int64_t labelled = 0;     ///< of which had a label
+  /// Points that the candidate loses, if there are labels.
+  [[nodiscard]] std::optional<double> drop() const;
+};
+
+/// How far a candidate model is from its reference over a sample set.
+struct Accuracy {
+  std::int64_t samples = 0;
+  std::vector<OutputError> outputs;  ///< floating outputs, in the reference's order
+  ErrorMetrics overall;              ///< all of them pooled into one signal and one noise
+  std::optional<Top1> top1;          ///< if an output is a classifier's, see classifier_output()
+};
+
+/// {samples, outputs[{name, sqnr_db, ...}], overall{...}, top1{reference, candidate, agreement}}.
+[[nodiscard]] Json to_json(const Accuracy& accuracy);
+
+/// The output whose largest element is the class: the first floating one of which all extents but
+/// one are 1 (unknown extents count as 1 where they stand first), as in [1, 1000] and
+/// [1, 1000, 1, 1]. Absent for other models.
+[[nodiscard]] std::optional<std::size_t> classifier_output(
+    const std::vector<runtime::ValueInfo>& outputs);
+
+/// Makes the answers of a model measurable: for every output that is no floating tensor (a class
+/// name, a sequence of maps, an index) the nearest floating value it is computed from becomes an
+/// output too. Applied to a reference and to its quantized form, it finds values that correspond.
+/// The model's types must have been inferred. Returns true if an output was added.
+/// Errors: kUnimplemented if no output has such a value.
+[[nodiscard]] Result<bool> expose_floating_outputs(onnx::Model& model);
+
+struct BaselineOptions {
+  /// Inputs and reference outputs are kept up to so many bytes; what does not fit is decoded and
+  /// run again for every candidate.
+  std::int64_t cache_bytes = std::int64_t{512} << 20;
+};
+
+/// A reference model's answers on a sample set, against which any number of candidates are
+/// measured. Memory: at most BaselineOptions::cache_bytes and one sample.
+class Baseline {
+ public:
+  /// Runs the reference once over all samples. `reference` and `samples` are not owned and outlive
+  /// the object.
+  /// Errors: those of SampleSet::load and Session::run; kInvalidArgument for a label beyond the
+  /// classes of the classifier output; kCancelled.
+  [[nodiscard]] static Result<Baseline> measure(runtime::Session& reference,
+                                                const data::SampleSet& samples,
+                                                const BaselineOptions& options, Monitor& monitor);
+  Baseline(Baseline&&) noexcept;
+  Baseline& operator=(Baseline&&) noexcept;
+  ~Baseline();
+
+  /// Runs a candidate over the same samples. Its inputs and floating outputs are those of the
+  /// reference by name, or by place where a name differs; floating inputs of another width are
+  /// cast. Outputs that are no floating tensors do not take part (see expose_floating_outputs).
+  /// Errors: kInvalidArgument if inputs or outputs cannot be matched or differ in shape.
+  [[nodiscard]] Result<Accuracy> evaluate(runtime::Session& candidate, Monitor& monitor) const;
+
+  /// Top-1 of the reference alone in percent, if there are labels and a classifier output.
+  [[nodiscard]] std::optional<double> reference_top1_percent() const noexcept;
+  [[nodiscard]] std::int64_t samples() const noexcept;
+
+ private:
+  struct State;
+  explicit Baseline(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Feeds of a session from the tensors of a sample, cast where the session wants another floating
+/// type. The casts are kept in `casts`, which must outlive the feeds, as must the sample.
+/// Errors: kInvalidArgument if the sample lacks an input.
+[[nodiscard]] Result<std::vector<runtime::Feed>> feeds_of(
+    const data::Sample& sample, const std::vector<runtime::ValueInfo>& inputs,
+    std::vector<Tensor>& casts);
+
+/// The samples that a session wants, from its inputs: an unknown first extent (the batch) becomes
+/// 1, others stay open (-1).
+[[nodiscard]] std::vector<data::InputSpec> input_specs(const runtime::Session& session);
+
+}  // namespace tessera::evaluate

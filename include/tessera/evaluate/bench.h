@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/recipe.h"
+#include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::evaluate {
+
+/// Which combinations are measured. Empty lists mean all.
+struct BenchOptions {
+  std::vector<std::string> formats;        ///< float32 float16 dynamic qdq qoperator
+  std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8
+  std::vector<std::string> granularities;  ///< tensor channel
+  std::vector<runtime::OptLevel> levels;   ///< basic extended all
+  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
+  bool reduce_range = false;
+  quantize::Selection selection;    ///< operators that are quantized
+  runtime::SessionOptions session;  ///< provider, threads
+  double budget_us = 60e6;          ///< for timing; building and error measuring come on top
+  std::int64_t memory_bytes = 0;    ///< for sessions open at once; 0: a quarter of the machine's
+  std::uint64_t seed = 0;
+};
+
+struct BenchResult {
+  std::vector<Measurement> rows;    ///< in the order of the table: as planned, not by speed
+  std::optional<std::size_t> best;  ///< the fastest row that runs
+  std::int64_t samples = 0;         ///< on which errors were measured
+};
+
+/// The rows that a bench of these options has, nothing measured yet. float32 at level all is
+/// always among them: it is what the others are compared with.
+/// Errors: kInvalidArgument naming an unknown format, type or granularity.
+[[nodiscard]] Result<std::vector<Measurement>> plan_bench(const BenchOptions& options);
+
+/// Measures every combination on this machine: builds each scheme's model once, opens it at each
+/// optimization level, measures its error against float32 on `samples`, asks the runtime's profiler
+/// what really ran, then times the rows round-robin in one process. What cannot be built or run is
+/// a row with the reason.
+///
+/// Sessions are held open under a memory budget; beyond it the rows are timed in batches, each of
+/// which contains float32, so that speed-ups stay comparable (they are ratios within a round).
+/// `ranges` are needed if a static scheme is asked for.
+/// Errors: those of opening and running the float model; kCancelled.
+[[nodiscard]] Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
+                                        const calibrate::Ranges* ranges,
+                                        std::shared_ptr<const runtime::Library> library,
+                                        const BenchOptions& options, Monitor& monitor);
+
+/// {rows[], best, isa_explanation, error_samples}.
+[[nodiscard]] Json to_json(const BenchResult& result);
+
+/// True if a row of these options needs ranges.
+[[nodiscard]] bool needs_ranges(const BenchOptions& options);
+
+}  // namespace tessera::evaluate

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/json.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/evaluate/accuracy.h"
+#include "tessera/onnx/model.h"
+#include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::evaluate {
+
+/// A demand on a figure of the comparison.
+struct Gate {
+  enum class Relation : std::uint8_t { kAtLeast, kAtMost, kAbove, kBelow };
+  std::string metric;
+  Relation relation = Relation::kAtLeast;
+  double limit = 0;
+
+  [[nodiscard]] bool holds(double value) const noexcept;  ///< false for NaN
+};
+/// "sqnr_db>=20", "top1_drop<=1.0".
+[[nodiscard]] std::string to_string(const Gate& gate);
+/// Metrics: sqnr_db, cosine, max_abs, l2_per_element, relative_l2 (all outputs pooled),
+/// worst_sqnr_db (of the outputs), non_finite, top1 (of the candidate, percent), top1_drop
+/// (points), top1_agreement (percent). Relations: >= <= > <.
+/// Errors: kInvalidArgument with the known metrics.
+[[nodiscard]] Result<Gate> parse_gate(std::string_view text);
+
+struct GateResult {
+  Gate gate;
+  double value = 0;
+  bool passed = false;
+};
+
+/// A value inside the reference and its counterpart in the candidate.
+struct TensorPair {
+  std::string name;       ///< in the reference
+  std::string candidate;  ///< in the candidate: as its readers see it, quantized and back
+  std::string op_type;    ///< that makes it in the reference
+  /// For a value that the candidate holds as integers: real = (integer - zero_point) * scale.
+  struct Quantization {
+    double scale = 1;
+    std::int64_t zero_point = 0;
+  };
+  std::optional<Quantization> quantization;
+};
+
+struct TensorError {
+  TensorPair pair;
+  ErrorMetrics error;
+};
+
+/// Values of the reference that the candidate has too, in the reference's order of operators.
+/// Names are matched as they are and by what quantizers make of them: T_DequantizeLinear_Output,
+/// T_QuantizeLinear_Input, T_quantized; a value that goes through QuantizeLinear is taken behind
+/// it. Where the candidate has folded a Relu or Clip into its producer, the folded result is
+/// compared with the output of the Relu or Clip.
+[[nodiscard]] Result<std::vector<TensorPair>> match_tensors(const onnx::Model& reference,
+                                                            const onnx::Model& candidate);
+
+struct CompareOptions {
+  runtime::SessionOptions session;  ///< how both models run for the outputs
+  bool tensors = true;              ///< also compare the values inside
+  std::vector<Gate> gates;
+};
+
+struct Comparison {
+  Accuracy accuracy;
+  std::vector<TensorError> tensors;    ///< worst SQNR first
+  std::int64_t reference_tensors = 0;  ///< floating values inside the reference, matched or not
+  std::vector<GateResult> gates;
+
+  [[nodiscard]] bool passed() const noexcept;
+};
+
+/// Compares a candidate with its reference over a sample set.
+///
+/// Outputs come from both models as they would be deployed (`options.session`). Values inside come
+/// from a second pass with graph optimizations off, in which both models run at the same time and
+/// hand each other their tensors one by one: nothing is gathered, and memory stays near that of
+/// two inferences. Types of both models must have been inferred.
+/// Errors: kInvalidArgument if the models' inputs or outputs do not correspond, or a gate needs
+/// labels or a classifier that are not there; those of data and runtime; kCancelled.
+[[nodiscard]] Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
+                                         const data::SampleSet& samples,
+                                         std::shared_ptr<const runtime::Library> library,
+                                         const CompareOptions& options, Monitor& monitor);
+
+/// {samples, outputs[], overall, top1, tensors[], gates[], passed}.
+[[nodiscard]] Json to_json(const Comparison& comparison);
+
+}  // namespace tessera::evaluate

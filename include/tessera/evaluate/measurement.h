@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/host.h"
+#include "tessera/core/json.h"
+#include "tessera/core/timing.h"
+#include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/race.h"
+#include "tessera/quantize/scheme.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::evaluate {
+
+/// Which kernels the runtime called in one run, and where the time went.
+struct KernelSummary {
+  std::int64_t kernels = 0;
+  std::int64_t integer_kernels = 0;   ///< QLinearConv, MatMulInteger, ...
+  std::int64_t quantize_kernels = 0;  ///< QuantizeLinear that was not fused away
+  std::int64_t dequantize_kernels = 0;
+  std::int64_t reorders = 0;  ///< layout changes and transposes the runtime added or kept
+  std::int64_t casts = 0;
+  double integer_time_percent = 0;
+  double conversion_time_percent = 0;  ///< quantize, dequantize, casts and reorders
+  std::map<std::string, std::int64_t> providers;
+};
+[[nodiscard]] KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels);
+/// True for kernels that compute on integers (as opposed to converting or moving them).
+[[nodiscard]] bool is_integer_kernel(std::string_view op_type) noexcept;
+[[nodiscard]] Json to_json(const KernelSummary& summary);
+
+enum class RowStatus : std::uint8_t {
+  kOk,
+  kUnsupported,  ///< the scheme, the operators or the runtime exclude it
+  kFailed,       ///< it should work and did not
+  kSkipped,      ///< not tried, see the reason
+};
+[[nodiscard]] std::string_view to_string(RowStatus status) noexcept;
+
+/// One way to run a model, measured: a row of `bench` and a candidate of `optimize`.
+struct Measurement {
+  quantize::Scheme scheme;
+  std::string operators = "all";  ///< which were quantized: "all", or types joined by "+"
+  runtime::OptLevel opt_level = runtime::OptLevel::kAll;
+  RowStatus status = RowStatus::kSkipped;
+  std::string reason;
+  Timing latency;
+  Speedup speedup;  ///< against float32 at level all, from the same rounds
+  std::optional<Accuracy> accuracy;
+  std::int64_t size_bytes = 0;
+  std::int64_t quantized_ops = 0;
+  std::optional<KernelSummary> kernels;
+
+  /// "qdq-u8s8-channel", with the operators if not all, without the range method.
+  [[nodiscard]] std::string name() const;
+};
+
+/// {format, activation, weight, granularity, opt_level, mode, ..., status, reason, latency{..},
+/// speedup, sqnr_db, l2_per_element, size_bytes, kernels{..}}.
+[[nodiscard]] Json to_json(const Measurement& row);
+
+/// One sentence on what this machine's instruction set means for integer inference.
+[[nodiscard]] std::string explain_isa(const Host& host);
+
+}  // namespace tessera::evaluate

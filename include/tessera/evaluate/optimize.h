@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/host.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/graph/graph.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/recipe.h"
+#include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::evaluate {
+
+/// What the chosen model may lose against float32. Absent: no limit.
+struct Limits {
+  std::optional<double> max_error;      ///< l2_per_element over all outputs
+  std::optional<double> min_sqnr_db;    ///< over all outputs
+  std::optional<double> max_top1_drop;  ///< points of top-1; needs labels
+  [[nodiscard]] bool any() const noexcept { return max_error || min_sqnr_db || max_top1_drop; }
+};
+/// The limit that an accuracy misses, in words; empty if it keeps all.
+[[nodiscard]] std::string missed_limit(const Limits& limits, const Accuracy& accuracy);
+
+struct OptimizeOptions {
+  Limits limits;
+  runtime::SessionOptions session;  ///< provider, threads
+  quantize::Selection selection;    ///< operators that may be quantized
+  double budget_us = 300e6;         ///< for everything; what is left out then is named
+  std::int64_t memory_bytes = 0;    ///< for sessions open at once; 0: a quarter of the machine's
+  std::uint64_t seed = 0;
+};
+
+/// A combination that is not tried on this machine, and why.
+struct Exclusion {
+  std::string what;
+  std::string why;
+};
+
+/// Which combinations are worth trying: the candidates of optimize() before range methods.
+struct CandidatePlan {
+  std::vector<Measurement> candidates;  ///< nothing measured yet
+  std::vector<Exclusion> excluded;
+};
+/// Rules, from the instruction set and what the runtime's kernels are known to do: see
+/// docs/optimize.md. `provider` as in SessionOptions.
+[[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
+                                            const std::string& provider);
+
+struct Candidate {
+  Measurement row;
+  /// SQNR by every range method that was tried, so that the choice of method can be followed.
+  std::vector<std::pair<numerics::RangeMethod, double>> methods;
+  bool on_front = false;  ///< no other candidate is both faster and closer to float32
+  std::string verdict;    ///< "chosen", "SQNR 9.1 dB, 20 dB asked", "slower than float32", ...
+};
+
+struct OptimizeResult {
+  Measurement baseline;               ///< float32 at level all
+  std::vector<Candidate> candidates;  ///< fastest first, failed ones last
+  std::optional<std::size_t> chosen;  ///< index into candidates; absent: float32 stays
+  std::string reason;                 ///< why this one, in one sentence
+  /// The chosen one against float32 once more, alone: what the selection cannot have biased.
+  std::optional<Speedup> confirmation;
+  Timing confirmed_latency;
+  Timing confirmed_baseline_latency;
+  std::vector<Exclusion> excluded;
+  /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.
+  std::optional<onnx::Model> model;
+};
+
+/// Finds the fastest model that keeps the limits.
+///
+/// 1. plan_candidates(); 2. for each type pair and granularity, the range method of least error on
+/// `samples`; 3. error of every candidate on `samples`, those beyond a limit are dropped; 4. the
+/// rest race round-robin against float32; 5. the fastest is confirmed in a race of two. If it is
+/// not faster beyond noise, float32 stays. Without limits a candidate must come within 6 dB of the
+/// most accurate integer candidate (and lose at most 1 point of top-1, given labels). Among those
+/// within 2 % of the fastest, the most accurate is taken.
+///
+/// `ranges` should hold all methods, measured on other samples than `samples` where there are
+/// enough. Errors: those of opening and running the float model; kInvalidArgument for a limit on
+/// top-1 without labels; kCancelled.
+[[nodiscard]] Result<OptimizeResult> optimize(const onnx::Model& model,
+                                              const data::SampleSet& samples,
+                                              const calibrate::Ranges& ranges,
+                                              std::shared_ptr<const runtime::Library> library,
+                                              const OptimizeOptions& options, Monitor& monitor);
+
+/// {chosen, candidates[], baseline, speedup, error, reason, confirmation, excluded[]}.
+[[nodiscard]] Json to_json(const OptimizeResult& result);
+
+}  // namespace tessera::evaluate

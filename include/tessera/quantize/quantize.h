@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/recipe.h"
+#include "tessera/quantize/scheme.h"
+#include "tessera/runtime/library.h"
+
+namespace tessera::quantize {
+
+struct QuantizeOptions {
+  Compatibility compatibility = Compatibility::kNone;
+  bool keep_io = true;     ///< inputs and outputs keep their float type (float16 mode)
+  std::int64_t opset = 0;  ///< 0: the lowest that the schemes need, at least the model's
+  int threads = 1;
+  /// Static mode: integers also where they bring only conversions (element-wise operators among
+  /// float ones, everything behind the last multiplication).
+  bool everywhere = false;
+};
+
+/// What became of one operator.
+struct OpOutcome {
+  std::string op;
+  std::string type;
+  Scheme scheme;  ///< as wanted
+  bool quantized = false;
+  std::string reason;  ///< why not, or what was adjusted; empty if nothing is to be said
+};
+
+struct QuantizeReport {
+  std::vector<OpOutcome> ops;
+  std::int64_t quantized_ops = 0;
+  std::int64_t quantize_nodes = 0;
+  std::int64_t dequantize_nodes = 0;
+  std::int64_t opset = 0;
+  std::int64_t size_bytes = 0;
+};
+
+/// Rewrites `model` in one pass so that every operator is computed by its scheme, with the right
+/// conversions wherever neighbours differ. The model's types must have been inferred; `ranges`
+/// are needed for static schemes only.
+///
+/// An operator left in float reads the float tensor, never a quantized copy. Existing Q/DQ stay.
+/// Errors: kInvalidArgument if a needed range is missing (named; hint to calibrate) or the ranges
+/// are another model's; kUnimplemented for what validate() refuses.
+/// Cost: one pass over the weights; memory bounded by the model plus the largest tensor.
+/// Deterministic: independent of threads and of the order of containers.
+[[nodiscard]] Result<QuantizeReport> quantize(onnx::Model& model,
+                                              const std::vector<Scheme>& assignment,
+                                              const calibrate::Ranges* ranges,
+                                              const QuantizeOptions& options, Monitor& monitor);
+
+/// Opens the model at every optimization level.
+/// Errors: kUnavailable naming the level and the runtime's reason.
+[[nodiscard]] Status check_loads(const onnx::Model& model,
+                                 std::shared_ptr<const runtime::Library> library);
+
+/// Types of operators that a scheme can quantize, sorted.
+[[nodiscard]] std::vector<std::string> quantizable_types(const Scheme& scheme,
+                                                         Compatibility compatibility);
+
+[[nodiscard]] Json to_json(const QuantizeReport& report);
+
+}  // namespace tessera::quantize

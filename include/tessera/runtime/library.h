@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/record.h"
+#include "tessera/core/result.h"
+
+namespace tessera::runtime {
+
+/// An inference library loaded at run time. Shared by the sessions made from it, which is why it
+/// is handed around as a shared_ptr: the library must outlive the last of them.
+class Library {
+ public:
+  /// Loads ONNX Runtime: `path` (file or folder) if given, else the environment variable
+  /// TESSERA_ONNXRUNTIME, else beside the program, else the cache of scripts/setup, else the
+  /// system's loader path.
+  /// Errors: kUnavailable with every place that was looked at, or the version found if it is
+  /// older than the API this build needs.
+  [[nodiscard]] static Result<std::shared_ptr<const Library>> load(
+      const std::filesystem::path& path = {});
+  /// Where load() looks when no path is given, in order. Names without a folder go to the system's
+  /// loader path.
+  [[nodiscard]] static std::vector<std::filesystem::path> search_places();
+  ~Library();
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  [[nodiscard]] const std::string& version() const noexcept;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept;
+  /// Execution providers the library was built with, "CPUExecutionProvider" among them.
+  [[nodiscard]] const std::vector<std::string>& providers() const noexcept;
+  [[nodiscard]] RuntimeInfo info() const;
+
+  struct State;  // private to the room
+  [[nodiscard]] const State& state() const noexcept { return *state_; }
+
+ private:
+  explicit Library(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// An execution provider that builds of the runtime may have, by its short name.
+struct ProviderAdvice {
+  std::string_view name;  ///< "openvino"
+  std::string_view how;   ///< what to install to have it
+};
+[[nodiscard]] std::span<const ProviderAdvice> known_providers() noexcept;
+/// "OpenVINOExecutionProvider" -> "openvino".
+[[nodiscard]] std::string short_provider_name(std::string_view name);
+
+}  // namespace tessera::runtime

@@ -1,0 +1,129 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/result.h"
+#include "tessera/runtime/library.h"
+#include "tessera/tensor/tensor.h"
+
+namespace tessera::runtime {
+
+/// Graph optimization levels of ONNX Runtime.
+enum class OptLevel : std::uint8_t { kDisabled, kBasic, kExtended, kAll };
+[[nodiscard]] std::string_view to_string(OptLevel level) noexcept;
+[[nodiscard]] Result<OptLevel> opt_level_from_string(std::string_view name);
+
+/// An input or output of a session. Extents are -1 where symbolic. The runtime's interface shows a
+/// tensor of unknown rank as a scalar; Shape(x), of shape [0] or [?], tells them apart.
+struct ValueInfo {
+  std::string name;
+  DType dtype = DType::kUndefined;
+  bool is_tensor = true;
+  std::vector<std::int64_t> shape;
+  std::vector<std::string> symbols;  ///< one per extent, empty where known or nameless
+};
+
+/// Visits tensors inside a run. A model asks for it with an operator
+/// `tessera::Tap(x) -> x` (int attribute `tag`), which runs in place at no cost of its own.
+/// Called on the session's thread; must not throw. `data` may be changed.
+class TensorTap {
+ public:
+  virtual ~TensorTap() = default;
+  virtual void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
+                     std::span<std::byte> data) noexcept = 0;
+};
+inline constexpr std::string_view kTapDomain = "tessera";
+inline constexpr std::string_view kTapOp = "Tap";
+
+struct SessionOptions {
+  OptLevel opt_level = OptLevel::kAll;
+  int threads = 1;
+  /// Execution provider, "cpu" or as Library::providers() spells it, short or long.
+  std::string provider = "cpu";
+  std::map<std::string, std::string> provider_options;
+  std::map<std::string, std::string> config;  ///< session config entries of the runtime
+  bool memory_arena = true;
+  bool profile = false;  ///< collect kernel times, see end_profile()
+  /// Where the runtime writes the graph it really runs; empty: nowhere.
+  std::filesystem::path optimized_model;
+  TensorTap* tap = nullptr;  ///< not owned; outlives the session
+};
+
+/// A tensor fed by name; the caller keeps the data alive during the run.
+struct Feed {
+  std::string_view name;
+  TensorView tensor;
+};
+
+/// One kernel call as the runtime's profiler saw it.
+struct KernelTime {
+  std::string node;
+  std::string op_type;
+  std::string provider;
+  double start_us = 0;
+  double duration_us = 0;
+  std::int64_t output_bytes = 0;
+};
+
+/// The tensors of one run; they live in the runtime's memory as long as this object.
+class Outputs {
+ public:
+  Outputs(Outputs&&) noexcept;
+  Outputs& operator=(Outputs&&) noexcept;
+  ~Outputs();
+  [[nodiscard]] std::size_t size() const noexcept;
+  /// In the order of Session::outputs().
+  [[nodiscard]] TensorView operator[](std::size_t index) const;
+
+  struct State;
+  explicit Outputs(std::unique_ptr<State> state);
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+/// A loaded model, ready to run. One run at a time.
+class Session {
+ public:
+  /// Errors: kUnimplemented naming the node and type that the runtime cannot run; kUnavailable if
+  /// the provider is absent (hint: what to install); kDataLoss if the model is invalid.
+  [[nodiscard]] static Result<Session> open(std::shared_ptr<const Library> library,
+                                            const std::filesystem::path& model,
+                                            const SessionOptions& options);
+  /// From memory (copied if needed). `folder`: where external data lies.
+  [[nodiscard]] static Result<Session> open(std::shared_ptr<const Library> library,
+                                            std::string_view model,
+                                            const std::filesystem::path& folder,
+                                            const SessionOptions& options);
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept;
+  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept;
+
+  /// Runs on all inputs, returns all outputs.
+  /// Errors: kInvalidArgument if a feed is missing or has another dtype or shape (expected and
+  /// actual are named); kUnavailable if the runtime fails.
+  [[nodiscard]] Result<Outputs> run(std::span<const Feed> feeds);
+
+  /// Ends profiling and returns kernel times of every run so far, in order of start.
+  [[nodiscard]] Result<std::vector<KernelTime>> end_profile();
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tessera::runtime

@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "calibrate/collector.h"
+
+#include <algorithm>
+
+namespace tessera::calibrate {
+namespace {
+
+constexpr std::size_t kChunk = 16384;  // elements converted at a time
+
+}  // namespace
+
+Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options) : plan_(plan) {
+  estimators_.reserve(plan.measured.size());
+  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
+    estimators_.emplace_back(options);
+  }
+}
+
+Result<std::unique_ptr<Collector>> Collector::open(std::shared_ptr<const runtime::Library> library,
+                                                   std::string_view tapped,
+                                                   const std::filesystem::path& folder,
+                                                   const Plan& plan,
+                                                   const numerics::EstimatorOptions& options) {
+  std::unique_ptr<Collector> collector(new Collector(plan, options));
+  runtime::SessionOptions session;
+  session.opt_level = runtime::OptLevel::kAll;
+  session.tap = collector.get();
+  auto opened = runtime::Session::open(library, tapped, folder, session);
+  if (!opened) {
+    // A model that the runtime's optimizer stumbles over still runs as it is.
+    session.opt_level = runtime::OptLevel::kDisabled;
+    opened = runtime::Session::open(library, tapped, folder, session);
+  }
+  if (!opened) {
+    return tl::unexpected(std::move(opened).error());
+  }
+  collector->session_ = *std::move(opened);
+  return collector;
+}
+
+Status Collector::run(const data::Sample& sample, std::int64_t order) {
+  order_ = order;
+  std::vector<runtime::Feed> feeds;
+  for (const NamedTensor& tensor : sample.tensors) {
+    feeds.push_back({tensor.name, tensor.tensor.view()});
+  }
+  for (std::size_t i = 0; i < plan_.measured.size(); ++i) {
+    if (plan_.measured[i].place != Place::kInput) {
+      break;  // inputs come first
+    }
+    const auto fed = std::find_if(sample.tensors.begin(), sample.tensors.end(), [&](const auto& t) {
+      return t.name == plan_.measured[i].tensor;
+    });
+    if (fed != sample.tensors.end()) {
+      look_at(i, fed->tensor.dtype(), fed->tensor.bytes());
+    }
+  }
+  TESSERA_TRY(const runtime::Outputs outputs, session_->run(feeds).map_error(in_file(sample.name)));
+  const auto& infos = session_->outputs();
+  for (std::size_t i = 0; i < plan_.measured.size(); ++i) {
+    if (plan_.measured[i].place != Place::kOutput) {
+      continue;
+    }
+    for (std::size_t k = 0; k < infos.size(); ++k) {
+      if (infos[k].name == plan_.measured[i].tensor) {
+        look_at(i, outputs[k].dtype, outputs[k].bytes);
+      }
+    }
+  }
+  return check(sample);
+}
+
+void Collector::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t>,
+                      std::span<std::byte> data) noexcept {
+  look_at(static_cast<std::size_t>(tag), dtype, data);
+}
+
+void Collector::look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes) {
+  numerics::RangeEstimator& estimator = estimators_[measured];
+  if (dtype == DType::kFloat32) {
+    estimator.add({reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)},
+                  order_, scratch_);
+  } else if (const int bits = bits_of(dtype); bits > 0) {
+    const std::size_t chunk_bytes = kChunk * static_cast<std::size_t>(bits) / 8;
+    for (std::size_t at = 0; at < bytes.size(); at += chunk_bytes) {
+      const auto part = bytes.subspan(at, std::min(chunk_bytes, bytes.size() - at));
+      const std::int64_t count = std::ssize(part) * 8 / bits;
+      if (auto converted = to_float32({dtype, std::span(&count, 1), part})) {
+        estimator.add(*converted, order_, scratch_);
+      }
+    }
+  }
+  if (estimator.nan_count() > 0 && !first_nan_) {
+    first_nan_ = measured;
+  }
+}
+
+Status Collector::check(const data::Sample& sample) const {
+  if (!first_nan_) {
+    return {};
+  }
+  const Measured& measured = plan_.measured[*first_nan_];
+  const std::string_view advice =
+      measured.place == Place::kInput
+          ? "remove or repair the sample"
+          : "the model divides by zero or overflows on this sample: check it and its "
+            "preprocessing, or remove it";
+  return fail(ErrorCode::kDataLoss, "tensor '{}' holds NaN in sample '{}'", measured.tensor,
+              sample.name)
+      .hint("{}", advice);
+}
+
+}  // namespace tessera::calibrate

@@ -1,0 +1,120 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "calibrate/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "tessera/runtime/session.h"
+
+namespace tessera::calibrate {
+namespace {
+
+/// Operators whose first output holds the values of the first input, each once, in another order
+/// or shape. Not among them: Slice, Split, MaxPool and the like, whose outputs have a distribution
+/// of their own.
+bool permutes(const graph::Op& op) {
+  constexpr std::array<std::string_view, 8> kTypes = {"Reshape",      "Transpose",   "Flatten",
+                                                      "Squeeze",      "Unsqueeze",   "Identity",
+                                                      "DepthToSpace", "SpaceToDepth"};
+  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+}
+
+class Planner {
+ public:
+  explicit Planner(const graph::Graph& graph)
+      : graph_(graph),
+        constant_(graph::constant_tensors(graph)),
+        sources_(graph.tensors().size()) {}
+
+  Plan run() {
+    for (const graph::TensorId input : graph_.inputs()) {
+      if (wanted(input)) {
+        measure(input, Place::kInput);
+      }
+    }
+    for (const graph::Op& op : graph_.ops()) {
+      for (const auto& output : op.outputs) {
+        if (output && wanted(*output)) {
+          add(op, *output);
+        }
+      }
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  [[nodiscard]] bool wanted(graph::TensorId id) const {
+    const graph::TensorInfo& tensor = graph_.tensor(id);
+    const bool read = !tensor.consumers.empty() || tensor.is_output || tensor.used_by_body;
+    return is_floating(tensor.dtype) && bits_of(tensor.dtype) >= 16 && read &&
+           tensor.kind != graph::TensorKind::kInitializer && !constant_[id.value];
+  }
+
+  void measure(graph::TensorId id, Place place) {
+    sources_[id.value] = {plan_.measured.size()};
+    plan_.measured.push_back({graph_.tensor(id).name, place});
+  }
+
+  void add(const graph::Op& op, graph::TensorId output) {
+    const bool first = op.outputs.front() == output;
+    const bool derivable = first && (permutes(op) || (op.domain.empty() && op.type == "Concat"));
+    if (auto sources = derivable ? sources_of_inputs(op) : std::nullopt) {
+      plan_.derived.push_back({graph_.tensor(output).name, *sources});
+      sources_[output.value] = *std::move(sources);
+      return;
+    }
+    measure(output, graph_.tensor(output).is_output ? Place::kOutput : Place::kTap);
+  }
+
+  /// What is known of the inputs that make up the output, if that is everything.
+  [[nodiscard]] std::optional<std::vector<std::size_t>> sources_of_inputs(
+      const graph::Op& op) const {
+    std::vector<std::size_t> all;
+    const std::size_t count = op.type == "Concat" ? op.inputs.size() : 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i >= op.inputs.size() || !op.inputs[i] || sources_[op.inputs[i]->value].empty()) {
+        return std::nullopt;
+      }
+      const auto& sources = sources_[op.inputs[i]->value];
+      all.insert(all.end(), sources.begin(), sources.end());
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+  const graph::Graph& graph_;
+  std::vector<bool> constant_;
+  std::vector<std::vector<std::size_t>> sources_;  // by tensor; empty: not looked at
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const graph::Graph& graph) {
+  return Planner(graph).run();
+}
+
+onnx::Model with_taps(const onnx::Model& model, const Plan& plan) {
+  onnx::Model tapped = model.clone();
+  tapped.set_opset(runtime::kTapDomain, 1);
+  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
+    const Measured& measured = plan.measured[i];
+    if (measured.place != Place::kTap) {
+      continue;
+    }
+    const std::string name = tapped.unique_name(measured.tensor + "_tap");
+    tapped.replace_uses(measured.tensor, name);
+    tapped.add_node({.name = name,
+                     .op_type = std::string(runtime::kTapOp),
+                     .domain = std::string(runtime::kTapDomain),
+                     .inputs = {measured.tensor},
+                     .outputs = {name},
+                     .attributes = {{"tag", static_cast<std::int64_t>(i)}}});
+  }
+  return tapped;
+}
+
+}  // namespace tessera::calibrate

@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tessera/core/result.h"
+#include "tessera/graph/graph.h"
+#include "tessera/onnx/model.h"
+
+namespace tessera::calibrate {
+
+/// Where the values of a tensor are seen.
+enum class Place : std::uint8_t {
+  kInput,   ///< in the sample, before the run
+  kTap,     ///< inside the run
+  kOutput,  ///< among the outputs, after the run
+};
+
+struct Measured {
+  std::string tensor;
+  Place place = Place::kTap;
+};
+
+/// A tensor whose values are those of measured ones taken together (indices, one or more).
+struct Derived {
+  std::string tensor;
+  std::vector<std::size_t> sources;
+};
+
+/// What to look at so as to know the range of every floating activation.
+struct Plan {
+  std::vector<Measured> measured;
+  std::vector<Derived> derived;
+};
+
+[[nodiscard]] Plan make_plan(const graph::Graph& graph);
+
+/// The model with a tap (tag: index of the measured tensor) behind every operator that the plan
+/// wants to look behind.
+[[nodiscard]] onnx::Model with_taps(const onnx::Model& model, const Plan& plan);
+
+}  // namespace tessera::calibrate

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "tessera/calibrate/calibrate.h"
+#include "tessera/core/host.h"
+#include "tessera/evaluate/bench.h"
+#include "tessera/report/evaluation.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  RunOptions run;
+  DataOptions data;
+  std::map<std::string, std::int64_t> dims;
+  std::string output;
+  Overwrite overwrite = Overwrite::kRefuse;
+  std::string ranges;
+  std::string method = "minmax";
+  std::vector<std::string> levels;
+  std::int64_t error_samples = 8;
+  double budget_s = 60;
+  std::size_t top = 0;
+  evaluate::BenchOptions bench;
+};
+
+/// Ranges from the file given, measured now, or none if no row needs them.
+Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
+                                                    const onnx::Model& model, Context& context) {
+  if (!evaluate::needs_ranges(options.bench)) {
+    return std::nullopt;
+  }
+  if (!options.ranges.empty()) {
+    return calibrate::read_ranges(options.ranges).map([](calibrate::Ranges ranges) {
+      return std::optional(std::move(ranges));
+    });
+  }
+  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  calibrate::CalibrateOptions calibration{.methods = {options.bench.method},
+                                          .threads = options.run.threads};
+  TESSERA_TRY(auto ranges,
+              calibrate::calibrate(model, samples, library, calibration, context.monitor()));
+  return std::optional(std::move(ranges));
+}
+
+Status write_output(const Options& options, const Envelope& envelope,
+                    const evaluate::BenchResult& result, Context& context) {
+  if (options.output.empty()) {
+    return {};
+  }
+  if (options.output.ends_with(".csv")) {
+    return write_file(options.output, report::measurement_sheet(result.rows).csv(),
+                      options.overwrite);
+  }
+  return context.write(options.output, envelope, to_json(result), options.overwrite);
+}
+
+std::string header(const Envelope& envelope) {
+  std::string isa;
+  for (const auto& extension : envelope.host.isa) {
+    isa += " " + extension;
+  }
+  return fmt::format("machine  {};{}; {} thread(s), {} {}\nmeaning  {}\n\n", envelope.host.cpu, isa,
+                     envelope.threads, envelope.runtime ? envelope.runtime->name : "",
+                     envelope.runtime ? envelope.runtime->version : "",
+                     evaluate::explain_isa(envelope.host));
+}
+
+Status run(Options options, Context& context) {
+  auto& bench = options.bench;
+  for (const auto& name : options.levels) {
+    TESSERA_TRY(const auto level, runtime::opt_level_from_string(name));
+    bench.levels.push_back(level);
+  }
+  TESSERA_TRY(bench.method, numerics::range_method_from_string(options.method));
+  TESSERA_CHECK(evaluate::plan_bench(bench).map([](const auto&) {}));
+  if (!options.output.empty()) {
+    TESSERA_CHECK(check_writable(options.output, options.overwrite));
+  }
+  TESSERA_TRY(bench.session, context.session_options(options.run));
+  bench.budget_us = options.budget_s * 1e6;
+  bench.seed = context.seed;
+  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(const auto ranges, ranges_for(options, model, context));
+  auto data = options.data;
+  data.samples =
+      data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
+  TESSERA_TRY(const auto samples, context.open_samples(model, data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  TESSERA_TRY(const auto result, evaluate::bench(model, samples, ranges ? &*ranges : nullptr,
+                                                 library, bench, context.monitor()));
+  const auto envelope = context.envelope("bench", &options.run, &model);
+  TESSERA_CHECK(write_output(options, envelope, result, context));
+  context.answer(envelope, to_json(result),
+                 header(envelope) + report::bench_text(result, context.width(), options.top));
+  return {};
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "bench", "Measure every combination of format, types, granularity and optimization level");
+  command->add_option("model", options->model, "ONNX model in float32")->required();
+  add_data_options(*command, options->data, true);
+  add_run_options(*command, options->run);
+  add_dim_option(*command, options->dims);
+  auto& bench = options->bench;
+  command
+      ->add_option("--formats", bench.formats, "only these: float32,float16,dynamic,qdq,qoperator")
+      ->delimiter(',');
+  command->add_option("--types", bench.types, "only these pairs: u8u8,u8s8,s8u8,s8s8")
+      ->delimiter(',');
+  command->add_option("--granularity", bench.granularities, "only these: tensor,channel")
+      ->delimiter(',');
+  command->add_option("--levels", options->levels, "only these: disabled,basic,extended,all")
+      ->delimiter(',');
+  command->add_option("--method", options->method, "range method of the static rows")
+      ->capture_default_str();
+  command->add_flag("--reduce-range", bench.reduce_range, "7-bit weights");
+  command->add_option("--op-types", bench.selection.op_types, "quantize only these operator types")
+      ->delimiter(',');
+  command->add_option("--include", bench.selection.include, "quantize only matching operators");
+  command->add_option("--exclude", bench.selection.exclude, "leave matching operators in float");
+  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
+      ->type_name("FILE");
+  command->add_option("--budget", options->budget_s, "seconds for timing")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--error-samples", options->error_samples, "samples to measure errors on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--top", options->top, "show the N fastest rows only");
+  add_output_options(*command, options->output, options->overwrite, false);
+  add_common_options(*command, context,
+                     "tessera bench model.onnx --data images/ --preprocess imagenet\n"
+                     "  tessera bench model.onnx --data images/ --formats qdq,float32 --levels all "
+                     "-o bench.csv");
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/context.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "tessera/calibrate/calibrate.h"
+#include "tessera/core/timing.h"
+#include "tessera/runtime/type_oracle.h"
+
+namespace tessera::cli {
+namespace {
+
+Result<std::int64_t> parse_integer(std::string_view text, std::string_view what) {
+  std::int64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size()) {
+    return fail(ErrorCode::kInvalidArgument, "{} is '{}'; a whole number was expected", what, text);
+  }
+  return value;
+}
+
+}  // namespace
+
+Context::Context(std::vector<std::string> command)
+    : command_(std::move(command)), started_at_(utc_now()) {}
+
+std::size_t Context::width() const {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+    return size.ws_col;
+  }
+  return 0;
+}
+
+Result<std::shared_ptr<const runtime::Library>> Context::library(const RunOptions& options) {
+  if (library_ == nullptr) {
+    TESSERA_TRY(library_, runtime::Library::load(options.runtime));
+  }
+  return library_;
+}
+
+Result<onnx::Model> Context::load_model(const std::filesystem::path& path,
+                                        const std::map<std::string, std::int64_t>& dims,
+                                        const RunOptions& options) {
+  TESSERA_TRY(auto model, onnx::Model::load(path));
+  TESSERA_CHECK(model.set_dims(dims));
+  TESSERA_TRY(const auto runtime, library(options));
+  TESSERA_CHECK(model.infer_types(runtime::type_oracle(runtime)).map_error(in_file(path.string())));
+  return model;
+}
+
+Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const DataOptions& options,
+                                              std::int64_t shard_index, std::int64_t shard_count) {
+  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  data::SampleOptions samples{.source = options.source,
+                              .labels = options.labels,
+                              .limit = options.samples,
+                              .shard_index = shard_index,
+                              .shard_count = shard_count,
+                              .seed = seed};
+  if (!options.preprocess.empty()) {
+    TESSERA_TRY(samples.preprocess, data::preprocess_from(options.preprocess));
+  }
+  TESSERA_TRY(auto set, data::SampleSet::open(samples, inputs, monitor_));
+  if (set.preprocess()) {
+    monitor_.note(fmt::format("{} samples, preprocess {}", set.size(), set.preprocess()->name));
+  }
+  return set;
+}
+
+Result<runtime::SessionOptions> Context::session_options(const RunOptions& options) const {
+  runtime::SessionOptions session{.threads = options.threads};
+  std::string_view rest = options.provider;
+  auto colon = rest.find(':');
+  session.provider = rest.substr(0, colon);
+  while (colon != std::string_view::npos) {
+    rest = rest.substr(colon + 1);
+    colon = rest.find(':');
+    const auto pair = rest.substr(0, colon);
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return fail(ErrorCode::kInvalidArgument, "provider option '{}' is not KEY=VALUE", pair)
+          .hint("write --provider NAME:key=value:key=value");
+    }
+    session.provider_options.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return session;
+}
+
+Envelope Context::envelope(std::string_view kind, const RunOptions* run, const onnx::Model* model) {
+  Envelope envelope{.kind = std::string(kind),
+                    .command = command_,
+                    .started_at = started_at_,
+                    .host = describe_host(),
+                    .threads = run == nullptr ? 1 : run->threads,
+                    .seed = seed,
+                    .warnings = monitor_.warnings(),
+                    .timeless = timeless};
+  if (library_ != nullptr) {
+    envelope.runtime = library_->info();
+  }
+  if (model != nullptr) {
+    if (auto info = model->info()) {
+      envelope.model = *std::move(info);
+    }
+  }
+  return envelope;
+}
+
+void Context::answer(const Envelope& envelope, const Json& result, const std::string& text) {
+  monitor_.clear();
+  const auto out = json ? to_text(enclose(envelope, result)) : text;
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  std::fflush(stdout);
+}
+
+Status Context::write(const std::filesystem::path& path, const Envelope& envelope,
+                      const Json& result, Overwrite overwrite) {
+  return write_json(path, enclose(envelope, result), overwrite);
+}
+
+void add_common_options(CLI::App& command, Context& context, const std::string& example) {
+  command.add_flag("--json", context.json, "print one JSON document instead of text");
+  command.add_flag_callback(
+      "-q,--quiet", [&context] { context.monitor().set_quiet(true); }, "no progress, no remarks");
+  command.add_option("--seed", context.seed, "seed of everything random")->default_str("0");
+  command.add_flag("--timeless", context.timeless,
+                   "leave out times and the machine from documents, for comparing files");
+  command.footer("Example:\n  " + example);
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--runtime", options.runtime,
+                  "inference library to load (file or folder) instead of the one found")
+      ->type_name("PATH");
+  command
+      .add_option("--provider", options.provider,
+                  "execution provider with its options: cpu, openvino, cuda, tensorrt, ...")
+      ->type_name("NAME[:KEY=VALUE]")
+      ->capture_default_str();
+  command.add_option("--threads", options.threads, "threads of one inference")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+}
+
+void add_data_options(CLI::App& command, DataOptions& options, bool required) {
+  command
+      .add_option("--data", options.source,
+                  "samples: folder of jpeg/png/npy, list file, .npz, or random:N")
+      ->type_name("PATH")
+      ->required(required);
+  command
+      .add_option("--preprocess", options.preprocess,
+                  "how images become tensors: imagenet, unit, raw255, yolo, yolox, signed, or a "
+                  "JSON file; guessed from the input without it")
+      ->type_name("NAME|FILE");
+  command.add_option("--labels", options.labels, "CSV with columns file,class_index: adds top-1")
+      ->type_name("FILE");
+  command.add_option("--samples", options.samples, "use at most N samples, spread evenly")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--dim",
+          [&dims](const std::vector<std::string>& pairs) {
+            for (const auto& pair : pairs) {
+              const auto equals = pair.rfind('=');
+              const auto value = equals == std::string::npos
+                                     ? Result<std::int64_t>(0)
+                                     : parse_integer(pair.substr(equals + 1), "a dimension");
+              if (equals == std::string::npos || equals == 0 || !value || *value < 0) {
+                throw CLI::ValidationError("--dim", "'" + pair + "' is not NAME=NUMBER");
+              }
+              dims[pair.substr(0, equals)] = *value;
+            }
+          },
+          "give a symbolic dimension a value, e.g. N=1; repeatable")
+      ->type_name("NAME=VALUE");
+}
+
+void add_output_options(CLI::App& command, std::string& path, Overwrite& overwrite, bool required) {
+  command.add_option("-o,--output", path, "where to write")->type_name("PATH")->required(required);
+  command.add_flag_callback(
+      "--force", [&overwrite] { overwrite = Overwrite::kReplace; }, "replace what exists");
+}
+
+Result<Shard> parse_shard(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) {
+    return fail(ErrorCode::kInvalidArgument, "shard '{}' is not INDEX/COUNT", text)
+        .hint("the first of four shards is --shard 0/4");
+  }
+  TESSERA_TRY(const auto index, parse_integer(text.substr(0, slash), "the shard's index"));
+  TESSERA_TRY(const auto count, parse_integer(text.substr(slash + 1), "the number of shards"));
+  if (count < 1 || index < 0 || index >= count) {
+    return fail(ErrorCode::kInvalidArgument, "shard '{}' is out of range", text)
+        .hint("the first of four shards is --shard 0/4, the last --shard 3/4");
+  }
+  return Shard{index, count};
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/terminal.h"
+#include "tessera/core/file.h"
+#include "tessera/core/json.h"
+#include "tessera/core/record.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/onnx/model.h"
+#include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
+
+namespace CLI {
+class App;
+}
+
+/// What every command shares: options with the same names and meaning everywhere, the way to the
+/// runtime, the model and the data, and the form of the answer.
+namespace tessera::cli {
+
+/// Options of commands that run a model.
+struct RunOptions {
+  std::string runtime;           ///< --runtime
+  std::string provider = "cpu";  ///< --provider NAME[:key=value...]
+  int threads = 1;               ///< --threads
+};
+
+/// Options of commands that feed a model.
+struct DataOptions {
+  std::string source;        ///< --data
+  std::string preprocess;    ///< --preprocess
+  std::string labels;        ///< --labels
+  std::int64_t samples = 0;  ///< --samples
+};
+
+/// One invocation of the program.
+class Context {
+ public:
+  explicit Context(std::vector<std::string> command);
+
+  // Set by the options that every command has.
+  bool json = false;
+  bool timeless = false;
+  std::uint64_t seed = 0;
+  /// What the chosen command does, set while the command line is parsed.
+  std::function<Status()> action;
+
+  TerminalMonitor& monitor() noexcept { return monitor_; }
+  /// Columns of the terminal that stdout is; 0 (no limit) if it is none.
+  [[nodiscard]] std::size_t width() const;
+
+  /// The inference library, loaded on first use.
+  [[nodiscard]] Result<std::shared_ptr<const runtime::Library>> library(const RunOptions& options);
+  /// Loads a model, gives its symbolic dims values and learns the type of every tensor.
+  [[nodiscard]] Result<onnx::Model> load_model(const std::filesystem::path& path,
+                                               const std::map<std::string, std::int64_t>& dims,
+                                               const RunOptions& options);
+  /// Opens the samples for a model's inputs; tells which preprocessing is used.
+  [[nodiscard]] Result<data::SampleSet> open_samples(const onnx::Model& model,
+                                                     const DataOptions& options,
+                                                     std::int64_t shard_index = 0,
+                                                     std::int64_t shard_count = 1);
+  /// Session options that follow from the command line.
+  [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options) const;
+
+  /// The envelope of this invocation, with the warnings given so far.
+  [[nodiscard]] Envelope envelope(std::string_view kind, const RunOptions* run = nullptr,
+                                  const onnx::Model* model = nullptr);
+  /// Prints the answer on stdout: the document with --json, else the text.
+  void answer(const Envelope& envelope, const Json& result, const std::string& text);
+  /// Writes the document to a file.
+  [[nodiscard]] Status write(const std::filesystem::path& path, const Envelope& envelope,
+                             const Json& result, Overwrite overwrite);
+
+ private:
+  std::vector<std::string> command_;
+  std::string started_at_;
+  TerminalMonitor monitor_;
+  std::shared_ptr<const runtime::Library> library_;
+};
+
+/// --json, --timeless, --seed, -q: on every command. `example` is shown at the end of --help.
+void add_common_options(CLI::App& command, Context& context, const std::string& example);
+/// --runtime, --provider, --threads.
+void add_run_options(CLI::App& command, RunOptions& options);
+/// --data, --preprocess, --labels, --samples.
+void add_data_options(CLI::App& command, DataOptions& options, bool required);
+/// --dim NAME=VALUE, repeatable.
+void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims);
+/// -o/--output and --force.
+void add_output_options(CLI::App& command, std::string& path, Overwrite& overwrite, bool required);
+
+/// Parses "i/n" with 0 <= i < n. Errors: kInvalidArgument.
+struct Shard {
+  std::int64_t index = 0;
+  std::int64_t count = 1;
+};
+[[nodiscard]] Result<Shard> parse_shard(const std::string& text);
+
+// Every command of the program; each adds itself to the parser.
+void add_inspect_command(CLI::App& app, Context& context);
+void add_calibrate_command(CLI::App& app, Context& context);
+void add_quantize_command(CLI::App& app, Context& context);
+void add_compare_command(CLI::App& app, Context& context);
+void add_bench_command(CLI::App& app, Context& context);
+void add_optimize_command(CLI::App& app, Context& context);
+void add_doctor_command(CLI::App& app, Context& context);
+void add_completion_command(CLI::App& app, Context& context);
+
+}  // namespace tessera::cli

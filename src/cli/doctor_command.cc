@@ -1,0 +1,252 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <link.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "tessera/core/host.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/quantize/scheme.h"
+#include "tessera/report/format.h"
+
+namespace tessera::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A library this program is linked with, as the loader found it.
+struct LoadedLibrary {
+  std::string name;     ///< "libprotobuf"
+  std::string version;  ///< from the file's name, "32.0.12"
+  std::string path;
+};
+
+/// Something to see to.
+struct Finding {
+  bool serious = false;  ///< the program cannot do its work
+  std::string what;
+  std::string remedy;
+};
+
+struct Report {
+  Host host;
+  std::vector<LoadedLibrary> libraries;
+  std::shared_ptr<const runtime::Library> runtime;
+  std::string runtime_error;
+  std::vector<Finding> findings;
+};
+
+/// Libraries whose version can matter to a result or to a defect report.
+bool is_of_interest(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kNames = {"libfmt",  "libprotobuf",  "libonnx_proto",
+                                                      "libonnx", "libturbojpeg", "libpng16",
+                                                      "libz",    "libhwy",       "libcrypto"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+LoadedLibrary describe_library(const char* path) {
+  std::error_code error;
+  const auto real = fs::canonical(path, error);
+  const auto file = (error ? fs::path(path) : real).filename().string();
+  const auto dot = file.find(".so");
+  LoadedLibrary library{file.substr(0, dot), {}, path};
+  if (dot != std::string::npos && dot + 4 < file.size()) {
+    library.version = file.substr(dot + 4);
+  }
+  // Some name the version before the suffix: libonnx_proto-1.12.so.
+  const auto dash = library.name.find('-');
+  if (dash != std::string::npos) {
+    library.version = library.name.substr(dash + 1);
+    library.name.resize(dash);
+  }
+  return library;
+}
+
+std::vector<LoadedLibrary> loaded_libraries() {
+  std::vector<LoadedLibrary> libraries;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* opaque) {
+        auto library = describe_library(info->dlpi_name);
+        if (is_of_interest(library.name)) {
+          static_cast<std::vector<LoadedLibrary>*>(opaque)->push_back(std::move(library));
+        }
+        return 0;
+      },
+      &libraries);
+  std::sort(libraries.begin(), libraries.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return libraries;
+}
+
+void check_machine(Report& report) {
+  constexpr double kLittleMemory = 2e9;
+  constexpr std::uintmax_t kLittleSpace = std::uintmax_t{1} << 30;
+  if (static_cast<double>(report.host.memory_bytes) < kLittleMemory) {
+    report.findings.push_back({false,
+                               fmt::format("only {} of memory", report::bytes(static_cast<double>(
+                                                                    report.host.memory_bytes))),
+                               "large models may not fit; use a machine with more"});
+  }
+  std::error_code error;
+  const auto folder = fs::temp_directory_path(error);
+  const auto space = error ? fs::space_info{} : fs::space(folder, error);
+  if (error || ::access(folder.c_str(), W_OK) != 0) {
+    report.findings.push_back({true, "no folder for temporary files", "set TMPDIR to one"});
+  } else if (space.available < kLittleSpace) {
+    report.findings.push_back(
+        {false,
+         fmt::format("only {} free in {}", report::bytes(static_cast<double>(space.available)),
+                     folder.string()),
+         "free some, or set TMPDIR"});
+  }
+  if (report.host.isa.empty()) {
+    report.findings.push_back({false, "the instruction set is unknown (no /proc/cpuinfo)",
+                               "types are chosen as for a machine without dot products"});
+  }
+}
+
+Report examine(const RunOptions& options, Context& context) {
+  Report report;
+  report.host = describe_host();
+  report.libraries = loaded_libraries();
+  auto library = context.library(options);
+  if (library) {
+    report.runtime = *library;
+  } else {
+    report.runtime_error = library.error().message;
+    report.findings.push_back({true, library.error().message, library.error().hint});
+  }
+  check_machine(report);
+  return report;
+}
+
+bool has_provider(const Report& report, std::string_view name) {
+  if (report.runtime == nullptr) {
+    return false;
+  }
+  const auto& providers = report.runtime->providers();
+  return std::any_of(providers.begin(), providers.end(), [&](const std::string& provider) {
+    return runtime::short_provider_name(provider) == name;
+  });
+}
+
+Json to_json(const Report& report) {
+  auto libraries = Json::array();
+  for (const auto& library : report.libraries) {
+    libraries.push_back(
+        {{"name", library.name}, {"version", library.version}, {"path", library.path}});
+  }
+  auto absent = Json::array();
+  for (const auto& [name, how] : runtime::known_providers()) {
+    if (!has_provider(report, name)) {
+      absent.push_back({{"name", name}, {"needs", how}});
+    }
+  }
+  auto findings = Json::array();
+  for (const auto& finding : report.findings) {
+    findings.push_back(
+        {{"serious", finding.serious}, {"what", finding.what}, {"remedy", finding.remedy}});
+  }
+  Json runtime;
+  if (report.runtime != nullptr) {
+    runtime = {{"name", "onnxruntime"},
+               {"version", report.runtime->version()},
+               {"path", report.runtime->path().string()},
+               {"providers", report.runtime->providers()}};
+  }
+  auto places = Json::array();
+  for (const auto& place : runtime::Library::search_places()) {
+    places.push_back(place.string());
+  }
+  return {{"host",
+           {{"cpu", report.host.cpu},
+            {"architecture", report.host.architecture},
+            {"isa", report.host.isa},
+            {"logical_cpus", report.host.logical_cpus},
+            {"memory_bytes", report.host.memory_bytes},
+            {"int8_dot_product", report.host.has_int8_dot_product()},
+            {"explanation", evaluate::explain_isa(report.host)},
+            {"default_scheme", to_string(quantize::scheme_for(report.host))}}},
+          {"libraries", libraries},
+          {"runtime", runtime},
+          {"searched", places},
+          {"absent_providers", absent},
+          {"findings", findings}};
+}
+
+std::string to_text(const Report& report) {
+  std::string isa;
+  for (const auto& extension : report.host.isa) {
+    isa += (isa.empty() ? "" : " ") + extension;
+  }
+  auto text = fmt::format("tessera    {} ({})\n", version(), commit());
+  text += fmt::format("cpu        {}, {} usable, {} of memory\n", report.host.cpu,
+                      report.host.logical_cpus,
+                      report::bytes(static_cast<double>(report.host.memory_bytes)));
+  text += fmt::format("isa        {}: {}\n", report.host.architecture, isa);
+  text += fmt::format("meaning    {}\n", evaluate::explain_isa(report.host));
+  text += fmt::format("default    {}\n", to_string(quantize::scheme_for(report.host)));
+  for (const auto& library : report.libraries) {
+    text += fmt::format("library    {} {}\n", library.name, library.version);
+  }
+  if (report.runtime != nullptr) {
+    text += fmt::format("runtime    onnxruntime {} at {}\n", report.runtime->version(),
+                        report.runtime->path().string());
+    for (const auto& provider : report.runtime->providers()) {
+      text += fmt::format("provider   {}\n", runtime::short_provider_name(provider));
+    }
+  }
+  text += "\nproviders this runtime lacks, and how to have them (then --runtime FOLDER):\n";
+  for (const auto& [name, how] : runtime::known_providers()) {
+    if (!has_provider(report, name)) {
+      text += fmt::format("  {:<10} {}\n", name, how);
+    }
+  }
+  if (report.findings.empty()) {
+    return text + "\neverything that is needed is there\n";
+  }
+  text += "\nto see to:\n";
+  for (const auto& finding : report.findings) {
+    text += fmt::format("  {}: {}\n    {}\n", finding.serious ? "serious" : "note", finding.what,
+                        finding.remedy);
+  }
+  return text;
+}
+
+Status run(const RunOptions& options, Context& context) {
+  const auto report = examine(options, context);
+  context.answer(context.envelope("doctor"), to_json(report), to_text(report));
+  for (const auto& finding : report.findings) {
+    if (finding.serious) {
+      return fail(ErrorCode::kUnavailable, "tessera cannot work on this machine as it is")
+          .hint("{}", finding.remedy);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<RunOptions>();
+  auto* command = app.add_subcommand(
+      "doctor", "Say what this machine has and lacks: CPU, libraries, runtime, providers");
+  command
+      ->add_option("--runtime", options->runtime,
+                   "inference library to look at (file or folder) instead of the one found")
+      ->type_name("PATH");
+  add_common_options(*command, context, "tessera doctor --json");
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

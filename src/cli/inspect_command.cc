@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "tessera/graph/inspect.h"
+#include "tessera/report/inspection.h"
+#include "tessera/runtime/type_oracle.h"
+
+namespace tessera::cli {
+namespace {
+
+using graph::QdqCounting;
+
+const std::map<std::string, QdqCounting> kCountings = {{"include", QdqCounting::kInclude},
+                                                       {"exclude", QdqCounting::kExclude},
+                                                       {"discount", QdqCounting::kDiscount}};
+constexpr int kDefaultCutTensors = 2;
+constexpr int kMostCutTensors = 8;
+
+struct Options {
+  std::string model;
+  std::string runtime;
+  std::map<std::string, std::int64_t> dims;
+  QdqCounting qdq = QdqCounting::kInclude;
+  int cut_tensors = 0;
+  std::size_t top = 20;
+};
+
+/// Types come from the runtime. Without one, or where it does not know an operator, the file's
+/// own declarations have to do: what can be told is told.
+void learn_types(onnx::Model& model, const Options& options, Context& context) {
+  const auto warn = [&](const Error& error) {
+    context.monitor().warn(
+        {"types-not-inferred",
+         fmt::format("shapes are those that the file declares: {}", error.message), error.hint});
+  };
+  const auto library = context.library({.runtime = options.runtime});
+  if (!library) {
+    return warn(library.error());
+  }
+  const auto status = model.infer_types(runtime::type_oracle(*library));
+  if (!status) {
+    warn(status.error());
+  }
+}
+
+void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
+  if (inspection.unknown_macs == 0) {
+    return;
+  }
+  std::vector<std::string> examples;
+  for (const auto& symbol : inspection.symbols) {
+    examples.push_back(fmt::format("--dim {}=1", symbol));
+  }
+  context.monitor().warn(
+      {"unknown-shapes",
+       fmt::format("the cost of {} operators is unknown, because their shapes are",
+                   inspection.unknown_macs),
+       examples.empty() ? "" : fmt::format("try {}", fmt::join(examples, " "))});
+}
+
+std::string file_text(const onnx::Model& model) {
+  std::vector<std::string> imports;
+  for (const auto& [domain, version] : model.opsets()) {
+    imports.push_back(domain.empty() ? fmt::format("opset {}", version)
+                                     : fmt::format("{} {}", domain, version));
+  }
+  return fmt::format("{} (ONNX, IR {}, {})", model.path().filename().string(), model.ir_version(),
+                     fmt::join(imports, ", "));
+}
+
+Json file_json(const onnx::Model& model) {
+  Json json = {{"format", "onnx"}, {"ir_version", model.ir_version()}};
+  const auto opset = model.opset();
+  json["opset"] = opset ? Json(*opset) : Json(nullptr);
+  auto imports = Json::object();
+  for (const auto& [domain, version] : model.opsets()) {
+    imports[domain.empty() ? "ai.onnx" : domain] = version;
+  }
+  json["opsets"] = std::move(imports);
+  return json;
+}
+
+Status run(const Options& options, Context& context) {
+  TESSERA_TRY(auto model, onnx::Model::load(options.model));
+  TESSERA_CHECK(model.set_dims(options.dims));
+  learn_types(model, options, context);
+  TESSERA_TRY(const auto view, model.view().map_error(in_file(options.model)));
+  const auto inspection =
+      graph::inspect(view, {.qdq = options.qdq, .max_cut_tensors = options.cut_tensors});
+  warn_of_unknowns(inspection, context);
+  const auto envelope = context.envelope("inspect", nullptr, &model);
+  if (context.json) {
+    auto json = file_json(model);
+    json.update(to_json(inspection, view));
+    context.answer(envelope, json, {});
+    return {};
+  }
+  context.answer(
+      envelope, nullptr,
+      report::inspection_text(inspection, view, file_text(model), context.width(), options.top));
+  return {};
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto& command = *app.add_subcommand(
+      "inspect", "structure, shapes, MACs, bytes per tensor and cut, quantization state");
+  command.add_option("model", options->model, "the model, an .onnx file")
+      ->type_name("MODEL")
+      ->required();
+  add_dim_option(command, options->dims);
+  command
+      .add_option_function<std::string>(
+          "--qdq", [options](const std::string& name) { options->qdq = kCountings.at(name); },
+          "how Quantize/DequantizeLinear count: include, exclude, or discount those that a runtime "
+          "folds into integer kernels")
+      ->type_name("HOW")
+      ->default_str("include")
+      ->check(CLI::IsMember(&kCountings));
+  command
+      .add_option_function<std::string>(
+          "--cuts",
+          [options](const std::string& text) {
+            options->cut_tensors = text.empty() ? kDefaultCutTensors : std::stoi(text);
+          },
+          fmt::format("list the places to split the model where at most N tensors cross ({})",
+                      kDefaultCutTensors))
+      ->type_name("[N]")
+      ->expected(0, 1)
+      ->check(CLI::Range(1, kMostCutTensors) | CLI::IsMember({""}));
+  command.add_option("--top", options->top, "rows of the long tables, 0 for all")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      .add_option("--runtime", options->runtime,
+                  "inference library that infers the shapes (file or folder)")
+      ->type_name("PATH");
+  add_common_options(command, context, "tessera inspect model.onnx --dim N=1 --cuts");
+  command.callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

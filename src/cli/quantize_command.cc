@@ -1,0 +1,370 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/context.h"
+#include "tessera/calibrate/calibrate.h"
+#include "tessera/core/host.h"
+#include "tessera/quantize/quantize.h"
+#include "tessera/report/format.h"
+#include "tessera/report/table.h"
+
+namespace tessera::cli {
+namespace {
+
+/// The options of the scheme as they were typed; what was not typed keeps the host's default.
+struct SchemeOptions {
+  std::string mode = "static";
+  std::string format;
+  std::string activation;
+  std::string weight;
+  std::string weight_symmetric;
+  std::string method = "minmax";
+  bool per_channel = false;
+  bool reduce_range = false;
+  bool activation_symmetric = false;
+  int block_size = 0;
+};
+
+struct Options {
+  std::string model;
+  std::string output;
+  Overwrite overwrite = Overwrite::kRefuse;
+  SchemeOptions scheme;
+  quantize::Selection selection;
+  std::string recipe;
+  std::string ranges;
+  DataOptions data;
+  RunOptions run;
+  std::map<std::string, std::int64_t> dims;
+  std::string compat;
+  std::string external_data = "auto";
+  bool keep_io = false;
+  bool everywhere = false;
+  bool no_check = false;
+  std::int64_t opset = 0;
+  std::size_t top = 0;
+};
+
+/// "percentile:99.99" into the method and the percentile.
+struct Method {
+  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
+  std::optional<double> percentile;
+};
+
+Result<Method> parse_method(const std::string& text) {
+  const auto colon = text.find(':');
+  Method method;
+  TESSERA_TRY(method.method, numerics::range_method_from_string(text.substr(0, colon)));
+  if (colon == std::string::npos) {
+    return method;
+  }
+  const auto number = text.substr(colon + 1);
+  double value = 0;
+  const bool parsed = CLI::detail::lexical_cast(number, value);
+  if (method.method != numerics::RangeMethod::kPercentile || !parsed || !(value > 50) ||
+      !(value <= 100)) {
+    return fail(ErrorCode::kInvalidArgument, "method '{}' is not percentile:P", text)
+        .hint("P is a percentage above 50, for example percentile:99.99");
+  }
+  method.percentile = value;
+  return method;
+}
+
+Result<quantize::Scheme> scheme_from(const SchemeOptions& options, bool compat) {
+  // The reference's graphs do not depend on the machine; ours take the types it is fast with.
+  Json json{{"mode", options.mode}};
+  auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
+  if (options.mode == "dynamic") {
+    base.activation = DType::kUInt8;
+  }
+  const auto take = [&json](const char* key, const std::string& text) {
+    if (!text.empty()) {
+      json[key] = text;
+    }
+  };
+  take("format", options.format);
+  take("activation", options.activation);
+  take("weight", options.weight);
+  take("weight_symmetric", options.weight_symmetric);
+  TESSERA_TRY(const auto method, parse_method(options.method));
+  json["method"] = numerics::to_string(method.method);
+  if (options.per_channel) {
+    json["per_channel"] = true;
+  }
+  if (options.activation_symmetric) {
+    json["activation_symmetric"] = true;
+  }
+  // The bit that saves u8 x s8 products from saturation is nothing to other types.
+  const bool typed = !options.activation.empty() || !options.weight.empty();
+  json["reduce_range"] = options.reduce_range || (base.reduce_range && !typed);
+  if (options.block_size != 0) {
+    json["block_size"] = options.block_size;
+  }
+  return quantize::scheme_from_json(json, base);
+}
+
+/// float16 needs the extrema only, to leave in float32 what exceeds its range.
+std::optional<numerics::RangeMethod> wanted_method(const quantize::Scheme& scheme) {
+  switch (scheme.mode) {
+    case quantize::Mode::kStatic:
+      return scheme.method;
+    case quantize::Mode::kFloat16:
+      return numerics::RangeMethod::kMinMax;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Ranges from the file given, or measured now; none if no operator needs them.
+Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
+                                                    const std::vector<quantize::Scheme>& assignment,
+                                                    const onnx::Model& model, Context& context) {
+  const bool wanted = std::any_of(assignment.begin(), assignment.end(), [](const auto& scheme) {
+    return wanted_method(scheme).has_value();
+  });
+  if (!options.ranges.empty()) {
+    TESSERA_TRY(auto ranges, calibrate::read_ranges(options.ranges));
+    return std::optional(std::move(ranges));
+  }
+  if (!wanted || options.data.source.empty()) {
+    return std::nullopt;
+  }
+  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  TESSERA_TRY(const auto method, parse_method(options.scheme.method));
+  calibrate::CalibrateOptions calibration;
+  for (const auto& scheme : assignment) {
+    auto& methods = calibration.methods;
+    const auto needed = wanted_method(scheme);
+    if (needed && std::find(methods.begin(), methods.end(), *needed) == methods.end()) {
+      methods.push_back(*needed);
+    }
+  }
+  if (method.percentile) {
+    calibration.estimator.percentile = *method.percentile;
+  }
+  calibration.threads = options.run.threads;
+  TESSERA_TRY(auto ranges,
+              calibrate::calibrate(model, samples, library, calibration, context.monitor()));
+  return std::optional(std::move(ranges));
+}
+
+Result<onnx::ExternalData> external_data_from(const std::string& text) {
+  if (text == "auto") {
+    return onnx::ExternalData::kAuto;
+  }
+  if (text == "always") {
+    return onnx::ExternalData::kAlways;
+  }
+  if (text == "never") {
+    return onnx::ExternalData::kNever;
+  }
+  return fail(ErrorCode::kInvalidArgument, "--external-data '{}' is unknown", text)
+      .hint("use auto, always or never");
+}
+
+Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) {
+  quantize::QuantizeOptions result;
+  if (!options.compat.empty() && options.compat != "ort") {
+    return fail(ErrorCode::kInvalidArgument, "--compat '{}' is unknown", options.compat)
+        .hint("use --compat ort for the graphs of onnxruntime.quantization");
+  }
+  result.compatibility =
+      options.compat == "ort" ? quantize::Compatibility::kOrt : quantize::Compatibility::kNone;
+  result.keep_io = options.keep_io;
+  result.opset = options.opset;
+  result.threads = options.run.threads;
+  result.everywhere = options.everywhere;
+  return result;
+}
+
+Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Scheme& scheme,
+                                     quantize::Compatibility compatibility) {
+  if (options.recipe.empty()) {
+    return quantize::uniform_recipe(scheme, options.selection, compatibility);
+  }
+  const auto& selection = options.selection;
+  if (!selection.op_types.empty() || !selection.include.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--recipe goes with neither --op-types nor --include")
+        .hint("write the selection into the recipe: {{\"match\": .., \"types\": [..]}}");
+  }
+  TESSERA_TRY(auto recipe, quantize::read_recipe(options.recipe, scheme, compatibility));
+  const auto excluded = quantize::uniform_recipe(scheme, selection, compatibility);
+  recipe.rules.insert(recipe.rules.end(), excluded.rules.begin() + 1, excluded.rules.end());
+  return recipe;
+}
+
+/// One line per scheme and reason: how many operators, and a few of their names.
+std::string left_over(const quantize::QuantizeReport& report, std::size_t width, std::size_t top) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const auto& op : report.ops) {
+    if (op.scheme.mode != quantize::Mode::kFloat32 && !op.quantized) {
+      by_reason[op.reason].push_back(op.op);
+    }
+  }
+  std::vector<std::pair<std::string, std::vector<std::string>>> rows(by_reason.begin(),
+                                                                     by_reason.end());
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.second.size() > b.second.size();
+  });
+  report::Table table({{"left in float", report::Align::kRight},
+                       {"why", report::Align::kLeft, true},
+                       {"for example", report::Align::kLeft, true}});
+  for (const auto& [reason, ops] : rows) {
+    table.add_row({std::to_string(ops.size()), reason, ops.front()});
+  }
+  return rows.empty() ? std::string() : "\n" + table.text(width, top);
+}
+
+Status save(const onnx::Model& model, const Options& options, quantize::QuantizeReport& report) {
+  TESSERA_TRY(const auto external, external_data_from(options.external_data));
+  TESSERA_CHECK(model.save(options.output, {external, options.overwrite}));
+  std::error_code ignored;
+  report.size_bytes =
+      static_cast<std::int64_t>(std::filesystem::file_size(options.output, ignored));
+  const auto data = std::filesystem::path(options.output + ".data");
+  if (std::filesystem::exists(data, ignored)) {
+    report.size_bytes += static_cast<std::int64_t>(std::filesystem::file_size(data, ignored));
+  }
+  return {};
+}
+
+std::string summary(const Options& options, const quantize::QuantizeReport& report,
+                    std::size_t width) {
+  const auto wanted = std::count_if(report.ops.begin(), report.ops.end(), [](const auto& op) {
+    return op.scheme.mode != quantize::Mode::kFloat32;
+  });
+  std::error_code ignored;
+  const auto before =
+      static_cast<std::int64_t>(std::filesystem::file_size(options.model, ignored));
+  return fmt::format(
+             "wrote {}: {} (from {}), opset {}\n"
+             "{} of {} operators quantized; {} QuantizeLinear, {} DequantizeLinear\n",
+             options.output, report::bytes(static_cast<double>(report.size_bytes)),
+             report::bytes(static_cast<double>(before)), report.opset,
+             report.quantized_ops, wanted, report.quantize_nodes, report.dequantize_nodes) +
+         left_over(report, width, options.top) +
+         fmt::format("\nnext: tessera compare {} {} --data D\n", options.model, options.output);
+}
+
+Status run(const Options& options, Context& context) {
+  TESSERA_TRY(const auto quantizing, quantize_options_from(options));
+  TESSERA_TRY(const auto external, external_data_from(options.external_data));
+  static_cast<void>(external);
+  const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
+  TESSERA_TRY(const auto scheme, scheme_from(options.scheme, compat));
+  TESSERA_TRY(const auto recipe, recipe_from(options, scheme, quantizing.compatibility));
+  TESSERA_CHECK(check_writable(options.output, options.overwrite));
+  TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(const auto graph, model.view());
+  TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
+  TESSERA_TRY(const auto ranges, ranges_for(options, assignment, model, context));
+  const auto source = context.envelope("quantize", &options.run, &model);
+  TESSERA_TRY(auto report, quantize::quantize(model, assignment, ranges ? &*ranges : nullptr,
+                                              quantizing, context.monitor()));
+  if (!options.no_check) {
+    TESSERA_TRY(const auto library, context.library(options.run));
+    TESSERA_CHECK(quantize::check_loads(model, library));
+  }
+  TESSERA_CHECK(save(model, options, report));
+  auto envelope = context.envelope("quantize", &options.run);
+  envelope.model = source.model;
+  auto result = to_json(report);
+  result["output"] = options.output;
+  result["recipe"] = to_json(recipe);
+  context.answer(envelope, result, summary(options, report, context.width()));
+  return {};
+}
+
+void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
+  command
+      .add_option("--mode", scheme.mode, "static, dynamic, float16 or weight-only")
+      ->capture_default_str();
+  command.add_option("--format", scheme.format, "qdq or qoperator (default: qdq)");
+  command.add_option("--activation", scheme.activation,
+                     "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
+  command.add_option("--weight", scheme.weight,
+                     "type of weights: s8, u8, s16, u16, s4, u4 (default: s8)");
+  command.add_flag("--per-channel", scheme.per_channel, "one scale per output channel of a weight");
+  command.add_flag("--reduce-range", scheme.reduce_range,
+                   "7-bit weights, against saturation on CPUs without VNNI");
+  command.add_flag("--activation-symmetric", scheme.activation_symmetric,
+                   "activation ranges of equal size on both sides of zero");
+  command.add_option("--weight-symmetric", scheme.weight_symmetric,
+                     "auto, on or off (auto: on for signed types)");
+  command
+      .add_option("--method", scheme.method,
+                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution")
+      ->capture_default_str();
+  command.add_option("--block-size", scheme.block_size,
+                     "weight-only: elements that share a scale (default: 128)");
+}
+
+void add_selection_options(CLI::App& command, Options& options) {
+  command
+      .add_option("--op-types", options.selection.op_types, "quantize only these operator types")
+      ->type_name("A,B")
+      ->delimiter(',');
+  command
+      .add_option("--include", options.selection.include,
+                  "quantize only matching operators: NAME, re:REGEX, type:OP, path:FROM..TO; "
+                  "repeatable")
+      ->type_name("PATTERN");
+  command
+      .add_option("--exclude", options.selection.exclude,
+                  "leave matching operators in float, reading unquantized tensors; repeatable")
+      ->type_name("PATTERN");
+  command.add_option("--recipe", options.recipe, "schemes by operator: ordered rules, last wins")
+      ->type_name("FILE");
+  command.add_flag("--everywhere", options.everywhere,
+                   "static: integers also where they bring only conversions");
+}
+
+}  // namespace
+
+void add_quantize_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "quantize", "Write one quantized model: static, dynamic, float16, weight-only or mixed");
+  command->add_option("model", options->model, "ONNX model")->required();
+  add_output_options(*command, options->output, options->overwrite, true);
+  add_scheme_options(*command, options->scheme);
+  add_selection_options(*command, *options);
+  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
+      ->type_name("FILE");
+  add_data_options(*command, options->data, false);
+  command->add_option("--compat", options->compat,
+                      "ort: the graph of onnxruntime.quantization, names and bits");
+  command->add_option("--opset", options->opset, "raise the opset to at least N")
+      ->type_name("N")
+      ->check(CLI::Range(7, 24));
+  command->add_flag("--keep-io", options->keep_io, "float16: inputs and outputs stay float32");
+  command
+      ->add_option("--external-data", options->external_data,
+                   "weights in a file of their own: auto, always, never")
+      ->capture_default_str();
+  command->add_flag("--no-check", options->no_check,
+                    "write without trying that the runtime loads the model at every level");
+  command->add_option("--top", options->top, "show at most N reasons");
+  add_dim_option(*command, options->dims);
+  add_run_options(*command, options->run);
+  add_common_options(
+      *command, context,
+      "tessera quantize model.onnx -o int8.onnx --data images/ --preprocess imagenet "
+      "--per-channel\n"
+      "  tessera quantize model.onnx -o int8.onnx --ranges ranges.json --exclude 're:head.*'");
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,82 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/core/json.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+namespace tessera {
+namespace {
+
+constexpr int kMaxDepth = 200;
+constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 30;
+
+struct StructureProblem {
+  std::string text;
+};
+
+/// Refuses what nlohmann accepts silently: duplicate keys and bottomless nesting.
+class StrictCallback {
+ public:
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMaxDepth) {
+      throw StructureProblem{fmt::format("nested deeper than {} levels", kMaxDepth)};
+    }
+    if (event == Json::parse_event_t::object_start) {
+      keys_.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      keys_.pop_back();
+    } else if (event == Json::parse_event_t::key) {
+      auto key = parsed.get<std::string>();
+      if (!keys_.back().insert(key).second) {
+        throw StructureProblem{fmt::format("key '{}' appears twice", key)};
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::vector<std::set<std::string>> keys_;
+};
+
+std::string position_in(std::string_view text, std::size_t offset) {
+  std::size_t line = 1;
+  std::size_t column = 1;
+  for (const char c : text.substr(0, offset > 0 ? offset - 1 : 0)) {
+    line += c == '\n' ? 1 : 0;
+    column = c == '\n' ? 1 : column + 1;
+  }
+  return fmt::format("line {}, column {}", line, column);
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view what) {
+  try {
+    return Json::parse(text, StrictCallback());
+  } catch (const Json::parse_error& problem) {
+    return fail(ErrorCode::kDataLoss, "{} is not valid JSON at {}", what,
+                position_in(text, problem.byte))
+        .hint("check the syntax there: a missing comma, quote or bracket is the usual cause");
+  } catch (const StructureProblem& problem) {
+    return fail(ErrorCode::kDataLoss, "{}: {}", what, problem.text);
+  } catch (const Json::exception&) {
+    return fail(ErrorCode::kDataLoss, "{} holds a number that is out of range", what);
+  }
+}
+
+Result<Json> read_json(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto text, read_file(path, kMaxFileBytes));
+  return parse_json(text, fmt::format("'{}'", path.string()));
+}
+
+std::string to_text(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Status write_json(const std::filesystem::path& path, const Json& json, Overwrite overwrite) {
+  return write_file(path, to_text(json), overwrite);
+}
+
+}  // namespace tessera

@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/core/timing.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace tessera {
+
+Clock steady_clock_us() {
+  return [] {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double, std::micro>(now).count();
+  };
+}
+
+double thread_cpu_us() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+double Timing::spread() const noexcept {
+  return median_us > 0 ? (p90_us - p10_us) / median_us : 0;
+}
+
+double quantile(std::span<const double> sorted, double p) {
+  if (sorted.empty()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  const auto position = p * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const auto above = std::min(below + 1, sorted.size() - 1);
+  return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
+}
+
+Timing summarize(std::span<const double> samples_us, std::int64_t warmup) {
+  if (samples_us.empty()) {
+    return {.warmup = warmup};
+  }
+  std::vector<double> sorted(samples_us.begin(), samples_us.end());
+  std::sort(sorted.begin(), sorted.end());
+  return {.median_us = quantile(sorted, 0.5),
+          .p10_us = quantile(sorted, 0.1),
+          .p90_us = quantile(sorted, 0.9),
+          .n = static_cast<std::int64_t>(sorted.size()),
+          .warmup = warmup};
+}
+
+Json to_json(const Timing& timing) {
+  return {{"median_us", timing.median_us},
+          {"p10_us", timing.p10_us},
+          {"p90_us", timing.p90_us},
+          {"n", timing.n},
+          {"warmup", timing.warmup}};
+}
+
+}  // namespace tessera

@@ -1,0 +1,383 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/evaluate/accuracy.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "evaluate/float_view.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using runtime::Session;
+using runtime::ValueInfo;
+
+bool is_measured(const ValueInfo& value) {
+  return value.is_tensor && is_floating(value.dtype);
+}
+
+std::vector<std::size_t> measured_indices(const std::vector<ValueInfo>& outputs) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (is_measured(outputs[i])) {
+      indices.push_back(i);
+    }
+  }
+  return indices;
+}
+
+std::vector<std::string> names_at(const std::vector<ValueInfo>& values,
+                                  const std::vector<std::size_t>& indices) {
+  std::vector<std::string> names;
+  for (const auto index : indices) {
+    names.push_back(values[index].name);
+  }
+  return names;
+}
+
+/// For each measured output of the reference, its place among the candidate's outputs.
+Result<std::vector<std::size_t>> match_outputs(const std::vector<std::string>& reference,
+                                               const std::vector<ValueInfo>& candidate) {
+  const auto available = measured_indices(candidate);
+  std::vector<std::size_t> matched;
+  for (std::size_t place = 0; place < reference.size(); ++place) {
+    const auto same_name = std::find_if(available.begin(), available.end(), [&](auto index) {
+      return candidate[index].name == reference[place];
+    });
+    if (same_name != available.end()) {
+      matched.push_back(*same_name);
+    } else if (available.size() == reference.size()) {
+      matched.push_back(available[place]);
+    } else {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the candidate has no output that corresponds to '{}' of the reference",
+                  reference[place])
+          .hint("its floating outputs are: {}", fmt::join(names_at(candidate, available), ", "));
+    }
+  }
+  return matched;
+}
+
+/// The measured outputs of one run, as float32 tensors that own their elements.
+Result<std::vector<Tensor>> keep_outputs(const runtime::Outputs& outputs,
+                                         const std::vector<std::size_t>& indices) {
+  std::vector<Tensor> kept;
+  for (const auto index : indices) {
+    TESSERA_TRY(auto tensor, cast(outputs[index], DType::kFloat32));
+    kept.push_back(std::move(tensor));
+  }
+  return kept;
+}
+
+std::int64_t total_bytes(const std::vector<Tensor>& tensors) {
+  std::int64_t total = 0;
+  for (const auto& tensor : tensors) {
+    total += static_cast<std::int64_t>(tensor.bytes().size());
+  }
+  return total;
+}
+
+std::int64_t total_bytes(const data::Sample& sample) {
+  std::int64_t total = 0;
+  for (const auto& [name, tensor] : sample.tensors) {
+    total += static_cast<std::int64_t>(tensor.bytes().size());
+  }
+  return total;
+}
+
+double percent_of(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// Counts of one pass over the samples.
+struct Votes {
+  std::int64_t samples = 0;
+  std::int64_t labelled = 0;
+  std::int64_t agreeing = 0;
+  std::int64_t reference_right = 0;
+  std::int64_t candidate_right = 0;
+
+  void add(std::int64_t reference, std::int64_t candidate, std::optional<std::int64_t> label) {
+    ++samples;
+    agreeing += reference == candidate ? 1 : 0;
+    if (label) {
+      ++labelled;
+      reference_right += reference == *label ? 1 : 0;
+      candidate_right += candidate == *label ? 1 : 0;
+    }
+  }
+
+  [[nodiscard]] Top1 summary() const {
+    Top1 top1;
+    top1.samples = samples;
+    top1.labelled = labelled;
+    top1.agreement_percent = percent_of(agreeing, samples);
+    if (labelled > 0) {
+      top1.reference_percent = percent_of(reference_right, labelled);
+      top1.candidate_percent = percent_of(candidate_right, labelled);
+    }
+    return top1;
+  }
+};
+
+Status check_label(const data::Sample& sample, std::size_t classes) {
+  if (!sample.label || *sample.label < static_cast<std::int64_t>(classes)) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "sample '{}' has class {}; the model knows {} classes",
+              sample.name, *sample.label, classes)
+      .hint("give labels that fit the model, or none");
+}
+
+}  // namespace
+
+std::optional<double> Top1::drop() const {
+  if (!reference_percent || !candidate_percent) {
+    return std::nullopt;
+  }
+  return *reference_percent - *candidate_percent;
+}
+
+Json to_json(const Accuracy& accuracy) {
+  Json outputs = Json::array();
+  for (const auto& output : accuracy.outputs) {
+    Json row{{"name", output.name}};
+    row.update(to_json(output.error));
+    outputs.push_back(std::move(row));
+  }
+  Json json{{"samples", accuracy.samples},
+            {"outputs", std::move(outputs)},
+            {"overall", to_json(accuracy.overall)}};
+  if (accuracy.top1) {
+    const auto& top1 = *accuracy.top1;
+    const auto or_null = [](std::optional<double> value) { return value ? Json(*value) : Json(); };
+    json["top1"] = {{"reference", or_null(top1.reference_percent)},
+                    {"candidate", or_null(top1.candidate_percent)},
+                    {"drop", or_null(top1.drop())},
+                    {"agreement", top1.agreement_percent},
+                    {"samples", top1.samples},
+                    {"labelled", top1.labelled}};
+  }
+  return json;
+}
+
+std::optional<std::size_t> classifier_output(const std::vector<ValueInfo>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& shape = outputs[i].shape;
+    if (!is_measured(outputs[i])) {
+      continue;
+    }
+    std::int64_t wide = 0;
+    bool open = false;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      wide += shape[axis] > 1 ? 1 : 0;
+      open = open || shape[axis] == 0 || (shape[axis] < 0 && axis > 0);
+    }
+    if (wide == 1 && !open) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<runtime::Feed>> feeds_of(const data::Sample& sample,
+                                            const std::vector<ValueInfo>& inputs,
+                                            std::vector<Tensor>& casts) {
+  std::vector<runtime::Feed> feeds;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    auto found = std::find_if(sample.tensors.begin(), sample.tensors.end(),
+                              [&](const auto& tensor) { return tensor.name == inputs[i].name; });
+    if (found == sample.tensors.end() && inputs.size() == sample.tensors.size()) {
+      found = sample.tensors.begin() + static_cast<std::ptrdiff_t>(i);
+    }
+    if (found == sample.tensors.end()) {
+      return fail(ErrorCode::kInvalidArgument, "sample '{}' has no tensor for input '{}'",
+                  sample.name, inputs[i].name)
+          .hint("compare models with the same inputs");
+    }
+    const auto& tensor = found->tensor;
+    if (tensor.dtype() == inputs[i].dtype || !is_floating(tensor.dtype()) ||
+        !is_floating(inputs[i].dtype)) {
+      feeds.push_back({inputs[i].name, tensor.view()});
+      continue;
+    }
+    TESSERA_TRY(auto converted, cast(tensor.view(), inputs[i].dtype));
+    casts.push_back(std::move(converted));
+    feeds.push_back({inputs[i].name, casts.back().view()});
+  }
+  return feeds;
+}
+
+std::vector<data::InputSpec> input_specs(const Session& session) {
+  std::vector<data::InputSpec> specs;
+  for (const auto& input : session.inputs()) {
+    data::InputSpec spec{input.name, input.dtype, input.shape};
+    if (!spec.shape.empty() && spec.shape[0] < 0) {
+      spec.shape[0] = 1;
+    }
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+struct Baseline::State {
+  /// What is kept of a sample; empty where the cache was full.
+  struct Entry {
+    std::optional<data::Sample> sample;
+    std::optional<std::vector<Tensor>> outputs;
+  };
+
+  Session* reference = nullptr;
+  const data::SampleSet* samples = nullptr;
+  std::vector<std::size_t> measured;  ///< indices of the reference's outputs
+  std::vector<std::string> names;
+  std::optional<std::size_t> classifier;  ///< index into `measured`
+  std::vector<Entry> entries;
+  std::optional<double> top1_percent;
+
+  [[nodiscard]] Result<std::vector<Tensor>> run_reference(const data::Sample& sample) const {
+    std::vector<Tensor> casts;
+    TESSERA_TRY(const auto feeds, feeds_of(sample, reference->inputs(), casts));
+    TESSERA_TRY(const auto outputs, reference->run(feeds));
+    return keep_outputs(outputs, measured);
+  }
+
+  [[nodiscard]] Status fill(std::int64_t cache_bytes, Monitor& monitor);
+  [[nodiscard]] Status add(const runtime::Outputs& candidate,
+                           const std::vector<std::size_t>& matched,
+                           const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
+                           std::vector<ErrorAccumulator>& errors, Votes& votes) const;
+};
+
+/// Reference outputs are dearer than decoded samples, so they are kept first.
+Status Baseline::State::fill(std::int64_t cache_bytes, Monitor& monitor) {
+  Votes votes;
+  const auto count = samples->size();
+  std::int64_t outputs_left = 0;  ///< samples whose outputs are kept
+  std::int64_t inputs_left = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    TESSERA_CHECK(monitor.check());
+    TESSERA_TRY(auto sample, samples->load(i));
+    TESSERA_TRY(auto outputs, run_reference(sample));
+    if (classifier) {
+      const auto scores = outputs[*classifier].as<float>();
+      TESSERA_CHECK(check_label(sample, scores.size()));
+      const auto best = argmax(scores);
+      votes.add(best, best, sample.label);
+    }
+    if (i == 0) {
+      const auto output_bytes = std::max<std::int64_t>(total_bytes(outputs), 1);
+      const auto input_bytes = std::max<std::int64_t>(total_bytes(sample), 1);
+      outputs_left = std::min(count, cache_bytes / output_bytes);
+      inputs_left = outputs_left < count ? 0 : (cache_bytes - count * output_bytes) / input_bytes;
+    }
+    Entry entry;
+    if (outputs_left-- > 0) {
+      entry.outputs = std::move(outputs);
+    }
+    if (inputs_left-- > 0) {
+      entry.sample = std::move(sample);
+    }
+    entries.push_back(std::move(entry));
+    monitor.progress("reference", i + 1, count);
+  }
+  top1_percent = votes.summary().reference_percent;
+  return {};
+}
+
+Status Baseline::State::add(const runtime::Outputs& candidate,
+                            const std::vector<std::size_t>& matched,
+                            const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
+                            std::vector<ErrorAccumulator>& errors, Votes& votes) const {
+  for (std::size_t k = 0; k < matched.size(); ++k) {
+    const auto view = candidate[matched[k]];
+    if (!std::equal(view.shape.begin(), view.shape.end(), expected[k].shape().begin(),
+                    expected[k].shape().end())) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "output '{}' is {} in the reference, {} in the candidate", names[k],
+                  to_string(expected[k].shape()), to_string(view.shape))
+          .hint("compare models with the same outputs");
+    }
+    TESSERA_TRY(const auto values, FloatView::of(view));
+    const auto reference_values = expected[k].as<float>();
+    errors[k].add(reference_values, values.span());
+    if (classifier == k) {
+      votes.add(argmax(reference_values), argmax(values.span()), label);
+    }
+  }
+  return {};
+}
+
+Result<Baseline> Baseline::measure(Session& reference, const data::SampleSet& samples,
+                                   const BaselineOptions& options, Monitor& monitor) {
+  auto state = std::make_unique<State>();
+  state->reference = &reference;
+  state->samples = &samples;
+  state->measured = measured_indices(reference.outputs());
+  state->names = names_at(reference.outputs(), state->measured);
+  if (state->measured.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "the reference has no floating output to compare")
+        .hint("compare models with tensors of float values among their outputs");
+  }
+  if (const auto classifier = classifier_output(reference.outputs())) {
+    const auto place = std::find(state->measured.begin(), state->measured.end(), *classifier);
+    state->classifier = static_cast<std::size_t>(place - state->measured.begin());
+  }
+  TESSERA_CHECK(state->fill(options.cache_bytes, monitor));
+  return Baseline(std::move(state));
+}
+
+Baseline::Baseline(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Baseline::Baseline(Baseline&&) noexcept = default;
+Baseline& Baseline::operator=(Baseline&&) noexcept = default;
+Baseline::~Baseline() = default;
+
+Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor) const {
+  TESSERA_TRY(const auto matched, match_outputs(state_->names, candidate.outputs()));
+  std::vector<ErrorAccumulator> errors(matched.size());
+  Votes votes;
+  for (std::int64_t i = 0; i < samples(); ++i) {
+    TESSERA_CHECK(monitor.check());
+    const auto& entry = state_->entries[static_cast<std::size_t>(i)];
+    std::optional<data::Sample> loaded;
+    if (!entry.sample) {
+      TESSERA_TRY(loaded, state_->samples->load(i));
+    }
+    const auto& sample = entry.sample ? *entry.sample : *loaded;
+    std::vector<Tensor> computed;
+    if (!entry.outputs) {
+      TESSERA_TRY(computed, state_->run_reference(sample));
+    }
+    std::vector<Tensor> casts;
+    TESSERA_TRY(const auto feeds, feeds_of(sample, candidate.inputs(), casts));
+    TESSERA_TRY(const auto outputs, candidate.run(feeds));
+    TESSERA_CHECK(state_->add(outputs, matched, entry.outputs ? *entry.outputs : computed,
+                              sample.label, errors, votes));
+    monitor.progress("compare", i + 1, samples());
+  }
+  Accuracy accuracy;
+  accuracy.samples = samples();
+  ErrorAccumulator pooled;
+  for (std::size_t k = 0; k < errors.size(); ++k) {
+    accuracy.outputs.push_back({state_->names[k], errors[k].metrics()});
+    pooled.merge(errors[k]);
+  }
+  accuracy.overall = pooled.metrics();
+  if (state_->classifier) {
+    accuracy.top1 = votes.summary();
+  }
+  return accuracy;
+}
+
+std::optional<double> Baseline::reference_top1_percent() const noexcept {
+  return state_->top1_percent;
+}
+
+std::int64_t Baseline::samples() const noexcept {
+  return state_->samples->size();
+}
+
+}  // namespace tessera::evaluate

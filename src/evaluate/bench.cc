@@ -1,0 +1,293 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/evaluate/bench.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "evaluate/lab.h"
+#include "tessera/core/host.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using quantize::Format;
+using quantize::Mode;
+using quantize::Scheme;
+using runtime::OptLevel;
+
+const std::vector<std::string> kFormats = {"float32", "float16", "dynamic", "qdq", "qoperator"};
+const std::vector<std::string> kTypes = {"u8u8", "u8s8", "s8u8", "s8s8"};
+const std::vector<std::string> kGranularities = {"tensor", "channel"};
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) {
+    text += (text.empty() ? "" : ", ") + word;
+  }
+  return text;
+}
+
+/// `wanted` in the order of `known`; all of them if none is wanted.
+Result<std::vector<std::string>> choose(const std::vector<std::string>& wanted,
+                                        const std::vector<std::string>& known,
+                                        std::string_view what) {
+  for (const auto& word : wanted) {
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      return fail(ErrorCode::kInvalidArgument, "'{}' is not a {}", word, what)
+          .hint("choose from {}", join(known));
+    }
+  }
+  if (wanted.empty()) {
+    return known;
+  }
+  std::vector<std::string> chosen;
+  std::copy_if(known.begin(), known.end(), std::back_inserter(chosen), [&](const auto& word) {
+    return std::find(wanted.begin(), wanted.end(), word) != wanted.end();
+  });
+  return chosen;
+}
+
+std::vector<OptLevel> levels_of(const BenchOptions& options) {
+  return options.levels.empty() ? std::vector{OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll}
+                                : options.levels;
+}
+
+/// Collects the rows of the table.
+class Plan {
+ public:
+  explicit Plan(const BenchOptions& options) : levels_(levels_of(options)) {
+    base_.method = options.method;
+    base_.reduce_range = options.reduce_range;
+  }
+
+  void add(const Scheme& scheme, const std::vector<OptLevel>& levels) {
+    for (const auto level : levels) {
+      Measurement row;
+      row.scheme = scheme;
+      row.opt_level = level;
+      rows_.push_back(row);
+    }
+  }
+
+  void add_float32() {
+    auto levels = levels_;
+    if (std::find(levels.begin(), levels.end(), OptLevel::kAll) == levels.end()) {
+      levels.push_back(OptLevel::kAll);
+    }
+    add(with_mode(Mode::kFloat32), levels);
+  }
+
+  /// float16 and dynamic quantization differ too little between levels to be worth three rows.
+  void add_float16() { add(with_mode(Mode::kFloat16), {OptLevel::kAll}); }
+
+  void add_dynamic(const std::vector<std::string>& types) {
+    for (const auto* pair : {"u8u8", "u8s8"}) {
+      if (std::find(types.begin(), types.end(), pair) != types.end()) {
+        add(with_types(with_mode(Mode::kDynamic), pair), {OptLevel::kAll});
+      }
+    }
+  }
+
+  void add_static(Format format, const std::vector<std::string>& types,
+                  const std::vector<std::string>& granularities) {
+    for (const auto& pair : types) {
+      for (const auto& granularity : granularities) {
+        auto scheme = with_types(base_, pair);
+        scheme.format = format;
+        scheme.per_channel = granularity == "channel";
+        add(scheme, levels_);
+      }
+    }
+  }
+
+  std::vector<Measurement> take() { return std::move(rows_); }
+
+ private:
+  [[nodiscard]] Scheme with_mode(Mode mode) const {
+    auto scheme = base_;
+    scheme.mode = mode;
+    return scheme;
+  }
+  static Scheme with_types(Scheme scheme, std::string_view pair) {
+    scheme.activation = pair[0] == 'u' ? DType::kUInt8 : DType::kInt8;
+    scheme.weight = pair[2] == 'u' ? DType::kUInt8 : DType::kInt8;
+    return scheme;
+  }
+
+  Scheme base_;
+  std::vector<OptLevel> levels_;
+  std::vector<Measurement> rows_;
+};
+
+bool is_reference(const Measurement& row) {
+  return row.scheme.mode == Mode::kFloat32 && row.opt_level == OptLevel::kAll;
+}
+
+/// Rows are prepared scheme by scheme and timed whenever the open sessions fill the memory.
+class Bench {
+ public:
+  Bench(Lab& lab, const BenchOptions& options, std::vector<Measurement>& rows, Monitor& monitor)
+      : lab_(lab), options_(options), rows_(rows), monitor_(monitor) {}
+
+  Status run() {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      monitor_.progress("preparing rows", static_cast<std::int64_t>(i), total());
+      TESSERA_CHECK(monitor_.check());
+      TESSERA_CHECK(prepare(i));
+    }
+    monitor_.progress("preparing rows", total(), total());
+    return lanes_.empty() && timed_ ? Status() : flush();
+  }
+
+ private:
+  [[nodiscard]] std::int64_t total() const { return static_cast<std::int64_t>(rows_.size()); }
+
+  Status prepare(std::size_t index) {
+    auto& row = rows_[index];
+    if (is_reference(row)) {
+      return {};
+    }
+    if (index == 0 || !(rows_[index - 1].scheme == row.scheme) || !built_) {
+      build(row);
+    }
+    if (!*built_) {
+      row.status = built_->error().code == ErrorCode::kUnimplemented ||
+                           built_->error().code == ErrorCode::kInvalidArgument
+                       ? RowStatus::kUnsupported
+                       : RowStatus::kFailed;
+      row.reason = built_->error().message;
+      return built_->error().code == ErrorCode::kCancelled ? monitor_.check() : Status();
+    }
+    const auto bytes = lab_.session_bytes(**built_);
+    if (!lanes_.empty() && open_bytes_ + bytes > lab_.memory_bytes()) {
+      TESSERA_CHECK(flush());
+    }
+    TESSERA_TRY(auto lane, lab_.prepare(**built_, row, monitor_));
+    if (lane) {
+      lanes_.push_back(std::move(*lane));
+      open_rows_.push_back(&row);
+      open_bytes_ += bytes;
+    }
+    return {};
+  }
+
+  void build(const Measurement& row) {
+    QuietMonitor quiet(monitor_);
+    built_.emplace(lab_.build(row.scheme, options_.selection, quiet));
+    const bool nothing =
+        *built_ && row.scheme.mode != Mode::kFloat32 && (*built_)->quantized_ops == 0;
+    if (nothing) {
+      built_.emplace(fail(ErrorCode::kUnimplemented, "no operator of the model takes this scheme"));
+    }
+  }
+
+  /// Times what is open against the reference, or the reference alone, and closes it.
+  Status flush() {
+    RaceOptions race;
+    race.seed = options_.seed;
+    race.budget_us =
+        options_.budget_us * static_cast<double>(lanes_.size() + 1) / static_cast<double>(total());
+    auto status =
+        lab_.time(lanes_, open_rows_, race, "timing rows", monitor_).map([](const auto&) {});
+    lanes_.clear();
+    open_rows_.clear();
+    open_bytes_ = 0;
+    timed_ = true;
+    return status;
+  }
+
+  Lab& lab_;
+  const BenchOptions& options_;
+  std::vector<Measurement>& rows_;
+  Monitor& monitor_;
+  std::optional<Result<Built>> built_;  // of the row before, which often has the same scheme
+  std::vector<Lane> lanes_;
+  std::vector<Measurement*> open_rows_;
+  std::int64_t open_bytes_ = 0;
+  bool timed_ = false;
+};
+
+}  // namespace
+
+Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
+  TESSERA_TRY(const auto formats, choose(options.formats, kFormats, "format"));
+  TESSERA_TRY(const auto types, choose(options.types, kTypes, "pair of types"));
+  TESSERA_TRY(const auto granularities,
+              choose(options.granularities, kGranularities, "granularity"));
+  const auto wants = [&](std::string_view format) {
+    return std::find(formats.begin(), formats.end(), format) != formats.end();
+  };
+  Plan plan(options);
+  if (wants("float32")) {
+    plan.add_float32();
+  } else {
+    Scheme float32;
+    float32.mode = Mode::kFloat32;
+    plan.add(float32, {OptLevel::kAll});
+  }
+  if (wants("float16")) {
+    plan.add_float16();
+  }
+  if (wants("dynamic")) {
+    plan.add_dynamic(types);
+  }
+  if (wants("qdq")) {
+    plan.add_static(Format::kQdq, types, granularities);
+  }
+  if (wants("qoperator")) {
+    plan.add_static(Format::kQOperator, types, granularities);
+  }
+  return plan.take();
+}
+
+bool needs_ranges(const BenchOptions& options) {
+  const auto rows = plan_bench(options);
+  return rows && std::any_of(rows->begin(), rows->end(), [](const Measurement& row) {
+           return row.scheme.mode == Mode::kStatic;
+         });
+}
+
+Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
+                          const calibrate::Ranges* ranges,
+                          std::shared_ptr<const runtime::Library> library,
+                          const BenchOptions& options, Monitor& monitor) {
+  BenchResult result;
+  TESSERA_TRY(result.rows, plan_bench(options));
+  TESSERA_TRY(auto lab, Lab::open({.model = &model,
+                                   .library = std::move(library),
+                                   .session = options.session,
+                                   .samples = &samples,
+                                   .ranges = ranges,
+                                   .memory_bytes = options.memory_bytes},
+                                  monitor));
+  TESSERA_CHECK(Bench(lab, options, result.rows, monitor).run());
+  result.samples = lab.baseline().samples();
+  double fastest = 0;
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    auto& row = result.rows[i];
+    if (is_reference(row)) {
+      row = lab.reference();
+    }
+    if (row.status == RowStatus::kOk && row.speedup.median > fastest) {
+      fastest = row.speedup.median;
+      result.best = i;
+    }
+  }
+  return result;
+}
+
+Json to_json(const BenchResult& result) {
+  auto rows = Json::array();
+  for (const auto& row : result.rows) {
+    rows.push_back(to_json(row));
+  }
+  return {{"rows", rows},
+          {"best", result.best ? rows[*result.best] : Json()},
+          {"isa_explanation", explain_isa(describe_host())},
+          {"error_samples", result.samples}};
+}
+
+}  // namespace tessera::evaluate

@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "tessera/evaluate/optimize.h"
+#include "tessera/graph/cost.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using quantize::Format;
+using quantize::Mode;
+using quantize::Scheme;
+
+constexpr std::string_view kMatrixOperators = "Conv+ConvTranspose+Gemm+MatMul";
+
+bool is_cpu(const std::string& provider) {
+  return provider == "cpu" || provider == "CPUExecutionProvider";
+}
+
+bool is_arm(const Host& host) {
+  return host.architecture == "aarch64" || host.architecture == "arm64" || host.has("asimd");
+}
+
+bool has_float16_arithmetic(const Host& host) {
+  return host.has("asimdhp") || host.has("avx512_fp16");
+}
+
+bool is_matrix_product(const graph::Op& op) {
+  constexpr std::array<std::string_view, 2> kTypes = {"MatMul", "Gemm"};
+  return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+}
+
+/// Share of the multiply-accumulates that MatMul and Gemm do.
+double matrix_share(const graph::Graph& graph) {
+  const auto costs = graph::operator_costs(graph, graph::QdqCounting::kExclude);
+  double all = 0;
+  double matrix = 0;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    const auto macs = static_cast<double>(costs[i].macs.value_or(0));
+    all += macs;
+    matrix += is_matrix_product(graph.ops()[i]) ? macs : 0;
+  }
+  return all > 0 ? matrix / all : 0;
+}
+
+class Planner {
+ public:
+  Planner(const Host& host, const graph::Graph& graph, bool cpu)
+      : host_(host), graph_(graph), cpu_(cpu) {}
+
+  CandidatePlan plan() {
+    const auto base = quantize::scheme_for(host_);
+    add_static(base);
+    add_second_types(base);
+    add_dynamic(base);
+    add_float16();
+    exclude("16-bit activations", "no integer kernel of the runtime's CPU provider takes them");
+    exclude("optimization levels basic and extended",
+            "Q/DQ pairs are fused into integer kernels at level all only");
+    return std::move(plan_);
+  }
+
+ private:
+  void add(const Scheme& scheme, std::string_view operators = "all") {
+    Measurement row;
+    row.scheme = scheme;
+    row.operators = operators;
+    plan_.candidates.push_back(std::move(row));
+  }
+  void exclude(std::string what, std::string why) {
+    plan_.excluded.push_back({std::move(what), std::move(why)});
+  }
+
+  void add_formats(Scheme scheme) {
+    for (const auto format : {Format::kQdq, Format::kQOperator}) {
+      scheme.format = format;
+      add(scheme);
+    }
+  }
+
+  void add_static(Scheme scheme) {
+    for (const bool per_channel : {false, true}) {
+      scheme.per_channel = per_channel;
+      if (cpu_) {
+        add_formats(scheme);
+      } else {
+        scheme.format = Format::kQdq;
+        add(scheme);
+      }
+      scheme.format = Format::kQdq;
+      add(scheme, kMatrixOperators);
+    }
+    if (!cpu_) {
+      exclude("QOperator", "execution providers other than the CPU's read Q/DQ pairs");
+    }
+  }
+
+  /// The pair of types beside the host's own that its kernels run well, if there is one.
+  void add_second_types(Scheme scheme) {
+    const bool second_signed = !cpu_ && !is_arm(host_);
+    if (second_signed) {
+      scheme.activation = DType::kInt8;
+      scheme.weight = DType::kInt8;
+      scheme.format = Format::kQdq;
+      scheme.reduce_range = false;
+      scheme.per_channel = true;
+      add(scheme);
+      return;
+    }
+    if (is_arm(host_)) {
+      scheme.activation = DType::kUInt8;
+      scheme.weight = DType::kUInt8;
+      scheme.per_channel = false;
+      add_formats(scheme);
+      return;
+    }
+    exclude("S8S8",
+            "on x86 the runtime has no fused s8 x s8 convolution: it stays float (QDQ) or "
+            "runs several times slower (QOperator)");
+    if (host_.has_int8_dot_product()) {
+      exclude("U8U8", "u8 weights cost extra instructions beside VNNI's u8 x s8, for no accuracy");
+      return;
+    }
+    scheme.weight = DType::kUInt8;  // does not saturate on AVX2, unlike u8 x s8 in full range
+    scheme.reduce_range = false;
+    scheme.per_channel = false;
+    add_formats(scheme);
+  }
+
+  void add_dynamic(Scheme scheme) {
+    constexpr double kWorthIt = 0.5;
+    if (matrix_share(graph_) < kWorthIt) {
+      exclude("dynamic",
+              "it pays for MatMul and Gemm, which do less than half of this model's "
+              "multiply-accumulates");
+      return;
+    }
+    scheme.mode = Mode::kDynamic;
+    scheme.activation = DType::kUInt8;
+    for (const auto weight : {DType::kInt8, DType::kUInt8}) {
+      scheme.weight = weight;
+      add(scheme);
+    }
+  }
+
+  void add_float16() {
+    if (cpu_ && !has_float16_arithmetic(host_)) {
+      exclude("float16",
+              "this CPU has no float16 arithmetic: every operator would be computed in "
+              "float32 between casts");
+      return;
+    }
+    Scheme scheme;
+    scheme.mode = Mode::kFloat16;
+    add(scheme);
+  }
+
+  const Host& host_;
+  const graph::Graph& graph_;
+  bool cpu_;
+  CandidatePlan plan_;
+};
+
+}  // namespace
+
+CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
+                              const std::string& provider) {
+  return Planner(host, graph, is_cpu(provider)).plan();
+}
+
+}  // namespace tessera::evaluate

@@ -1,0 +1,205 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/evaluate/compare.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "evaluate/gate.h"
+#include "evaluate/lockstep.h"
+#include "tessera/core/file.h"
+#include "tessera/graph/graph.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using runtime::Session;
+using Side = LockStep::Side;
+
+/// A session and, for models beyond the size of one message, the files it was opened from.
+struct OpenModel {
+  std::optional<TemporaryDirectory> folder;
+  Session session;
+};
+
+Result<OpenModel> open(const onnx::Model& model, std::shared_ptr<const runtime::Library> library,
+                       const runtime::SessionOptions& options) {
+  const auto bytes = model.serialize();
+  if (bytes) {
+    TESSERA_TRY(auto session,
+                Session::open(std::move(library), *bytes, model.external_data_folder(), options));
+    return OpenModel{std::nullopt, std::move(session)};
+  }
+  if (bytes.error().code != ErrorCode::kResourceExhausted) {
+    return tl::unexpected(bytes.error());
+  }
+  TESSERA_TRY(auto folder, TemporaryDirectory::create("tessera-compare"));
+  const auto path = folder.path() / "model.onnx";
+  TESSERA_CHECK(model.save(path, {.external_data = onnx::ExternalData::kAlways}));
+  TESSERA_TRY(auto session, Session::open(std::move(library), path, options));
+  return OpenModel{std::move(folder), std::move(session)};
+}
+
+Result<OpenModel> open_measurable(const onnx::Model& model,
+                                  std::shared_ptr<const runtime::Library> library,
+                                  const runtime::SessionOptions& options) {
+  auto copy = model.clone();
+  TESSERA_CHECK(expose_floating_outputs(copy).map([](bool) {}));
+  return open(copy, std::move(library), options);
+}
+
+Result<Accuracy> compare_outputs(const onnx::Model& reference, const onnx::Model& candidate,
+                                 const data::SampleSet& samples,
+                                 const std::shared_ptr<const runtime::Library>& library,
+                                 const CompareOptions& options, Monitor& monitor) {
+  TESSERA_TRY(auto first, open_measurable(reference, library, options.session));
+  TESSERA_TRY(const auto baseline, Baseline::measure(first.session, samples, {}, monitor));
+  TESSERA_TRY(auto second, open_measurable(candidate, library, options.session));
+  return baseline.evaluate(second.session, monitor);
+}
+
+/// Lets a value pass through a tap on its way to every reader.
+void insert_tap(onnx::Model& model, const std::string& value, std::int64_t tag) {
+  const auto producer = model.producer(value);
+  const auto outputs = model.outputs(*producer);
+  const auto place = std::find(outputs.begin(), outputs.end(), value) - outputs.begin();
+  const auto before = model.unique_name(value + "_before_tap");
+  model.set_output(*producer, static_cast<std::size_t>(place), before);
+  model.add_node({before + "_tap",
+                  std::string(runtime::kTapOp),
+                  std::string(runtime::kTapDomain),
+                  {before},
+                  {value},
+                  {{"tag", tag}}});
+}
+
+Result<OpenModel> open_tapped(const onnx::Model& model, const std::vector<std::string>& values,
+                              std::shared_ptr<const runtime::Library> library,
+                              runtime::SessionOptions options, runtime::TensorTap& tap) {
+  auto copy = model.clone();
+  copy.set_opset(runtime::kTapDomain, 1);
+  for (std::size_t tag = 0; tag < values.size(); ++tag) {
+    insert_tap(copy, values[tag], static_cast<std::int64_t>(tag));
+  }
+  options.opt_level = runtime::OptLevel::kDisabled;
+  options.tap = &tap;
+  return open(copy, std::move(library), options);
+}
+
+Status run_once(Session& session, const data::Sample& sample) {
+  std::vector<Tensor> casts;
+  TESSERA_TRY(const auto feeds, feeds_of(sample, session.inputs(), casts));
+  return session.run(feeds).map([](const auto&) {});
+}
+
+/// Runs both models on one sample at the same time.
+Status run_together(LockStep& meeting, Session& reference, Session& candidate,
+                    const data::Sample& sample) {
+  meeting.begin();
+  Status candidate_status;
+  std::thread other([&] {
+    candidate_status = run_once(candidate, sample);
+    meeting.finish(Side::kCandidate);
+  });
+  const auto reference_status = run_once(reference, sample);
+  meeting.finish(Side::kReference);
+  other.join();
+  TESSERA_CHECK(reference_status);
+  return candidate_status;
+}
+
+/// A candidate may hold one value under the name of two of the reference (a folded operator); a
+/// value can be tapped only once.
+void drop_doubles(std::vector<TensorPair>& pairs) {
+  std::set<std::string> seen;
+  std::erase_if(pairs, [&](const TensorPair& pair) { return !seen.insert(pair.candidate).second; });
+}
+
+Result<std::vector<TensorError>> compare_tensors_inside(
+    const onnx::Model& reference, const onnx::Model& candidate, const data::SampleSet& samples,
+    const std::shared_ptr<const runtime::Library>& library, const CompareOptions& options,
+    Monitor& monitor) {
+  TESSERA_TRY(auto pairs, match_tensors(reference, candidate));
+  drop_doubles(pairs);
+  std::vector<std::string> reference_values;
+  std::vector<std::string> candidate_values;
+  for (const auto& pair : pairs) {
+    reference_values.push_back(pair.name);
+    candidate_values.push_back(pair.candidate);
+  }
+  LockStep meeting(std::move(pairs));
+  TESSERA_TRY(auto first, open_tapped(reference, reference_values, library, options.session,
+                                      meeting.tap(Side::kReference)));
+  TESSERA_TRY(auto second, open_tapped(candidate, candidate_values, library, options.session,
+                                       meeting.tap(Side::kCandidate)));
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    TESSERA_CHECK(monitor.check());
+    TESSERA_TRY(const auto sample, samples.load(i));
+    TESSERA_CHECK(run_together(meeting, first.session, second.session, sample));
+    monitor.progress("tensors", i + 1, samples.size());
+  }
+  auto errors = meeting.errors();
+  std::stable_sort(errors.begin(), errors.end(),
+                   [](const auto& a, const auto& b) { return a.error.sqnr_db < b.error.sqnr_db; });
+  return errors;
+}
+
+Result<std::int64_t> count_floating(const onnx::Model& model) {
+  TESSERA_TRY(const auto graph, model.view());
+  const auto constant = graph::constant_tensors(graph);
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < graph.tensors().size(); ++i) {
+    const auto& tensor = graph.tensors()[i];
+    count += tensor.producer && !constant[i] && is_floating(tensor.dtype) ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace
+
+bool Comparison::passed() const noexcept {
+  return std::all_of(gates.begin(), gates.end(), [](const auto& gate) { return gate.passed; });
+}
+
+Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
+                           const data::SampleSet& samples,
+                           std::shared_ptr<const runtime::Library> library,
+                           const CompareOptions& options, Monitor& monitor) {
+  Comparison result;
+  TESSERA_TRY(result.accuracy,
+              compare_outputs(reference, candidate, samples, library, options, monitor));
+  TESSERA_TRY(result.gates, check_gates(options.gates, result.accuracy));
+  if (options.tensors) {
+    TESSERA_TRY(result.tensors,
+                compare_tensors_inside(reference, candidate, samples, library, options, monitor));
+    TESSERA_TRY(result.reference_tensors, count_floating(reference));
+  }
+  return result;
+}
+
+Json to_json(const Comparison& comparison) {
+  auto json = to_json(comparison.accuracy);
+  Json tensors = Json::array();
+  for (const auto& [pair, error] : comparison.tensors) {
+    Json row{{"name", pair.name}, {"candidate", pair.candidate}, {"op_type", pair.op_type}};
+    row.update(to_json(error));
+    tensors.push_back(std::move(row));
+  }
+  json["tensors"] = std::move(tensors);
+  json["reference_tensors"] = comparison.reference_tensors;
+  Json gates = Json::array();
+  for (const auto& [gate, value, passed] : comparison.gates) {
+    gates.push_back({{"gate", to_string(gate)},
+                     {"metric", gate.metric},
+                     {"limit", gate.limit},
+                     {"value", value},
+                     {"passed", passed}});
+  }
+  json["gates"] = std::move(gates);
+  json["passed"] = comparison.passed();
+  return json;
+}
+
+}  // namespace tessera::evaluate

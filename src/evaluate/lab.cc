@@ -1,0 +1,243 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "evaluate/lab.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tessera/core/host.h"
+#include "tessera/graph/cost.h"
+#include "tessera/quantize/quantize.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using quantize::Mode;
+using runtime::OptLevel;
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+/// Inputs that timing rotates through, so that no single image's values decide.
+constexpr std::int64_t kTimingSamples = 4;
+constexpr std::int64_t kTimingSampleBytes = 64 * kMiB;
+
+RowStatus status_of(ErrorCode code) {
+  return code == ErrorCode::kUnimplemented || code == ErrorCode::kInvalidArgument
+             ? RowStatus::kUnsupported
+             : RowStatus::kFailed;
+}
+
+std::int64_t default_memory_bytes() {
+  constexpr std::int64_t kMost = 4096 * kMiB;
+  const auto memory = describe_host().memory_bytes;
+  return memory > 0 ? std::min(memory / 4, kMost) : 1024 * kMiB;
+}
+
+Result<std::vector<data::Sample>> load_timing_samples(const data::SampleSet& samples) {
+  std::vector<data::Sample> loaded;
+  std::int64_t bytes = 0;
+  const auto count = std::min(samples.size(), kTimingSamples);
+  for (std::int64_t i = 0; i < count; ++i) {
+    TESSERA_TRY(auto sample, samples.load(i * samples.size() / count));
+    for (const auto& tensor : sample.tensors) {
+      bytes += static_cast<std::int64_t>(tensor.tensor.bytes().size());
+    }
+    if (!loaded.empty() && bytes > kTimingSampleBytes) {
+      break;
+    }
+    loaded.push_back(std::move(sample));
+  }
+  return loaded;
+}
+
+/// Kernels of the last of two runs: the first one pays for first touches.
+Result<KernelSummary> look_at_kernels(Lane& lane) {
+  for (int run = 0; run < 2; ++run) {
+    TESSERA_CHECK(lane.session.run(lane.feeds.front()).map([](const auto&) {}));
+  }
+  TESSERA_TRY(const auto kernels, lane.session.end_profile());
+  const auto half = kernels.size() / 2;
+  return summarize_kernels(std::span(kernels).subspan(half));
+}
+
+}  // namespace
+
+Result<Lab> Lab::open(const LabSetup& setup, Monitor& monitor) {
+  TESSERA_TRY(auto view, setup.model->view());
+  Lab lab(setup, std::move(view));
+  if (setup.session.threads > 1) {
+    // Idle pools of the other sessions must not spin on the cores of the one that runs.
+    lab.setup_.session.config.emplace("session.force_spinning_stop", "1");
+  }
+  lab.memory_bytes_ = setup.memory_bytes > 0 ? setup.memory_bytes : default_memory_bytes();
+  lab.activation_bytes_ = graph::peak_activation_bytes(lab.view_).value_or(64 * kMiB);
+  TESSERA_TRY(lab.timing_samples_, load_timing_samples(*setup.samples));
+  TESSERA_CHECK(lab.open_reference(monitor));
+  return lab;
+}
+
+Status Lab::open_reference(Monitor& monitor) {
+  auto exposed = setup_.model->clone();
+  TESSERA_TRY(exposes_, expose_floating_outputs(exposed));
+  reference_row_.scheme.mode = Mode::kFloat32;
+  TESSERA_TRY(const auto built, build(reference_row_.scheme, {}, monitor));
+  reference_row_.size_bytes = built.size_bytes;
+  reference_row_.status = RowStatus::kOk;
+  TESSERA_TRY(auto lane, open_lane(built, OptLevel::kAll, true));
+  reference_lane_ = std::make_unique<Lane>(std::move(lane));
+  TESSERA_TRY(reference_row_.kernels, look_at_kernels(*reference_lane_));
+  if (exposes_) {
+    TESSERA_TRY(auto session, open_session(built.exposed_bytes, OptLevel::kAll));
+    exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
+  }
+  auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
+  TESSERA_TRY(auto baseline, Baseline::measure(judge, *setup_.samples, {}, monitor));
+  baseline_.emplace(std::move(baseline));
+  QuietMonitor quiet(monitor);
+  TESSERA_TRY(reference_row_.accuracy, baseline_->evaluate(judge, quiet));
+  return {};
+}
+
+Result<onnx::Model> Lab::make(const quantize::Scheme& scheme, const quantize::Selection& selection,
+                              std::int64_t* ops, Monitor& monitor) const {
+  auto model = setup_.model->clone();
+  if (scheme.mode == Mode::kFloat32) {
+    return model;
+  }
+  TESSERA_CHECK(quantize::validate(scheme));
+  const auto recipe = quantize::uniform_recipe(scheme, selection);
+  TESSERA_TRY(const auto assignment, quantize::resolve(recipe, view_, monitor));
+  TESSERA_TRY(const auto report, quantize::quantize(model, assignment, setup_.ranges, {}, monitor));
+  if (ops != nullptr) {
+    *ops = report.quantized_ops;
+  }
+  return model;
+}
+
+Result<Built> Lab::build(const quantize::Scheme& scheme, const quantize::Selection& selection,
+                         Monitor& monitor) const {
+  Built built;
+  TESSERA_TRY(const auto model, make(scheme, selection, &built.quantized_ops, monitor));
+  auto bytes = model.serialize();
+  if (bytes && exposes_) {
+    auto exposed = model.clone();
+    TESSERA_CHECK(expose_floating_outputs(exposed).map([](bool) {}));
+    TESSERA_TRY(built.exposed_bytes, exposed.serialize());
+  }
+  if (bytes) {
+    built.bytes = *std::move(bytes);
+    built.size_bytes = static_cast<std::int64_t>(built.bytes.size());
+    return built;
+  }
+  if (bytes.error().code != ErrorCode::kResourceExhausted) {
+    return tl::unexpected(std::move(bytes).error());
+  }
+  TESSERA_TRY(built.folder, TemporaryDirectory::create("tessera-model"));
+  built.file = built.folder->path() / "model.onnx";
+  TESSERA_CHECK(model.save(built.file, {.external_data = onnx::ExternalData::kAlways}));
+  for (const auto& entry : std::filesystem::directory_iterator(built.folder->path())) {
+    built.size_bytes += static_cast<std::int64_t>(entry.file_size());
+  }
+  return built;
+}
+
+Result<Lane> Lab::make_lane(runtime::Session session) const {
+  Lane lane{std::move(session), {}, {}};
+  lane.casts.resize(timing_samples_.size());
+  for (std::size_t i = 0; i < timing_samples_.size(); ++i) {
+    TESSERA_TRY(auto feeds, feeds_of(timing_samples_[i], lane.session.inputs(), lane.casts[i]));
+    lane.feeds.push_back(std::move(feeds));
+  }
+  return lane;
+}
+
+Result<Lane> Lab::open_lane(const Built& built, OptLevel level, bool profile) const {
+  auto options = setup_.session;
+  options.opt_level = level;
+  options.profile = profile;
+  auto session = built.file.empty()
+                     ? runtime::Session::open(setup_.library, built.bytes,
+                                              setup_.model->external_data_folder(), options)
+                     : runtime::Session::open(setup_.library, built.file, options);
+  return std::move(session).and_then(
+      [this](runtime::Session opened) { return make_lane(std::move(opened)); });
+}
+
+Result<runtime::Session> Lab::open_session(const std::string& bytes, OptLevel level) const {
+  auto options = setup_.session;
+  options.opt_level = level;
+  return runtime::Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
+                                options);
+}
+
+Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, OptLevel level,
+                               Monitor& monitor) const {
+  if (built.exposed_bytes.empty()) {
+    return baseline_->evaluate(lane.session, monitor);
+  }
+  TESSERA_TRY(auto session, open_session(built.exposed_bytes, level));
+  return baseline_->evaluate(session, monitor);
+}
+
+Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,
+                                         Monitor& monitor) const {
+  QuietMonitor quiet(monitor);
+  const auto measure = [&]() -> Result<Lane> {
+    TESSERA_TRY(auto lane, open_lane(built, row.opt_level, true));
+    TESSERA_TRY(row.kernels, look_at_kernels(lane));
+    TESSERA_TRY(row.accuracy, error_of(built, lane, row.opt_level, quiet));
+    return lane;
+  };
+  row.size_bytes = built.size_bytes;
+  row.quantized_ops = built.quantized_ops;
+  auto lane = measure();
+  TESSERA_CHECK(monitor.check());
+  if (!lane) {
+    row.status = status_of(lane.error().code);
+    row.reason = lane.error().message;
+    return std::nullopt;
+  }
+  row.status = RowStatus::kOk;
+  return std::optional<Lane>(std::move(*lane));
+}
+
+Result<Timing> Lab::time(std::vector<Lane>& lanes, const std::vector<Measurement*>& rows,
+                         RaceOptions options, std::string_view stage, Monitor& monitor) {
+  std::vector<Contestant> contestants;
+  const auto add = [&contestants](Lane& lane) {
+    contestants.push_back([&lane](std::int64_t round) {
+      const auto sample = static_cast<std::size_t>(round) % lane.feeds.size();
+      return lane.session.run(lane.feeds[sample]).map([](const auto&) {});
+    });
+  };
+  add(*reference_lane_);
+  for (auto& lane : lanes) {
+    add(lane);
+  }
+  TESSERA_TRY(const auto tracks, race(contestants, options, stage, monitor));
+  TESSERA_CHECK(tracks.front().status);
+  reference_us_.insert(reference_us_.end(), tracks.front().rounds_us.begin(),
+                       tracks.front().rounds_us.end());
+  reference_row_.latency = summarize(reference_us_, options.warmup);
+  reference_row_.speedup = {1, 1, 1, static_cast<std::int64_t>(reference_us_.size())};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& track = tracks[i + 1];
+    rows[i]->latency = track.timing;
+    rows[i]->speedup = speedup_of(tracks.front(), track);
+    if (!track.status) {
+      rows[i]->status = RowStatus::kFailed;
+      rows[i]->reason = track.status.error().message;
+    }
+  }
+  return tracks.front().timing;
+}
+
+std::int64_t Lab::session_bytes(const Built& built) const {
+  // Weights once as they are and once packed for the kernels, activations with the arena's slack.
+  return built.size_bytes * 5 / 2 + activation_bytes_ * 3 / 2 + 8 * kMiB;
+}
+
+Measurement Lab::reference() const {
+  return reference_row_;
+}
+
+}  // namespace tessera::evaluate

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/file.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/evaluate/race.h"
+#include "tessera/graph/graph.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/recipe.h"
+#include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::evaluate {
+
+/// A model in the form that sessions are opened from: bytes, or a file if it is beyond 2 GiB.
+struct Built {
+  std::string bytes;
+  /// The same with the floating values behind its outputs as outputs of their own, where the
+  /// model ends in classes or other things that have no error.
+  std::string exposed_bytes;
+  std::optional<TemporaryDirectory> folder;
+  std::filesystem::path file;
+  std::int64_t size_bytes = 0;
+  std::int64_t quantized_ops = 0;
+};
+
+/// A session with everything it needs to be run again and again.
+struct Lane {
+  runtime::Session session;
+  std::vector<std::vector<Tensor>> casts;         // what `feeds` may look at
+  std::vector<std::vector<runtime::Feed>> feeds;  // one list per timing sample
+};
+
+/// Where measuring starts from.
+struct LabSetup {
+  const onnx::Model* model = nullptr;  ///< float, types inferred
+  std::shared_ptr<const runtime::Library> library;
+  runtime::SessionOptions session;            ///< provider, threads
+  const data::SampleSet* samples = nullptr;   ///< on which error is measured
+  const calibrate::Ranges* ranges = nullptr;  ///< for static schemes
+  std::int64_t memory_bytes = 0;              ///< for sessions open at once; 0: from the machine
+};
+
+/// Builds variants of one model, opens them, measures their error and times them, always against
+/// the float32 model at level all, which stays open.
+class Lab {
+ public:
+  [[nodiscard]] static Result<Lab> open(const LabSetup& setup, Monitor& monitor);
+
+  /// The model with one scheme on all operators of the selection; float32 gives the model itself.
+  [[nodiscard]] Result<Built> build(const quantize::Scheme& scheme,
+                                    const quantize::Selection& selection, Monitor& monitor) const;
+  /// The same as a model, to be saved.
+  [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
+                                         const quantize::Selection& selection, std::int64_t* ops,
+                                         Monitor& monitor) const;
+
+  /// Opens `built` at the row's level, looks at what really runs, measures the error, and fills
+  /// the row. The lane is ready to be timed; none if the row failed, with the reason in it.
+  /// Errors: kCancelled only.
+  [[nodiscard]] Result<std::optional<Lane>> prepare(const Built& built, Measurement& row,
+                                                    Monitor& monitor) const;
+
+  /// A session for timing alone.
+  [[nodiscard]] Result<Lane> open_lane(const Built& built, runtime::OptLevel level,
+                                       bool profile = false) const;
+
+  /// Races lanes (of rows, in the same order) against the reference, fills latency and speed-up,
+  /// and adds the reference's runs to its timing. Returns the reference's timing of this race.
+  [[nodiscard]] Result<Timing> time(std::vector<Lane>& lanes, const std::vector<Measurement*>& rows,
+                                    RaceOptions options, std::string_view stage, Monitor& monitor);
+
+  /// Bytes that a session of a model of this size may take.
+  [[nodiscard]] std::int64_t session_bytes(const Built& built) const;
+  [[nodiscard]] std::int64_t memory_bytes() const noexcept { return memory_bytes_; }
+  /// float32 at level all, with every run so far.
+  [[nodiscard]] Measurement reference() const;
+  [[nodiscard]] const graph::Graph& graph() const noexcept { return view_; }
+  [[nodiscard]] const Baseline& baseline() const noexcept { return *baseline_; }
+
+ private:
+  Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}
+  [[nodiscard]] Status open_reference(Monitor& monitor);
+  [[nodiscard]] Result<runtime::Session> open_session(const std::string& bytes,
+                                                      runtime::OptLevel level) const;
+  [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane, runtime::OptLevel level,
+                                          Monitor& monitor) const;
+  [[nodiscard]] Result<Lane> make_lane(runtime::Session session) const;
+
+  LabSetup setup_;
+  graph::Graph view_;
+  std::int64_t memory_bytes_ = 0;
+  std::int64_t activation_bytes_ = 0;
+  std::vector<data::Sample> timing_samples_;
+  bool exposes_ = false;
+  // Pointed to by the baseline, so they must not move.
+  std::unique_ptr<Lane> reference_lane_;
+  std::unique_ptr<runtime::Session> exposed_reference_;
+  std::optional<Baseline> baseline_;
+  Measurement reference_row_;
+  std::vector<double> reference_us_;
+};
+
+/// Passes cancellation on and drops progress and warnings: for the many small steps of a long job.
+class QuietMonitor final : public Monitor {
+ public:
+  explicit QuietMonitor(const Monitor& parent) : parent_(parent) {}
+  void progress(std::string_view, std::int64_t, std::int64_t) override {}
+  void warn(const Warning&) override {}
+  [[nodiscard]] bool cancelled() const noexcept override { return parent_.cancelled(); }
+
+ private:
+  const Monitor& parent_;
+};
+
+}  // namespace tessera::evaluate

@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/evaluate/measurement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace tessera::evaluate {
+namespace {
+
+using quantize::Mode;
+
+bool is_one_of(std::string_view op_type, std::span<const std::string_view> names) {
+  return std::find(names.begin(), names.end(), op_type) != names.end();
+}
+
+bool is_reorder(std::string_view op_type) noexcept {
+  constexpr std::array<std::string_view, 3> kNames = {"ReorderInput", "ReorderOutput", "Transpose"};
+  return is_one_of(op_type, kNames);
+}
+
+double percent(double part, double whole) {
+  return whole > 0 ? 100 * part / whole : 0;
+}
+
+/// What the mode makes of a field: null where it has no meaning.
+Json only_if(bool meaningful, Json value) {
+  return meaningful ? std::move(value) : Json();
+}
+
+}  // namespace
+
+bool is_integer_kernel(std::string_view op_type) noexcept {
+  constexpr std::array<std::string_view, 12> kNames = {
+      "QGemm",       "QAttention",          "QEmbedLayerNormalization", "QOrderedMatMul",
+      "ConvInteger", "MatMulInteger",       "MatMulIntegerToFloat",     "DynamicQuantizeMatMul",
+      "MatMulNBits", "DynamicQuantizeLSTM", "MatMulInteger16",          "NhwcMaxPool"};
+  return op_type.starts_with("QLinear") || is_one_of(op_type, kNames);
+}
+
+KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
+  KernelSummary summary;
+  double total_us = 0;
+  double integer_us = 0;
+  double conversion_us = 0;
+  for (const auto& kernel : kernels) {
+    const bool integer = is_integer_kernel(kernel.op_type);
+    const bool quantize =
+        kernel.op_type == "QuantizeLinear" || kernel.op_type == "DynamicQuantizeLinear";
+    const bool dequantize = kernel.op_type == "DequantizeLinear";
+    const bool reorder = is_reorder(kernel.op_type);
+    const bool cast = kernel.op_type == "Cast";
+    ++summary.kernels;
+    summary.integer_kernels += integer ? 1 : 0;
+    summary.quantize_kernels += quantize ? 1 : 0;
+    summary.dequantize_kernels += dequantize ? 1 : 0;
+    summary.reorders += reorder ? 1 : 0;
+    summary.casts += cast ? 1 : 0;
+    ++summary.providers[kernel.provider];
+    total_us += kernel.duration_us;
+    integer_us += integer ? kernel.duration_us : 0;
+    conversion_us += quantize || dequantize || reorder || cast ? kernel.duration_us : 0;
+  }
+  summary.integer_time_percent = percent(integer_us, total_us);
+  summary.conversion_time_percent = percent(conversion_us, total_us);
+  return summary;
+}
+
+Json to_json(const KernelSummary& summary) {
+  return {{"kernels", summary.kernels},
+          {"integer_kernels", summary.integer_kernels},
+          {"quantize_kernels", summary.quantize_kernels},
+          {"dequantize_kernels", summary.dequantize_kernels},
+          {"reorders", summary.reorders},
+          {"casts", summary.casts},
+          {"integer_time_percent", summary.integer_time_percent},
+          {"conversion_time_percent", summary.conversion_time_percent},
+          {"providers", summary.providers}};
+}
+
+std::string_view to_string(RowStatus status) noexcept {
+  switch (status) {
+    case RowStatus::kOk:
+      return "ok";
+    case RowStatus::kUnsupported:
+      return "unsupported";
+    case RowStatus::kFailed:
+      return "failed";
+    case RowStatus::kSkipped:
+      return "skipped";
+  }
+  return "failed";
+}
+
+std::string Measurement::name() const {
+  auto plain = scheme;
+  plain.method = numerics::RangeMethod::kMinMax;  // the range method is a field of its own
+  auto text = quantize::to_string(plain);
+  if (operators != "all") {
+    text += fmt::format(" ({} only)", operators);
+  }
+  return text;
+}
+
+Json to_json(const Measurement& row) {
+  const bool fixed = row.scheme.mode == Mode::kStatic;
+  const bool integer = fixed || row.scheme.mode == Mode::kDynamic;
+  const bool ok = row.status == RowStatus::kOk;
+  Json json = {
+      {"name", row.name()},
+      {"mode", to_string(row.scheme.mode)},
+      {"format", only_if(fixed, to_string(row.scheme.format))},
+      {"activation", only_if(integer, quantize::short_name(row.scheme.activation))},
+      {"weight", only_if(integer, quantize::short_name(row.scheme.weight))},
+      {"granularity", only_if(integer, row.scheme.per_channel ? "channel" : "tensor")},
+      {"reduce_range", only_if(integer, row.scheme.reduce_range)},
+      {"method", only_if(fixed, numerics::to_string(row.scheme.method))},
+      {"operators", row.operators},
+      {"opt_level", to_string(row.opt_level)},
+      {"status", to_string(row.status)},
+      {"reason", only_if(!row.reason.empty(), row.reason)},
+      {"latency", only_if(ok && row.latency.n > 0, to_json(row.latency))},
+      {"speedup", only_if(ok && row.speedup.rounds > 0, row.speedup.median)},
+      {"speedup_low", only_if(ok && row.speedup.rounds > 0, row.speedup.low)},
+      {"speedup_high", only_if(ok && row.speedup.rounds > 0, row.speedup.high)},
+      {"sqnr_db", row.accuracy ? Json(row.accuracy->overall.sqnr_db) : Json()},
+      {"l2_per_element", row.accuracy ? Json(row.accuracy->overall.l2_per_element) : Json()}};
+  if (row.accuracy && row.accuracy->top1) {
+    json["top1"] = to_json(*row.accuracy)["top1"];
+  }
+  json["size_bytes"] = only_if(row.size_bytes > 0, row.size_bytes);
+  json["quantized_ops"] = row.quantized_ops;
+  json["kernels"] = row.kernels ? to_json(*row.kernels) : Json();
+  return json;
+}
+
+std::string explain_isa(const Host& host) {
+  if (host.has("asimddp") || host.has("i8mm")) {
+    return "signed 8-bit dot products in one instruction (Arm dot product): s8 activations with s8 "
+           "weights are the fast pair, and nothing saturates";
+  }
+  if (host.has("asimd")) {
+    return "no dot product instruction: 8-bit kernels widen to 16 bits first, so int8 gains mostly "
+           "memory traffic";
+  }
+  if (host.has_int8_dot_product()) {
+    return "u8 x s8 dot products in one instruction without saturation (VNNI): u8 activations with "
+           "s8 weights are the fast pair; u8 weights cost extra instructions, and s8 activations "
+           "have no fused convolution on x86, so they stay float (QDQ) or run slowly (QOperator)";
+  }
+  if (host.has("avx2")) {
+    return "no VNNI: AVX2 adds two u8 x s8 products in 16 bits and saturates, so 8-bit s8 weights "
+           "can be silently wrong; 7-bit weights (reduce_range) or u8 weights are exact";
+  }
+  return "no integer dot product instruction known to the runtime's kernels: expect int8 to save "
+         "memory rather than time";
+}
+
+}  // namespace tessera::evaluate

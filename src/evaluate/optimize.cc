@@ -1,0 +1,502 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/evaluate/optimize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <tuple>
+#include <utility>
+
+#include "evaluate/lab.h"
+#include "tessera/core/timing.h"
+
+namespace tessera::evaluate {
+namespace {
+
+using numerics::RangeMethod;
+using quantize::Mode;
+using quantize::Scheme;
+
+/// Without limits: how far from the most accurate integer candidate one may be.
+constexpr double kSqnrSlack_db = 6;
+constexpr double kTop1Slack = 1;
+/// Speeds closer than this are the same speed, as are those up to kLooseTie apart whose intervals
+/// overlap; the more accurate candidate is taken.
+constexpr double kTie = 0.02;
+constexpr double kLooseTie = 0.05;
+/// A model that keeps less than this of its signal is hardly the same model.
+constexpr double kAlarming_db = 10;
+
+double sqnr_of(const Measurement& row) {
+  return row.accuracy ? row.accuracy->overall.sqnr_db : -std::numeric_limits<double>::infinity();
+}
+
+bool is_integer(const Scheme& scheme) {
+  return scheme.mode == Mode::kStatic || scheme.mode == Mode::kDynamic;
+}
+
+/// Candidates that differ in format or operators only share their range method.
+auto method_key(const Scheme& scheme) {
+  return std::tuple(scheme.activation, scheme.weight, scheme.per_channel, scheme.reduce_range);
+}
+
+std::vector<std::string> split_types(const std::string& operators) {
+  std::vector<std::string> types;
+  for (std::size_t at = 0; at <= operators.size();) {
+    const auto end = std::min(operators.find('+', at), operators.size());
+    types.push_back(operators.substr(at, end - at));
+    at = end + 1;
+  }
+  return types;
+}
+
+bool is_tied(const Speedup& fastest, const Speedup& other) {
+  return other.median >= fastest.median * (1 - kTie) ||
+         (other.median >= fastest.median * (1 - kLooseTie) && other.high >= fastest.low);
+}
+
+class Optimizer {
+ public:
+  Optimizer(Lab& lab, const calibrate::Ranges& ranges, const OptimizeOptions& options,
+            OptimizeResult& result, Monitor& monitor)
+      : lab_(lab),
+        ranges_(ranges),
+        options_(options),
+        result_(result),
+        monitor_(monitor),
+        quiet_(monitor),
+        start_us_(clock_()) {}
+
+  Status run() {
+    TESSERA_CHECK(choose_methods());
+    TESSERA_CHECK(measure_errors());
+    apply_limits();
+    TESSERA_CHECK(time_survivors());
+    sort_by_speed();
+    mark_front();
+    TESSERA_CHECK(choose());
+    return finish();
+  }
+
+ private:
+  using MethodErrors = std::vector<std::pair<RangeMethod, double>>;
+
+  [[nodiscard]] bool over(double share) const {
+    return clock_() - start_us_ > share * options_.budget_us;
+  }
+
+  [[nodiscard]] quantize::Selection selection_of(const Measurement& row) const {
+    auto selection = options_.selection;
+    if (row.operators != "all") {
+      selection.op_types = split_types(row.operators);
+    }
+    return selection;
+  }
+
+  /// Builds the row's model and measures its error; the session is closed again.
+  Status measure(Measurement& row) {
+    auto built = lab_.build(row.scheme, selection_of(row), quiet_);
+    TESSERA_CHECK(monitor_.check());
+    if (!built) {
+      row.status = RowStatus::kUnsupported;
+      row.reason = built.error().message;
+      return {};
+    }
+    if (built->quantized_ops == 0 && row.scheme.mode != Mode::kFloat16) {
+      row.status = RowStatus::kUnsupported;
+      row.reason = "no operator of the model takes this scheme";
+      return {};
+    }
+    return lab_.prepare(*built, row, monitor_).map([](const auto&) {});
+  }
+
+  /// For every pair of types and granularity: the range method of least error, on the candidate
+  /// that quantizes most. What was measured for it is kept.
+  Status choose_methods() {
+    const auto total = static_cast<std::int64_t>(result_.candidates.size());
+    std::int64_t done = 0;
+    for (auto& candidate : result_.candidates) {
+      monitor_.progress("choosing ranges", done++, total);
+      auto& row = candidate.row;
+      if (row.scheme.mode != Mode::kStatic) {
+        continue;
+      }
+      if (const auto* twin = find_twin(candidate)) {
+        row.scheme.method = twin->row.scheme.method;
+        continue;
+      }
+      TESSERA_CHECK(try_methods(candidate));
+    }
+    monitor_.progress("choosing ranges", total, total);
+    return {};
+  }
+
+  /// An earlier candidate whose method choice holds for this one too.
+  [[nodiscard]] const Candidate* find_twin(const Candidate& candidate) const {
+    for (const auto& earlier : result_.candidates) {
+      if (&earlier == &candidate) {
+        return nullptr;
+      }
+      if (!earlier.methods.empty() &&
+          method_key(earlier.row.scheme) == method_key(candidate.row.scheme)) {
+        return &earlier;
+      }
+    }
+    return nullptr;
+  }
+
+  Status try_methods(Candidate& candidate) {
+    constexpr double kShare = 0.4;
+    auto best = candidate.row;
+    for (const auto method : ranges_.methods) {
+      if (!candidate.methods.empty() && over(kShare)) {
+        result_.excluded.push_back(
+            {fmt::format("{} with {} ranges", candidate.row.name(), numerics::to_string(method)),
+             "the time budget"});
+        continue;
+      }
+      auto trial = candidate.row;
+      trial.scheme.method = method;
+      TESSERA_CHECK(measure(trial));
+      if (candidate.methods.empty() || sqnr_of(trial) > sqnr_of(best)) {
+        best = trial;
+      }
+      candidate.methods.emplace_back(method, sqnr_of(trial));
+    }
+    candidate.row = std::move(best);
+    return {};
+  }
+
+  Status measure_errors() {
+    constexpr double kShare = 0.6;
+    const auto total = static_cast<std::int64_t>(result_.candidates.size());
+    std::int64_t done = 0;
+    for (auto& candidate : result_.candidates) {
+      monitor_.progress("measuring error", done++, total);
+      if (candidate.row.status != RowStatus::kSkipped) {
+        continue;
+      }
+      if (over(kShare)) {
+        candidate.row.reason = "the time budget";
+        continue;
+      }
+      TESSERA_CHECK(measure(candidate.row));
+    }
+    monitor_.progress("measuring error", total, total);
+    return {};
+  }
+
+  void apply_limits() {
+    const auto limits = options_.limits.any() ? options_.limits : default_limits();
+    for (auto& candidate : result_.candidates) {
+      const auto& row = candidate.row;
+      if (row.status != RowStatus::kOk) {
+        candidate.verdict = std::string(to_string(row.status));
+        continue;
+      }
+      candidate.verdict = missed_limit(limits, *row.accuracy);
+    }
+  }
+
+  /// The documented rule for runs without limits.
+  [[nodiscard]] Limits default_limits() const {
+    double best = -std::numeric_limits<double>::infinity();
+    for (const auto& candidate : result_.candidates) {
+      if (is_integer(candidate.row.scheme)) {
+        best = std::max(best, sqnr_of(candidate.row));
+      }
+    }
+    Limits limits;
+    if (std::isfinite(best)) {
+      limits.min_sqnr_db = best - kSqnrSlack_db;
+    }
+    if (lab_.baseline().reference_top1_percent()) {
+      limits.max_top1_drop = kTop1Slack;
+    }
+    return limits;
+  }
+
+  /// With limits only those that keep them are timed; without, all are, to show the front.
+  [[nodiscard]] bool is_timed(const Candidate& candidate) const {
+    return candidate.row.status == RowStatus::kOk &&
+           (candidate.verdict.empty() || !options_.limits.any());
+  }
+
+  Status time_survivors() {
+    std::vector<Lane> lanes;
+    std::vector<Measurement*> rows;
+    std::int64_t open_bytes = 0;
+    bool timed = false;
+    const auto flush = [&]() -> Status {
+      RaceOptions race;
+      race.seed = options_.seed;
+      constexpr double kShare = 0.3;
+      race.budget_us = kShare * options_.budget_us * static_cast<double>(lanes.size() + 1) /
+                       static_cast<double>(result_.candidates.size() + 1);
+      auto status =
+          lab_.time(lanes, rows, race, "timing candidates", monitor_).map([](const auto&) {});
+      lanes.clear();
+      rows.clear();
+      open_bytes = 0;
+      timed = true;
+      return status;
+    };
+    for (auto& candidate : result_.candidates) {
+      if (!is_timed(candidate)) {
+        continue;
+      }
+      auto& row = candidate.row;
+      TESSERA_TRY(const auto built, lab_.build(row.scheme, selection_of(row), quiet_));
+      const auto bytes = lab_.session_bytes(built);
+      if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
+        TESSERA_CHECK(flush());
+      }
+      TESSERA_TRY(auto lane, lab_.open_lane(built, row.opt_level));
+      lanes.push_back(std::move(lane));
+      rows.push_back(&row);
+      open_bytes += bytes;
+    }
+    return lanes.empty() && timed ? Status() : flush();
+  }
+
+  void sort_by_speed() {
+    std::stable_sort(result_.candidates.begin(), result_.candidates.end(),
+                     [](const Candidate& a, const Candidate& b) {
+                       return a.row.speedup.median > b.row.speedup.median;
+                     });
+  }
+
+  /// float32 ends the front: nothing is closer to itself.
+  void mark_front() {
+    double best = -std::numeric_limits<double>::infinity();
+    for (auto& candidate : result_.candidates) {  // fastest first
+      candidate.on_front = candidate.row.speedup.median > 1 && sqnr_of(candidate.row) > best;
+      best = std::max(best, sqnr_of(candidate.row));
+    }
+  }
+
+  /// The fastest that keeps the limits, ties to the more accurate, confirmed by a race of two.
+  Status choose() {
+    std::optional<std::size_t> fastest;
+    std::optional<std::size_t> pick;
+    for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
+      const auto& candidate = result_.candidates[i];
+      if (candidate.row.status != RowStatus::kOk || !candidate.verdict.empty() ||
+          candidate.row.speedup.median <= 1) {
+        continue;
+      }
+      fastest = fastest.value_or(i);
+      pick = pick.value_or(i);
+      const bool tied = is_tied(result_.candidates[*fastest].row.speedup, candidate.row.speedup);
+      if (tied && sqnr_of(candidate.row) > sqnr_of(result_.candidates[*pick].row)) {
+        pick = i;
+      }
+    }
+    if (!pick) {
+      result_.reason = options_.limits.any()
+                           ? "no candidate that keeps the limits is faster than float32"
+                           : "no candidate is faster than float32";
+      return {};
+    }
+    return confirm(*pick);
+  }
+
+  Status confirm(std::size_t pick) {
+    auto& candidate = result_.candidates[pick];
+    auto row = candidate.row;
+    TESSERA_TRY(const auto built, lab_.build(row.scheme, selection_of(row), quiet_));
+    std::vector<Lane> lanes;
+    TESSERA_TRY(auto lane, lab_.open_lane(built, row.opt_level));
+    lanes.push_back(std::move(lane));
+    RaceOptions race;
+    race.seed = options_.seed + 1;
+    race.settle_rounds = 30;
+    race.max_rounds = 120;
+    race.min_rounds = 10;
+    constexpr double kShare = 0.1;
+    race.budget_us = kShare * options_.budget_us;
+    TESSERA_TRY(result_.confirmed_baseline_latency,
+                lab_.time(lanes, {&row}, race, "confirming", monitor_));
+    result_.confirmation = row.speedup;
+    result_.confirmed_latency = row.latency;
+    if (!row.speedup.certain()) {
+      result_.reason = fmt::format(
+          "the fastest candidate, {}, is not faster than float32 beyond noise (speed-up {:.2f}, 95 "
+          "% interval {:.2f} to {:.2f})",
+          row.name(), row.speedup.median, row.speedup.low, row.speedup.high);
+      candidate.verdict = "not faster beyond noise";
+      return {};
+    }
+    result_.chosen = pick;
+    candidate.verdict = "chosen";
+    result_.reason = describe_choice();
+    return {};
+  }
+
+  [[nodiscard]] std::string describe_choice() const {
+    if (options_.limits.any()) {
+      return "the fastest measured candidate that keeps the limits";
+    }
+    return fmt::format(
+        "no limits were given: the fastest candidate within {:.0f} dB of the most accurate integer "
+        "one{}",
+        kSqnrSlack_db,
+        lab_.baseline().reference_top1_percent() ? " that loses at most 1 point of top-1" : "");
+  }
+
+  [[nodiscard]] std::string loser_verdict(const Candidate& candidate) const {
+    if (candidate.row.speedup.median <= 1) {
+      return "not faster than float32";
+    }
+    if (!result_.chosen) {
+      return "not chosen";
+    }
+    const auto& chosen = result_.candidates[*result_.chosen].row;
+    if (candidate.row.speedup.median < chosen.speedup.median) {
+      return "slower";
+    }
+    return sqnr_of(candidate.row) < sqnr_of(chosen) ? "as fast, less accurate"
+                                                    : "as fast, no more accurate";
+  }
+
+  /// The rest of the verdicts, warnings, and the model itself.
+  Status finish() {
+    for (auto& candidate : result_.candidates) {
+      if (candidate.verdict.empty()) {
+        candidate.verdict = loser_verdict(candidate);
+      }
+    }
+    result_.baseline = lab_.reference();
+    if (!result_.chosen) {
+      return {};
+    }
+    const auto& row = result_.candidates[*result_.chosen].row;
+    if (sqnr_of(row) < kAlarming_db) {
+      monitor_.warn({"low-sqnr",
+                     fmt::format("the chosen model keeps only {:.1f} dB of the output's signal",
+                                 sqnr_of(row)),
+                     "judge it by the task's own metric, or ask for more with --min-sqnr-db"});
+    }
+    TESSERA_TRY(auto model, lab_.make(row.scheme, selection_of(row), nullptr, monitor_));
+    result_.model.emplace(std::move(model));
+    return {};
+  }
+
+  Lab& lab_;
+  const calibrate::Ranges& ranges_;
+  const OptimizeOptions& options_;
+  OptimizeResult& result_;
+  Monitor& monitor_;
+  QuietMonitor quiet_;
+  Clock clock_ = steady_clock_us();
+  double start_us_;
+};
+
+Json methods_json(const Candidate& candidate) {
+  auto methods = Json::object();
+  for (const auto& [method, sqnr_db] : candidate.methods) {
+    methods[std::string(numerics::to_string(method))] = {{"sqnr_db", sqnr_db}};
+  }
+  return methods;
+}
+
+Json candidate_json(const Candidate& candidate) {
+  auto json = to_json(candidate.row);
+  json["on_front"] = candidate.on_front;
+  json["verdict"] = candidate.verdict;
+  json["methods"] = methods_json(candidate);
+  return json;
+}
+
+Json speedup_json(const Speedup& speedup) {
+  return {{"median", speedup.median},
+          {"low", speedup.low},
+          {"high", speedup.high},
+          {"rounds", speedup.rounds}};
+}
+
+}  // namespace
+
+std::string missed_limit(const Limits& limits, const Accuracy& accuracy) {
+  const auto& overall = accuracy.overall;
+  if (limits.max_error && !(overall.l2_per_element <= *limits.max_error)) {
+    return fmt::format("error {:.3g}, at most {:.3g} allowed", overall.l2_per_element,
+                       *limits.max_error);
+  }
+  if (limits.min_sqnr_db && !(overall.sqnr_db >= *limits.min_sqnr_db)) {
+    return fmt::format("SQNR {:.1f} dB, {:.1f} dB needed", overall.sqnr_db, *limits.min_sqnr_db);
+  }
+  if (limits.max_top1_drop) {
+    const auto drop = accuracy.top1 ? accuracy.top1->drop() : std::nullopt;
+    if (!drop) {
+      return "top-1 unknown";
+    }
+    if (*drop > *limits.max_top1_drop) {
+      return fmt::format("top-1 drops {:.1f} points, {:.1f} allowed", *drop, *limits.max_top1_drop);
+    }
+  }
+  return {};
+}
+
+Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet& samples,
+                                const calibrate::Ranges& ranges,
+                                std::shared_ptr<const runtime::Library> library,
+                                const OptimizeOptions& options, Monitor& monitor) {
+  if (options.limits.max_top1_drop && !samples.has_labels()) {
+    return fail(ErrorCode::kInvalidArgument, "a limit on top-1 needs labels")
+        .hint("give --labels FILE with columns file,class_index");
+  }
+  TESSERA_TRY(auto lab, Lab::open({.model = &model,
+                                   .library = std::move(library),
+                                   .session = options.session,
+                                   .samples = &samples,
+                                   .ranges = &ranges,
+                                   .memory_bytes = options.memory_bytes},
+                                  monitor));
+  if (options.limits.max_top1_drop && !lab.baseline().reference_top1_percent()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a limit on top-1 needs a classifier; the model has no output of one value per "
+                "class")
+        .hint("use --min-sqnr-db or --max-error");
+  }
+  OptimizeResult result;
+  auto plan = plan_candidates(describe_host(), lab.graph(), options.session.provider);
+  result.excluded = std::move(plan.excluded);
+  for (auto& row : plan.candidates) {
+    result.candidates.push_back({.row = std::move(row)});
+  }
+  TESSERA_CHECK(Optimizer(lab, ranges, options, result, monitor).run());
+  return result;
+}
+
+Json to_json(const OptimizeResult& result) {
+  auto candidates = Json::array();
+  for (const auto& candidate : result.candidates) {
+    candidates.push_back(candidate_json(candidate));
+  }
+  auto excluded = Json::array();
+  for (const auto& exclusion : result.excluded) {
+    excluded.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
+  }
+  const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
+  Json confirmation;
+  if (result.confirmation) {
+    confirmation = {{"speedup", speedup_json(*result.confirmation)},
+                    {"latency", to_json(result.confirmed_latency)},
+                    {"baseline_latency", to_json(result.confirmed_baseline_latency)}};
+  }
+  return {{"chosen", to_json(best)},
+          {"reason", result.reason},
+          {"speedup", result.chosen ? result.confirmation->median : 1.0},
+          {"error", best.accuracy ? to_json(*best.accuracy) : Json()},
+          {"confirmation", confirmation},
+          {"baseline", to_json(result.baseline)},
+          {"candidates", candidates},
+          {"excluded", excluded}};
+}
+
+}  // namespace tessera::evaluate

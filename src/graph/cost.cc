@@ -1,0 +1,236 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/graph/cost.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "graph/folding.h"
+#include "graph/op_cost.h"
+
+namespace tessera::graph {
+namespace {
+
+std::optional<std::int64_t> add(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  return a && b ? std::optional(*a + *b) : std::nullopt;
+}
+
+struct BodyCost {
+  std::optional<std::int64_t> macs = 0;
+  std::optional<std::int64_t> flops = 0;
+};
+
+BodyCost cost_of_body(const Graph& body, QdqCounting counting) {
+  BodyCost total;
+  for (const auto& cost : operator_costs(body, counting)) {
+    total.macs = add(total.macs, cost.macs);
+    total.flops = add(total.flops, cost.flops);
+  }
+  return total;
+}
+
+/// How often a body runs, as far as shapes tell: a Scan once per element of its first scan input.
+std::optional<std::int64_t> trips(const Graph& graph, const Op& op) {
+  if (op.type != "Scan") {
+    return 1;
+  }
+  const auto scans = op.int_or("num_scan_inputs", 1);
+  const auto first = static_cast<std::int64_t>(op.inputs.size()) - scans;
+  if (first < 0 || first >= static_cast<std::int64_t>(op.inputs.size()) ||
+      !op.inputs[static_cast<std::size_t>(first)]) {
+    return std::nullopt;
+  }
+  const auto shape = graph.tensor(*op.inputs[static_cast<std::size_t>(first)]).static_shape();
+  const auto axes = op.ints_or("scan_input_axes", {0});
+  const auto axis = axes.empty() ? 0 : axes.front();
+  if (!shape || axis < 0 || axis >= static_cast<std::int64_t>(shape->size())) {
+    return std::nullopt;
+  }
+  return (*shape)[static_cast<std::size_t>(axis)];
+}
+
+BodyCost cost_of_bodies(const Graph& graph, const Op& op, QdqCounting counting) {
+  BodyCost dearest;
+  for (const auto& body : op.bodies) {
+    const auto cost = cost_of_body(body, counting);
+    if (!cost.macs || !dearest.macs) {
+      dearest.macs = std::nullopt;
+    } else {
+      dearest.macs = std::max(*dearest.macs, *cost.macs);
+    }
+    if (!cost.flops || !dearest.flops) {
+      dearest.flops = std::nullopt;
+    } else {
+      dearest.flops = std::max(*dearest.flops, *cost.flops);
+    }
+  }
+  const auto times = trips(graph, op);
+  const auto scaled = [&](std::optional<std::int64_t> value) {
+    std::int64_t product = 0;
+    return times && value && !__builtin_mul_overflow(*times, *value, &product)
+               ? std::optional(product)
+               : std::nullopt;
+  };
+  return {scaled(dearest.macs), scaled(dearest.flops)};
+}
+
+void add_weights(const Graph& graph, const Op& op, OpCost& cost) {
+  std::vector<TensorId> seen;
+  for (const auto& input : op.inputs) {
+    if (!input || graph.tensor(*input).kind != TensorKind::kInitializer ||
+        std::find(seen.begin(), seen.end(), *input) != seen.end()) {
+      continue;
+    }
+    seen.push_back(*input);
+    const auto& tensor = graph.tensor(*input);
+    cost.weight_bytes += tensor.size_bytes().value_or(0);
+    if (const auto shape = tensor.static_shape()) {
+      cost.parameters += std::max<std::int64_t>(element_count(*shape), 0);
+    }
+  }
+  for (const auto& body : op.bodies) {
+    for (const auto& inner : body.ops()) {
+      add_weights(body, inner, cost);
+    }
+  }
+}
+
+std::optional<std::int64_t> bytes_of_outputs(const Graph& graph, const Op& op) {
+  std::optional<std::int64_t> total = 0;
+  for (const auto& output : op.outputs) {
+    if (output) {
+      total = add(total, graph.tensor(*output).size_bytes());
+    }
+  }
+  return total;
+}
+
+bool is_conversion(const Op& op) {
+  return is_quantize(op) || is_dequantize(op);
+}
+
+}  // namespace
+
+std::vector<OpCost> operator_costs(const Graph& graph, QdqCounting counting) {
+  const auto folding =
+      counting == QdqCounting::kDiscount ? std::optional<Folding>(graph) : std::nullopt;
+  std::vector<OpCost> costs;
+  costs.reserve(graph.ops().size());
+  for (const auto& op : graph.ops()) {
+    OpCost cost;
+    const auto work = work_of(graph, op);
+    cost.macs = work.macs;
+    cost.flops = work.flops;
+    const auto uncounted = is_conversion(op) && (counting == QdqCounting::kExclude ||
+                                                 (folding && folding->absorbed(op)));
+    if (uncounted) {
+      cost.macs = 0;
+      cost.flops = 0;
+    }
+    if (!op.bodies.empty()) {
+      const auto bodies = cost_of_bodies(graph, op, counting);
+      cost.macs = bodies.macs;
+      cost.flops = bodies.flops;
+    }
+    add_weights(graph, op, cost);
+    cost.output_bytes = bytes_of_outputs(graph, op);
+    costs.push_back(cost);
+  }
+  return costs;
+}
+
+namespace {
+
+/// Bytes that a value occupies among the activations; sequences, maps and strings live elsewhere.
+std::optional<std::int64_t> activation_bytes(const Graph& graph, TensorId id) {
+  const auto& tensor = graph.tensor(id);
+  const auto* maker = tensor.producer ? &graph.op(*tensor.producer) : nullptr;
+  const auto makes_sequence = maker != nullptr && tensor.dtype == DType::kUndefined &&
+                              (maker->type == "ZipMap" || maker->type.starts_with("Sequence") ||
+                               maker->type == "SplitToSequence" || maker->type == "Optional");
+  return tensor.dtype == DType::kString || makes_sequence ? 0 : tensor.size_bytes();
+}
+
+}  // namespace
+
+std::optional<std::int64_t> peak_activation_bytes(const Graph& graph) {
+  const auto ops = graph.ops();
+  const auto constant = constant_tensors(graph);
+  constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> last_use(graph.tensors().size(), kNever);
+  const auto use = [&](TensorId id, std::size_t at) {
+    auto& last = last_use[id.value];
+    last = last == kNever ? at : std::max(last, at);
+  };
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    for (const auto& tensor : ops[i].inputs) {
+      if (tensor) {
+        use(*tensor, i);
+      }
+    }
+    for (const auto captured : ops[i].captures) {
+      use(captured, i);
+    }
+    for (const auto& tensor : ops[i].outputs) {
+      if (tensor) {
+        use(*tensor, i);
+      }
+    }
+  }
+  for (const auto output : graph.outputs()) {
+    use(output, ops.size());
+  }
+  std::vector<std::vector<TensorId>> dies(ops.size() + 1);
+  std::int64_t live = 0;
+  const auto is_live = [&](TensorId id) {
+    return !constant[id.value] && last_use[id.value] != kNever;
+  };
+  const auto give_birth = [&](TensorId id) {
+    const auto size = activation_bytes(graph, id);
+    if (!size) {
+      return false;
+    }
+    live += *size;
+    dies[last_use[id.value]].push_back(id);
+    return true;
+  };
+  for (const auto input : graph.inputs()) {
+    if (is_live(input) && !give_birth(input)) {
+      return std::nullopt;
+    }
+  }
+  auto peak = live;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    for (const auto& output : ops[i].outputs) {
+      if (output && is_live(*output) && !give_birth(*output)) {
+        return std::nullopt;
+      }
+    }
+    peak = std::max(peak, live);
+    for (const auto id : dies[i]) {
+      live -= *activation_bytes(graph, id);
+    }
+  }
+  return peak;
+}
+
+bool is_quantize(const Op& op) {
+  return op.type == "QuantizeLinear" || op.type == "DynamicQuantizeLinear";
+}
+
+bool is_dequantize(const Op& op) {
+  return op.type == "DequantizeLinear";
+}
+
+bool is_integer_op(const Op& op) {
+  static constexpr std::array<std::string_view, 10> kTypes = {
+      "ConvInteger",          "MatMulInteger",         "QGemm", "QAttention",
+      "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QMoE",  "DynamicQuantizeLSTM",
+      "MatMulInteger16",      "QOrderedMatMul"};
+  return op.type.starts_with("QLinear") ||
+         std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+}
+
+}  // namespace tessera::graph

@@ -1,0 +1,381 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/simd.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "numerics/simd.cc"
+#include <hwy/foreach_target.h>
+// foreach_target.h comes first.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::numerics::simd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+
+/// Element by element: for the few stretches that hold NaN or infinities, and for tails.
+inline void scan_scalar(const float* values, std::size_t count, MinMax& result) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = values[i];
+    if (std::isnan(value)) {
+      ++result.nan;
+    } else if (std::isinf(value)) {
+      ++result.infinite;
+    } else {
+      result.min = std::min(result.min, value);
+      result.max = std::max(result.max, value);
+      ++result.finite;
+    }
+  }
+}
+
+MinMax FindMinMax(const float* values, std::size_t count) {
+  constexpr std::size_t kStretch = 4096;
+  const FloatTag d;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  MinMax result{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 0,
+                0, 0};
+  auto low = infinity;
+  auto high = hn::Neg(infinity);
+  std::size_t begin = 0;
+  while (begin < count) {
+    const std::size_t end = std::min(count, begin + kStretch);
+    std::size_t i = begin;
+    auto low0 = infinity;
+    auto low1 = infinity;
+    auto high0 = hn::Neg(infinity);
+    auto high1 = high0;
+    // NaN and infinities are found by their bits and handled apart, so that minimum and maximum,
+    // whose NaN rules differ between instruction sets, never see one that counts.
+    auto magnitude = hn::Zero(di);
+    for (; i + 2 * lanes <= end; i += 2 * lanes) {
+      const auto a = hn::LoadU(d, values + i);
+      const auto b = hn::LoadU(d, values + i + lanes);
+      low0 = hn::Min(low0, a);
+      low1 = hn::Min(low1, b);
+      high0 = hn::Max(high0, a);
+      high1 = hn::Max(high1, b);
+      magnitude =
+          hn::Max(magnitude, hn::Max(hn::BitCast(di, hn::Abs(a)), hn::BitCast(di, hn::Abs(b))));
+    }
+    if (!hn::AllTrue(di, hn::Lt(magnitude, hn::BitCast(di, infinity)))) {
+      scan_scalar(values + begin, end - begin, result);
+    } else {
+      low = hn::Min(low, hn::Min(low0, low1));
+      high = hn::Max(high, hn::Max(high0, high1));
+      result.finite += static_cast<std::int64_t>(i - begin);
+      scan_scalar(values + i, end - i, result);
+    }
+    begin = end;
+  }
+  result.min = std::min(result.min, hn::GetLane(hn::MinOfLanes(d, low)));
+  result.max = std::max(result.max, hn::GetLane(hn::MaxOfLanes(d, high)));
+  return result;
+}
+
+bool AccumulateMinMax(const float* values, std::size_t count, float* min, float* max) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  auto finite = hn::Eq(infinity, infinity);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto value = hn::LoadU(d, values + i);
+    finite = hn::And(finite, hn::Lt(hn::Abs(value), infinity));
+    hn::StoreU(hn::Min(hn::LoadU(d, min + i), value), d, min + i);
+    hn::StoreU(hn::Max(hn::LoadU(d, max + i), value), d, max + i);
+  }
+  bool all_finite = hn::AllTrue(d, finite);
+  for (; i < count; ++i) {
+    all_finite = all_finite && std::isfinite(values[i]);
+    min[i] = std::min(min[i], values[i]);
+    max[i] = std::max(max[i], values[i]);
+  }
+  return all_finite;
+}
+
+/// Steps from the zero point, clipped to [low, high] and rounded half to even. NaN gives 0.
+template <class V>
+HWY_INLINE hn::Vec<IntTag> steps(V value, V scale, V low, V high) {
+  const auto ratio = hn::Div(value, scale);
+  const auto number = hn::IfThenElseZero(hn::Eq(ratio, ratio), ratio);
+  return hn::NearestInt(hn::Min(hn::Max(number, low), high));
+}
+
+inline std::int32_t scalar_steps(float value, float scale, float low, float high) {
+  const float ratio = value / scale;
+  if (std::isnan(ratio)) {
+    return 0;
+  }
+  return static_cast<std::int32_t>(std::nearbyint(std::min(std::max(ratio, low), high)));
+}
+
+template <class T>
+void QuantizeAll(const float* values, std::size_t count, QParams qparams, IntegerRange levels,
+                 T* out) {
+  const FloatTag d;
+  const hn::Rebind<T, FloatTag> dt;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const float low = static_cast<float>(levels.min - qparams.zero_point);
+  const float high = static_cast<float>(levels.max - qparams.zero_point);
+  const auto scale_v = hn::Set(d, qparams.scale);
+  const auto low_v = hn::Set(d, low);
+  const auto high_v = hn::Set(d, high);
+  const auto zero_v = hn::Set(di, qparams.zero_point);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto q = hn::Add(steps(hn::LoadU(d, values + i), scale_v, low_v, high_v), zero_v);
+    hn::StoreU(hn::DemoteTo(dt, q), dt, out + i);
+  }
+  for (; i < count; ++i) {
+    out[i] = static_cast<T>(scalar_steps(values[i], qparams.scale, low, high) + qparams.zero_point);
+  }
+}
+
+template <class T>
+void QuantizeEach(const float* values, std::size_t count, const float* scales,
+                  const std::int32_t* zero_points, IntegerRange levels, T* out) {
+  const FloatTag d;
+  const hn::Rebind<T, FloatTag> dt;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto minimum = hn::Set(di, static_cast<std::int32_t>(levels.min));
+  const auto maximum = hn::Set(di, static_cast<std::int32_t>(levels.max));
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto zero = hn::LoadU(di, zero_points + i);
+    const auto low = hn::ConvertTo(d, hn::Sub(minimum, zero));
+    const auto high = hn::ConvertTo(d, hn::Sub(maximum, zero));
+    const auto q =
+        hn::Add(steps(hn::LoadU(d, values + i), hn::LoadU(d, scales + i), low, high), zero);
+    hn::StoreU(hn::DemoteTo(dt, q), dt, out + i);
+  }
+  for (; i < count; ++i) {
+    const float low = static_cast<float>(levels.min - zero_points[i]);
+    const float high = static_cast<float>(levels.max - zero_points[i]);
+    out[i] = static_cast<T>(scalar_steps(values[i], scales[i], low, high) + zero_points[i]);
+  }
+}
+
+template <class T>
+void DequantizeAll(const T* values, std::size_t count, QParams qparams, float* out) {
+  const FloatTag d;
+  const hn::Rebind<T, FloatTag> dt;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scale = hn::Set(d, qparams.scale);
+  const auto zero = hn::Set(di, qparams.zero_point);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto q = hn::PromoteTo(di, hn::LoadU(dt, values + i));
+    hn::StoreU(hn::Mul(hn::ConvertTo(d, hn::Sub(q, zero)), scale), d, out + i);
+  }
+  for (; i < count; ++i) {
+    out[i] = static_cast<float>(std::int32_t{values[i]} - qparams.zero_point) * qparams.scale;
+  }
+}
+
+/// Minimum, maximum and largest magnitude as bits, in one pass over a stretch.
+struct StretchExtrema {
+  float min;
+  float max;
+  std::int32_t magnitude;
+};
+
+inline StretchExtrema stretch_extrema(const float* values, std::size_t count) {
+  const FloatTag d;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  StretchExtrema result{values[0], values[0], 0};
+  std::size_t i = 0;
+  if (count >= 2 * lanes) {
+    auto low0 = hn::LoadU(d, values);
+    auto low1 = low0;
+    auto high0 = low0;
+    auto high1 = low0;
+    auto magnitude = hn::Zero(di);
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+      const auto a = hn::LoadU(d, values + i);
+      const auto b = hn::LoadU(d, values + i + lanes);
+      low0 = hn::Min(low0, a);
+      low1 = hn::Min(low1, b);
+      high0 = hn::Max(high0, a);
+      high1 = hn::Max(high1, b);
+      magnitude =
+          hn::Max(magnitude, hn::Max(hn::BitCast(di, hn::Abs(a)), hn::BitCast(di, hn::Abs(b))));
+    }
+    result.min = hn::GetLane(hn::MinOfLanes(d, hn::Min(low0, low1)));
+    result.max = hn::GetLane(hn::MaxOfLanes(d, hn::Max(high0, high1)));
+    result.magnitude = hn::GetLane(hn::MaxOfLanes(di, magnitude));
+  }
+  for (; i < count; ++i) {
+    result.min = std::min(result.min, values[i]);
+    result.max = std::max(result.max, values[i]);
+    result.magnitude = std::max(result.magnitude, std::bit_cast<std::int32_t>(std::abs(values[i])));
+  }
+  return result;
+}
+
+inline void histogram_bins(const float* values, std::size_t count, std::int32_t base,
+                           std::uint16_t* bins) {
+  const FloatTag d;
+  const IntTag di;
+  const hn::Rebind<std::uint16_t, FloatTag> d16;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto base_v = hn::Set(di, base);
+  const auto negative = hn::Set(di, FloatBins::kPerSign);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto value = hn::LoadU(d, values + i);
+    const auto magnitude = hn::ShiftRight<FloatBins::kShift>(hn::BitCast(di, hn::Abs(value)));
+    const auto bin = hn::Max(hn::Sub(magnitude, base_v), hn::Zero(di));
+    const auto below_zero = hn::RebindMask(di, hn::Lt(value, hn::Zero(d)));
+    hn::StoreU(hn::DemoteTo(d16, hn::Add(bin, hn::IfThenElseZero(below_zero, negative))), d16,
+               bins + i);
+  }
+  for (; i < count; ++i) {
+    const auto magnitude = std::bit_cast<std::int32_t>(std::abs(values[i])) >> FloatBins::kShift;
+    bins[i] = static_cast<std::uint16_t>(std::max(magnitude - base, 0) +
+                                         (values[i] < 0 ? FloatBins::kPerSign : 0));
+  }
+}
+
+inline void count_bins(const std::uint16_t* bins, std::size_t count, std::uint32_t* tables,
+                       int table_count) {
+  constexpr std::size_t kSize = 2 * FloatBins::kPerSign;
+  const std::size_t stride = table_count == FloatBins::kTables ? kSize : 0;
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    std::uint64_t four = 0;
+    std::memcpy(&four, bins + i, sizeof four);
+    ++tables[four & 0xFFFFU];
+    ++tables[stride + ((four >> 16U) & 0xFFFFU)];
+    ++tables[2 * stride + ((four >> 32U) & 0xFFFFU)];
+    ++tables[3 * stride + (four >> 48U)];
+  }
+  for (; i < count; ++i) {
+    ++tables[bins[i]];
+  }
+}
+
+HistogramScan CountHistogram(const float* values, std::size_t count, std::int32_t base, float limit,
+                             bool negatives, std::uint32_t* tables, int table_count) {
+  alignas(64) std::uint16_t bins[kHistogramStretch];
+  const auto limit_bits = std::bit_cast<std::int32_t>(limit);
+  HistogramScan scan{0, std::numeric_limits<float>::infinity(),
+                     -std::numeric_limits<float>::infinity()};
+  while (scan.done < count) {
+    const std::size_t stretch = std::min(kHistogramStretch, count - scan.done);
+    const StretchExtrema extrema = stretch_extrema(values + scan.done, stretch);
+    if (extrema.magnitude >= limit_bits || (!negatives && extrema.min < 0)) {
+      break;
+    }
+    histogram_bins(values + scan.done, stretch, base, bins);
+    count_bins(bins, stretch, tables, table_count);
+    scan.min = std::min(scan.min, extrema.min);
+    scan.max = std::max(scan.max, extrema.max);
+    scan.done += stretch;
+  }
+  return scan;
+}
+
+#define TESSERA_NUMERICS_TYPED(NAME, T)                                                       \
+  void QuantizeAll##NAME(const float* values, std::size_t count, QParams qparams,             \
+                         IntegerRange levels, T* out) {                                       \
+    QuantizeAll<T>(values, count, qparams, levels, out);                                      \
+  }                                                                                           \
+  void QuantizeEach##NAME(const float* values, std::size_t count, const float* scales,        \
+                          const std::int32_t* zero_points, IntegerRange levels, T* out) {     \
+    QuantizeEach<T>(values, count, scales, zero_points, levels, out);                         \
+  }                                                                                           \
+  void DequantizeAll##NAME(const T* values, std::size_t count, QParams qparams, float* out) { \
+    DequantizeAll<T>(values, count, qparams, out);                                            \
+  }
+
+TESSERA_NUMERICS_TYPED(U8, std::uint8_t)
+TESSERA_NUMERICS_TYPED(S8, std::int8_t)
+TESSERA_NUMERICS_TYPED(U16, std::uint16_t)
+TESSERA_NUMERICS_TYPED(S16, std::int16_t)
+#undef TESSERA_NUMERICS_TYPED
+
+}  // namespace tessera::numerics::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera::numerics::simd {
+
+HWY_EXPORT(FindMinMax);
+HWY_EXPORT(AccumulateMinMax);
+HWY_EXPORT(CountHistogram);
+
+MinMax find_min_max(std::span<const float> values) noexcept {
+  return HWY_DYNAMIC_DISPATCH(FindMinMax)(values.data(), values.size());
+}
+
+bool accumulate_min_max(std::span<const float> values, std::span<float> min,
+                        std::span<float> max) noexcept {
+  return HWY_DYNAMIC_DISPATCH(AccumulateMinMax)(values.data(), values.size(), min.data(),
+                                                max.data());
+}
+
+HistogramScan count_histogram(std::span<const float> values, std::int32_t base, float limit,
+                              bool negatives, std::uint32_t* tables, int table_count) noexcept {
+  return HWY_DYNAMIC_DISPATCH(CountHistogram)(values.data(), values.size(), base, limit, negatives,
+                                              tables, table_count);
+}
+
+#define TESSERA_NUMERICS_EXPORT(NAME, T)                                                          \
+  HWY_EXPORT(QuantizeAll##NAME);                                                                  \
+  HWY_EXPORT(QuantizeEach##NAME);                                                                 \
+  HWY_EXPORT(DequantizeAll##NAME);                                                                \
+  template <>                                                                                     \
+  void quantize<T>(std::span<const float> values, QParams qparams, IntegerRange levels,           \
+                   std::span<T> out) noexcept {                                                   \
+    HWY_DYNAMIC_DISPATCH(QuantizeAll##NAME)                                                       \
+    (values.data(), values.size(), qparams, levels, out.data());                                  \
+  }                                                                                               \
+  template <>                                                                                     \
+  void quantize_each<T>(std::span<const float> values, std::span<const float> scales,             \
+                        std::span<const std::int32_t> zero_points, IntegerRange levels,           \
+                        std::span<T> out) noexcept {                                              \
+    HWY_DYNAMIC_DISPATCH(QuantizeEach##NAME)                                                      \
+    (values.data(), values.size(), scales.data(), zero_points.data(), levels, out.data());        \
+  }                                                                                               \
+  template <>                                                                                     \
+  void dequantize<T>(std::span<const T> values, QParams qparams, std::span<float> out) noexcept { \
+    HWY_DYNAMIC_DISPATCH(DequantizeAll##NAME)                                                     \
+    (values.data(), values.size(), qparams, out.data());                                          \
+  }
+
+TESSERA_NUMERICS_EXPORT(U8, std::uint8_t)
+TESSERA_NUMERICS_EXPORT(S8, std::int8_t)
+TESSERA_NUMERICS_EXPORT(U16, std::uint16_t)
+TESSERA_NUMERICS_EXPORT(S16, std::int16_t)
+#undef TESSERA_NUMERICS_EXPORT
+
+std::vector<Target> targets() {
+  std::vector<Target> all;
+  for (const std::int64_t id : hwy::SupportedAndGeneratedTargets()) {
+    all.push_back({id, hwy::TargetName(id)});
+  }
+  return all;
+}
+
+void force_target(std::int64_t id) {
+  hwy::SetSupportedTargetsForTest(id);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace tessera::numerics::simd
+#endif  // HWY_ONCE

@@ -1,0 +1,229 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "onnx/model_state.h"
+
+namespace tessera::onnx {
+namespace {
+
+using graph::Graph;
+using graph::Op;
+using graph::TensorId;
+using graph::TensorInfo;
+using graph::TensorKind;
+
+/// Types of values, whatever the scope keeps them in.
+using TypeLookup = std::function<std::optional<ValueType>(const std::string&)>;
+
+/// Attributes of up to this many values are copied into the view; longer ones are data.
+constexpr int kLargestList = 1 << 16;
+
+std::optional<graph::Attribute> attribute_of(const proto::AttributeProto& attribute) {
+  using Proto = proto::AttributeProto;
+  if (std::max({attribute.ints_size(), attribute.floats_size(), attribute.strings_size()}) >
+      kLargestList) {
+    return std::nullopt;
+  }
+  const auto type = attribute.type();
+  if (type == Proto::INTS || attribute.ints_size() > 0) {
+    return std::vector<std::int64_t>(attribute.ints().begin(), attribute.ints().end());
+  }
+  if (type == Proto::FLOATS || attribute.floats_size() > 0) {
+    return std::vector<double>(attribute.floats().begin(), attribute.floats().end());
+  }
+  if (type == Proto::STRINGS || attribute.strings_size() > 0) {
+    return std::vector<std::string>(attribute.strings().begin(), attribute.strings().end());
+  }
+  if (attribute.has_i()) {
+    return std::int64_t{attribute.i()};
+  }
+  if (attribute.has_f()) {
+    return static_cast<double>(attribute.f());
+  }
+  if (attribute.has_s()) {
+    return attribute.s();
+  }
+  return std::nullopt;
+}
+
+std::int64_t count_body_ops(const proto::NodeProto& node) {
+  std::int64_t count = 0;
+  for_each_body(node, [&](const proto::GraphProto& body) {
+    count += body.node_size();
+    for (const auto& inner : body.node()) {
+      count += count_body_ops(inner);
+    }
+  });
+  return count;
+}
+
+/// Makes a graph out of operators, for the main graph and for bodies alike.
+class ViewBuilder {
+ public:
+  ViewBuilder(TypeLookup type_of, const std::map<std::string, BodyTypes>& bodies)
+      : type_of_(std::move(type_of)), bodies_(bodies) {}
+
+  TensorId tensor(const std::string& name, TensorKind kind = TensorKind::kActivation) {
+    if (const auto known = graph_.find_tensor(name)) {
+      return *known;
+    }
+    TensorInfo info;
+    info.name = name;
+    info.kind = kind;
+    if (auto type = type_of_(name)) {
+      info.dtype = type->dtype;
+      info.shape = std::move(type->shape);
+    }
+    return graph_.add_tensor(std::move(info));
+  }
+
+  void add_input(const std::string& name) { graph_.mark_input(tensor(name, TensorKind::kInput)); }
+  void add_output(const std::string& name) { graph_.mark_output(tensor(name)); }
+  void add_op(const proto::NodeProto& node, std::uint32_t source,
+              const std::vector<std::string>& captures);
+
+  Result<Graph> finish() && {
+    TESSERA_CHECK(graph_.finish());
+    return std::move(graph_);
+  }
+
+ private:
+  /// The operator's name, or one made up: the second and later holders of a name get a number.
+  std::string name_of(const proto::NodeProto& node, std::uint32_t source) {
+    auto name = node.name();
+    if (name.empty()) {
+      name = fmt::format("{}_{}", node.op_type(), source);
+    }
+    for (auto suffix = 2; !names_.insert(name).second; ++suffix) {
+      name = fmt::format("{}#{}", node.name().empty() ? node.op_type() : node.name(), suffix);
+    }
+    return name;
+  }
+
+  Graph body_view(const proto::GraphProto& body, const BodyTypes& inferred);
+
+  TypeLookup type_of_;
+  const std::map<std::string, BodyTypes>& bodies_;
+  Graph graph_;
+  StringSet names_;
+};
+
+void ViewBuilder::add_op(const proto::NodeProto& node, std::uint32_t source,
+                         const std::vector<std::string>& captures) {
+  Op op;
+  op.name = name_of(node, source);
+  op.type = node.op_type();
+  op.domain = std::string(canonical_domain(node.domain()));
+  op.source = source;
+  for (const auto& input : node.input()) {
+    op.inputs.push_back(input.empty() ? std::nullopt : std::optional(tensor(input)));
+  }
+  for (const auto& output : node.output()) {
+    op.outputs.push_back(output.empty() ? std::nullopt : std::optional(tensor(output)));
+  }
+  for (const auto& attribute : node.attribute()) {
+    if (auto value = attribute_of(attribute)) {
+      op.attributes.emplace(attribute.name(), std::move(*value));
+    }
+  }
+  for (const auto& value : captures) {
+    op.captures.push_back(tensor(value));
+  }
+  if (has_body(node)) {
+    op.body_ops = count_body_ops(node);
+    static const BodyTypes kNothing;
+    for_each_body(node, [&](const auto& body) {
+      const auto found = bodies_.find(body_key(node, op.bodies.size()));
+      op.bodies.push_back(body_view(body, found == bodies_.end() ? kNothing : found->second));
+    });
+  }
+  graph_.add_op(std::move(op));
+}
+
+/// What a body reads from outside becomes an input of its view, with the type it has there.
+Graph ViewBuilder::body_view(const proto::GraphProto& body, const BodyTypes& inferred) {
+  StringMap<ValueType> types = inferred.values;
+  const auto learn = [&](const auto& list) {
+    for (const auto& info : list) {
+      types.try_emplace(info.name(), to_value_type(info.type()));
+    }
+  };
+  learn(body.input());
+  learn(body.output());
+  learn(body.value_info());
+  for (const auto& tensor : body.initializer()) {
+    types.insert_or_assign(tensor.name(), to_value_type(dtype_of(tensor), shape_of(tensor)));
+  }
+  ViewBuilder inner(
+      [&](const std::string& name) -> std::optional<ValueType> {
+        const auto found = types.find(name);
+        return found == types.end() ? type_of_(name) : found->second;
+      },
+      inferred.bodies);
+  for (const auto& input : body.input()) {
+    inner.add_input(input.name());
+  }
+  for (const auto& tensor : body.initializer()) {
+    inner.tensor(tensor.name(), TensorKind::kInitializer);
+  }
+  StringSet made;
+  for (const auto& node : body.node()) {
+    made.insert(node.output().begin(), node.output().end());
+  }
+  const auto import = [&](const std::string& name) {
+    if (!name.empty() && !made.contains(name) && !inner.graph_.find_tensor(name)) {
+      inner.add_input(name);
+    }
+  };
+  std::vector<std::vector<std::string>> captures;
+  for (const auto& node : body.node()) {
+    std::for_each(node.input().begin(), node.input().end(), import);
+    captures.push_back(captures_of(node));
+    std::for_each(captures.back().begin(), captures.back().end(), import);
+  }
+  std::uint32_t index = 0;
+  for (const auto& node : body.node()) {
+    inner.add_op(node, index, captures[index]);
+    ++index;
+  }
+  for (const auto& output : body.output()) {
+    import(output.name());
+    inner.add_output(output.name());
+  }
+  auto view = std::move(inner).finish();
+  return view ? std::move(*view) : Graph();  // a cyclic body: the runtime will refuse it
+}
+
+}  // namespace
+
+Result<graph::Graph> Model::view() const {
+  ViewBuilder builder([this](const std::string& name) { return type_of(name); },
+                      state_->body_types);
+  for (const auto& name : initializers()) {
+    builder.tensor(name, TensorKind::kInitializer);
+  }
+  for (const auto& name : inputs()) {
+    builder.add_input(name);
+  }
+  const auto nodes = state_->order();
+  std::vector<bool> folded(state_->nodes.size(), false);
+  for (const auto id : nodes) {
+    const auto& node = state_->node(id);
+    if (node.output_size() == 1 && state_->constant_attribute(id) != nullptr) {
+      builder.tensor(node.output(0), TensorKind::kInitializer);
+      folded[id.value] = true;
+    }
+  }
+  for (const auto id : nodes) {
+    if (!folded[id.value]) {
+      builder.add_op(state_->node(id), id.value, state_->nodes[id.value].captures);
+    }
+  }
+  for (const auto& name : outputs()) {
+    builder.add_output(name);
+  }
+  return std::move(builder).finish();
+}
+
+}  // namespace tessera::onnx

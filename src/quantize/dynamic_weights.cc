@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/dynamic_weights.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "quantize/transpose.h"
+#include "tessera/numerics/kernels.h"
+
+namespace tessera::quantize {
+namespace {
+
+using numerics::QParams;
+using numerics::QuantizedTensor;
+
+Tensor zero_point_tensor(DType dtype, const std::vector<QParams>& qparams, const Shape& shape) {
+  Tensor tensor(dtype, shape);
+  for (std::size_t i = 0; i < qparams.size(); ++i) {
+    tensor.bytes()[i] = static_cast<std::byte>(static_cast<std::uint8_t>(qparams[i].zero_point));
+  }
+  return tensor;
+}
+
+Tensor scale_tensor(const std::vector<QParams>& qparams, float factor, Shape shape) {
+  std::vector<float> scales;
+  scales.reserve(qparams.size());
+  for (const auto& channel : qparams) {
+    scales.push_back(channel.scale * factor);
+  }
+  return Tensor::of(scales, std::move(shape));
+}
+
+/// s8 in -127..127 around 0 becomes u8 in 1..255 around 128.
+void move_to_unsigned(QuantizedTensor& quantized) {
+  Tensor values(DType::kUInt8, quantized.values.shape());
+  const auto from = quantized.values.bytes();
+  std::transform(from.begin(), from.end(), values.bytes().begin(),
+                 [](std::byte value) { return value ^ std::byte{0x80}; });
+  quantized.values = std::move(values);
+  for (auto& qparams : quantized.qparams) {
+    qparams.zero_point += 128;
+  }
+}
+
+Result<QuantizedTensor> quantize_values(const TensorView& values, const WeightForm& form) {
+  const bool moved = form.dtype == DType::kUInt8 && form.symmetric;
+  const numerics::QuantSpec spec{moved ? DType::kInt8 : form.dtype, form.symmetric,
+                                 form.reduce_range};
+  TESSERA_TRY(auto quantized, numerics::quantize_weights(values, spec, form.axis));
+  if (moved) {
+    move_to_unsigned(quantized);
+  }
+  return quantized;
+}
+
+std::string key_of(const std::string& weight, const WeightForm& form) {
+  return fmt::format("{}|{}|{}{}|{}|{}|{}|{}", weight, tessera::to_string(form.dtype),
+                     form.symmetric, form.reduce_range, form.axis, form.transpose, form.factor,
+                     tessera::to_string(form.scale_shape));
+}
+
+}  // namespace
+
+WeightForm weight_form(const Scheme& scheme) {
+  WeightForm form;
+  form.dtype = scheme.weight;
+  form.symmetric = scheme.weight_symmetric == WeightSymmetry::kAuto
+                       ? scheme.weight == DType::kInt8
+                       : scheme.weight_symmetric == WeightSymmetry::kOn;
+  form.reduce_range = scheme.reduce_range;
+  return form;
+}
+
+IntegerNames DynamicWeights::add(const std::string& weight, Tensor values, Tensor scales,
+                                 Tensor zero_points) {
+  IntegerNames names{model_.unique_name(weight + "_quantized"),
+                     model_.unique_name(weight + "_scale"),
+                     model_.unique_name(weight + "_zero_point")};
+  model_.set_initializer(names.values, std::move(values));
+  model_.set_initializer(names.scale, std::move(scales));
+  model_.set_initializer(names.zero_point, std::move(zero_points));
+  return names;
+}
+
+Result<IntegerNames> DynamicWeights::store(const std::string& weight, const WeightForm& form) {
+  auto key = key_of(weight, form);
+  if (const auto known = stored_.find(key); known != stored_.end()) {
+    return known->second;
+  }
+  TESSERA_TRY(const auto values, model_.initializer(weight));
+  TESSERA_TRY(auto quantized,
+              quantize_values(values, form).map_error(in_file("weight '" + weight + "'")));
+  if (form.transpose) {
+    TESSERA_TRY(quantized.values, transpose_last_two(quantized.values.view()));
+  }
+  const auto channels = static_cast<std::int64_t>(quantized.qparams.size());
+  const Shape flat = form.axis < 0 ? Shape{} : Shape{channels};
+  const bool broadcast = !form.scale_shape.empty();
+  auto zero_points = broadcast ? zero_point_tensor(form.dtype, {quantized.qparams.front()}, {})
+                               : zero_point_tensor(form.dtype, quantized.qparams, flat);
+  auto scales = scale_tensor(quantized.qparams, form.factor, broadcast ? form.scale_shape : flat);
+  const auto names =
+      add(weight, std::move(quantized.values), std::move(scales), std::move(zero_points));
+  return stored_.emplace(std::move(key), names).first->second;
+}
+
+Result<IntegerNames> DynamicWeights::store_lstm(const std::string& weight, const Scheme& scheme) {
+  TESSERA_TRY(const auto values, model_.initializer(weight));
+  const Shape full(values.shape.begin(), values.shape.end());
+  auto form = weight_form(scheme);
+  form.axis = 0;
+  // The kernel takes any number of scales, but only one zero point.
+  form.symmetric = form.symmetric || scheme.per_channel || full[0] > 1;
+  auto key = fmt::format("lstm|{}|{}", scheme.per_channel, key_of(weight, form));
+  if (const auto known = stored_.find(key); known != stored_.end()) {
+    return known->second;
+  }
+  const Shape rows = {full[0] * full[1], full[2]};
+  const TensorView view{values.dtype, scheme.per_channel ? rows : full, values.bytes};
+  TESSERA_TRY(auto quantized,
+              quantize_values(view, form).map_error(in_file("weight '" + weight + "'")));
+  quantized.values.reshape(full);
+  TESSERA_TRY(auto transposed, transpose_last_two(quantized.values.view()));
+  const Shape shape = scheme.per_channel ? Shape{full[0], full[1]} : Shape{full[0]};
+  const auto names = add(weight, std::move(transposed), scale_tensor(quantized.qparams, 1, shape),
+                         zero_point_tensor(form.dtype, quantized.qparams, shape));
+  return stored_.emplace(std::move(key), names).first->second;
+}
+
+}  // namespace tessera::quantize

@@ -1,0 +1,301 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/float16_ort.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "quantize/float16_rules.h"
+
+namespace tessera::quantize {
+namespace {
+
+using onnx::Model;
+using onnx::NodeId;
+
+constexpr auto kHalf = static_cast<std::int64_t>(DType::kFloat16);
+constexpr auto kSingle = static_cast<std::int64_t>(DType::kFloat32);
+
+constexpr std::array<std::string_view, 28> kBlockedTypes = {"ArrayFeatureExtractor",
+                                                            "Binarizer",
+                                                            "CastMap",
+                                                            "CategoryMapper",
+                                                            "DictVectorizer",
+                                                            "FeatureVectorizer",
+                                                            "Imputer",
+                                                            "LabelEncoder",
+                                                            "LinearClassifier",
+                                                            "LinearRegressor",
+                                                            "Normalizer",
+                                                            "OneHotEncoder",
+                                                            "RandomUniformLike",
+                                                            "SVMClassifier",
+                                                            "SVMRegressor",
+                                                            "Scaler",
+                                                            "TreeEnsembleClassifier",
+                                                            "TreeEnsembleRegressor",
+                                                            "TreeEnsemble",
+                                                            "ZipMap",
+                                                            "NonMaxSuppression",
+                                                            "TopK",
+                                                            "RoiAlign",
+                                                            "Range",
+                                                            "CumSum",
+                                                            "Min",
+                                                            "Max",
+                                                            "Upsample"};
+
+constexpr std::array<std::string_view, 8> kTypedByAttribute = {
+    "EyeLike",       "Multinomial",       "RandomNormal",  "RandomNormalLike",
+    "RandomUniform", "RandomUniformLike", "SequenceEmpty", "Bernoulli"};
+
+template <class List>
+bool contains(const List& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+class Reference {
+ public:
+  Reference(Model& model, const std::vector<Work>& work, const QuantizeOptions& options)
+      : model_(model), work_(work), keep_io_(options.keep_io) {}
+
+  Status run() {
+    for (const auto& item : work_) {
+      wanted_.insert(item.node);
+    }
+    nodes_ = model_.nodes();
+    collect_values();
+    cast_inputs_and_outputs();
+    for (const auto node : nodes_) {
+      is_blocked(node) ? blocked_.push_back(node) : convert(node);
+    }
+    TESSERA_CHECK(convert_initializers());
+    for (const auto node : mixed_) {
+      widen_inputs(node, [&](std::size_t index) { return is_always_float(node, index); });
+    }
+    for (const auto node : blocked_) {
+      widen_inputs(node, [](std::size_t) { return true; });
+      narrow_outputs(node);
+    }
+    for (const auto& value : half_values_) {
+      declare_half(value);
+    }
+    for (const auto& item : work_) {
+      item.outcome->quantized = !is_blocked(item.node);
+      if (is_blocked(item.node)) {
+        item.outcome->reason = "the reference leaves this operator in float32";
+      }
+    }
+    return status_;
+  }
+
+ private:
+  bool is_blocked(NodeId node) const {
+    if (model_.op_type(node) == "Constant") {
+      return false;
+    }
+    return !wanted_.contains(node) || contains(kBlockedTypes, model_.op_type(node));
+  }
+
+  bool is_always_float(NodeId node, std::size_t index) const {
+    const auto& type = model_.op_type(node);
+    if (type == "Resize") {
+      return index == (model_.opset().value_or(11) <= 10 ? 1U : 2U);
+    }
+    return (type == "GroupNorm" || type == "SkipGroupNorm") && (index == 1 || index == 2);
+  }
+
+  bool is_mixed(NodeId node) const {
+    const auto& type = model_.op_type(node);
+    return type == "Resize" || type == "GroupNorm" || type == "SkipGroupNorm";
+  }
+
+  /// Every float32 value that is not an initializer turns into float16.
+  void collect_values() {
+    const auto add = [&](const std::string& value) {
+      if (!value.empty() && !model_.has_initializer(value) && is_float32(model_, value)) {
+        half_values_.insert(value);
+      }
+    };
+    for (const auto& input : model_.inputs()) {
+      add(input);
+    }
+    for (const auto node : nodes_) {
+      for (const auto& output : model_.outputs(node)) {
+        add(output);
+      }
+    }
+  }
+
+  void add_cast(const std::string& name, const std::string& from, const std::string& to,
+                std::int64_t dtype) {
+    model_.add_node({name, "Cast", "", {from}, {to}, {{"to", dtype}}});
+  }
+
+  void cast_inputs_and_outputs() {
+    if (!keep_io_) {
+      return;
+    }
+    std::map<std::string, std::string> renamed;
+    const auto rename = [&](const std::vector<std::string>& values, const std::string& kind) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!is_float32(model_, values[i])) {
+          continue;
+        }
+        const auto inner = fmt::format("{}_{}", kind, i);
+        renamed[values[i]] = inner;
+        half_values_.erase(values[i]);
+        half_values_.insert(inner);
+        io_types_[inner] = *model_.type_of(values[i]);
+        const auto node = fmt::format("{}{}", kind, i);
+        kind == "graph_input_cast" ? add_cast(node, values[i], inner, kHalf)
+                                   : add_cast(node, inner, values[i], kSingle);
+      }
+    };
+    rename(model_.inputs(), "graph_input_cast");
+    rename(model_.outputs(), "graph_output_cast");
+    for (const auto node : nodes_) {
+      const auto inputs = model_.inputs(node);
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (const auto found = renamed.find(inputs[i]); found != renamed.end()) {
+          model_.set_input(node, i, found->second);
+        }
+      }
+      const auto outputs = model_.outputs(node);
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        if (const auto found = renamed.find(outputs[i]); found != renamed.end()) {
+          model_.set_output(node, i, found->second);
+        }
+      }
+    }
+  }
+
+  void convert(NodeId node) {
+    const auto& type = model_.op_type(node);
+    if (type == "Cast" && model_.int_attribute(node, "to", 0) == kSingle) {
+      model_.set_attribute(node, "to", kHalf);
+    }
+    if (contains(kTypedByAttribute, type)) {
+      const bool has_dtype = model_.attribute(node, "dtype").has_value();
+      const bool defaults_to_float =
+          type == "RandomNormal" || type == "RandomUniform" || type == "SequenceEmpty";
+      if (model_.int_attribute(node, "dtype", 0) == kSingle || (!has_dtype && defaults_to_float)) {
+        model_.set_attribute(node, "dtype", kHalf);
+      }
+    }
+    if (type == "ConstantOfShape" && !model_.attribute(node, "value")) {
+      model_.set_attribute(node, "value", Tensor(DType::kFloat16, {1}));
+    }
+    if (is_mixed(node)) {
+      mixed_.push_back(node);
+      return;
+    }
+    for (const auto& name : model_.attribute_names(node)) {
+      const auto value = model_.attribute(node, name);
+      const auto* tensor = value ? std::get_if<Tensor>(&*value) : nullptr;
+      if (tensor == nullptr || tensor->dtype() != DType::kFloat32) {
+        continue;
+      }
+      Float16Loss loss;
+      auto half = to_float16(tensor->view(), Float16Rounding::kKeepsSign, loss);
+      if (!half) {
+        status_ = tl::unexpected(std::move(half).error());
+        return;
+      }
+      model_.set_attribute(node, name, std::move(*half));
+    }
+  }
+
+  /// Those that any float16 operator reads.
+  Status convert_initializers() {
+    for (const auto& name : model_.initializers()) {
+      const auto type = model_.initializer_type(name);
+      if (!type || type->dtype != DType::kFloat32 || !is_read_as_half(name)) {
+        continue;
+      }
+      TESSERA_TRY(const auto view, model_.initializer(name));
+      Float16Loss loss;
+      TESSERA_TRY(auto half, to_float16(view, Float16Rounding::kKeepsSign, loss));
+      model_.set_initializer(name, std::move(half));
+      half_initializers_.insert(name);
+    }
+    return {};
+  }
+
+  bool is_read_as_half(const std::string& name) const {
+    for (const auto reader : model_.consumers(name)) {
+      const auto inputs = model_.inputs(reader);
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (inputs[i] == name && !is_blocked(reader) && !is_always_float(reader, i)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  bool is_half(const std::string& value) const {
+    return half_values_.contains(value) || half_initializers_.contains(value);
+  }
+
+  template <class Wants>
+  void widen_inputs(NodeId node, const Wants& wants) {
+    const auto inputs = model_.inputs(node);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!wants(i) || !is_half(inputs[i])) {
+        continue;
+      }
+      const auto single = inputs[i] + "_cast_to_fp32";
+      if (widened_.insert(inputs[i]).second) {
+        add_cast(single + "_node", inputs[i], single, kSingle);
+      }
+      model_.set_input(node, i, single);
+    }
+  }
+
+  void narrow_outputs(NodeId node) {
+    const auto outputs = model_.outputs(node);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (!half_values_.contains(outputs[i])) {
+        continue;
+      }
+      const auto single = outputs[i] + "_cast_to_fp16";
+      add_cast(single + "_node", single, outputs[i], kHalf);
+      model_.set_output(node, i, single);
+    }
+  }
+
+  void declare_half(const std::string& value) {
+    const auto known = io_types_.find(value);
+    auto type =
+        known != io_types_.end() ? known->second : model_.type_of(value).value_or(ValueType{});
+    type.dtype = DType::kFloat16;
+    model_.set_type(value, type);
+  }
+
+  Model& model_;
+  const std::vector<Work>& work_;
+  bool keep_io_;
+  Status status_;
+  std::set<NodeId> wanted_;
+  std::vector<NodeId> nodes_;
+  std::vector<NodeId> blocked_;
+  std::vector<NodeId> mixed_;
+  std::set<std::string> half_values_;
+  std::set<std::string> half_initializers_;
+  std::set<std::string> widened_;
+  std::map<std::string, ValueType> io_types_;
+};
+
+}  // namespace
+
+Status apply_ort_float16(onnx::Model& model, const std::vector<Work>& work,
+                         const QuantizeOptions& options) {
+  return Reference(model, work, options).run();
+}
+
+}  // namespace tessera::quantize

@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/float16_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace tessera::quantize {
+namespace {
+
+constexpr std::string_view kNoForm = "the operator has no float16 form";
+constexpr std::string_view kLoses = "it would lose too much in float16";
+constexpr std::string_view kBody = "operators with bodies stay in float32";
+constexpr std::string_view kRandom = "it would draw other numbers";
+constexpr std::string_view kInteger = "it is part of an integer region";
+
+struct Blocked {
+  std::string_view op_type;
+  std::string_view reason;
+};
+
+/// Types of the standard domain. No form: ONNX does not allow float16 (docs/Operators.md).
+constexpr std::array kBlocked = {
+    Blocked{"Affine", kNoForm},
+    Blocked{"Bernoulli", kRandom},
+    Blocked{"Celu", kNoForm},
+    Blocked{"Crop", kNoForm},
+    Blocked{"CumSum", kLoses},  // long sums: a term below 1/2048 of the sum vanishes
+    Blocked{"DFT", kLoses},
+    Blocked{"DequantizeLinear", kInteger},
+    Blocked{"DynamicQuantizeLinear", kInteger},
+    Blocked{"GridSample", kLoses},  // coordinates: half a pixel at 1024
+    Blocked{"If", kBody},
+    Blocked{"ImageScaler", kNoForm},
+    Blocked{"Loop", kBody},
+    Blocked{"MelWeightMatrix", kLoses},
+    Blocked{"Multinomial", kRandom},
+    Blocked{"NonMaxSuppression", kNoForm},
+    Blocked{"ParametricSoftplus", kNoForm},
+    Blocked{"QLinearConv", kInteger},
+    Blocked{"QLinearMatMul", kInteger},
+    Blocked{"QuantizeLinear", kInteger},
+    Blocked{"RandomNormal", kRandom},
+    Blocked{"RandomNormalLike", kRandom},
+    Blocked{"RandomUniform", kRandom},
+    Blocked{"RandomUniformLike", kRandom},
+    Blocked{"Range", kNoForm},
+    Blocked{"RoiAlign", kLoses},  // coordinates
+    Blocked{"STFT", kLoses},
+    Blocked{"Scale", kNoForm},
+    Blocked{"ScaledTanh", kNoForm},
+    Blocked{"Scan", kBody},
+    Blocked{"SequenceConstruct", kNoForm},
+    Blocked{"SequenceEmpty", kNoForm},
+    Blocked{"SequenceInsert", kNoForm},
+    Blocked{"SequenceMap", kBody},
+    Blocked{"TfIdfVectorizer", kNoForm},
+    Blocked{"Upsample", kNoForm},  // its scales and its data share a type before opset 9
+};
+
+/// Operators of com.microsoft whose float inputs and outputs may all be float16.
+constexpr std::array<std::string_view, 17> kContributed = {"Attention",
+                                                           "BiasGelu",
+                                                           "BiasSplitGelu",
+                                                           "FastGelu",
+                                                           "FusedConv",
+                                                           "FusedMatMul",
+                                                           "Gelu",
+                                                           "GroupNorm",
+                                                           "GroupQueryAttention",
+                                                           "MatMulNBits",
+                                                           "MultiHeadAttention",
+                                                           "NhwcConv",
+                                                           "QuickGelu",
+                                                           "RotaryEmbedding",
+                                                           "SimplifiedLayerNormalization",
+                                                           "SkipLayerNormalization",
+                                                           "SkipSimplifiedLayerNormalization"};
+
+}  // namespace
+
+Result<Tensor> to_float16(const TensorView& tensor, Float16Rounding rounding, Float16Loss& loss) {
+  if (tensor.dtype != DType::kFloat32) {
+    return fail(ErrorCode::kInvalidArgument, "a tensor of {} cannot become float16",
+                to_string(tensor.dtype));
+  }
+  constexpr float kLargest = 65504.0F;
+  constexpr float kSmallest = 5.96e-08F;  // as the reference writes 2^-24
+  const auto values = tensor.as<float>();
+  Tensor result(DType::kFloat16, Shape(tensor.shape.begin(), tensor.shape.end()));
+  const auto halves = result.as<std::uint16_t>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    float value = values[i];
+    const float magnitude = std::abs(value);
+    if (magnitude > kLargest && std::isfinite(value)) {
+      value = std::copysign(kLargest, value);
+      ++loss.clipped;
+    } else if (rounding == Float16Rounding::kKeepsSign && magnitude < kSmallest && value != 0) {
+      value = std::copysign(kSmallest, value);
+    }
+    halves[i] = float32_to_float16(value);
+    loss.flushed += value != 0 && (halves[i] & 0x7fffU) == 0 ? 1 : 0;
+  }
+  return result;
+}
+
+std::string_view reason_for_float32(std::string_view op_type, std::string_view domain,
+                                    std::int64_t opset) {
+  if (domain == "com.microsoft") {
+    const bool known =
+        std::find(kContributed.begin(), kContributed.end(), op_type) != kContributed.end();
+    return known ? std::string_view() : kNoForm;
+  }
+  if (!domain.empty()) {
+    return kNoForm;
+  }
+  if (op_type == "IsInf") {
+    return opset < 20 ? kNoForm : std::string_view();
+  }
+  const auto* const found = std::find_if(kBlocked.begin(), kBlocked.end(), [&](const auto& entry) {
+    return entry.op_type == op_type;
+  });
+  return found == kBlocked.end() ? std::string_view() : found->reason;
+}
+
+bool is_float32_input(std::string_view op_type, std::size_t index, std::int64_t opset) {
+  if (op_type == "Resize") {
+    return opset <= 10 ? index == 1 : index == 1 || index == 2;
+  }
+  return (op_type == "GroupNorm" || op_type == "SkipGroupNorm") && (index == 1 || index == 2);
+}
+
+bool is_float32_output(std::string_view op_type, std::size_t index) {
+  // Mean and inverse deviation are computed in float32 (stash_type).
+  return op_type.ends_with("LayerNormalization") && index > 0;
+}
+
+bool is_float32(const onnx::Model& model, std::string_view value) {
+  if (value.empty()) {
+    return false;
+  }
+  if (const auto type = model.type_of(value)) {
+    return type->dtype == DType::kFloat32;  // of sequences and the like it is undefined
+  }
+  const auto producer = model.producer(value);
+  if (!producer) {
+    return false;
+  }
+  const auto& op_type = model.op_type(*producer);
+  const auto inputs = model.inputs(*producer);
+  if (op_type == "QuantizeLinear" || op_type == "DynamicQuantizeLinear" || op_type == "Shape") {
+    return false;
+  }
+  if (op_type == "Cast") {
+    return model.int_attribute(*producer, "to", 0) == static_cast<std::int64_t>(DType::kFloat32);
+  }
+  if (op_type == "DequantizeLinear" && inputs.size() > 1) {
+    return is_float32(model, inputs[1]);
+  }
+  return inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
+                                       [&](const auto& input) { return is_float32(model, input); });
+}
+
+}  // namespace tessera::quantize

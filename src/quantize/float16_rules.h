@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tessera/core/result.h"
+#include "tessera/onnx/model.h"
+#include "tessera/tensor/tensor.h"
+
+namespace tessera::quantize {
+
+inline constexpr double kLargestFloat16 = 65504.0;
+/// Below it a float16 has fewer than 11 significant bits.
+inline constexpr double kSmallestNormalFloat16 = 6.103515625e-05;
+
+/// What a conversion to float16 lost.
+struct Float16Loss {
+  std::int64_t clipped = 0;  ///< finite values beyond +-65504
+  std::int64_t flushed = 0;  ///< values other than 0 that became 0
+};
+
+enum class Float16Rounding : std::uint8_t {
+  kNearest,    ///< to nearest even
+  kKeepsSign,  ///< the same, but what would vanish becomes the smallest number (the reference)
+};
+
+/// Finite values beyond the range are clipped to it; infinities and NaN stay.
+/// Errors: kInvalidArgument if the tensor is not float32.
+[[nodiscard]] Result<Tensor> to_float16(const TensorView& tensor, Float16Rounding rounding,
+                                        Float16Loss& loss);
+
+/// Why operators of this type stay in float32; empty if they can run in float16.
+[[nodiscard]] std::string_view reason_for_float32(std::string_view op_type, std::string_view domain,
+                                                  std::int64_t opset);
+
+/// Inputs and outputs that stay float32 in a float16 operator.
+[[nodiscard]] bool is_float32_input(std::string_view op_type, std::size_t index,
+                                    std::int64_t opset);
+[[nodiscard]] bool is_float32_output(std::string_view op_type, std::size_t index);
+
+/// Whether a value is float32, as far as is known. Operators that passes added have no inferred
+/// types: their outputs are judged by what made them.
+[[nodiscard]] bool is_float32(const onnx::Model& model, std::string_view value);
+
+}  // namespace tessera::quantize

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/quantize.h"
+
+/// The passes that quantize() runs, one per mode. Each gets the operators of its mode with their
+/// schemes and rewrites only those, leaving float32 tensors at its borders, so that the passes
+/// compose in any mix.
+namespace tessera::quantize {
+
+/// An operator of the model, its scheme, and where to note what became of it.
+struct Work {
+  onnx::NodeId node;
+  const Scheme* scheme = nullptr;
+  OpOutcome* outcome = nullptr;
+};
+
+/// Static QDQ for Format::kQdq and, before lower_to_qoperator, for Format::kQOperator.
+[[nodiscard]] Status apply_static_qdq(onnx::Model& model, const std::vector<Work>& work,
+                                      const calibrate::Ranges& ranges,
+                                      const QuantizeOptions& options, Monitor& monitor);
+
+/// Folds DequantizeLinear -> operator -> QuantizeLinear around the given operators into
+/// QLinearConv, QGemm, QLinearAdd, ... Operators that have no integer form stay QDQ.
+[[nodiscard]] Status lower_to_qoperator(onnx::Model& model, const std::vector<Work>& work,
+                                        const QuantizeOptions& options, Monitor& monitor);
+
+/// The reference's own static quantizers, node for node (Compatibility::kOrt).
+[[nodiscard]] Status apply_ort_qdq(onnx::Model& model, const std::vector<Work>& work,
+                                   const calibrate::Ranges& ranges, const QuantizeOptions& options,
+                                   Monitor& monitor);
+[[nodiscard]] Status apply_ort_qoperator(onnx::Model& model, const std::vector<Work>& work,
+                                         const calibrate::Ranges& ranges,
+                                         const QuantizeOptions& options, Monitor& monitor);
+
+/// ConvInteger, MatMulInteger, DynamicQuantizeLSTM with float borders (both compatibilities).
+[[nodiscard]] Status apply_dynamic(onnx::Model& model, const std::vector<Work>& work,
+                                   const QuantizeOptions& options, Monitor& monitor);
+
+/// float16 islands: casts at their borders, weights converted.
+[[nodiscard]] Status apply_float16(onnx::Model& model, const std::vector<Work>& work,
+                                   const calibrate::Ranges* ranges, const QuantizeOptions& options,
+                                   Monitor& monitor);
+
+/// MatMulNBits (kQOperator) or blocked DequantizeLinear (kQdq) weights.
+[[nodiscard]] Status apply_weight_only(onnx::Model& model, const std::vector<Work>& work,
+                                       const QuantizeOptions& options, Monitor& monitor);
+
+}  // namespace tessera::quantize

@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/qdq_emitter.h"
+
+#include <fmt/format.h>
+
+namespace tessera::quantize {
+namespace {
+
+constexpr std::string_view kContribDomain = "com.microsoft";
+
+template <class T>
+Tensor narrowed(std::span<const std::int32_t> values, Shape shape) {
+  std::vector<T> narrow;
+  narrow.reserve(values.size());
+  for (const auto value : values) {
+    narrow.push_back(static_cast<T>(value));
+  }
+  return Tensor::of(narrow, std::move(shape));
+}
+
+Tensor packed(DType dtype, std::span<const std::int32_t> values, Shape shape) {
+  Tensor tensor(dtype, std::move(shape));
+  auto bytes = tensor.bytes();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto nibble = static_cast<unsigned>(values[i]) & 0xFU;
+    bytes[i / 2] |= static_cast<std::byte>(i % 2 == 0 ? nibble : nibble << 4U);
+  }
+  return tensor;
+}
+
+}  // namespace
+
+Tensor integer_tensor(DType dtype, std::span<const std::int32_t> values, Shape shape) {
+  switch (dtype) {
+    case DType::kUInt8:
+      return narrowed<std::uint8_t>(values, std::move(shape));
+    case DType::kInt8:
+      return narrowed<std::int8_t>(values, std::move(shape));
+    case DType::kUInt16:
+      return narrowed<std::uint16_t>(values, std::move(shape));
+    case DType::kInt16:
+      return narrowed<std::int16_t>(values, std::move(shape));
+    case DType::kUInt4:
+    case DType::kInt4:
+      return packed(dtype, values, std::move(shape));
+    default:
+      return narrowed<std::int32_t>(values, std::move(shape));
+  }
+}
+
+ScaleNames QdqEmitter::add_qparams(std::string_view name, const numerics::QParams& qparams,
+                                   DType dtype) {
+  ScaleNames names{model_.unique_name(fmt::format("{}_scale", name)),
+                   model_.unique_name(fmt::format("{}_zero_point", name))};
+  model_.set_initializer(names.scale, Tensor::scalar(qparams.scale));
+  model_.set_initializer(names.zero_point, integer_tensor(dtype, {&qparams.zero_point, 1}, {}));
+  return names;
+}
+
+ScaleNames QdqEmitter::add_qparams(std::string_view name,
+                                   std::span<const numerics::QParams> qparams, DType dtype) {
+  ScaleNames names{model_.unique_name(fmt::format("{}_scale", name)),
+                   model_.unique_name(fmt::format("{}_zero_point", name))};
+  std::vector<float> scales;
+  std::vector<std::int32_t> zero_points;
+  for (const auto& channel : qparams) {
+    scales.push_back(channel.scale);
+    zero_points.push_back(channel.zero_point);
+  }
+  const Shape shape = {static_cast<std::int64_t>(qparams.size())};
+  model_.set_initializer(names.scale, Tensor::of(scales, shape));
+  model_.set_initializer(names.zero_point, integer_tensor(dtype, zero_points, shape));
+  return names;
+}
+
+std::string QdqEmitter::add_pair(const std::string& source, const std::string& base,
+                                 const ScaleNames& names, DType dtype, const std::string& result) {
+  const auto integers = model_.unique_name(base + "_QuantizeLinear_Output");
+  onnx::NodeSpec spec;
+  spec.name = model_.unique_name(base + "_QuantizeLinear");
+  spec.op_type = "QuantizeLinear";
+  spec.domain = domain_for(dtype, false);
+  spec.inputs = {source, names.scale, names.zero_point};
+  spec.outputs = {integers};
+  model_.add_node(spec);
+  return add_dequantize(integers, base, names, dtype, -1, result);
+}
+
+std::string QdqEmitter::add_dequantize(const std::string& integers, const std::string& base,
+                                       const ScaleNames& names, DType dtype, int axis,
+                                       const std::string& result) {
+  onnx::NodeSpec spec;
+  spec.name = model_.unique_name(base + "_DequantizeLinear");
+  spec.op_type = "DequantizeLinear";
+  spec.domain = domain_for(dtype, axis >= 0);
+  spec.inputs = {integers, names.scale, names.zero_point};
+  spec.outputs = {result.empty() ? model_.unique_name(base + "_DequantizeLinear_Output") : result};
+  if (axis >= 0) {
+    spec.attributes.push_back({"axis", std::int64_t{axis}});
+  }
+  model_.add_node(spec);
+  return spec.outputs.front();
+}
+
+std::string QdqEmitter::rename_result(const std::string& value) {
+  auto renamed = model_.unique_name(value + "_QuantizeLinear_Input");
+  const auto producer = model_.producer(value);
+  if (!producer) {
+    return value;
+  }
+  const auto outputs = model_.outputs(*producer);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] == value) {
+      model_.set_output(*producer, i, renamed);
+    }
+  }
+  return renamed;
+}
+
+std::string QdqEmitter::domain_for(DType dtype, bool per_channel) {
+  const bool wide = dtype == DType::kUInt8 || dtype == DType::kInt8 || dtype == DType::kInt32;
+  const std::int64_t needed = !wide ? 21 : per_channel ? 13 : 10;
+  if (model_.opset().value_or(0) >= needed) {
+    return {};
+  }
+  if (!model_.opset(kContribDomain)) {
+    model_.set_opset(kContribDomain, 1);
+  }
+  return std::string(kContribDomain);
+}
+
+}  // namespace tessera::quantize

@@ -1,0 +1,386 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/quantize/quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "quantize/passes.h"
+#include "quantize/static_rules.h"
+#include "tessera/onnx/normalize.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::quantize {
+namespace {
+
+/// Operators by the pass that rewrites them.
+struct Groups {
+  std::vector<Work> static_qdq;
+  std::vector<Work> static_qoperator;
+  std::vector<Work> dynamic;
+  std::vector<Work> float16;
+  std::vector<Work> weight_only;
+  std::vector<Work> exact;  ///< float32 operators that read float results only
+
+  [[nodiscard]] bool any_static() const {
+    return !static_qdq.empty() || !static_qoperator.empty();
+  }
+};
+
+Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
+                    const std::vector<Scheme>& assignment) {
+  const auto wanting = std::find_if(assignment.begin(), assignment.end(), [](const Scheme& scheme) {
+    return scheme.mode == Mode::kStatic;
+  });
+  if (wanting == assignment.end()) {
+    return {};
+  }
+  if (ranges == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "static quantization needs the ranges of activations")
+        .hint("give --ranges FILE (made by `tessera calibrate`) or --data D; or use --mode dynamic");
+  }
+  if (!ranges->model || ranges->model->sha256.empty()) {
+    return {};
+  }
+  TESSERA_TRY(const auto info, model.info());
+  if (!info.sha256.empty() && info.sha256 != ranges->model->sha256) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the ranges were measured on another model: '{}' (sha256 {:.12}), not '{}' ({:.12})",
+                ranges->model->path, ranges->model->sha256, info.path, info.sha256)
+        .hint("calibrate this model: tessera calibrate MODEL --data D -o RANGES.json");
+  }
+  return {};
+}
+
+Status validate_all(const std::vector<Scheme>& assignment, const graph::Graph& graph) {
+  if (assignment.size() != graph.ops().size()) {
+    return fail(ErrorCode::kInternal, "{} schemes for {} operators", assignment.size(),
+                graph.ops().size());
+  }
+  const Scheme* last = nullptr;
+  for (const auto& scheme : assignment) {
+    if (last == nullptr || scheme != *last) {
+      TESSERA_CHECK(validate(scheme));
+    }
+    last = &scheme;
+  }
+  return {};
+}
+
+std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
+                                   const std::vector<Scheme>& assignment) {
+  std::vector<OpOutcome> outcomes;
+  outcomes.reserve(assignment.size());
+  for (std::size_t i = 0; i < assignment.size(); ++i) {
+    outcomes.push_back({graph.ops()[i].name, graph.ops()[i].type, assignment[i], false, {}});
+  }
+  return outcomes;
+}
+
+Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes) {
+  Groups groups;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const auto& scheme = outcomes[i].scheme;
+    const Work work{onnx::Model::node_of(graph.ops()[i]), &scheme, &outcomes[i]};
+    switch (scheme.mode) {
+      case Mode::kStatic:
+        (scheme.format == Format::kQdq ? groups.static_qdq : groups.static_qoperator)
+            .push_back(work);
+        break;
+      case Mode::kDynamic:
+        groups.dynamic.push_back(work);
+        break;
+      case Mode::kFloat16:
+        groups.float16.push_back(work);
+        break;
+      case Mode::kWeightOnly:
+        groups.weight_only.push_back(work);
+        break;
+      case Mode::kFloat32:
+        if (scheme.exact_inputs) {
+          groups.exact.push_back(work);
+        }
+        break;
+    }
+  }
+  return groups;
+}
+
+/// Operators that an opset upgrade put in the place of others do not carry a scheme: they stay
+/// float. Those that are gone must not be looked at.
+void forget_removed(std::vector<Work>& work, const std::set<onnx::NodeId>& present,
+                    std::string_view reason) {
+  std::erase_if(work, [&](const Work& item) {
+    if (present.contains(item.node)) {
+      return false;
+    }
+    item.outcome->reason = reason;
+    return true;
+  });
+}
+
+void forget_removed(Groups& groups, const onnx::Model& model, std::string_view reason) {
+  const auto nodes = model.nodes();
+  const std::set<onnx::NodeId> present(nodes.begin(), nodes.end());
+  for (auto* work : {&groups.static_qdq, &groups.static_qoperator, &groups.dynamic, &groups.float16,
+                     &groups.weight_only, &groups.exact}) {
+    forget_removed(*work, present, reason);
+  }
+}
+
+void forget_folded(std::vector<Work>& work, const onnx::Model& model) {
+  if (work.empty()) {
+    return;
+  }
+  const auto nodes = model.nodes();
+  forget_removed(work, {nodes.begin(), nodes.end()}, "folded into its neighbour");
+}
+
+/// Lowest opset at which the kernels and the Q/DQ operators of the schemes exist.
+std::int64_t needed_opset(const Groups& groups) {
+  std::int64_t needed = 0;
+  for (const auto* work : {&groups.static_qdq, &groups.static_qoperator}) {
+    for (const auto& item : *work) {
+      // MaxPool takes integers from 12 on, DequantizeLinear an axis from 13 on.
+      needed = std::max<std::int64_t>(needed, item.scheme->per_channel ? 13 : 12);
+    }
+  }
+  if (!groups.dynamic.empty()) {
+    needed = std::max<std::int64_t>(needed, 11);  // DynamicQuantizeLinear
+  }
+  for (const auto& item : groups.weight_only) {
+    if (item.scheme->format == Format::kQdq) {
+      needed = std::max<std::int64_t>(needed, 21);  // DequantizeLinear by block
+    }
+  }
+  return needed;
+}
+
+/// What the reference raises the opset to.
+std::int64_t reference_opset(const Groups& groups, std::int64_t present) {
+  std::int64_t needed = needed_opset(groups) == 21 ? 21 : 0;
+  for (const auto& item : groups.static_qdq) {
+    const auto sixteen = [](DType dtype) {
+      return dtype == DType::kUInt16 || dtype == DType::kInt16;
+    };
+    if (sixteen(item.scheme->activation) || sixteen(item.scheme->weight)) {
+      needed = 21;
+    }
+  }
+  if (needed == 0 && present < 10 && (groups.any_static() || !groups.dynamic.empty())) {
+    needed = 11;
+  }
+  return needed;
+}
+
+Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptions& options,
+                   Monitor& monitor) {
+  const auto present = model.opset().value_or(1);
+  if (options.opset != 0 && options.opset < present) {
+    return fail(ErrorCode::kInvalidArgument, "the model has opset {}; it cannot be lowered to {}",
+                present, options.opset)
+        .hint("leave out --opset, or give at least {}", present);
+  }
+  const bool reference = options.compatibility == Compatibility::kOrt;
+  const auto needed =
+      reference ? reference_opset(groups, present) : needed_opset(groups);
+  const auto target = std::max(options.opset, needed);
+  if (target <= present) {
+    return {};
+  }
+  auto raised = model.clone();
+  const auto status = onnx::upgrade_opset(raised, target);
+  if (status) {
+    model = std::move(raised);
+    return {};
+  }
+  const bool required = options.opset != 0 || needed >= 21 || reference;
+  if (status.error().code != ErrorCode::kUnimplemented || required) {
+    return status;
+  }
+  // com.microsoft has Q/DQ for every opset; only what the standard kernels lack stays float.
+  monitor.warn({"opset-kept", fmt::format("the model keeps opset {}: {}", present,
+                                          status.error().message),
+                "operators whose integer kernels came later stay in float32"});
+  return {};
+}
+
+Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ranges& ranges,
+                  const QuantizeOptions& options, Monitor& monitor) {
+  if (options.compatibility == Compatibility::kOrt) {
+    if (!groups.static_qdq.empty() && !groups.static_qoperator.empty()) {
+      return fail(ErrorCode::kUnimplemented, "the reference cannot mix QDQ and QOperator")
+          .hint("leave out --compat ort");
+    }
+    return groups.static_qdq.empty()
+               ? apply_ort_qoperator(model, groups.static_qoperator, ranges, options, monitor)
+               : apply_ort_qdq(model, groups.static_qdq, ranges, options, monitor);
+  }
+  auto work = groups.static_qdq;
+  work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
+  work.insert(work.end(), groups.exact.begin(), groups.exact.end());
+  TESSERA_CHECK(apply_static_qdq(model, work, ranges, options, monitor));
+  if (groups.static_qoperator.empty()) {
+    return {};
+  }
+  return lower_to_qoperator(model, groups.static_qoperator, options, monitor);
+}
+
+Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* ranges,
+                  const QuantizeOptions& options, Monitor& monitor) {
+  if (groups.any_static()) {
+    TESSERA_CHECK(run_static(model, groups, *ranges, options, monitor));
+  }
+  // A pass may fold an operator of a later one into its neighbour (a Relu into a Conv).
+  forget_folded(groups.dynamic, model);
+  if (!groups.dynamic.empty()) {
+    TESSERA_CHECK(apply_dynamic(model, groups.dynamic, options, monitor));
+  }
+  forget_folded(groups.weight_only, model);
+  if (!groups.weight_only.empty()) {
+    TESSERA_CHECK(apply_weight_only(model, groups.weight_only, options, monitor));
+  }
+  forget_folded(groups.float16, model);
+  if (!groups.float16.empty()) {
+    TESSERA_CHECK(apply_float16(model, groups.float16, ranges, options, monitor));
+  }
+  return {};
+}
+
+QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes) {
+  QuantizeReport report;
+  report.quantized_ops =
+      std::count_if(outcomes.begin(), outcomes.end(), [](const auto& op) { return op.quantized; });
+  report.ops = std::move(outcomes);
+  for (const auto node : model.nodes()) {
+    const auto& type = model.op_type(node);
+    report.quantize_nodes += type == "QuantizeLinear" || type == "DynamicQuantizeLinear" ? 1 : 0;
+    report.dequantize_nodes += type == "DequantizeLinear" ? 1 : 0;
+  }
+  report.opset = model.opset().value_or(0);
+  return report;
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// The operators that onnxruntime.quantization takes when it is given no list.
+std::vector<std::string> reference_types(Mode mode) {
+  if (mode == Mode::kDynamic) {
+    // Gemm: it becomes MatMul and Add before anything is quantized.
+    return {"Attention", "Conv",   "EmbedLayerNormalization", "Gather", "Gemm", "LSTM",
+            "MatMul",    "Transpose"};
+  }
+  return {"Add",           "ArgMax",
+          "AveragePool",   "BatchNormalization",
+          "Clip",          "Concat",
+          "Conv",          "ConvTranspose",
+          "CumSum",        "EmbedLayerNormalization",
+          "Flatten",       "Gather",
+          "GatherElements", "Gemm",
+          "GlobalAveragePool", "InstanceNormalization",
+          "LayerNormalization", "LeakyRelu",
+          "MatMul",        "MaxPool",
+          "Mul",           "Pad",
+          "Relu",          "Reshape",
+          "Resize",        "Sigmoid",
+          "Slice",         "Softmax",
+          "Split",         "Squeeze",
+          "TopK",          "Transpose",
+          "Unsqueeze",     "Where"};
+}
+
+}  // namespace
+
+Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& assignment,
+                                const calibrate::Ranges* ranges, const QuantizeOptions& options,
+                                Monitor& monitor) {
+  TESSERA_TRY(const auto graph, model.view());
+  TESSERA_CHECK(validate_all(assignment, graph));
+  TESSERA_CHECK(check_ranges(model, ranges, assignment));
+  auto outcomes = outcomes_of(graph, assignment);
+  auto groups = group(graph, outcomes);
+  TESSERA_CHECK(raise_opset(model, groups, options, monitor));
+  forget_removed(groups, model, "replaced by others when the opset was raised; they stay in float");
+  if (options.compatibility == Compatibility::kNone && groups.any_static()) {
+    TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
+    forget_removed(groups, model, "folded into its neighbour");
+  }
+  TESSERA_CHECK(monitor.check());
+  TESSERA_CHECK(run_passes(model, groups, ranges, options, monitor));
+  if (options.compatibility == Compatibility::kNone) {
+    model.remove_unused_initializers();
+    model.set_producer("tessera", "");
+  }
+  return report_of(model, std::move(outcomes));
+}
+
+Status check_loads(const onnx::Model& model, std::shared_ptr<const runtime::Library> library) {
+  using runtime::OptLevel;
+  TESSERA_TRY(const auto bytes, model.serialize());
+  for (const auto level :
+       {OptLevel::kDisabled, OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll}) {
+    runtime::SessionOptions options;
+    options.opt_level = level;
+    const auto session =
+        runtime::Session::open(library, bytes, model.external_data_folder(), options);
+    if (!session) {
+      return fail(ErrorCode::kUnavailable, "the runtime does not load the model at level '{}': {}",
+                  runtime::to_string(level), session.error().message)
+          .hint("nothing was written; leave the operator named there in float with --exclude");
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> quantizable_types(const Scheme& scheme, Compatibility compatibility) {
+  switch (scheme.mode) {
+    case Mode::kStatic:
+    case Mode::kDynamic:
+      if (compatibility == Compatibility::kOrt) {
+        return reference_types(scheme.mode);
+      }
+      return scheme.mode == Mode::kStatic
+                 ? types_with_rules()
+                 : sorted({"Attention", "Conv", "Gather", "Gemm", "LSTM", "MatMul"});
+    case Mode::kWeightOnly:
+      if (compatibility == Compatibility::kOrt) {
+        return {"MatMul"};
+      }
+      return {"Gemm", "MatMul"};
+    case Mode::kFloat16:
+    case Mode::kFloat32:
+      break;
+  }
+  return {};
+}
+
+Json to_json(const QuantizeReport& report) {
+  auto ops = Json::array();
+  for (const auto& op : report.ops) {
+    Json json{{"name", op.op},
+              {"type", op.type},
+              {"scheme", to_string(op.scheme)},
+              {"quantized", op.quantized}};
+    if (!op.reason.empty()) {
+      json["reason"] = op.reason;
+    }
+    ops.push_back(std::move(json));
+  }
+  return Json{{"opset", report.opset},
+              {"quantized_ops", report.quantized_ops},
+              {"quantize_nodes", report.quantize_nodes},
+              {"dequantize_nodes", report.dequantize_nodes},
+              {"size_bytes", report.size_bytes},
+              {"ops", std::move(ops)}};
+}
+
+}  // namespace tessera::quantize

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/result.h"
+#include "tessera/graph/graph.h"
+#include "tessera/quantize/scheme.h"
+
+/// What the integer kernels of ONNX Runtime's CPU provider look like from outside: which operators
+/// between DequantizeLinear and QuantizeLinear they take the place of, and what they ask of the
+/// scales around them. Seen by letting version 1.32 optimize one operator at a time.
+namespace tessera::quantize {
+
+/// What an input of an operator is to its integer kernel.
+enum class Role : std::uint8_t {
+  kOther,       ///< stays as it is (indices, shapes, conditions)
+  kActivation,  ///< read in integers
+  kWeight,      ///< a constant in the weights' type
+  kBias,        ///< a constant in int32, scale = product of the other two
+};
+
+/// Where the scale of the outputs comes from.
+enum class OutputScale : std::uint8_t {
+  kOwnRange,     ///< the range measured on the output
+  kUnit,         ///< results lie in [0, 1]
+  kSameAsInput,  ///< values are moved or selected, never computed
+};
+
+/// What integers are worth to an operator.
+enum class Gain : std::uint8_t {
+  kArithmetic,  ///< the multiplications are what integers are for
+  kCompany,     ///< pays only between other integer operators, where it saves conversions
+  kMovement,    ///< fewer bytes moved; takes integers that somebody else made or wants
+};
+
+struct OpRule {
+  Gain gain = Gain::kCompany;
+  OutputScale output = OutputScale::kOwnRange;
+  std::vector<Role> roles;  ///< one per input
+  int weight_axis = -1;     ///< channels of the weight; -1 if it can only be per tensor
+  /// The kernel can give float32 results, so that the output needs no scale.
+  bool float_output = false;
+};
+
+/// The rule of an operator under `scheme`.
+/// Errors: kUnimplemented with the reason why the operator stays in float.
+[[nodiscard]] Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op,
+                                      std::int64_t opset);
+
+/// Types that have a rule, sorted.
+[[nodiscard]] const std::vector<std::string>& types_with_rules();
+
+}  // namespace tessera::quantize

@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/comparison.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tessera/report/format.h"
+
+namespace tessera::report {
+namespace {
+
+using evaluate::Accuracy;
+using evaluate::Comparison;
+
+std::string decibels(double value) {
+  return std::isinf(value) && value > 0 ? "exact" : fmt::format("{:.1f}", value);
+}
+
+std::string cosine_cell(double value) {
+  return fmt::format("{:.6f}", value);
+}
+
+std::vector<std::string> with_errors(std::vector<std::string> cells, const ErrorMetrics& error) {
+  cells.insert(cells.end(), {decibels(error.sqnr_db), cosine_cell(error.cosine),
+                             number(error.max_abs), fmt::format("{:.2e}", error.l2_per_element)});
+  return cells;
+}
+
+std::vector<Column> with_error_columns(std::vector<Column> columns) {
+  for (const auto* header : {"SQNR dB", "cosine", "max abs", "L2/element"}) {
+    columns.push_back({header});
+  }
+  return columns;
+}
+
+std::string top1_text(const evaluate::Top1& top1) {
+  const auto agreement = fmt::format("the same class for {:.2f} % of {} samples",
+                                     top1.agreement_percent, top1.samples);
+  if (!top1.reference_percent) {
+    return fmt::format("top-1   {}\n", agreement);
+  }
+  return fmt::format(
+      "top-1   reference {:.2f} %, candidate {:.2f} %, {:+.2f} points on {} labelled samples; {}\n",
+      *top1.reference_percent, *top1.candidate_percent, -*top1.drop(), top1.labelled, agreement);
+}
+
+std::string non_finite_text(const Accuracy& accuracy) {
+  std::string text;
+  for (const auto& output : accuracy.outputs) {
+    if (output.error.non_finite > 0) {
+      text += fmt::format(
+          "warning {}: {} elements are NaN or infinite on one side and left out above\n",
+          output.name, output.error.non_finite);
+    }
+  }
+  return text;
+}
+
+std::string gates_text(const Comparison& comparison) {
+  std::string text;
+  for (const auto& [gate, value, passed] : comparison.gates) {
+    text += fmt::format("gate    {} {}: {}\n", passed ? "ok    " : "MISSED", to_string(gate),
+                        number(value, 4));
+  }
+  return text;
+}
+
+}  // namespace
+
+Table output_error_table(const Accuracy& accuracy) {
+  Table table(with_error_columns({{"output", Align::kLeft, true}}));
+  for (const auto& output : accuracy.outputs) {
+    table.add_row(with_errors({output.name}, output.error));
+  }
+  if (accuracy.outputs.size() > 1) {
+    table.set_total(with_errors({"all outputs"}, accuracy.overall));
+  }
+  return table;
+}
+
+Table tensor_error_table(const Comparison& comparison) {
+  Table table(
+      with_error_columns({{"value inside", Align::kLeft, true}, {"made by", Align::kLeft}}));
+  for (const auto& [pair, error] : comparison.tensors) {
+    table.add_row(with_errors({pair.name, pair.op_type}, error));
+  }
+  return table;
+}
+
+std::string comparison_text(const Comparison& comparison, std::size_t width, std::size_t top) {
+  const auto& accuracy = comparison.accuracy;
+  auto text = output_error_table(accuracy).text(width) + "\n";
+  if (!comparison.tensors.empty()) {
+    text += tensor_error_table(comparison).text(width, top);
+    text += fmt::format("{} of {} values inside the reference have a counterpart\n\n",
+                        comparison.tensors.size(), comparison.reference_tensors);
+  }
+  text += fmt::format("samples {}\n", accuracy.samples);
+  if (accuracy.top1) {
+    text += top1_text(*accuracy.top1);
+  }
+  return text + non_finite_text(accuracy) + gates_text(comparison);
+}
+
+}  // namespace tessera::report

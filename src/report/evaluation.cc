@@ -1,0 +1,351 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/evaluation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "tessera/report/format.h"
+
+namespace tessera::report {
+namespace {
+
+using evaluate::Measurement;
+using evaluate::RowStatus;
+using quantize::Mode;
+
+constexpr const char* kNone = "-";
+
+std::string decibels(double value) {
+  return std::isinf(value) && value > 0 ? "exact" : fmt::format("{:.1f}", value);
+}
+
+std::string sqnr_cell(const Measurement& row) {
+  return row.accuracy ? decibels(row.accuracy->overall.sqnr_db) : kNone;
+}
+
+std::string l2_cell(const Measurement& row) {
+  return row.accuracy ? fmt::format("{:.2e}", row.accuracy->overall.l2_per_element) : kNone;
+}
+
+std::string top1_cell(const Measurement& row) {
+  if (!row.accuracy || !row.accuracy->top1) {
+    return kNone;
+  }
+  const auto& top1 = *row.accuracy->top1;
+  return top1.candidate_percent ? fmt::format("{:.1f}", *top1.candidate_percent)
+                                : fmt::format("{:.1f}", top1.agreement_percent);
+}
+
+/// Whether the top-1 column exists, and what it holds.
+std::optional<std::string> top1_header(const std::vector<Measurement>& rows) {
+  for (const auto& row : rows) {
+    if (row.accuracy && row.accuracy->top1) {
+      return row.accuracy->top1->candidate_percent ? "top-1 %" : "same top-1 %";
+    }
+  }
+  return std::nullopt;
+}
+
+std::string speedup_cell(const Measurement& row) {
+  return row.speedup.rounds > 0 ? fmt::format("{:.2f}x", row.speedup.median) : kNone;
+}
+
+std::string spread_cell(const Measurement& row) {
+  return row.latency.n > 0 ? fmt::format("{:.0f}", 100 * row.latency.spread()) : kNone;
+}
+
+std::string median_cell(const Measurement& row) {
+  return row.latency.n > 0 ? milliseconds(row.latency.median_us) : kNone;
+}
+
+std::string leftover_cell(const Measurement& row) {
+  return row.kernels
+             ? fmt::format("{}", row.kernels->quantize_kernels + row.kernels->dequantize_kernels)
+             : kNone;
+}
+
+std::string integer_cell(const Measurement& row) {
+  return row.kernels ? fmt::format("{}/{}", row.kernels->integer_kernels, row.kernels->kernels)
+                     : kNone;
+}
+
+std::vector<const Measurement*> fastest_first(const std::vector<Measurement>& rows) {
+  std::vector<const Measurement*> order;
+  for (const auto& row : rows) {
+    if (row.status == RowStatus::kOk) {
+      order.push_back(&row);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->speedup.median > b->speedup.median;
+  });
+  return order;
+}
+
+std::vector<Measurement> rows_of(const evaluate::OptimizeResult& result) {
+  std::vector<Measurement> rows{result.baseline};
+  for (const auto& candidate : result.candidates) {
+    rows.push_back(candidate.row);
+  }
+  return rows;
+}
+
+std::string interval(const evaluate::Speedup& speedup) {
+  return fmt::format("{:.2f}x ({:.2f} to {:.2f}, {} rounds)", speedup.median, speedup.low,
+                     speedup.high, speedup.rounds);
+}
+
+std::string accuracy_sentence(const evaluate::Accuracy& accuracy) {
+  auto text = fmt::format("SQNR {} dB, L2 per element {:.2e}", decibels(accuracy.overall.sqnr_db),
+                          accuracy.overall.l2_per_element);
+  if (accuracy.top1) {
+    const auto& top1 = *accuracy.top1;
+    text += fmt::format(", same top-1 in {:.1f} %", top1.agreement_percent);
+    if (top1.reference_percent && top1.candidate_percent) {
+      text += fmt::format(", top-1 {:.1f} % -> {:.1f} %", *top1.reference_percent,
+                          *top1.candidate_percent);
+    }
+  }
+  return text + fmt::format(" (over {} samples)", accuracy.samples);
+}
+
+std::string chosen_text(const evaluate::OptimizeResult& result) {
+  const auto& baseline = result.baseline;
+  if (!result.chosen) {
+    return fmt::format("chosen    float32, unchanged\nwhy       {}\n", result.reason);
+  }
+  const auto& row = result.candidates[*result.chosen].row;
+  std::string ranges;
+  if (row.scheme.mode == Mode::kStatic) {
+    ranges = fmt::format(", {} ranges", numerics::to_string(row.scheme.method));
+  }
+  auto text = fmt::format("chosen    {}{}\n", row.name(), ranges);
+  text += fmt::format("why       {}\n", result.reason);
+  text +=
+      fmt::format("latency   {} -> {}, {}\n", duration(result.confirmed_baseline_latency.median_us),
+                  duration(result.confirmed_latency.median_us), interval(*result.confirmation));
+  text += fmt::format("error     {}\n", accuracy_sentence(*row.accuracy));
+  text += fmt::format("size      {} -> {}\n", bytes(static_cast<double>(baseline.size_bytes)),
+                      bytes(static_cast<double>(row.size_bytes)));
+  if (row.kernels) {
+    text += fmt::format(
+        "runs as   {} of {} kernels on integers, {} Q/DQ left over, {:.0f} % of "
+        "the time in conversions\n",
+        row.kernels->integer_kernels, row.kernels->kernels,
+        row.kernels->quantize_kernels + row.kernels->dequantize_kernels,
+        row.kernels->conversion_time_percent);
+  }
+  return text;
+}
+
+Table candidate_table(const evaluate::OptimizeResult& result) {
+  std::vector<Column> columns = {{"candidate", Align::kLeft, true},
+                                 {"ranges", Align::kLeft},
+                                 {"median ms"},
+                                 {"speed-up"},
+                                 {"SQNR dB"},
+                                 {"L2/element"}};
+  const auto top1 = top1_header(rows_of(result));
+  if (top1) {
+    columns.push_back({*top1});
+  }
+  columns.push_back({"size"});
+  columns.push_back({"front", Align::kLeft});
+  columns.push_back({"verdict", Align::kLeft, true});
+  Table table(columns);
+  const auto add = [&](const Measurement& row, bool front, const std::string& verdict) {
+    const bool fixed = row.scheme.mode == Mode::kStatic;
+    std::vector<std::string> cells = {
+        row.name(),       fixed ? std::string(numerics::to_string(row.scheme.method)) : kNone,
+        median_cell(row), speedup_cell(row),
+        sqnr_cell(row),   l2_cell(row)};
+    if (top1) {
+      cells.push_back(top1_cell(row));
+    }
+    cells.push_back(row.size_bytes > 0 ? bytes(static_cast<double>(row.size_bytes)) : kNone);
+    cells.push_back(front ? "*" : "");
+    cells.push_back(verdict);
+    table.add_row(std::move(cells));
+  };
+  bool baseline_shown = false;
+  const auto show_baseline = [&] {
+    add(result.baseline, true, result.chosen ? "" : "chosen");
+    baseline_shown = true;
+  };
+  for (const auto& candidate : result.candidates) {
+    if (!baseline_shown && candidate.row.speedup.median <= 1) {
+      show_baseline();
+    }
+    add(candidate.row, candidate.on_front, candidate.verdict);
+  }
+  if (!baseline_shown) {
+    show_baseline();
+  }
+  return table;
+}
+
+}  // namespace
+
+Table measurement_table(const std::vector<Measurement>& rows) {
+  std::vector<Column> columns = {{"row", Align::kLeft, true},
+                                 {"level", Align::kLeft},
+                                 {"median ms"},
+                                 {"spread %"},
+                                 {"speed-up"},
+                                 {"SQNR dB"},
+                                 {"L2/element"}};
+  const auto top1 = top1_header(rows);
+  if (top1) {
+    columns.push_back({*top1});
+  }
+  for (const auto* header : {"size", "int kernels", "Q/DQ left"}) {
+    columns.push_back({header});
+  }
+  Table table(columns);
+  for (const auto* row : fastest_first(rows)) {
+    std::vector<std::string> cells = {row->name(),        std::string(to_string(row->opt_level)),
+                                      median_cell(*row),  spread_cell(*row),
+                                      speedup_cell(*row), sqnr_cell(*row),
+                                      l2_cell(*row)};
+    if (top1) {
+      cells.push_back(top1_cell(*row));
+    }
+    cells.push_back(bytes(static_cast<double>(row->size_bytes)));
+    cells.push_back(integer_cell(*row));
+    cells.push_back(leftover_cell(*row));
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
+Table measurement_sheet(const std::vector<Measurement>& rows) {
+  Table table({{"name"},
+               {"mode"},
+               {"format"},
+               {"activation"},
+               {"weight"},
+               {"granularity"},
+               {"method"},
+               {"operators"},
+               {"opt_level"},
+               {"status"},
+               {"reason"},
+               {"median_us"},
+               {"p10_us"},
+               {"p90_us"},
+               {"n"},
+               {"speedup"},
+               {"speedup_low"},
+               {"speedup_high"},
+               {"sqnr_db"},
+               {"l2_per_element"},
+               {"top1_percent"},
+               {"top1_agreement_percent"},
+               {"size_bytes"},
+               {"integer_kernels"},
+               {"kernels"},
+               {"quantize_kernels"},
+               {"dequantize_kernels"}});
+  for (const auto& row : rows) {
+    const bool fixed = row.scheme.mode == Mode::kStatic;
+    const bool integer = fixed || row.scheme.mode == Mode::kDynamic;
+    const bool timed = row.latency.n > 0;
+    const auto when = [](bool meaningful, auto value) {
+      return meaningful ? fmt::format("{}", value) : std::string();
+    };
+    const auto& top1 = row.accuracy ? row.accuracy->top1 : std::optional<evaluate::Top1>();
+    const auto kernel = [&](std::int64_t evaluate::KernelSummary::*count) {
+      return row.kernels ? fmt::format("{}", (*row.kernels).*count) : std::string();
+    };
+    table.add_row(
+        {row.name(),
+         std::string(to_string(row.scheme.mode)),
+         when(fixed, to_string(row.scheme.format)),
+         when(integer, quantize::short_name(row.scheme.activation)),
+         when(integer, quantize::short_name(row.scheme.weight)),
+         when(integer, row.scheme.per_channel ? "channel" : "tensor"),
+         when(fixed, numerics::to_string(row.scheme.method)),
+         row.operators,
+         std::string(to_string(row.opt_level)),
+         std::string(to_string(row.status)),
+         row.reason,
+         when(timed, row.latency.median_us),
+         when(timed, row.latency.p10_us),
+         when(timed, row.latency.p90_us),
+         when(timed, row.latency.n),
+         when(timed, row.speedup.median),
+         when(timed, row.speedup.low),
+         when(timed, row.speedup.high),
+         row.accuracy ? fmt::format("{}", row.accuracy->overall.sqnr_db) : std::string(),
+         row.accuracy ? fmt::format("{}", row.accuracy->overall.l2_per_element) : std::string(),
+         top1 && top1->candidate_percent ? fmt::format("{}", *top1->candidate_percent)
+                                         : std::string(),
+         top1 ? fmt::format("{}", top1->agreement_percent) : std::string(),
+         when(row.size_bytes > 0, row.size_bytes),
+         kernel(&evaluate::KernelSummary::integer_kernels),
+         kernel(&evaluate::KernelSummary::kernels),
+         kernel(&evaluate::KernelSummary::quantize_kernels),
+         kernel(&evaluate::KernelSummary::dequantize_kernels)});
+  }
+  return table;
+}
+
+std::string failures_text(const std::vector<Measurement>& rows) {
+  // Levels of one scheme that fail for the same reason share a line, in order of appearance.
+  std::vector<std::pair<std::string, std::string>> lines;  // what follows, levels
+  for (const auto& row : rows) {
+    if (row.status == RowStatus::kOk) {
+      continue;
+    }
+    const auto key = fmt::format("{}: {}: {}", row.name(), to_string(row.status), row.reason);
+    const auto found = std::find_if(lines.begin(), lines.end(),
+                                    [&](const auto& line) { return line.first == key; });
+    const auto level = std::string(to_string(row.opt_level));
+    if (found == lines.end()) {
+      lines.emplace_back(key, level);
+    } else {
+      found->second += "+" + level;
+    }
+  }
+  std::string text;
+  for (const auto& [what, levels] : lines) {
+    text += fmt::format("  [{}] {}\n", levels, what);
+  }
+  return text.empty() ? text : "did not run:\n" + text;
+}
+
+std::string bench_text(const evaluate::BenchResult& result, std::size_t width, std::size_t top) {
+  std::string text = measurement_table(result.rows).text(width, top);
+  if (const auto failures = failures_text(result.rows); !failures.empty()) {
+    text += "\n" + failures;
+  }
+  if (result.best) {
+    const auto& best = result.rows[*result.best];
+    text += fmt::format("\nfastest: {} at level {}, {} of float32's speed at level all\n",
+                        best.name(), to_string(best.opt_level), interval(best.speedup));
+  }
+  return text;
+}
+
+std::string optimize_text(const evaluate::OptimizeResult& result, std::size_t width,
+                          std::size_t top) {
+  auto text = chosen_text(result) + "\n" + candidate_table(result).text(width, top);
+  if (const auto failures = failures_text(rows_of(result)); !failures.empty()) {
+    text += "\n" + failures;
+  }
+  if (!result.excluded.empty()) {
+    text += "\nnot tried on this machine:\n";
+    for (const auto& exclusion : result.excluded) {
+      text += fmt::format("  {}: {}\n", exclusion.what, exclusion.why);
+    }
+  }
+  return text;
+}
+
+}  // namespace tessera::report

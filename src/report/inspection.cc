@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/inspection.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "tessera/report/format.h"
+
+namespace tessera::report {
+namespace {
+
+using graph::Graph;
+using graph::Inspection;
+
+std::string percent(std::int64_t part, std::int64_t whole) {
+  return whole > 0
+             ? fmt::format("{:.1f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole))
+             : "-";
+}
+
+std::string count_cell(const std::optional<std::int64_t>& value) {
+  return or_dash(value, [](double v) { return count(v); });
+}
+
+std::string bytes_cell(const std::optional<std::int64_t>& value) {
+  return or_dash(value, [](double v) { return bytes(v); });
+}
+
+std::string type_cell(const graph::Op& op) {
+  return op.domain.empty() ? op.type : op.domain + "." + op.type;
+}
+
+const graph::TensorInfo* first_output(const Graph& graph, const graph::Op& op) {
+  for (const auto& output : op.outputs) {
+    if (output) {
+      return &graph.tensor(*output);
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::uint32_t> most_macs_first(const Inspection& inspection) {
+  std::vector<std::uint32_t> order(inspection.costs.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const auto key = [&](std::uint32_t op) {
+    const auto& cost = inspection.costs[op];
+    return std::pair(cost.macs.value_or(0), cost.output_bytes.value_or(0));
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) > key(b); });
+  return order;
+}
+
+Table value_table(const Graph& graph) {
+  Table table({{"", Align::kLeft},
+               {"name", Align::kLeft, true},
+               {"type", Align::kLeft},
+               {"shape", Align::kLeft},
+               {"bytes"}});
+  const auto add = [&](const char* role, std::span<const graph::TensorId> ids) {
+    for (const auto id : ids) {
+      const auto& tensor = graph.tensor(id);
+      table.add_row({role, tensor.name, std::string(to_string(tensor.dtype)), shape_text(tensor),
+                     bytes_cell(tensor.size_bytes())});
+    }
+  };
+  add("input", graph.inputs());
+  add("output", graph.outputs());
+  return table;
+}
+
+std::string quantization_text(const graph::Quantization& quantization) {
+  std::string text(to_string(quantization.state));
+  if (quantization.quantize_nodes + quantization.dequantize_nodes > 0) {
+    text += fmt::format(", {} QuantizeLinear, {} DequantizeLinear", quantization.quantize_nodes,
+                        quantization.dequantize_nodes);
+  }
+  if (quantization.int8_ops > 0) {
+    text += fmt::format(", {} integer operators", quantization.int8_ops);
+    if (quantization.int8_mac_share) {
+      text += fmt::format(" with {:.1f} % of the MACs", 100 * *quantization.int8_mac_share);
+    }
+  }
+  return text;
+}
+
+std::string compute_text(const Inspection& inspection) {
+  const auto flops = count(static_cast<double>(inspection.flops));
+  auto text = fmt::format("{} MACs, {}{}FLOP", count(static_cast<double>(inspection.macs)), flops,
+                          flops.find(' ') == std::string::npos ? " " : "");
+  if (inspection.quantization.quantize_nodes + inspection.quantization.dequantize_nodes > 0) {
+    text += inspection.qdq == graph::QdqCounting::kInclude    ? ", Q/DQ included"
+            : inspection.qdq == graph::QdqCounting::kDiscount ? ", folded Q/DQ left out"
+                                                              : ", Q/DQ left out";
+  }
+  if (inspection.unknown_macs > 0) {
+    text += fmt::format(" ({} operators of unknown shape left out)", inspection.unknown_macs);
+  }
+  return text;
+}
+
+std::string summary(const Inspection& inspection, const std::string& file) {
+  const auto bodies = inspection.body_nodes == 0
+                          ? std::string()
+                          : fmt::format(" and {} in bodies", inspection.body_nodes);
+  return fmt::format(
+      "model       {}\n"
+      "operators   {}{}\n"
+      "parameters  {}, {} of constants\n"
+      "compute     {}\n"
+      "activations {} at most at a time\n"
+      "quantized   {}\n",
+      file, inspection.nodes, bodies, count(static_cast<double>(inspection.parameters)),
+      bytes(static_cast<double>(inspection.weight_bytes)), compute_text(inspection),
+      bytes_cell(inspection.peak_activation_bytes), quantization_text(inspection.quantization));
+}
+
+}  // namespace
+
+Table type_table(const Inspection& inspection) {
+  Table table({{"type", Align::kLeft, true}, {"count"}, {"MACs"}, {"% of MACs"}, {"weights"}});
+  for (const auto& total : inspection.types) {
+    table.add_row({total.type, std::to_string(total.count), count_cell(total.macs),
+                   total.macs ? percent(*total.macs, inspection.macs) : "-",
+                   bytes(static_cast<double>(total.weight_bytes))});
+  }
+  return table;
+}
+
+Table operator_table(const Inspection& inspection, const Graph& graph) {
+  Table table({{"operator", Align::kLeft, true},
+               {"type", Align::kLeft},
+               {"output", Align::kLeft},
+               {"dtype", Align::kLeft},
+               {"MACs"},
+               {"% of MACs"},
+               {"FLOPs"},
+               {"weights"},
+               {"output bytes"}});
+  for (const auto index : most_macs_first(inspection)) {
+    const auto& op = graph.ops()[index];
+    const auto& cost = inspection.costs[index];
+    const auto* output = first_output(graph, op);
+    table.add_row({op.name, type_cell(op), output == nullptr ? "-" : shape_text(*output),
+                   output == nullptr ? "-" : std::string(to_string(output->dtype)),
+                   count_cell(cost.macs), cost.macs ? percent(*cost.macs, inspection.macs) : "-",
+                   count_cell(cost.flops), bytes(static_cast<double>(cost.weight_bytes)),
+                   bytes_cell(cost.output_bytes)});
+  }
+  return table;
+}
+
+Table cut_table(const Inspection& inspection, const Graph& graph, std::size_t top) {
+  Table table({{"crossing tensors", Align::kLeft, true},
+               {"bytes"},
+               {"as int8"},
+               {"MACs before"},
+               {"MACs after"},
+               {"% before"}});
+  if (!inspection.cuts) {
+    return table;
+  }
+  const auto& cuts = *inspection.cuts;
+  std::vector<std::size_t> chosen(cuts.size());
+  std::iota(chosen.begin(), chosen.end(), std::size_t{0});
+  if (top > 0 && top < chosen.size()) {
+    const auto size = [&](std::size_t i) {
+      return cuts[i].int8_bytes.value_or(std::numeric_limits<std::int64_t>::max());
+    };
+    std::stable_sort(chosen.begin(), chosen.end(),
+                     [&](auto a, auto b) { return size(a) < size(b); });
+    chosen.resize(top);
+    std::sort(chosen.begin(), chosen.end());
+  }
+  for (const auto i : chosen) {
+    const auto& cut = cuts[i];
+    std::vector<std::string> names;
+    for (const auto tensor : cut.tensors) {
+      names.push_back(
+          fmt::format("{} {}", graph.tensor(tensor).name, shape_text(graph.tensor(tensor))));
+    }
+    table.add_row({fmt::format("{}", fmt::join(names, " + ")), bytes_cell(cut.bytes),
+                   bytes_cell(cut.int8_bytes), count(static_cast<double>(cut.macs_before)),
+                   count(static_cast<double>(cut.macs_after)),
+                   percent(cut.macs_before, cut.macs_before + cut.macs_after)});
+  }
+  return table;
+}
+
+std::string inspection_text(const Inspection& inspection, const Graph& graph,
+                            const std::string& file, std::size_t width, std::size_t top) {
+  auto text = summary(inspection, file);
+  text += "\n" + value_table(graph).text(width);
+  text += "\n" + type_table(inspection).text(width);
+  text += "\n" + operator_table(inspection, graph).text(width, top);
+  if (inspection.cuts) {
+    const auto shown = top == 0 ? inspection.cuts->size() : std::min(top, inspection.cuts->size());
+    text += fmt::format("\n{} cuts{}\n", inspection.cuts->size(),
+                        shown < inspection.cuts->size()
+                            ? fmt::format(", the {} with the fewest bytes as int8", shown)
+                            : "");
+    text += cut_table(inspection, graph, top).text(width);
+  }
+  return text;
+}
+
+}  // namespace tessera::report

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <onnxruntime_c_api.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tessera/core/result.h"
+#include "tessera/runtime/library.h"
+
+namespace tessera::runtime {
+
+/// Owns an object of the C API, which has one release function per type.
+template <class T>
+class Owned {
+ public:
+  using Release = void(ORT_API_CALL*)(T*);
+  Owned() = default;
+  explicit Owned(Release release) : object_(nullptr, release) {}
+  Owned(T* object, Release release) : object_(object, release) {}
+  [[nodiscard]] T* get() const noexcept { return object_.get(); }
+  /// Where the C API writes the object it makes; what was owned before is released.
+  class Slot {
+   public:
+    explicit Slot(Owned& owner) : owner_(owner) {}
+    ~Slot() { owner_.object_.reset(object_); }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    operator T**() noexcept { return &object_; }  // NOLINT(google-explicit-constructor): out slot
+
+   private:
+    Owned& owner_;
+    T* object_ = nullptr;
+  };
+  [[nodiscard]] Slot slot() { return Slot(*this); }
+
+ private:
+  struct Deleter {
+    Release release = nullptr;
+    Deleter() = default;
+    Deleter(Release function) : release(function) {}  // NOLINT(google-explicit-constructor)
+    void operator()(T* object) const noexcept {
+      if (release != nullptr) {
+        release(object);
+      }
+    }
+  };
+  std::unique_ptr<T, Deleter> object_;
+};
+
+struct Library::State {
+  void* handle = nullptr;
+  const OrtApi* api = nullptr;
+  OrtEnv* env = nullptr;
+  std::string version;
+  std::filesystem::path path;
+  std::vector<std::string> providers;
+};
+
+/// One readable line from a message of ONNX Runtime: source locations, nested repetitions and line
+/// breaks go, the text stays.
+[[nodiscard]] std::string clean_message(std::string_view message);
+
+/// What the runtime said while it opened a model, in the toolkit's terms; names the node and the
+/// type wherever the message has them.
+[[nodiscard]] Error open_error(OrtErrorCode code, std::string_view message);
+
+/// kUnavailable with what the runtime said while `doing` ("run the model").
+[[nodiscard]] Error call_error(std::string_view message, std::string_view doing);
+
+/// Turns a status of the C API into a Status and releases it.
+[[nodiscard]] Status checked(const OrtApi& api, OrtStatus* status, std::string_view doing);
+
+#define TESSERA_ORT(api, call) \
+  TESSERA_CHECK(::tessera::runtime::checked((api), (api).call, "use ONNX Runtime"))
+
+}  // namespace tessera::runtime

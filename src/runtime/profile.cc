@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/profile.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tessera/core/json.h"
+
+namespace tessera::runtime {
+namespace {
+
+constexpr std::string_view kKernelSuffix = "_kernel_time";
+
+std::string text_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+double number_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0.0;
+}
+
+std::int64_t integer_in(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::optional<KernelTime> kernel_of(const Json& event) {
+  if (!event.is_object() || text_of(event, "cat") != "Node") {
+    return std::nullopt;
+  }
+  auto name = text_of(event, "name");
+  const auto args = event.find("args");
+  if (!name.ends_with(kKernelSuffix) || args == event.end() || !args->is_object()) {
+    return std::nullopt;
+  }
+  name.resize(name.size() - kKernelSuffix.size());
+  return KernelTime{
+      std::move(name),        text_of(*args, "op_name"), text_of(*args, "provider"),
+      number_of(event, "ts"), number_of(event, "dur"),   integer_in(text_of(*args, "output_size"))};
+}
+
+}  // namespace
+
+Result<std::vector<KernelTime>> read_profile(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto document, read_json(path));
+  if (!document.is_array()) {
+    return fail(ErrorCode::kDataLoss, "the profile is not a list of events");
+  }
+  std::vector<KernelTime> kernels;
+  for (const auto& event : document) {
+    if (auto kernel = kernel_of(event)) {
+      kernels.push_back(std::move(*kernel));
+    }
+  }
+  std::stable_sort(kernels.begin(), kernels.end(),
+                   [](const auto& a, const auto& b) { return a.start_us < b.start_us; });
+  return kernels;
+}
+
+}  // namespace tessera::runtime

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every command that a README shows is run as it stands there, and must succeed.
+
+load helpers
+
+setup() {
+  # A folder that looks like the checkout after a build, where commands may write.
+  cd "$BATS_TEST_TMPDIR"
+  mkdir -p build/release
+  ln -s "$TESSERA" build/release/tessera
+  ln -s "$TESSERA_SOURCE/examples" examples
+  ln -s "$TESSERA_SOURCE/tests" tests
+}
+
+# The commands of the fenced blocks of a file, one a line, continuation lines joined. Placeholders
+# in capitals (YOUR.onnx) and models outside of the repository (../shared) are left out.
+commands_of() {
+  awk '/^```/ { inside = !inside; next }
+       inside { if (sub(/\\$/, "")) { line = line $0 } else { print line $0; line = "" } }' "$1" |
+    sed 's/^ *\$ //' |
+    grep -E '^build/release/tessera ' |
+    grep -vE '[A-Z]{4,}[./ ]|\.\./shared|<|…|\.\.\.' || true
+}
+
+run_commands_of() {
+  local command count=0
+  while IFS= read -r command; do
+    echo "--- $command"
+    timeout 300 bash -c "${TESSERA_EMULATOR:-} $command" </dev/null
+    count=$((count + 1))
+  done < <(commands_of "$1")
+  echo "# $count commands of ${1#"$TESSERA_SOURCE"/}" >&3
+  [ "$count" -gt 0 ]
+}
+
+@test "the commands of README.md" {
+  run_commands_of "$TESSERA_SOURCE/README.md"
+}
+
+@test "the commands of every example's README.md" {
+  for readme in "$TESSERA_SOURCE"/examples/*/README.md; do
+    run_commands_of "$readme"
+  done
+}

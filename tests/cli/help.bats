@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+
+load helpers
+
+commands() {
+  ${TESSERA_EMULATOR:-} "$TESSERA" --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
+}
+
+@test "--help lists the commands on stdout, and the contract's are among them" {
+  tessera --help
+  expect_status 0
+  expect_equal "$stderr" ""
+  for command in inspect calibrate quantize compare bench optimize doctor completion; do
+    expect_in "$(commands)" "$command"
+  done
+}
+
+@test "without arguments the help is shown" {
+  tessera
+  expect_status 0
+  expect_in "$stdout" "tessera COMMAND --help"
+}
+
+@test "every command explains itself, with an example" {
+  count=0
+  for command in $(commands); do
+    tessera "$command" --help
+    expect_status 0
+    expect_equal "$stderr" ""
+    expect_in "$stdout" "Usage: tessera $command"
+    expect_in "$stdout" "Example"
+    count=$((count + 1))
+  done
+  [ "$count" -ge 8 ]
+}
+
+@test "--version is a semantic version" {
+  tessera --version
+  expect_status 0
+  [[ $stdout =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+@test "an unknown command is a usage error that names the nearest one" {
+  tessera quantise model.onnx
+  expect_error 2 "unknown command 'quantise'"
+  expect_in "$stderr" "did you mean 'quantize'?"
+}
+
+@test "an unknown option is a usage error of its command" {
+  tessera inspect model.onnx --no-such-option
+  expect_error 2 "--no-such-option"
+  expect_in "$stderr" "tessera inspect --help"
+}
+
+@test "a missing argument is a usage error" {
+  tessera inspect
+  expect_error 2 "model is required"
+}
+
+@test "a file that does not exist is an input error" {
+  tessera inspect "$BATS_TEST_TMPDIR/none.onnx"
+  expect_error 3 "none.onnx"
+}
+
+@test "the help comes within 50 ms" {
+  # The best of ten: what the program needs, not what the machine is busy with.
+  best=1000000000
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    started=$(date +%s%N)
+    ${TESSERA_EMULATOR:-} "$TESSERA" --help >/dev/null
+    elapsed=$(($(date +%s%N) - started))
+    [ "$elapsed" -ge "$best" ] || best=$elapsed
+  done
+  echo "best: $((best / 1000)) us"
+  [ -n "${TESSERA_EMULATOR:-}" ] || [ "$best" -le 50000000 ]
+}
+
+@test "completion scripts are accepted by their shells" {
+  for shell in bash zsh fish; do
+    tessera completion "$shell"
+    expect_status 0
+    expect_in "$stdout" "quantize"
+    if command -v "$shell" >/dev/null; then
+      "$shell" -n "$BATS_TEST_TMPDIR/stdout"
+    fi
+  done
+  tessera completion tcsh
+  expect_error 2 "tcsh"
+}
+
+@test "the bash completion offers commands, options and files" {
+  ${TESSERA_EMULATOR:-} "$TESSERA" completion bash >"$BATS_TEST_TMPDIR/completion"
+  offered=$(bash -c '
+    source "$1"
+    COMP_WORDS=(tessera qu) COMP_CWORD=1; _tessera; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(tessera quantize --per) COMP_CWORD=2; _tessera; echo "${COMPREPLY[@]}"
+  ' bash "$BATS_TEST_TMPDIR/completion")
+  expect_equal "$offered" $'quantize\n--per-channel'
+}
+
+@test "a closed stdout does not hang or crash the program" {
+  run timeout 10 bash -c '${TESSERA_EMULATOR:-} "$TESSERA" --help >&-'
+  [ "$status" -ne 124 ]
+  [ "$status" -lt 128 ]
+}

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/core/json.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "support/matchers.h"
+
+namespace tessera {
+namespace {
+
+using ::testing::AllOf;
+using testing::FailsWith;
+using ::testing::HasSubstr;
+using testing::IsOk;
+
+TEST(ParseJson_Test, KeepsTheOrderOfMembers) {
+  const auto json = parse_json(R"({"b": 1, "a": 2})", "text");
+  ASSERT_THAT(json, IsOk());
+  EXPECT_EQ(json->dump(), R"({"b":1,"a":2})");
+}
+
+TEST(ParseJson_Test, NamesLineAndColumnOfAnError) {
+  EXPECT_THAT(parse_json("{\n  \"a\": 1,,\n}", "'r.json'"),
+              FailsWith(ErrorCode::kDataLoss,
+                        AllOf(HasSubstr("'r.json'"), HasSubstr("line 2, column 10"))));
+}
+
+TEST(ParseJson_Test, RefusesAKeyThatAppearsTwice) {
+  EXPECT_THAT(parse_json(R"({"a": {"x": 1, "x": 2}})", "text"),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("'x' appears twice")));
+  EXPECT_THAT(parse_json(R"([{"x": 1}, {"x": 2}])", "text"), IsOk());
+}
+
+TEST(ParseJson_Test, RefusesBottomlessNestingAndTrailingText) {
+  EXPECT_THAT(parse_json(std::string(100000, '['), "text"),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("nested deeper")));
+  EXPECT_THAT(parse_json("{} x", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("JSON")));
+  EXPECT_THAT(parse_json("", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("JSON")));
+  EXPECT_THAT(parse_json("[1e999]", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("text")));
+}
+
+TEST(ToText_Test, WritesNanAsNullAndSurvivesBadUtf8) {
+  EXPECT_EQ(to_text(Json(std::nan(""))), "null\n");
+  EXPECT_EQ(to_text(Json("a\xff")), "\"a\xEF\xBF\xBD\"\n");
+}
+
+}  // namespace
+}  // namespace tessera

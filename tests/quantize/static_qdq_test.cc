@@ -1,0 +1,471 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The default static mode: what is quantized, what operators read, and that the runtime computes
+// the same with integer kernels as with the Q/DQ operators written out.
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <set>
+
+#include "quantize/differential.h"
+
+namespace tessera::quantize {
+namespace {
+
+using namespace differential;  // NOLINT(google-build-using-namespace): the helpers of these tests
+using onnx::Model;
+using ::testing::HasSubstr;
+using testing::FailsWith;
+using testing::IsOk;
+using testing::ModelBuilder;
+using Ints = std::vector<std::int64_t>;
+
+struct Outcome {
+  Model model;
+  QuantizeReport report;
+};
+
+/// Quantizes with the scheme that `pick` gives an operator by its type.
+Result<Outcome> quantize_by(const Model& model, const calibrate::Ranges& ranges,
+                            const std::function<Scheme(const graph::Op&)>& pick,
+                            QuantizeOptions options = {}) {
+  auto copy = model.clone();
+  TESSERA_TRY(const auto graph, copy.view());
+  std::vector<Scheme> assignment;
+  for (const auto& op : graph.ops()) {
+    assignment.push_back(pick(op));
+  }
+  TESSERA_TRY(auto report, quantize(copy, assignment, &ranges, options, Monitor::silent()));
+  return Outcome{std::move(copy), std::move(report)};
+}
+
+Result<Outcome> quantize_default(const Model& model, const calibrate::Ranges& ranges,
+                                 const Scheme& scheme = {}) {
+  return quantize_by(model, ranges, [&](const graph::Op&) { return scheme; });
+}
+
+Scheme excluded() {
+  Scheme scheme;
+  scheme.mode = Mode::kFloat32;
+  scheme.exact_inputs = true;
+  return scheme;
+}
+
+bool comes_from(const Model& model, std::string_view value, std::string_view type) {
+  const auto producer = model.producer(value);
+  return producer && model.op_type(*producer) == type;
+}
+
+onnx::NodeId only(const Model& model, std::string_view type) {
+  std::vector<onnx::NodeId> found;
+  for (const auto node : model.nodes()) {
+    if (model.op_type(node) == type) {
+      found.push_back(node);
+    }
+  }
+  EXPECT_EQ(found.size(), 1U) << type;
+  return found.front();
+}
+
+float scalar_of(const Model& model, const std::string& name) {
+  return model.initializer(name).value().as<float>()[0];
+}
+
+/// x -> Conv -> Relu -> Conv -> y.
+Model conv_relu_conv() {
+  return ModelBuilder(13)
+      .input("x", {1, 3, 8, 8})
+      .weight("w1", {4, 3, 3, 3}, 0.3)
+      .weight("b1", {4}, 0.3)
+      .weight("w2", {5, 4, 3, 3}, 0.3)
+      .named_op("first", "Conv", {"x", "w1", "b1"}, {"h"})
+      .named_op("relu", "Relu", {"h"}, {"r"})
+      .named_op("second", "Conv", {"r", "w2"}, {"y"})
+      .output("y")
+      .build();
+}
+
+void expect_same_at_every_level(const Model& model, const Feeds& feeds, double tolerance) {
+  const auto plain = run(model, feeds, OptLevel::kDisabled);
+  ASSERT_THAT(plain, IsOk());
+  for (const auto level : kLevels) {
+    const auto fused = run(model, feeds, level);
+    ASSERT_THAT(fused, IsOk()) << runtime::to_string(level);
+    for (const auto& [name, tensor] : *plain) {
+      EXPECT_LE(largest_difference(tensor, fused->at(name)), tolerance)
+          << name << " at " << runtime::to_string(level);
+    }
+  }
+}
+
+TEST(StaticQdq, ConvReluConv_ReluIsDoneByRounding) {
+  const auto model = conv_relu_conv();
+  const auto feeds = random_feeds(model, 1);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto counts = count_types(result->model);
+  EXPECT_FALSE(counts.contains("Relu"));
+  EXPECT_EQ(counts.at("QuantizeLinear"), 3);       // x, r, y
+  EXPECT_EQ(counts.at("DequantizeLinear"), 3 + 3);  // the same, two weights and a bias
+  EXPECT_TRUE(outcome_of(result->report, "relu").quantized);
+  const auto step = (ranges->find("y", numerics::RangeMethod::kMinMax)->max -
+                     ranges->find("y", numerics::RangeMethod::kMinMax)->min) /
+                    255;
+  expect_same_at_every_level(result->model, feeds, 1.01 * step);
+}
+
+TEST(StaticQdq, EveryScheme_LoadsAtEveryLevelAndStaysClose) {
+  const auto model = conv_relu_conv();
+  const auto feeds = random_feeds(model, 2);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  ASSERT_THAT(reference, IsOk());
+  for (const auto activation : {DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16}) {
+    for (const auto weight : {DType::kInt8, DType::kUInt8, DType::kInt16, DType::kInt4,
+                              DType::kUInt4}) {
+      for (const bool per_channel : {false, true}) {
+        auto scheme = static_scheme(Format::kQdq, activation, weight, per_channel);
+        if (!validate(scheme)) {
+          continue;
+        }
+        const auto result = quantize_default(model, *ranges, scheme);
+        ASSERT_THAT(result, IsOk()) << to_string(scheme);
+        ASSERT_THAT(check_loads(result->model, library()), IsOk()) << to_string(scheme);
+        const auto output = run(result->model, feeds, OptLevel::kAll);
+        ASSERT_THAT(output, IsOk()) << to_string(scheme);
+        const auto error = compare_tensors(reference->at("y").view(), output->at("y").view());
+        ASSERT_THAT(error, IsOk());
+        EXPECT_GT(error->sqnr_db, bits_of(weight) == 4 ? 8 : 20) << to_string(scheme);
+      }
+    }
+  }
+}
+
+TEST(StaticQdq, ExcludedOperator_ReadsTheUnquantizedTensor) {
+  const auto model = conv_relu_conv();
+  const auto ranges = measure(model, random_feeds(model, 3));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return op.name == "second" ? excluded() : Scheme{};
+  });
+  ASSERT_THAT(result, IsOk());
+  const auto second = *result->model.producer("y");
+  EXPECT_FALSE(comes_from(result->model, result->model.inputs(second)[0], "DequantizeLinear"));
+  EXPECT_EQ(result->model.inputs(second)[1], "w2");
+}
+
+TEST(StaticQdq, ExcludedReaderOfAQuantizedTensor_ReadsItBesideTheOthers) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 3, 6, 6})
+                         .weight("w1", {3, 3, 1, 1})
+                         .weight("w2", {3, 3, 1, 1})
+                         .named_op("a", "Conv", {"x", "w1"}, {"y"})
+                         .named_op("b", "Conv", {"x", "w2"}, {"z"})
+                         .output("y")
+                         .output("z")
+                         .build();
+  const auto ranges = measure(model, random_feeds(model, 4));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return op.name == "b" ? excluded() : Scheme{};
+  });
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->model.inputs(*result->model.producer("z"))[0], "x");
+  const auto conv = *result->model.find_node("a");
+  EXPECT_TRUE(comes_from(result->model, result->model.inputs(conv)[0], "DequantizeLinear"));
+}
+
+TEST(StaticQdq, FloatReaderThatIsNotExcluded_LeavesTheIntegerKernelWhole) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 3, 6, 6})
+                         .weight("w1", {3, 3, 1, 1})
+                         .op("Conv", {"x", "w1"}, {"h"})
+                         .op("Tanh", {"h"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto ranges = measure(model, random_feeds(model, 5));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto tanh = only(result->model, "Tanh");
+  EXPECT_TRUE(comes_from(result->model, result->model.inputs(tanh)[0], "DequantizeLinear"));
+  EXPECT_THAT(outcome_of(result->report, result->report.ops.back().op).reason,
+              HasSubstr("no integer kernel for Tanh"));
+}
+
+TEST(StaticQdq, ReadersOfOtherTypes_GetAConversionBehindTheProducersOwnType) {
+  const auto model = conv_relu_conv();
+  const auto feeds = random_feeds(model, 6);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return static_scheme(Format::kQdq, op.name == "second" ? DType::kUInt16 : DType::kUInt8,
+                         DType::kInt8, false);
+  });
+  ASSERT_THAT(result, IsOk());
+  // x, r and its conversion, y.
+  EXPECT_EQ(count_types(result->model).at("QuantizeLinear"), 4);
+  EXPECT_THAT(check_loads(result->model, library()), IsOk());
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+}
+
+TEST(StaticQdq, FloatValueReadInTwoTypes_IsQuantizedOncePerType) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 3, 6, 6})
+                         .weight("w1", {3, 3, 1, 1})
+                         .weight("w2", {3, 3, 1, 1})
+                         .named_op("a", "Conv", {"x", "w1"}, {"y"})
+                         .named_op("b", "Conv", {"x", "w2"}, {"z"})
+                         .output("y")
+                         .output("z")
+                         .build();
+  const auto ranges = measure(model, random_feeds(model, 7));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return static_scheme(Format::kQdq, op.name == "a" ? DType::kUInt8 : DType::kInt8,
+                         DType::kInt8, false);
+  });
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->model.consumers("x").size(), 2U);
+  for (const auto reader : result->model.consumers("x")) {
+    EXPECT_EQ(result->model.op_type(reader), "QuantizeLinear");
+  }
+  EXPECT_THAT(check_loads(result->model, library()), IsOk());
+}
+
+TEST(StaticQdq, SharedWeightAndBias_AreQuantizedForEveryReader) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 3, 6, 6})
+                         .weight("w", {3, 3, 1, 1})
+                         .weight("b", {3})
+                         .op("Conv", {"x", "w", "b"}, {"h"})
+                         .op("Conv", {"h", "w", "b"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 8);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(count_types(result->model).at("DequantizeLinear"), 3 + 1 + 2);
+  EXPECT_FALSE(result->model.has_initializer("w"));
+  EXPECT_FALSE(result->model.has_initializer("b"));
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+}
+
+TEST(StaticQdq, BiasFarAboveItsScale_GrowsTheWeightScaleUntilItFits) {
+  auto builder = ModelBuilder(13);
+  builder.input("x", {1, 1, 4, 4}).weight("w", {1, 1, 1, 1}, 1e-9);
+  const auto model = builder.constant("b", Tensor::of(std::vector<float>{100.0F}, {1}))
+                         .op("Conv", {"x", "w", "b"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 9);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_NEAR(output->at("y").as<float>()[0], 100.0F, 0.5F);
+}
+
+TEST(StaticQdq, ConcatOfValuesMadeForIt_HasOneScale) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 3, 6, 6})
+                         .weight("w1", {3, 3, 1, 1}, 0.1)
+                         .weight("w2", {3, 3, 1, 1}, 2.0)
+                         .weight("w3", {2, 6, 1, 1})
+                         .op("Conv", {"x", "w1"}, {"a"})
+                         .op("Conv", {"x", "w2"}, {"b"})
+                         .op("Concat", {"a", "b"}, {"c"}, {{"axis", std::int64_t{1}}})
+                         .op("Conv", {"c", "w3"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 10);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  std::set<std::string> scales;
+  for (const auto* value : {"a", "b", "c"}) {
+    const auto readers = result->model.consumers(value);
+    ASSERT_EQ(readers.size(), 1U);
+    scales.insert(result->model.inputs(readers.front())[1]);
+  }
+  EXPECT_EQ(scales.size(), 1U);
+  EXPECT_FLOAT_EQ(scalar_of(result->model, *scales.begin()),
+                  static_cast<float>((ranges->find("c", numerics::RangeMethod::kMinMax)->max -
+                                      ranges->find("c", numerics::RangeMethod::kMinMax)->min) /
+                                     255));
+}
+
+TEST(StaticQdq, MovedValues_KeepTheirScale) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 4, 6, 6})
+                         .weight("w", {4, 4, 1, 1})
+                         .weight("v", {4, 4, 1, 1})
+                         .op("Conv", {"x", "w"}, {"h"})
+                         .op("MaxPool", {"h"}, {"p"}, {{"kernel_shape", Ints{2, 2}}})
+                         .op("Transpose", {"p"}, {"t"}, {{"perm", Ints{0, 1, 3, 2}}})
+                         .op("Conv", {"t", "v"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 11);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(result->model.has_initializer("h_scale"));
+  EXPECT_FALSE(result->model.has_initializer("p_scale"));
+  EXPECT_FALSE(result->model.has_initializer("t_scale"));
+  expect_same_at_every_level(result->model, feeds, 0.1);
+}
+
+TEST(StaticQdq, WhatIsBehindTheLastMultiplication_StaysFloat) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 4, 6, 6})
+                         .weight("w", {4, 4, 1, 1})
+                         .op("Conv", {"x", "w"}, {"h"})
+                         .named_op("pool", "GlobalAveragePool", {"h"}, {"p"})
+                         .named_op("softmax", "Softmax", {"p"}, {"y"}, {{"axis", std::int64_t{1}}})
+                         .output("y")
+                         .build();
+  const auto ranges = measure(model, random_feeds(model, 12));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->report.quantize_nodes, 2);
+  EXPECT_THAT(outcome_of(result->report, "pool").reason, HasSubstr("float"));
+}
+
+TEST(StaticQdq, ExistingPairs_AreKeptAndNotDoubled) {
+  auto builder = ModelBuilder(13);
+  builder.input("x", {1, 3, 6, 6}).weight("w", {3, 3, 1, 1}).weight("b", {3});
+  const auto model = builder.constant("s", Tensor::scalar(0.03F))
+                         .constant("z", Tensor::scalar(std::uint8_t{128}))
+                         .op("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                         .op("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                         .op("Conv", {"d", "w", "b"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 13);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->report.quantize_nodes, 2);  // x as before, and y
+  EXPECT_EQ(result->model.inputs(only(result->model, "Conv"))[0], "d");
+  // The bias takes the scale that is there.
+  EXPECT_FALSE(result->model.has_initializer("b"));
+  expect_same_at_every_level(result->model, feeds, 0.05);
+}
+
+TEST(StaticQdq, PadWithTheLowestFloat_BecomesThePaddingOfMaxPool) {
+  auto builder = ModelBuilder(13);
+  builder.input("x", {1, 3, 6, 6}).weight("w", {3, 3, 1, 1}).weight("v", {3, 3, 1, 1});
+  const auto model =
+      builder.constant("pads", Tensor::of(Ints{0, 0, 0, 0, 0, 0, 1, 1}, {8}))
+          .constant("lowest", Tensor::scalar(std::numeric_limits<float>::lowest()))
+          .op("Conv", {"x", "w"}, {"h"})
+          .op("Pad", {"h", "pads", "lowest"}, {"p"})
+          .op("MaxPool", {"p"}, {"m"},
+              {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}})
+          .op("Conv", {"m", "v"}, {"y"})
+          .output("y")
+          .build();
+  const auto feeds = random_feeds(model, 14);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_FALSE(count_types(result->model).contains("Pad"));
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+}
+
+TEST(StaticQdq, MissingRange_IsNamed) {
+  const auto model = conv_relu_conv();
+  auto ranges = measure(model, random_feeds(model, 15)).value();
+  ranges.tensors.erase("r");
+  EXPECT_THAT(quantize_default(model, ranges),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'r'")));
+}
+
+TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {
+  auto model = conv_relu_conv();
+  const std::vector<Scheme> assignment(3);
+  const auto result = quantize(model, assignment, nullptr, {}, Monitor::silent());
+  ASSERT_THAT(result, FailsWith(ErrorCode::kInvalidArgument, HasSubstr("ranges")));
+  EXPECT_THAT(result.error().hint, HasSubstr("--data"));
+}
+
+TEST(StaticQdq, WeightWithNaN_IsNamed) {
+  auto builder = ModelBuilder(13);
+  Tensor bad(DType::kFloat32, {1, 1, 1, 1});
+  bad.as<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  const auto model = builder.input("x", {1, 1, 2, 2})
+                         .constant("w", bad)
+                         .op("Conv", {"x", "w"}, {"y"})
+                         .output("y")
+                         .build();
+  calibrate::Ranges ranges;
+  ranges.tensors["x"][numerics::RangeMethod::kMinMax] = {0, 1};
+  ranges.tensors["y"][numerics::RangeMethod::kMinMax] = {0, 1};
+  EXPECT_THAT(quantize_default(model, ranges), FailsWith(ErrorCode::kDataLoss, HasSubstr("'w'")));
+}
+
+TEST(StaticQdq, ThreadsDoNotChangeTheFile) {
+  const auto model = conv_relu_conv();
+  const auto ranges = measure(model, random_feeds(model, 16)).value();
+  std::string bytes;
+  for (const int threads : {1, 4}) {
+    QuantizeOptions options;
+    options.threads = threads;
+    const auto result =
+        quantize_by(model, ranges, [](const graph::Op&) { return Scheme{}; }, options);
+    ASSERT_THAT(result, IsOk());
+    const auto written = result->model.serialize();
+    ASSERT_THAT(written, IsOk());
+    EXPECT_TRUE(bytes.empty() || bytes == *written);
+    bytes = *written;
+  }
+}
+
+TEST(StaticQdq, ResizeOfAnEmptyRegion_LoadsAtEveryLevel) {
+  auto builder = ModelBuilder(13);
+  builder.input("x", {1, 3, 4, 4}).weight("w", {3, 3, 1, 1}).weight("v", {3, 3, 1, 1});
+  const auto model = builder.constant("roi", Tensor(DType::kFloat32, {0}))
+                         .constant("scales", Tensor::of(std::vector<float>{1, 1, 2, 2}, {4}))
+                         .op("Conv", {"x", "w"}, {"h"})
+                         .op("Resize", {"h", "roi", "scales"}, {"r"},
+                             {{"mode", std::string("nearest")},
+                              {"coordinate_transformation_mode", std::string("asymmetric")},
+                              {"nearest_mode", std::string("floor")}})
+                         .op("Conv", {"r", "v"}, {"y"})
+                         .output("y")
+                         .build();
+  const auto feeds = random_feeds(model, 17);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(check_loads(result->model, library()), IsOk());
+  expect_same_at_every_level(result->model, feeds, 0.1);
+}
+
+}  // namespace
+}  // namespace tessera::quantize
