@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!ranges) {
     return 0;
   }
-  const auto written = tessera::parse_json(to_text(to_json(*ranges)), "written");
+  const auto written = tessera::parse_json(tessera::to_text(to_json(*ranges)), "written");
   const auto again = written ? tessera::calibrate::ranges_from_json(*written, "written")
                              : tessera::Result<tessera::calibrate::Ranges>();
   if (!again || again->tensors != ranges->tensors || again->methods != ranges->methods) {

@@ -190,7 +190,11 @@ struct Shard {
 
 Result<Shard> open_shard(const Json& document, std::size_t position) {
   const std::string what = fmt::format("shard file {}", position + 1);
-  TESSERA_TRY(const Json result, open_envelope(document, "calibrate-shard", what));
+  TESSERA_TRY(const Json result,
+              open_envelope(document, "calibrate-shard", what).map_error([](Error error) {
+                error.hint = "give the files that 'tessera calibrate --shard I/N -o FILE' wrote";
+                return error;
+              }));
   const auto place = result.find("shard");
   const auto whole = [](const Json& json, const char* key) {
     return json.contains(key) && json[key].is_number_integer();
@@ -257,7 +261,8 @@ Result<std::vector<Shard>> open_shards(std::span<const Json> documents) {
     shards.push_back(std::move(shard));
   }
   if (shards.empty()) {
-    return fail(ErrorCode::kInvalidArgument, "no shards to merge");
+    return fail(ErrorCode::kInvalidArgument, "no shards to merge")
+        .hint("give the files of all shards");
   }
   std::sort(shards.begin(), shards.end(),
             [](const Shard& a, const Shard& b) { return a.index < b.index; });
@@ -269,8 +274,8 @@ Result<std::vector<Shard>> open_shards(std::span<const Json> documents) {
           .hint("merge shards of one run");
     }
     if (i > 0 && shards[i].index == shards[i - 1].index) {
-      return fail(ErrorCode::kInvalidArgument, "shard {}/{} is there twice", shards[i].index,
-                  count);
+      return fail(ErrorCode::kInvalidArgument, "shard {}/{} is there twice", shards[i].index, count)
+          .hint("give the file of each shard once");
     }
   }
   for (std::int64_t index = 0; index < count; ++index) {

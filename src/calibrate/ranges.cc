@@ -158,7 +158,11 @@ Result<Ranges> read_ranges(const std::filesystem::path& path) {
   if (document.is_object() && !document.contains("schema") && document.contains("tensors")) {
     return ranges_from_json(document, path.string());
   }
-  TESSERA_TRY(const Json result, open_envelope(document, "calibrate", path.string()));
+  TESSERA_TRY(const Json result,
+              open_envelope(document, "calibrate", path.string()).map_error([](Error error) {
+                error.hint = "give the file that 'tessera calibrate MODEL --data D -o FILE' wrote";
+                return error;
+              }));
   TESSERA_TRY(Ranges ranges, ranges_from_json(result, path.string()));
   ranges.model = model_from_envelope(document);
   return ranges;

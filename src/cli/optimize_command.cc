@@ -89,6 +89,7 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
     bench.rows.push_back(candidate.row);
   }
   bench.best = result.chosen ? *result.chosen + 1 : 0;
+  bench.timer = result.timer;
   bench.samples = result.baseline.accuracy ? result.baseline.accuracy->samples : 0;
   TESSERA_CHECK(write("ranges.json", "calibrate", to_json(ranges)));
   TESSERA_CHECK(write("bench.json", "bench", to_json(bench)));

@@ -13,6 +13,7 @@
 #include "cli/context.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
+#include "tessera/core/timing.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/report/format.h"
 #include "tessera/report/table.h"
@@ -213,9 +214,8 @@ std::string left_over(const quantize::QuantizeReport& report, std::size_t width,
   }
   std::vector<std::pair<std::string, std::vector<std::string>>> rows(by_reason.begin(),
                                                                      by_reason.end());
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return a.second.size() > b.second.size();
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
   report::Table table({{"left in float", report::Align::kRight},
                        {"why", report::Align::kLeft, true},
                        {"for example", report::Align::kLeft, true}});
@@ -244,14 +244,13 @@ std::string summary(const Options& options, const quantize::QuantizeReport& repo
     return op.scheme.mode != quantize::Mode::kFloat32;
   });
   std::error_code ignored;
-  const auto before =
-      static_cast<std::int64_t>(std::filesystem::file_size(options.model, ignored));
+  const auto before = static_cast<std::int64_t>(std::filesystem::file_size(options.model, ignored));
   return fmt::format(
              "wrote {}: {} (from {}), opset {}\n"
              "{} of {} operators quantized; {} QuantizeLinear, {} DequantizeLinear\n",
              options.output, report::bytes(static_cast<double>(report.size_bytes)),
-             report::bytes(static_cast<double>(before)), report.opset,
-             report.quantized_ops, wanted, report.quantize_nodes, report.dequantize_nodes) +
+             report::bytes(static_cast<double>(before)), report.opset, report.quantized_ops, wanted,
+             report.quantize_nodes, report.dequantize_nodes) +
          left_over(report, width, options.top) +
          fmt::format("\nnext: tessera compare {} {} --data D\n", options.model, options.output);
 }
@@ -269,25 +268,30 @@ Status run(const Options& options, Context& context) {
   TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
   TESSERA_TRY(const auto ranges, ranges_for(options, assignment, model, context));
   const auto source = context.envelope("quantize", &options.run, &model);
+  const auto now_us = steady_clock_us();
+  const auto began_us = now_us();
   TESSERA_TRY(auto report, quantize::quantize(model, assignment, ranges ? &*ranges : nullptr,
                                               quantizing, context.monitor()));
+  auto wall_us = now_us() - began_us;
   if (!options.no_check) {
     TESSERA_TRY(const auto library, context.library(options.run));
     TESSERA_CHECK(quantize::check_loads(model, library));
   }
+  const auto saving_us = now_us();
   TESSERA_CHECK(save(model, options, report));
+  wall_us += now_us() - saving_us;
   auto envelope = context.envelope("quantize", &options.run);
   envelope.model = source.model;
   auto result = to_json(report);
   result["output"] = options.output;
+  result["wall_us"] = context.timeless ? 0 : wall_us;
   result["recipe"] = to_json(recipe);
   context.answer(envelope, result, summary(options, report, context.width()));
   return {};
 }
 
 void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
-  command
-      .add_option("--mode", scheme.mode, "static, dynamic, float16 or weight-only")
+  command.add_option("--mode", scheme.mode, "static, dynamic, float16 or weight-only")
       ->capture_default_str();
   command.add_option("--format", scheme.format, "qdq or qoperator (default: qdq)");
   command.add_option("--activation", scheme.activation,

@@ -237,6 +237,7 @@ struct Baseline::State {
   std::optional<std::size_t> classifier;  ///< index into `measured`
   std::vector<Entry> entries;
   std::optional<double> top1_percent;
+  bool labels_fit = true;
 
   [[nodiscard]] Result<std::vector<Tensor>> run_reference(const data::Sample& sample) const {
     std::vector<Tensor> casts;
@@ -245,7 +246,7 @@ struct Baseline::State {
     return keep_outputs(outputs, measured);
   }
 
-  [[nodiscard]] Status fill(std::int64_t cache_bytes, Monitor& monitor);
+  [[nodiscard]] Status fill(const BaselineOptions& options, Monitor& monitor);
   [[nodiscard]] Status add(const runtime::Outputs& candidate,
                            const std::vector<std::size_t>& matched,
                            const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
@@ -253,7 +254,8 @@ struct Baseline::State {
 };
 
 /// Reference outputs are dearer than decoded samples, so they are kept first.
-Status Baseline::State::fill(std::int64_t cache_bytes, Monitor& monitor) {
+Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
+  const auto cache_bytes = options.cache_bytes;
   Votes votes;
   const auto count = samples->size();
   std::int64_t outputs_left = 0;  ///< samples whose outputs are kept
@@ -264,7 +266,15 @@ Status Baseline::State::fill(std::int64_t cache_bytes, Monitor& monitor) {
     TESSERA_TRY(auto outputs, run_reference(sample));
     if (classifier) {
       const auto scores = outputs[*classifier].as<float>();
-      TESSERA_CHECK(check_label(sample, scores.size()));
+      const auto fits = check_label(sample, scores.size());
+      if (!fits && options.strict_labels) {
+        return fits;
+      }
+      if (!fits && labels_fit) {
+        monitor.warn({"labels-do-not-fit", fits.error().message + "; labels are left out",
+                      fits.error().hint});
+        labels_fit = false;
+      }
       const auto best = argmax(scores);
       votes.add(best, best, sample.label);
     }
@@ -284,7 +294,7 @@ Status Baseline::State::fill(std::int64_t cache_bytes, Monitor& monitor) {
     entries.push_back(std::move(entry));
     monitor.progress("reference", i + 1, count);
   }
-  top1_percent = votes.summary().reference_percent;
+  top1_percent = labels_fit ? votes.summary().reference_percent : std::nullopt;
   return {};
 }
 
@@ -305,7 +315,7 @@ Status Baseline::State::add(const runtime::Outputs& candidate,
     const auto reference_values = expected[k].as<float>();
     errors[k].add(reference_values, values.span());
     if (classifier == k) {
-      votes.add(argmax(reference_values), argmax(values.span()), label);
+      votes.add(argmax(reference_values), argmax(values.span()), labels_fit ? label : std::nullopt);
     }
   }
   return {};
@@ -326,7 +336,7 @@ Result<Baseline> Baseline::measure(Session& reference, const data::SampleSet& sa
     const auto place = std::find(state->measured.begin(), state->measured.end(), *classifier);
     state->classifier = static_cast<std::size_t>(place - state->measured.begin());
   }
-  TESSERA_CHECK(state->fill(options.cache_bytes, monitor));
+  TESSERA_CHECK(state->fill(options, monitor));
   return Baseline(std::move(state));
 }
 
@@ -351,11 +361,11 @@ Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor) const 
     if (!entry.outputs) {
       TESSERA_TRY(computed, state_->run_reference(sample));
     }
+    const auto& expected = entry.outputs ? *entry.outputs : computed;
     std::vector<Tensor> casts;
     TESSERA_TRY(const auto feeds, feeds_of(sample, candidate.inputs(), casts));
     TESSERA_TRY(const auto outputs, candidate.run(feeds));
-    TESSERA_CHECK(state_->add(outputs, matched, entry.outputs ? *entry.outputs : computed,
-                              sample.label, errors, votes));
+    TESSERA_CHECK(state_->add(outputs, matched, expected, sample.label, errors, votes));
     monitor.progress("compare", i + 1, samples());
   }
   Accuracy accuracy;

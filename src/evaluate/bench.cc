@@ -265,6 +265,7 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
                                   monitor));
   TESSERA_CHECK(Bench(lab, options, result.rows, monitor).run());
   result.samples = lab.baseline().samples();
+  result.timer = timer_for(options.session);
   double fastest = 0;
   for (std::size_t i = 0; i < result.rows.size(); ++i) {
     auto& row = result.rows[i];
@@ -287,7 +288,8 @@ Json to_json(const BenchResult& result) {
   return {{"rows", rows},
           {"best", result.best ? rows[*result.best] : Json()},
           {"isa_explanation", explain_isa(describe_host())},
-          {"error_samples", result.samples}};
+          {"error_samples", result.samples},
+          {"timer", to_string(result.timer)}};
 }
 
 }  // namespace tessera::evaluate

@@ -59,7 +59,7 @@ class Planner {
     add_float16();
     exclude("16-bit activations", "no integer kernel of the runtime's CPU provider takes them");
     exclude("optimization levels basic and extended",
-            "Q/DQ pairs are fused into integer kernels at level all only");
+            "the runtime picks its fastest integer kernels at level all only");
     return std::move(plan_);
   }
 

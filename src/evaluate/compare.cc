@@ -55,7 +55,8 @@ Result<Accuracy> compare_outputs(const onnx::Model& reference, const onnx::Model
                                  const std::shared_ptr<const runtime::Library>& library,
                                  const CompareOptions& options, Monitor& monitor) {
   TESSERA_TRY(auto first, open_measurable(reference, library, options.session));
-  TESSERA_TRY(const auto baseline, Baseline::measure(first.session, samples, {}, monitor));
+  TESSERA_TRY(const auto baseline,
+              Baseline::measure(first.session, samples, {.cache_bytes = 64 << 20}, monitor));
   TESSERA_TRY(auto second, open_measurable(candidate, library, options.session));
   return baseline.evaluate(second.session, monitor);
 }

@@ -90,7 +90,8 @@ Status Lab::open_reference(Monitor& monitor) {
     exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
   }
   auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
-  TESSERA_TRY(auto baseline, Baseline::measure(judge, *setup_.samples, {}, monitor));
+  TESSERA_TRY(auto baseline,
+              Baseline::measure(judge, *setup_.samples, {.strict_labels = false}, monitor));
   baseline_.emplace(std::move(baseline));
   QuietMonitor quiet(monitor);
   TESSERA_TRY(reference_row_.accuracy, baseline_->evaluate(judge, quiet));
@@ -213,6 +214,7 @@ Result<Timing> Lab::time(std::vector<Lane>& lanes, const std::vector<Measurement
   for (auto& lane : lanes) {
     add(lane);
   }
+  options.clock = clock_of(timer_for(setup_.session));
   TESSERA_TRY(const auto tracks, race(contestants, options, stage, monitor));
   TESSERA_CHECK(tracks.front().status);
   reference_us_.insert(reference_us_.end(), tracks.front().rounds_us.begin(),

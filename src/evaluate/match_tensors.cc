@@ -190,7 +190,9 @@ Result<std::vector<TensorPair>> match_tensors(const onnx::Model& reference,
       }
       const auto alias = folded.find(value.name);
       const auto match = other.find(alias == folded.end() ? value.name : alias->second);
-      if (match) {
+      // Quantized to the range of the Relu or Clip that follows, it is clipped on purpose.
+      const bool clipped = match && result != nullptr && match->value != value.name;
+      if (match && !clipped) {
         pairs.push_back({value.name, match->value, op.type, match->quantization});
       }
     }

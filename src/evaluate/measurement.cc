@@ -137,6 +137,19 @@ Json to_json(const Measurement& row) {
   return json;
 }
 
+std::string_view to_string(Timer timer) noexcept {
+  return timer == Timer::kWall ? "wall" : "thread-cpu";
+}
+
+Timer timer_for(const runtime::SessionOptions& session) {
+  const bool cpu = runtime::short_provider_name(session.provider) == "cpu";
+  return cpu && session.threads == 1 ? Timer::kThreadCpu : Timer::kWall;
+}
+
+Clock clock_of(Timer timer) {
+  return timer == Timer::kWall ? steady_clock_us() : Clock(thread_cpu_us);
+}
+
 std::string explain_isa(const Host& host) {
   if (host.has("asimddp") || host.has("i8mm")) {
     return "signed 8-bit dot products in one instruction (Arm dot product): s8 activations with s8 "

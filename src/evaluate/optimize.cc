@@ -459,13 +459,13 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
                                   monitor));
   if (options.limits.max_top1_drop && !lab.baseline().reference_top1_percent()) {
     return fail(ErrorCode::kInvalidArgument,
-                "a limit on top-1 needs a classifier; the model has no output of one value per "
-                "class")
+                "a limit on top-1 needs a classifier and labels that fit it")
         .hint("use --min-sqnr-db or --max-error");
   }
   OptimizeResult result;
   auto plan = plan_candidates(describe_host(), lab.graph(), options.session.provider);
   result.excluded = std::move(plan.excluded);
+  result.timer = timer_for(options.session);
   for (auto& row : plan.candidates) {
     result.candidates.push_back({.row = std::move(row)});
   }
@@ -496,7 +496,8 @@ Json to_json(const OptimizeResult& result) {
           {"confirmation", confirmation},
           {"baseline", to_json(result.baseline)},
           {"candidates", candidates},
-          {"excluded", excluded}};
+          {"excluded", excluded},
+          {"timer", to_string(result.timer)}};
 }
 
 }  // namespace tessera::evaluate

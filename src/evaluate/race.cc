@@ -36,6 +36,7 @@ class Race {
       : contestants_(contestants),
         options_(options),
         clock_(options.clock ? options.clock : steady_clock_us()),
+        budget_clock_(options.budget_clock ? options.budget_clock : steady_clock_us()),
         random_(options.seed),
         tracks_(contestants.size()),
         order_(contestants.size()) {
@@ -43,7 +44,7 @@ class Race {
   }
 
   Result<std::vector<Track>> run(std::string_view stage, Monitor& monitor) {
-    const double start = clock_();
+    const double start = budget_clock_();
     for (std::size_t i = 0; i < contestants_.size(); ++i) {
       TESSERA_CHECK(monitor.check());
       warm_up(i);
@@ -136,7 +137,7 @@ class Race {
     if (rounds < options_.min_rounds) {
       return false;
     }
-    return clock_() - start >= options_.budget_us ||
+    return budget_clock_() - start >= options_.budget_us ||
            (rounds >= options_.settle_rounds && settled());
   }
 
@@ -153,6 +154,7 @@ class Race {
   std::span<const Contestant> contestants_;
   const RaceOptions& options_;
   Clock clock_;
+  Clock budget_clock_;
   Random random_;
   std::vector<Track> tracks_;
   double reference_us_ = 0;

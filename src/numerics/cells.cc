@@ -47,6 +47,31 @@ inline double round_even(double x) {
   return (x + kMagic) - kMagic;
 }
 
+/// Width of the range that holds all but the outermost values.
+double bulk_of(const Distribution& distribution) {
+  constexpr double kBulk = 0.9999;
+  return quantile(distribution, kBulk) - quantile(distribution, 1 - kBulk);
+}
+
+bool is_zero(const Cell& cell) {
+  return cell.low == 0 && cell.high == 0;
+}
+
+/// Neighbours that are narrower than `finest` together become one. Zero stays alone.
+std::vector<Cell> coarsened(const std::vector<Cell>& cells, double finest) {
+  std::vector<Cell> result;
+  for (const Cell& cell : cells) {
+    if (!result.empty() && !is_zero(cell) && !is_zero(result.back()) &&
+        cell.high - result.back().low <= finest) {
+      result.back().high = std::max(result.back().high, cell.high);
+      result.back().count += cell.count;
+      continue;
+    }
+    result.push_back(cell);
+  }
+  return result;
+}
+
 /// Expected squared error of quantizing, exact for cells of even density: the integral of the
 /// squared distance to the nearest level, clipping included, is n s^3 / 12 + r^3 / 3 at n levels
 /// of step s and remainder r. Parallel arrays, so that the loop over cells vectorises.
@@ -54,7 +79,8 @@ class SquaredError {
  public:
   SquaredError(const Distribution& distribution, int levels, bool symmetric)
       : levels_(levels), symmetric_(symmetric), total_(distribution.count) {
-    for (const Cell& cell : distribution.cells) {
+    // Far finer than any level of 8 bits: nothing but time is lost.
+    for (const Cell& cell : coarsened(distribution.cells, bulk_of(distribution) / 8192)) {
       const bool point = cell.width() <= 0;
       low_.push_back(cell.low);
       high_.push_back(cell.high);
@@ -101,29 +127,6 @@ class SquaredError {
   std::vector<double> error_;
 };
 
-/// Cells for comparing distributions, exact zeros left out: every range represents them. Where the
-/// histogram is finer than the classic 2048 bins of the bulk of the values, neighbours join:
-/// cells with a handful of values would compare sampling noise.
-std::vector<Cell> coarse_cells(const Distribution& distribution) {
-  constexpr double kBulk = 0.9999;
-  constexpr double kBins = 2048;
-  const double bulk = quantile(distribution, kBulk) - quantile(distribution, 1 - kBulk);
-  const double finest = bulk / kBins;
-  std::vector<Cell> result;
-  for (const Cell& cell : distribution.cells) {
-    if (cell.low == 0 && cell.high == 0) {
-      continue;
-    }
-    if (!result.empty() && cell.high - result.back().low <= finest) {
-      result.back().high = cell.high;
-      result.back().count += cell.count;
-      continue;
-    }
-    result.push_back(cell);
-  }
-  return result;
-}
-
 /// KL(P || Q): P is the distribution with what lies outside added to the outermost cells inside, Q
 /// what is left of the cells inside when each level spreads its mass evenly over them. Exact zeros
 /// are left out: every range represents them.
@@ -143,7 +146,11 @@ class Divergence {
     mass_.push_back(0);
     width_.push_back(0);
     entropy_.push_back(0);
-    for (const Cell& cell : coarse_cells(distribution)) {
+    // As coarse as the classic 2048 bins: cells with a handful of values would compare noise.
+    for (const Cell& cell : coarsened(distribution.cells, bulk_of(distribution) / 2048)) {
+      if (is_zero(cell)) {
+        continue;
+      }
       cells_.push_back(cell);
       mass_.push_back(mass += cell.count);
       width_.push_back(width += width_of(cell));

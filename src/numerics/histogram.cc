@@ -209,33 +209,18 @@ Distribution Histogram::distribution(RealRange seen) const {
   Distribution result;
   result.seen = seen;
   result.count = static_cast<double>(count_);
-  // Neighbours far finer than a level of 8 bits are taken together: nothing but time is lost.
-  const double finest = (seen.max - seen.min) * 0x1p-13;
-  Cell open;
-  const auto close = [&] {
-    if (open.count > 0) {
-      result.cells.push_back(open);
-      open = {};
-    }
-  };
   const auto put = [&](double low, double high, std::uint64_t count) {
-    if (count == 0) {
-      return;
+    if (count != 0) {
+      low = std::max(low, seen.min);
+      high = std::max(low, std::min(high, seen.max));
+      result.cells.push_back({low, high, static_cast<double>(count)});
     }
-    low = std::max(low, seen.min);
-    high = std::max(low, std::min(high, seen.max));
-    if (open.count > 0 && high - open.low > finest) {
-      close();
-    }
-    open = open.count > 0 ? Cell{open.low, high, open.count + static_cast<double>(count)}
-                          : Cell{low, high, static_cast<double>(count)};
   };
   for (std::int32_t bin = kPerSign - 1; bin > 0; --bin) {
     const std::int32_t key = base_ + bin;
     put(-edge_of(std::max(key + 1, 0)), -edge_of(std::max(key, 0)),
         at(static_cast<std::size_t>(kPerSign + bin)));
   }
-  close();
   if (const std::uint64_t zeros = at(0) + at(kPerSign); zeros != 0) {
     const double zero = std::clamp(0.0, seen.min, seen.max);
     result.cells.push_back({zero, zero, static_cast<double>(zeros)});
@@ -245,7 +230,6 @@ Distribution Histogram::distribution(RealRange seen) const {
     put(edge_of(std::max(key, 0)), edge_of(std::max(key + 1, 0)),
         at(static_cast<std::size_t>(bin)));
   }
-  close();
   return result;
 }
 

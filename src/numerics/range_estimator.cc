@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, kRangeMethods.size()> kMethodNames = {
     "minmax", "moving-average", "percentile", "entropy", "mse", "distribution"};
 
 constexpr double kMovingAverageWeight = 0.01;
+/// Places in the order of samples; leaves room for the offset of a shard.
+constexpr std::int32_t kMostSamples = 1 << 30;
 
 /// Extrema of one sample.
 struct SampleExtrema {
@@ -99,7 +101,7 @@ Result<std::vector<SampleExtrema>> parse_samples(std::string_view text, RealRang
   while (!numbers.done()) {
     SampleExtrema sample;
     if (!numbers.next(sample.order) || !numbers.next(sample.min) || !numbers.next(sample.max) ||
-        sample.order <= previous || !(sample.min <= sample.max)) {
+        sample.order <= previous || sample.order >= kMostSamples || !(sample.min <= sample.max)) {
       return damaged("samples");
     }
     previous = sample.order;

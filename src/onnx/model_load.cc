@@ -271,7 +271,9 @@ Result<Model> Model::load(const fs::path& path) {
     TESSERA_TRY(auto mapped, MappedFile::open(path));
     const auto bytes = mapped.bytes();
     auto file = std::make_shared<WeightFile>(path, std::move(mapped));
-    TESSERA_CHECK(read_model(*state, bytes, std::move(file)).map_error(named));
+    TESSERA_CHECK(read_model(*state, bytes, file).map_error(named));
+    // The system maps large blocks around what was read: most of a model of large tensors.
+    file->release(0, file->size_bytes());
   }
   TESSERA_TRY(state, finish_loading(std::move(state)).map_error(named));
   return Model(std::move(state));

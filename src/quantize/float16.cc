@@ -21,6 +21,9 @@ using onnx::NodeId;
 constexpr auto kHalf = static_cast<std::int64_t>(DType::kFloat16);
 constexpr auto kSingle = static_cast<std::int64_t>(DType::kFloat32);
 
+/// Before it every initializer, added ones included, had to be an input of the model.
+constexpr std::int64_t kIrWithSeparateInitializers = 4;
+
 /// Share of a weight's values that may vanish before its operator stays in float32.
 constexpr double kMostFlushed = 0.5;
 
@@ -395,6 +398,7 @@ Status apply_float16(onnx::Model& model, const std::vector<Work>& work,
   if (options.compatibility == Compatibility::kOrt) {
     return apply_ort_float16(model, work, options);
   }
+  model.set_ir_version(std::max(model.ir_version(), kIrWithSeparateInitializers));
   return Islands(model, work, ranges, options, monitor).run();
 }
 

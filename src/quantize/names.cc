@@ -31,8 +31,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::vector<std::string> nearest_names(std::string_view name,
-                                       std::span<const std::string> candidates,
-                                       std::size_t count) {
+                                       std::span<const std::string> candidates, std::size_t count) {
   std::vector<std::pair<std::size_t, const std::string*>> ranked;
   ranked.reserve(candidates.size());
   for (const auto& candidate : candidates) {

@@ -210,8 +210,8 @@ class OrtQdq {
     }
   }
 
-  void mark_bias(NodeId node, std::string bias, const std::string& input,
-                 const std::string& weight, float beta) {
+  void mark_bias(NodeId node, std::string bias, const std::string& input, const std::string& weight,
+                 float beta) {
     if (!is_float_initializer(bias)) {
       return;
     }
@@ -243,9 +243,9 @@ class OrtQdq {
     std::int64_t largest = -1;
     for (const auto& other : model_.initializers()) {
       const auto tail = other.starts_with(name) ? other.substr(name.size()) : std::string();
-      const bool number = !tail.empty() && tail.size() < 18 &&
-                          std::all_of(tail.begin(), tail.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+      const bool number =
+          !tail.empty() && tail.size() < 18 &&
+          std::all_of(tail.begin(), tail.end(), [](char c) { return c >= '0' && c <= '9'; });
       if (number) {
         largest = std::max<std::int64_t>(largest, std::stoll(tail));
       }
@@ -591,8 +591,7 @@ class OrtQdq {
       known.values.push_back(channel.scale);
       zero_points.push_back(channel.zero_point);
     }
-    const auto shape =
-        per_channel ? Shape{static_cast<std::int64_t>(qparams.size())} : Shape{};
+    const auto shape = per_channel ? Shape{static_cast<std::int64_t>(qparams.size())} : Shape{};
     model_.set_initializer(known.scale, float_tensor(scale_dtype, known.values, shape));
     model_.set_initializer(known.zero_point, integer_tensor(dtype, zero_points, shape));
     return known;
@@ -600,8 +599,8 @@ class OrtQdq {
 
   void add_node(std::string_view type, const std::string& name, const std::string& input,
                 const KnownScale& scale, const std::string& output, int axis = -1) {
-    onnx::NodeSpec spec{name, std::string(type), domain_, {input, scale.scale, scale.zero_point},
-                        {output}, {}};
+    onnx::NodeSpec spec{
+        name, std::string(type), domain_, {input, scale.scale, scale.zero_point}, {output}, {}};
     if (axis >= 0) {
       spec.attributes.push_back({"axis", std::int64_t{axis}});
     }
@@ -630,11 +629,11 @@ class OrtQdq {
 
   Status emit_constant(const std::string& name) {
     const auto& scale = constants_.at(name);
-    const auto known = add_scale(name, scale.qparams, scale.dtype, scale.scale_dtype,
-                                 scale.axis >= 0);
+    const auto known =
+        add_scale(name, scale.qparams, scale.dtype, scale.scale_dtype, scale.axis >= 0);
     TESSERA_TRY(const auto values, model_.initializer(name));
-    TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, scale.dtype, scale.qparams,
-                                                                scale.axis));
+    TESSERA_TRY(auto quantized,
+                numerics::quantize_weights_with(values, scale.dtype, scale.qparams, scale.axis));
     const auto result = name + "_DequantizeLinear_Output";
     model_.replace_uses(name, result);
     model_.set_initializer(name + "_quantized", std::move(quantized.values));
@@ -771,8 +770,7 @@ class OrtQdq {
     for (std::size_t i = 0; i < values.size(); ++i) {
       constexpr double kLow = std::numeric_limits<std::int32_t>::min();
       constexpr double kHigh = std::numeric_limits<std::int32_t>::max();
-      const auto scaled =
-          std::nearbyint(double{values[i]} / double{scales[i % scales.size()]});
+      const auto scaled = std::nearbyint(double{values[i]} / double{scales[i % scales.size()]});
       integers[i] = static_cast<std::int32_t>(std::clamp(scaled, kLow, kHigh));
     }
     const auto stored = name + "_quantized";
@@ -780,9 +778,9 @@ class OrtQdq {
     const KnownScale known{scales, scale_dtype, stored + "_scale", stored + "_zero_point"};
     // The reference writes the scale with one dimension even where the zero point has none.
     model_.set_initializer(known.scale, float_tensor(scale_dtype, scales, {count}));
-    model_.set_initializer(known.zero_point,
-                           integer_tensor(DType::kInt32, std::vector<std::int32_t>(scales.size(), 0),
-                                          count > 1 ? Shape{count} : Shape{}));
+    model_.set_initializer(
+        known.zero_point, integer_tensor(DType::kInt32, std::vector<std::int32_t>(scales.size(), 0),
+                                         count > 1 ? Shape{count} : Shape{}));
     model_.remove_initializer(name);
     model_.set_initializer(stored, integer_tensor(DType::kInt32, integers, shape));
     auto result = name;

@@ -85,8 +85,14 @@ struct Bias {
 
 Result<Bias> read_bias(const Model& model, const std::string& name) {
   Bias bias;
+  const auto computed = [&] {
+    return fail(ErrorCode::kUnimplemented, "bias '{}' is computed at run time", name);
+  };
   const auto producer = model.producer(name);
   if (!producer || model.op_type(*producer) != "DequantizeLinear") {
+    if (!model.is_constant(name)) {
+      return computed();
+    }
     TESSERA_TRY(const auto values, model.initializer(name));
     TESSERA_TRY(const auto floats, to_float32(values));
     bias.values.assign(floats.begin(), floats.end());
@@ -94,6 +100,9 @@ Result<Bias> read_bias(const Model& model, const std::string& name) {
     return bias;
   }
   const auto inputs = model.inputs(*producer);
+  if (!model.is_constant(inputs[0]) || !model.is_constant(inputs[1])) {
+    return computed();
+  }
   TESSERA_TRY(const auto values, model.initializer(inputs[0]));
   TESSERA_TRY(const auto scales, model.initializer(inputs[1]));
   if (values.dtype != DType::kInt32 || scales.dtype != DType::kFloat32) {

@@ -5,7 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "quantize/passes.h"
 #include "quantize/static_rules.h"
+#include "tessera/core/record.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/runtime/session.h"
 
@@ -28,9 +30,7 @@ struct Groups {
   std::vector<Work> weight_only;
   std::vector<Work> exact;  ///< float32 operators that read float results only
 
-  [[nodiscard]] bool any_static() const {
-    return !static_qdq.empty() || !static_qoperator.empty();
-  }
+  [[nodiscard]] bool any_static() const { return !static_qdq.empty() || !static_qoperator.empty(); }
 };
 
 Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
@@ -43,16 +43,18 @@ Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
   }
   if (ranges == nullptr) {
     return fail(ErrorCode::kInvalidArgument, "static quantization needs the ranges of activations")
-        .hint("give --ranges FILE (made by `tessera calibrate`) or --data D; or use --mode dynamic");
+        .hint(
+            "give --ranges FILE (made by `tessera calibrate`) or --data D; or use --mode dynamic");
   }
   if (!ranges->model || ranges->model->sha256.empty()) {
     return {};
   }
   TESSERA_TRY(const auto info, model.info());
   if (!info.sha256.empty() && info.sha256 != ranges->model->sha256) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the ranges were measured on another model: '{}' (sha256 {:.12}), not '{}' ({:.12})",
-                ranges->model->path, ranges->model->sha256, info.path, info.sha256)
+    return fail(
+               ErrorCode::kInvalidArgument,
+               "the ranges were measured on another model: '{}' (sha256 {:.12}), not '{}' ({:.12})",
+               ranges->model->path, ranges->model->sha256, info.path, info.sha256)
         .hint("calibrate this model: tessera calibrate MODEL --data D -o RANGES.json");
   }
   return {};
@@ -188,8 +190,7 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
         .hint("leave out --opset, or give at least {}", present);
   }
   const bool reference = options.compatibility == Compatibility::kOrt;
-  const auto needed =
-      reference ? reference_opset(groups, present) : needed_opset(groups);
+  const auto needed = reference ? reference_opset(groups, present) : needed_opset(groups);
   const auto target = std::max(options.opset, needed);
   if (target <= present) {
     return {};
@@ -205,8 +206,8 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
     return status;
   }
   // com.microsoft has Q/DQ for every opset; only what the standard kernels lack stays float.
-  monitor.warn({"opset-kept", fmt::format("the model keeps opset {}: {}", present,
-                                          status.error().message),
+  monitor.warn({"opset-kept",
+                fmt::format("the model keeps opset {}: {}", present, status.error().message),
                 "operators whose integer kernels came later stay in float32"});
   return {};
 }
@@ -276,26 +277,87 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
 std::vector<std::string> reference_types(Mode mode) {
   if (mode == Mode::kDynamic) {
     // Gemm: it becomes MatMul and Add before anything is quantized.
-    return {"Attention", "Conv",   "EmbedLayerNormalization", "Gather", "Gemm", "LSTM",
+    return {"Attention", "Conv",     "EmbedLayerNormalization", "Gather", "Gemm", "LSTM",
             "MatMul",    "Transpose"};
   }
-  return {"Add",           "ArgMax",
-          "AveragePool",   "BatchNormalization",
-          "Clip",          "Concat",
-          "Conv",          "ConvTranspose",
-          "CumSum",        "EmbedLayerNormalization",
-          "Flatten",       "Gather",
-          "GatherElements", "Gemm",
-          "GlobalAveragePool", "InstanceNormalization",
-          "LayerNormalization", "LeakyRelu",
-          "MatMul",        "MaxPool",
-          "Mul",           "Pad",
-          "Relu",          "Reshape",
-          "Resize",        "Sigmoid",
-          "Slice",         "Softmax",
-          "Split",         "Squeeze",
-          "TopK",          "Transpose",
-          "Unsqueeze",     "Where"};
+  return {"Add",
+          "ArgMax",
+          "AveragePool",
+          "BatchNormalization",
+          "Clip",
+          "Concat",
+          "Conv",
+          "ConvTranspose",
+          "CumSum",
+          "EmbedLayerNormalization",
+          "Flatten",
+          "Gather",
+          "GatherElements",
+          "Gemm",
+          "GlobalAveragePool",
+          "InstanceNormalization",
+          "LayerNormalization",
+          "LeakyRelu",
+          "MatMul",
+          "MaxPool",
+          "Mul",
+          "Pad",
+          "Relu",
+          "Reshape",
+          "Resize",
+          "Sigmoid",
+          "Slice",
+          "Softmax",
+          "Split",
+          "Squeeze",
+          "TopK",
+          "Transpose",
+          "Unsqueeze",
+          "Where"};
+}
+
+/// A folder that goes with everything in it.
+class ScratchFolder {
+ public:
+  static Result<ScratchFolder> create() {
+    auto name = (std::filesystem::temp_directory_path() / "tessera-check-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      return fail(ErrorCode::kPermissionDenied, "no folder can be made in '{}'",
+                  std::filesystem::temp_directory_path().string())
+          .hint("set TMPDIR to a writable folder with room for the model, or use --no-check");
+    }
+    return ScratchFolder(name);
+  }
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) {
+      std::filesystem::remove_all(path_, ignored);
+    }
+  }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+template <class Open>
+Status check_levels(Open open) {
+  using runtime::OptLevel;
+  for (const auto level :
+       {OptLevel::kDisabled, OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll}) {
+    runtime::SessionOptions options;
+    options.opt_level = level;
+    const auto session = open(options);
+    if (!session) {
+      return fail(ErrorCode::kUnavailable, "the runtime does not load the model at level '{}': {}",
+                  runtime::to_string(level), session.error().message)
+          .hint("nothing was written; leave the operator named there in float with --exclude");
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -318,27 +380,28 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
   TESSERA_CHECK(run_passes(model, groups, ranges, options, monitor));
   if (options.compatibility == Compatibility::kNone) {
     model.remove_unused_initializers();
-    model.set_producer("tessera", "");
+    model.set_producer("tessera", version());
   }
   return report_of(model, std::move(outcomes));
 }
 
 Status check_loads(const onnx::Model& model, std::shared_ptr<const runtime::Library> library) {
-  using runtime::OptLevel;
-  TESSERA_TRY(const auto bytes, model.serialize());
-  for (const auto level :
-       {OptLevel::kDisabled, OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll}) {
-    runtime::SessionOptions options;
-    options.opt_level = level;
-    const auto session =
-        runtime::Session::open(library, bytes, model.external_data_folder(), options);
-    if (!session) {
-      return fail(ErrorCode::kUnavailable, "the runtime does not load the model at level '{}': {}",
-                  runtime::to_string(level), session.error().message)
-          .hint("nothing was written; leave the operator named there in float with --exclude");
-    }
+  const auto bytes = model.serialize();
+  if (bytes) {
+    return check_levels([&](const runtime::SessionOptions& options) {
+      return runtime::Session::open(library, *bytes, model.external_data_folder(), options);
+    });
   }
-  return {};
+  if (bytes.error().code != ErrorCode::kResourceExhausted) {
+    return tl::unexpected<Error>(bytes.error());
+  }
+  // Too large for one message: by way of files.
+  TESSERA_TRY(const auto folder, ScratchFolder::create());
+  const auto path = folder.path() / "model.onnx";
+  TESSERA_CHECK(model.save(path, {onnx::ExternalData::kAlways, Overwrite::kReplace}));
+  return check_levels([&](const runtime::SessionOptions& options) {
+    return runtime::Session::open(library, path, options);
+  });
 }
 
 std::vector<std::string> quantizable_types(const Scheme& scheme, Compatibility compatibility) {

@@ -288,11 +288,7 @@ Json to_json(const Recipe& recipe) {
     if (!rule.types.empty()) {
       json["types"] = rule.types;
     }
-    if (rule.scheme.mode == Mode::kFloat32 && rule.scheme.exact_inputs) {
-      json["scheme"] = to_string(rule.scheme.mode);
-    } else {
-      json["scheme"] = to_json(rule.scheme);
-    }
+    json["scheme"] = to_json(rule.scheme);
     rules.push_back(std::move(json));
   }
   return Json{{"rules", std::move(rules)}};

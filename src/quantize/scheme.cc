@@ -61,11 +61,12 @@ bool one_of(DType dtype, std::initializer_list<DType> known) {
   return std::find(known.begin(), known.end(), dtype) != known.end();
 }
 
-bool is_16_bit(DType dtype) { return one_of(dtype, {DType::kUInt16, DType::kInt16}); }
+bool is_16_bit(DType dtype) {
+  return one_of(dtype, {DType::kUInt16, DType::kInt16});
+}
 
 Status validate_static(const Scheme& scheme) {
-  if (!one_of(scheme.activation,
-              {DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16})) {
+  if (!one_of(scheme.activation, {DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16})) {
     return fail(ErrorCode::kInvalidArgument, "activations cannot be quantized to {}",
                 short_name(scheme.activation))
         .hint("use u8, s8, u16 or s16");
@@ -182,8 +183,8 @@ Status read_field(const std::string& key, const Json& value, Scheme& scheme) {
 }
 
 constexpr std::array<std::string_view, 11> kKeys = {
-    "mode",         "format",     "activation",           "weight",           "per_channel",
-    "reduce_range", "method",     "activation_symmetric", "weight_symmetric", "block_size",
+    "mode",         "format", "activation",           "weight",           "per_channel",
+    "reduce_range", "method", "activation_symmetric", "weight_symmetric", "block_size",
     "exact_inputs"};
 
 }  // namespace
@@ -211,8 +212,8 @@ std::string to_string(const Scheme& scheme) {
     case Mode::kStatic:
       break;
   }
-  auto text = fmt::format("{}-{}", scheme.mode == Mode::kDynamic ? "dynamic" : to_string(scheme.format),
-                          types);
+  auto text = fmt::format(
+      "{}-{}", scheme.mode == Mode::kDynamic ? "dynamic" : to_string(scheme.format), types);
   text += scheme.per_channel ? "-channel" : "";
   text += scheme.reduce_range ? "-reduced" : "";
   text += scheme.activation_symmetric ? "-symmetric" : "";
@@ -225,9 +226,13 @@ std::string to_string(const Scheme& scheme) {
   return text;
 }
 
-std::string_view to_string(Mode mode) noexcept { return spell(kModes, mode); }
+std::string_view to_string(Mode mode) noexcept {
+  return spell(kModes, mode);
+}
 
-std::string_view to_string(Format format) noexcept { return spell(kFormats, format); }
+std::string_view to_string(Format format) noexcept {
+  return spell(kFormats, format);
+}
 
 std::string short_name(DType dtype) {
   const auto name = spell(kTypes, dtype);
@@ -275,15 +280,15 @@ Result<Scheme> scheme_from_json(const Json& json, const Scheme& base) {
 
 Json to_json(const Scheme& scheme) {
   Json json{{"mode", to_string(scheme.mode)},
-              {"format", to_string(scheme.format)},
-              {"activation", short_name(scheme.activation)},
-              {"weight", short_name(scheme.weight)},
-              {"per_channel", scheme.per_channel},
-              {"reduce_range", scheme.reduce_range},
-              {"activation_symmetric", scheme.activation_symmetric},
-              {"weight_symmetric", spell(kSymmetries, scheme.weight_symmetric)},
-              {"method", numerics::to_string(scheme.method)},
-              {"block_size", scheme.block_size}};
+            {"format", to_string(scheme.format)},
+            {"activation", short_name(scheme.activation)},
+            {"weight", short_name(scheme.weight)},
+            {"per_channel", scheme.per_channel},
+            {"reduce_range", scheme.reduce_range},
+            {"activation_symmetric", scheme.activation_symmetric},
+            {"weight_symmetric", spell(kSymmetries, scheme.weight_symmetric)},
+            {"method", numerics::to_string(scheme.method)},
+            {"block_size", scheme.block_size}};
   if (scheme.exact_inputs) {
     json["exact_inputs"] = true;
   }

@@ -182,10 +182,10 @@ class Planner {
   /// move becomes the same integer without them.
   static bool subsumes(const SharedQParams& shared, const Bounds& bounds) {
     const auto range = numerics::full_range(shared.dtype);
-    const auto low = std::nearbyint(bounds.low / double{shared.qparams.scale}) +
-                     shared.qparams.zero_point;
-    const auto high = std::nearbyint(bounds.high / double{shared.qparams.scale}) +
-                      shared.qparams.zero_point;
+    const auto low =
+        std::nearbyint(bounds.low / double{shared.qparams.scale}) + shared.qparams.zero_point;
+    const auto high =
+        std::nearbyint(bounds.high / double{shared.qparams.scale}) + shared.qparams.zero_point;
     return low <= static_cast<double>(range.min) && high >= static_cast<double>(range.max);
   }
 
@@ -262,8 +262,7 @@ class Planner {
         leave_unless_everywhere(unit, "stays in float: its inputs are float");
         continue;
       }
-      for_each_result(unit,
-                      [&](TensorId tensor) { from_integers[tensor.value] = integers; });
+      for_each_result(unit, [&](TensorId tensor) { from_integers[tensor.value] = integers; });
     }
     for (auto unit = plan_.units.rbegin(); unit != plan_.units.rend(); ++unit) {
       leave_without_reader(*unit, from_integers);
@@ -298,7 +297,8 @@ class Planner {
       return;
     }
     if (unit.rule.gain == Gain::kMovement && moves_float_of_others(unit, from_integers)) {
-      leave_unless_everywhere(unit, "stays in float: its input is float and read in float by others");
+      leave_unless_everywhere(unit,
+                              "stays in float: its input is float and read in float by others");
     }
     if (!unit.quantized) {
       return;
@@ -391,7 +391,8 @@ class Planner {
     return {};
   }
 
-  [[nodiscard]] bool made_only_for(const std::vector<TensorId>& group, const UnitPlan& concat) const {
+  [[nodiscard]] bool made_only_for(const std::vector<TensorId>& group,
+                                   const UnitPlan& concat) const {
     const auto key = key_of(*concat.work->scheme);
     return std::all_of(group.begin(), group.end(), [&](TensorId id) {
       const auto& tensor = graph_.tensor(id);
@@ -402,10 +403,9 @@ class Planner {
       }
       return std::all_of(tensor.consumers.begin(), tensor.consumers.end(), [&](OpId reader) {
         const auto unit = unit_of_op_[reader.value];
-        return reader == concat.op ||
-               (unit != kNone && plan_.units[unit].quantized &&
-                plan_.units[unit].rule.output == OutputScale::kSameAsInput &&
-                key_of(*plan_.units[unit].work->scheme) == key);
+        return reader == concat.op || (unit != kNone && plan_.units[unit].quantized &&
+                                       plan_.units[unit].rule.output == OutputScale::kSameAsInput &&
+                                       key_of(*plan_.units[unit].work->scheme) == key);
       });
     });
   }
@@ -517,8 +517,8 @@ class Planner {
       return fail(ErrorCode::kDataLoss, "constant '{}' holds NaN or infinities", name)
           .hint("leave its reader '{}' in float with --exclude", op.name);
     }
-    const auto range = extrema.finite > 0 ? RealRange{double{extrema.min}, double{extrema.max}}
-                                          : RealRange{};
+    const auto range =
+        extrema.finite > 0 ? RealRange{double{extrema.min}, double{extrema.max}} : RealRange{};
     TESSERA_TRY(auto shared, qparams_of(range, key));
     shared.owner = id;
     plan_.qparams.push_back(std::move(shared));
@@ -548,8 +548,7 @@ class Planner {
       if (unit.reads.front()) {
         inherited = plan_.forms[*unit.reads.front()].qparams;
       } else {
-        TESSERA_TRY(inherited,
-                    existing_qparams(*graph_.op(unit.op).inputs.front(), key.dtype));
+        TESSERA_TRY(inherited, existing_qparams(*graph_.op(unit.op).inputs.front(), key.dtype));
         if (!inherited) {
           leave(unit, "stays in float: the scale of its input is not a constant of its type");
           return {};
@@ -663,7 +662,8 @@ class Planner {
   StaticPlan plan_;
   std::vector<std::size_t> unit_of_op_;
   std::vector<std::size_t> owner_;  ///< by tensor: the unit that makes it
-  std::vector<TensorId> leader_;    ///< by tensor: the one whose range decides, maybe by way of others
+  std::vector<TensorId>
+      leader_;  ///< by tensor: the one whose range decides, maybe by way of others
   std::vector<bool> read_in_integers_;
   std::vector<bool> dequantized_before_;
   std::vector<bool> quantized_before_;

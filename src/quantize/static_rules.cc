@@ -75,7 +75,8 @@ Result<OpRule> matmul(const Subject& subject) {
 }
 
 Result<OpRule> element_wise(const Subject& subject, OutputScale output, Role first) {
-  OpRule rule{Gain::kCompany, output, std::vector<Role>(subject.op.inputs.size(), Role::kActivation)};
+  OpRule rule{Gain::kCompany, output,
+              std::vector<Role>(subject.op.inputs.size(), Role::kActivation)};
   rule.roles.front() = first;
   return rule;
 }
@@ -198,10 +199,10 @@ Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op, std::int
     }
     const auto& tensor = graph.tensor(*op.inputs[i]);
     if (tensor.dtype != DType::kFloat32) {
-      return stays_float(tensor.dtype == DType::kUndefined
-                             ? fmt::format("the type of '{}' is unknown", tensor.name)
-                             : fmt::format("'{}' is {}, not float32", tensor.name,
-                                           to_string(tensor.dtype)));
+      return stays_float(
+          tensor.dtype == DType::kUndefined
+              ? fmt::format("the type of '{}' is unknown", tensor.name)
+              : fmt::format("'{}' is {}, not float32", tensor.name, to_string(tensor.dtype)));
     }
     reads_activation = reads_activation || (rule.roles[i] == Role::kActivation &&
                                             tensor.kind != graph::TensorKind::kInitializer);

@@ -21,6 +21,9 @@ using onnx::NodeId;
 
 constexpr std::string_view kMicrosoft = "com.microsoft";
 
+/// Before it every initializer, added ones included, had to be an input of the model.
+constexpr std::int64_t kIrWithSeparateInitializers = 4;
+
 /// MatMulNBits may round its input to 8 bits by block, as it does for weights in QDQ format. In
 /// float arithmetic it is 3 times (4 bits) to 30 times (8 bits) slower for one row of input.
 constexpr std::int64_t kInt8Activations = 4;
@@ -405,6 +408,9 @@ class WeightOnly {
 
 Status apply_weight_only(onnx::Model& model, const std::vector<Work>& work,
                          const QuantizeOptions& options, Monitor& monitor) {
+  if (options.compatibility != Compatibility::kOrt) {
+    model.set_ir_version(std::max(model.ir_version(), kIrWithSeparateInitializers));
+  }
   return WeightOnly(model, options, monitor).run(work);
 }
 

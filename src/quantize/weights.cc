@@ -36,7 +36,9 @@ float float_attribute(const onnx::Model& model, onnx::NodeId node, std::string_v
   return number != nullptr ? *number : fallback;
 }
 
-float bias_scale(float input_scale, const QParams& weight) { return input_scale * weight.scale; }
+float bias_scale(float input_scale, const QParams& weight) {
+  return input_scale * weight.scale;
+}
 
 }  // namespace
 
@@ -158,6 +160,9 @@ Status WeightQuantizer::quantize_one(Weight& weight) const {
   TESSERA_TRY(const auto values, model_.initializer(weight.name));
   TESSERA_TRY(weight.qparams, numerics::weight_qparams(values, weight.spec, weight.axis));
   fit_biases(weight);
+  if (source_ != nullptr) {
+    return {};
+  }
   TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, weight.spec.dtype,
                                                               weight.qparams, weight.axis));
   weight.values = std::move(quantized.values);
@@ -166,19 +171,51 @@ Status WeightQuantizer::quantize_one(Weight& weight) const {
 
 Status WeightQuantizer::quantize_one(Constant& constant) const {
   TESSERA_TRY(const auto values, model_.initializer(constant.name));
-  TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, constant.dtype,
-                                                              {&constant.qparams, 1}, -1));
+  TESSERA_TRY(auto quantized,
+              numerics::quantize_weights_with(values, constant.dtype, {&constant.qparams, 1}, -1));
   constant.values = std::move(quantized.values);
   return {};
 }
 
+std::int64_t WeightQuantizer::float_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& weight : weights_) {
+    const auto type = model_.initializer_type(weight.name);
+    std::int64_t elements = 1;
+    for (const auto& dim : *type->shape) {
+      elements *= dim.value;
+    }
+    bytes += bytes_of(type->dtype, elements);
+  }
+  return bytes;
+}
+
+void WeightQuantizer::store(Weight& weight, const std::string& name) {
+  if (source_ == nullptr) {
+    model_.set_initializer(name, std::move(weight.values));
+    return;
+  }
+  const auto type = model_.initializer_type(weight.name);
+  Shape shape;
+  for (const auto& dim : *type->shape) {
+    shape.push_back(dim.value);
+  }
+  auto make = [source = source_, original = weight.name, dtype = weight.spec.dtype,
+               qparams = weight.qparams, axis = weight.axis]() -> Result<Tensor> {
+    TESSERA_TRY(const auto values, source->initializer(original));
+    TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, dtype, qparams, axis));
+    return std::move(quantized.values);
+  };
+  model_.set_deferred_initializer(name, weight.spec.dtype, std::move(shape), std::move(make));
+}
+
 void WeightQuantizer::emit(Weight& weight) {
-  const auto names = weight.axis < 0
-                         ? emitter_.add_qparams(weight.name, weight.qparams.front(), weight.spec.dtype)
-                         : emitter_.add_qparams(weight.name, std::span<const QParams>(weight.qparams),
-                                                weight.spec.dtype);
+  const auto names =
+      weight.axis < 0 ? emitter_.add_qparams(weight.name, weight.qparams.front(), weight.spec.dtype)
+                      : emitter_.add_qparams(weight.name, std::span<const QParams>(weight.qparams),
+                                             weight.spec.dtype);
   const auto integers = model_.unique_name(weight.name + "_quantized");
-  model_.set_initializer(integers, std::move(weight.values));
+  store(weight, integers);
   const auto value =
       emitter_.add_dequantize(integers, weight.name, names, weight.spec.dtype, weight.axis);
   for (const auto& use : weight.uses) {
@@ -214,12 +251,11 @@ void WeightQuantizer::emit(const Bias& bias) {
   }
   const auto integers = model_.unique_name(bias.name + "_quantized");
   model_.set_initializer(integers, integer_tensor(DType::kInt32, values, bias.shape));
-  const auto names = bias.axis < 0
-                         ? emitter_.add_qparams(integers, qparams.front(), DType::kInt32)
-                         : emitter_.add_qparams(integers, std::span<const QParams>(qparams),
-                                                DType::kInt32);
-  const auto value =
-      emitter_.add_dequantize(integers, bias.name, names, DType::kInt32, bias.axis);
+  const auto names =
+      bias.axis < 0
+          ? emitter_.add_qparams(integers, qparams.front(), DType::kInt32)
+          : emitter_.add_qparams(integers, std::span<const QParams>(qparams), DType::kInt32);
+  const auto value = emitter_.add_dequantize(integers, bias.name, names, DType::kInt32, bias.axis);
   model_.set_input(bias.use.node, bias.use.input, value);
   if (bias.beta != 1) {
     model_.set_attribute(bias.use.node, "beta", 1.0F);
@@ -227,6 +263,9 @@ void WeightQuantizer::emit(const Bias& bias) {
 }
 
 Status WeightQuantizer::apply(int threads, Monitor& monitor) {
+  if (float_bytes() > held_bytes_) {
+    source_ = std::make_shared<const onnx::Model>(model_.clone());
+  }
   const auto count = weights_.size() + constants_.size();
   std::vector<Status> status(count);
   parallel_for(threads, static_cast<std::int64_t>(count), [&](std::int64_t i) {
@@ -239,7 +278,8 @@ Status WeightQuantizer::apply(int threads, Monitor& monitor) {
   });
   TESSERA_CHECK(monitor.check());
   for (std::size_t i = 0; i < count; ++i) {
-    const auto& name = i < weights_.size() ? weights_[i].name : constants_[i - weights_.size()].name;
+    const auto& name =
+        i < weights_.size() ? weights_[i].name : constants_[i - weights_.size()].name;
     TESSERA_CHECK(std::move(status[i]).map_error(in_file(fmt::format("weight '{}'", name))));
   }
   for (auto& weight : weights_) {

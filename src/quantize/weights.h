@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,10 @@ class WeightQuantizer {
   [[nodiscard]] Status add_bias(onnx::NodeId node, std::size_t input, std::string_view type,
                                 float input_scale);
 
+  /// Weights of up to so many bytes together are quantized at once and kept; above that each is
+  /// quantized while the model is written, so that memory does not grow with the model.
+  void hold_at_most(std::int64_t bytes) { held_bytes_ = bytes; }
+
   /// Quantizes everything and rewires the readers. Cost: two passes over the weights, in parallel.
   /// Errors: kDataLoss naming a weight with NaN or infinities.
   [[nodiscard]] Status apply(int threads, Monitor& monitor);
@@ -64,7 +69,7 @@ class WeightQuantizer {
     std::vector<Use> uses;
     std::vector<std::size_t> biases;
     std::vector<numerics::QParams> qparams;
-    Tensor values;
+    Tensor values;  ///< stays empty if they are made when the model is written
   };
   struct Bias {
     std::string name;
@@ -80,11 +85,13 @@ class WeightQuantizer {
   using ConstantKey = std::tuple<std::string, std::string>;
 
   [[nodiscard]] Result<std::optional<Bias>> describe_bias(onnx::NodeId node, std::size_t input,
-                                                          std::string_view type,
-                                                          float input_scale,
+                                                          std::string_view type, float input_scale,
                                                           std::size_t weight) const;
   void fit_biases(Weight& weight) const;
   [[nodiscard]] Status quantize_one(Weight& weight) const;
+  /// All weights together, as they are in the model.
+  [[nodiscard]] std::int64_t float_bytes() const;
+  void store(Weight& weight, const std::string& name);
   [[nodiscard]] Status quantize_one(Constant& constant) const;
   void emit(Weight& weight);
   void emit(Constant& constant);
@@ -92,12 +99,16 @@ class WeightQuantizer {
 
   onnx::Model& model_;
   QdqEmitter& emitter_;
+  std::int64_t held_bytes_ = std::int64_t{1} << 30;
   std::vector<Weight> weights_;
   std::vector<Constant> constants_;
   std::vector<Bias> biases_;
   std::map<WeightKey, std::size_t> weight_index_;
   std::map<ConstantKey, std::size_t> constant_index_;
   std::map<std::uint32_t, std::size_t> weight_of_node_;
+  /// The model before the weights were taken out of it, if they are quantized while it is written.
+  /// Shared by the makers of the weights, which outlive this object.
+  std::shared_ptr<const onnx::Model> source_;
 };
 
 }  // namespace tessera::quantize

@@ -115,6 +115,12 @@ std::string accuracy_sentence(const evaluate::Accuracy& accuracy) {
   return text + fmt::format(" (over {} samples)", accuracy.samples);
 }
 
+std::string timer_text(evaluate::Timer timer) {
+  return timer == evaluate::Timer::kWall
+             ? "wall time"
+             : "CPU time of the one thread that runs the model (wall time on an idle machine)";
+}
+
 std::string chosen_text(const evaluate::OptimizeResult& result) {
   const auto& baseline = result.baseline;
   if (!result.chosen) {
@@ -130,6 +136,7 @@ std::string chosen_text(const evaluate::OptimizeResult& result) {
   text +=
       fmt::format("latency   {} -> {}, {}\n", duration(result.confirmed_baseline_latency.median_us),
                   duration(result.confirmed_latency.median_us), interval(*result.confirmation));
+  text += fmt::format("timer     {}\n", timer_text(result.timer));
   text += fmt::format("error     {}\n", accuracy_sentence(*row.accuracy));
   text += fmt::format("size      {} -> {}\n", bytes(static_cast<double>(baseline.size_bytes)),
                       bytes(static_cast<double>(row.size_bytes)));
@@ -322,13 +329,14 @@ std::string failures_text(const std::vector<Measurement>& rows) {
 
 std::string bench_text(const evaluate::BenchResult& result, std::size_t width, std::size_t top) {
   std::string text = measurement_table(result.rows).text(width, top);
+  text += fmt::format("times are {}\n", timer_text(result.timer));
   if (const auto failures = failures_text(result.rows); !failures.empty()) {
     text += "\n" + failures;
   }
   if (result.best) {
     const auto& best = result.rows[*result.best];
-    text += fmt::format("\nfastest: {} at level {}, {} of float32's speed at level all\n",
-                        best.name(), to_string(best.opt_level), interval(best.speedup));
+    text += fmt::format("\nfastest: {} at level {}: {} against float32 at level all\n", best.name(),
+                        to_string(best.opt_level), interval(best.speedup));
   }
   return text;
 }

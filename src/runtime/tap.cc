@@ -119,6 +119,13 @@ struct TapCallbacks {
     if (auto* status = api.ShapeInferContext_GetInputTypeShape(context, 0, &info)) {
       return status;
     }
+    std::size_t rank = 0;
+    if (auto* status = api.GetDimensionsCount(info, &rank)) {
+      return status;
+    }
+    if (rank == 0) {
+      return nullptr;  // an unknown rank looks like this too, and must not become a scalar's
+    }
     return api.ShapeInferContext_SetOutputTypeShape(context, 0, info);
   }
 

@@ -165,7 +165,7 @@ ErrorMetrics ErrorAccumulator::metrics() const noexcept {
     result.relative_l2 = signal_ == 0 ? kInfinity : std::sqrt(noise_ / signal_);
   }
   if (signal_ > 0 && candidate_ > 0) {
-    result.cosine = std::clamp(dot_ / (std::sqrt(signal_) * std::sqrt(candidate_)), -1.0, 1.0);
+    result.cosine = std::clamp(dot_ / std::sqrt(signal_ * candidate_), -1.0, 1.0);
   } else {
     result.cosine = signal_ == candidate_ ? 1 : 0;
   }

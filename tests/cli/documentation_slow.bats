@@ -13,16 +13,21 @@ setup() {
   ln -s "$TESSERA" build/release/tessera
   ln -s "$TESSERA_SOURCE/examples" examples
   ln -s "$TESSERA_SOURCE/tests" tests
+  # What the README calls a model and its images.
+  cp examples/01_textures/textures.onnx model.onnx
+  ln -s examples/01_textures/calibration images
+  export tessera=build/release/tessera
 }
 
 # The commands of the fenced blocks of a file, one a line, continuation lines joined. Placeholders
-# in capitals (YOUR.onnx) and models outside of the repository (../shared) are left out.
+# in capitals (YOUR.onnx), models outside of the repository (../shared) and options that the
+# example has no use for (--dim: its shapes are fixed) are left out.
 commands_of() {
   awk '/^```/ { inside = !inside; next }
        inside { if (sub(/\\$/, "")) { line = line $0 } else { print line $0; line = "" } }' "$1" |
     sed 's/^ *\$ //' |
-    grep -E '^build/release/tessera ' |
-    grep -vE '[A-Z]{4,}[./ ]|\.\./shared|<|…|\.\.\.' || true
+    grep -E '^(build/release/|\$)tessera ' |
+    grep -vE '[A-Z]{4,}[./ ]|\.\./shared|--dim|<|…|\.\.\.' || true
 }
 
 run_commands_of() {

@@ -276,6 +276,26 @@ TEST(MatchTensors, FoldedRelu_IsComparedAfterTheRelu) {
   EXPECT_EQ((*pairs)[0].candidate, "a_DequantizeLinear_Output");
 }
 
+TEST(MatchTensors, ValueQuantizedToTheRangeOfItsRelu_IsLeftOut) {
+  ModelBuilder clipped;
+  clipped.input("x", {1, 4})
+      .constant("offset", Tensor::of(std::vector<float>(4, 0.5f), {4}))
+      .weight("w", {4, 3})
+      .constant("scale", Tensor::scalar(0.02f))
+      .constant("zero", scalar_u8(0))
+      .op("Add", {"x", "offset"}, {"a"})
+      .op("QuantizeLinear", {"a", "scale", "zero"}, {"a_quantized"})
+      .op("DequantizeLinear", {"a_quantized", "scale", "zero"}, {"a_DequantizeLinear_Output"})
+      .op("Relu", {"a_DequantizeLinear_Output"}, {"r"})
+      .op("MatMul", {"r", "w"}, {"y"})
+      .output("y", {1, 3});
+  const auto pairs = match_tensors(with_types(chain(0.5f).build()), with_types(clipped.build()));
+  ASSERT_THAT(pairs, IsOk());
+  ASSERT_EQ(pairs->size(), 2u);
+  EXPECT_EQ((*pairs)[0].name, "r");
+  EXPECT_EQ((*pairs)[1].name, "y");
+}
+
 TEST(MatchTensors, IntegerValue_CarriesItsQuantization) {
   ModelBuilder integers;
   integers.input("x", {1, 4})

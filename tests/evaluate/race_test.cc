@@ -42,6 +42,7 @@ class FakeTime {
 RaceOptions options_with(FakeTime& time) {
   RaceOptions options;
   options.clock = time.clock();
+  options.budget_clock = time.clock();
   options.budget_us = 1e9;
   return options;
 }

@@ -384,7 +384,7 @@ TEST(Mse, IsNoWorseThanAnyRangeOfAFineGrid) {
   }
 }
 
-TEST(Mse, OutliersAreCutWhereItPays) {
+TEST(Entropy, FewOutliers_DoNotStretchTheRange) {
   const RangeEstimator estimator = estimator_of(values_of(Kind::kOutliers, 2'000'000, 8));
   const RealRange seen = range_of(estimator, RangeMethod::kMinMax);
   const RealRange range = range_of(estimator, RangeMethod::kEntropy);

@@ -170,9 +170,9 @@ Result<std::string> replay(const fs::path& folder,
   const auto recipe =
       uniform_recipe(request.scheme, request.selection, request.options.compatibility);
   TESSERA_TRY(const auto assignment, resolve(recipe, graph, Monitor::silent()));
-  TESSERA_CHECK(quantize(model, assignment, ranges ? &*ranges : nullptr, request.options,
-                         Monitor::silent())
-                    .map([](const auto&) {}));
+  TESSERA_CHECK(
+      quantize(model, assignment, ranges ? &*ranges : nullptr, request.options, Monitor::silent())
+          .map([](const auto&) {}));
   TESSERA_TRY(const auto reference, onnx::Model::load(folder / "ref.onnx"));
   return difference(reference, model);
 }
@@ -221,10 +221,18 @@ TEST_F(CompatTest, KnownExceptions_AreAtMostOneInAHundred) {
   EXPECT_LE(known_exceptions().size() * 100, cases("_", "\n").size());
 }
 
-TEST_F(CompatTest, Qdq_EveryCase_NodesNamesAndWeightsOfTheReference) { expect_same("_qdq_", "_nbits_"); }
-TEST_F(CompatTest, QOperator_EveryCase_NodesNamesAndWeightsOfTheReference) { expect_same("_qop_", "_nbits_"); }
-TEST_F(CompatTest, Dynamic_EveryCase_NodesNamesAndWeightsOfTheReference) { expect_same("_dyn_"); }
-TEST_F(CompatTest, Float16_EveryCase_NodesNamesAndWeightsOfTheReference) { expect_same("_fp16"); }
+TEST_F(CompatTest, Qdq_EveryCase_NodesNamesAndWeightsOfTheReference) {
+  expect_same("_qdq_", "_nbits_");
+}
+TEST_F(CompatTest, QOperator_EveryCase_NodesNamesAndWeightsOfTheReference) {
+  expect_same("_qop_", "_nbits_");
+}
+TEST_F(CompatTest, Dynamic_EveryCase_NodesNamesAndWeightsOfTheReference) {
+  expect_same("_dyn_");
+}
+TEST_F(CompatTest, Float16_EveryCase_NodesNamesAndWeightsOfTheReference) {
+  expect_same("_fp16");
+}
 TEST_F(CompatTest, WeightOnly_EveryCase_NodesNamesAndWeightsOfTheReference) {
   expect_same("_nbits_");
 }

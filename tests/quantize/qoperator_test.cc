@@ -302,6 +302,21 @@ TEST(LowerToQOperator, ExcludedReader_ReadsTheUnquantizedTensor) {
   EXPECT_EQ(largest_difference(wanted.at("y"), got.at("y")), 0);
 }
 
+TEST(LowerToQOperator, BiasComputedAtRunTime_StaysFloatWithAReason) {
+  const auto model = inferred(ModelBuilder(13)
+                                  .input("x", {1, 4, 6, 6})
+                                  .input("b", {4})
+                                  .weight("w", {4, 4, 3, 3}, 0.3)
+                                  .op("Conv", {"x", "w", "b"}, {"y"})
+                                  .output("y")
+                                  .build());
+  const auto feeds = random_feeds(model, 3);
+  const auto quantized = lowered(model, feeds);
+  EXPECT_EQ(count_types(quantized.model)["Conv"], 1);
+  EXPECT_THAT(outcome_of(quantized.report, "y_node").reason, HasSubstr("computed at run time"));
+  expect_close(model, quantized.model, feeds, 30);
+}
+
 TEST(LowerToQOperator, MixedWithOtherSchemes_ConvertsBetweenThem) {
   const auto model = inferred(behind_conv()
                                   .weight("v", {4, 4, 3, 3}, 0.3)

@@ -14,9 +14,9 @@ namespace tessera::quantize {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::FailsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::FailsWith;
 using testing::IsOk;
 
 class Listening : public Monitor {
@@ -59,7 +59,8 @@ graph::Graph small_graph() {
   return graph;
 }
 
-std::vector<std::string> names(const graph::Graph& graph, const Result<std::set<graph::OpId>>& ids) {
+std::vector<std::string> names(const graph::Graph& graph,
+                               const Result<std::set<graph::OpId>>& ids) {
   std::vector<std::string> found;
   for (const auto id : ids.value()) {
     found.push_back(graph.op(id).name);
@@ -104,7 +105,8 @@ TEST(Resolve, LastRuleThatMatches_Wins) {
   Scheme eight;
   Scheme sixteen;
   sixteen.activation = DType::kUInt16;
-  const Recipe recipe{{{{"re:.*"}, {}, eight}, {{"type:Conv"}, {}, sixteen}, {{"side"}, {}, eight}}};
+  const Recipe recipe{
+      {{{"re:.*"}, {}, eight}, {{"type:Conv"}, {}, sixteen}, {{"side"}, {}, eight}}};
   const auto schemes = resolve(recipe, graph, Monitor::silent());
   ASSERT_THAT(schemes, IsOk());
   EXPECT_EQ((*schemes)[graph.find_op("stem")->value], sixteen);
@@ -130,8 +132,8 @@ TEST(Resolve, PatternThatMatchesNothing_IsNamedInAWarning) {
 
 TEST(UniformRecipe, TypesIncludeAndExclude_Combine) {
   const auto graph = small_graph();
-  const auto recipe = uniform_recipe(
-      Scheme{}, {.op_types = {"Conv"}, .include = {"re:.*"}, .exclude = {"side"}});
+  const auto recipe =
+      uniform_recipe(Scheme{}, {.op_types = {"Conv"}, .include = {"re:.*"}, .exclude = {"side"}});
   const auto schemes = resolve(recipe, graph, Monitor::silent());
   ASSERT_THAT(schemes, IsOk());
   EXPECT_EQ((*schemes)[graph.find_op("stem")->value].mode, Mode::kStatic);

@@ -16,8 +16,8 @@ namespace {
 
 using namespace differential;  // NOLINT(google-build-using-namespace): the helpers of these tests
 using onnx::Model;
-using ::testing::HasSubstr;
 using testing::FailsWith;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::ModelBuilder;
 using Ints = std::vector<std::int64_t>;
@@ -26,6 +26,11 @@ struct Outcome {
   Model model;
   QuantizeReport report;
 };
+
+Model typed(Model model) {
+  EXPECT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+  return model;
+}
 
 /// Quantizes with the scheme that `pick` gives an operator by its type.
 Result<Outcome> quantize_by(const Model& model, const calibrate::Ranges& ranges,
@@ -75,16 +80,16 @@ float scalar_of(const Model& model, const std::string& name) {
 
 /// x -> Conv -> Relu -> Conv -> y.
 Model conv_relu_conv() {
-  return ModelBuilder(13)
-      .input("x", {1, 3, 8, 8})
-      .weight("w1", {4, 3, 3, 3}, 0.3)
-      .weight("b1", {4}, 0.3)
-      .weight("w2", {5, 4, 3, 3}, 0.3)
-      .named_op("first", "Conv", {"x", "w1", "b1"}, {"h"})
-      .named_op("relu", "Relu", {"h"}, {"r"})
-      .named_op("second", "Conv", {"r", "w2"}, {"y"})
-      .output("y")
-      .build();
+  return typed(ModelBuilder(13)
+                   .input("x", {1, 3, 8, 8})
+                   .weight("w1", {4, 3, 3, 3}, 0.3)
+                   .weight("b1", {4}, 0.3)
+                   .weight("w2", {5, 4, 3, 3}, 0.3)
+                   .named_op("first", "Conv", {"x", "w1", "b1"}, {"h"})
+                   .named_op("relu", "Relu", {"h"}, {"r"})
+                   .named_op("second", "Conv", {"r", "w2"}, {"y"})
+                   .output("y")
+                   .build());
 }
 
 void expect_same_at_every_level(const Model& model, const Feeds& feeds, double tolerance) {
@@ -109,7 +114,7 @@ TEST(StaticQdq, ConvReluConv_ReluIsDoneByRounding) {
   ASSERT_THAT(result, IsOk());
   const auto counts = count_types(result->model);
   EXPECT_FALSE(counts.contains("Relu"));
-  EXPECT_EQ(counts.at("QuantizeLinear"), 3);       // x, r, y
+  EXPECT_EQ(counts.at("QuantizeLinear"), 3);        // x, r, y
   EXPECT_EQ(counts.at("DequantizeLinear"), 3 + 3);  // the same, two weights and a bias
   EXPECT_TRUE(outcome_of(result->report, "relu").quantized);
   const auto step = (ranges->find("y", numerics::RangeMethod::kMinMax)->max -
@@ -126,8 +131,8 @@ TEST(StaticQdq, EveryScheme_LoadsAtEveryLevelAndStaysClose) {
   const auto reference = run(model, feeds, OptLevel::kDisabled);
   ASSERT_THAT(reference, IsOk());
   for (const auto activation : {DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16}) {
-    for (const auto weight : {DType::kInt8, DType::kUInt8, DType::kInt16, DType::kInt4,
-                              DType::kUInt4}) {
+    for (const auto weight :
+         {DType::kInt8, DType::kUInt8, DType::kInt16, DType::kInt4, DType::kUInt4}) {
       for (const bool per_channel : {false, true}) {
         auto scheme = static_scheme(Format::kQdq, activation, weight, per_channel);
         if (!validate(scheme)) {
@@ -160,20 +165,19 @@ TEST(StaticQdq, ExcludedOperator_ReadsTheUnquantizedTensor) {
 }
 
 TEST(StaticQdq, ExcludedReaderOfAQuantizedTensor_ReadsItBesideTheOthers) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 3, 6, 6})
-                         .weight("w1", {3, 3, 1, 1})
-                         .weight("w2", {3, 3, 1, 1})
-                         .named_op("a", "Conv", {"x", "w1"}, {"y"})
-                         .named_op("b", "Conv", {"x", "w2"}, {"z"})
-                         .output("y")
-                         .output("z")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1})
+                               .weight("w2", {3, 3, 1, 1})
+                               .named_op("a", "Conv", {"x", "w1"}, {"y"})
+                               .named_op("b", "Conv", {"x", "w2"}, {"z"})
+                               .output("y")
+                               .output("z")
+                               .build());
   const auto ranges = measure(model, random_feeds(model, 4));
   ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
-    return op.name == "b" ? excluded() : Scheme{};
-  });
+  const auto result = quantize_by(
+      model, *ranges, [](const graph::Op& op) { return op.name == "b" ? excluded() : Scheme{}; });
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->model.inputs(*result->model.producer("z"))[0], "x");
   const auto conv = *result->model.find_node("a");
@@ -181,13 +185,13 @@ TEST(StaticQdq, ExcludedReaderOfAQuantizedTensor_ReadsItBesideTheOthers) {
 }
 
 TEST(StaticQdq, FloatReaderThatIsNotExcluded_LeavesTheIntegerKernelWhole) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 3, 6, 6})
-                         .weight("w1", {3, 3, 1, 1})
-                         .op("Conv", {"x", "w1"}, {"h"})
-                         .op("Tanh", {"h"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1})
+                               .op("Conv", {"x", "w1"}, {"h"})
+                               .op("Tanh", {"h"}, {"y"})
+                               .output("y")
+                               .build());
   const auto ranges = measure(model, random_feeds(model, 5));
   ASSERT_THAT(ranges, IsOk());
   const auto result = quantize_default(model, *ranges);
@@ -218,20 +222,20 @@ TEST(StaticQdq, ReadersOfOtherTypes_GetAConversionBehindTheProducersOwnType) {
 }
 
 TEST(StaticQdq, FloatValueReadInTwoTypes_IsQuantizedOncePerType) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 3, 6, 6})
-                         .weight("w1", {3, 3, 1, 1})
-                         .weight("w2", {3, 3, 1, 1})
-                         .named_op("a", "Conv", {"x", "w1"}, {"y"})
-                         .named_op("b", "Conv", {"x", "w2"}, {"z"})
-                         .output("y")
-                         .output("z")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1})
+                               .weight("w2", {3, 3, 1, 1})
+                               .named_op("a", "Conv", {"x", "w1"}, {"y"})
+                               .named_op("b", "Conv", {"x", "w2"}, {"z"})
+                               .output("y")
+                               .output("z")
+                               .build());
   const auto ranges = measure(model, random_feeds(model, 7));
   ASSERT_THAT(ranges, IsOk());
   const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
-    return static_scheme(Format::kQdq, op.name == "a" ? DType::kUInt8 : DType::kInt8,
-                         DType::kInt8, false);
+    return static_scheme(Format::kQdq, op.name == "a" ? DType::kUInt8 : DType::kInt8, DType::kInt8,
+                         false);
   });
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->model.consumers("x").size(), 2U);
@@ -242,14 +246,14 @@ TEST(StaticQdq, FloatValueReadInTwoTypes_IsQuantizedOncePerType) {
 }
 
 TEST(StaticQdq, SharedWeightAndBias_AreQuantizedForEveryReader) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 3, 6, 6})
-                         .weight("w", {3, 3, 1, 1})
-                         .weight("b", {3})
-                         .op("Conv", {"x", "w", "b"}, {"h"})
-                         .op("Conv", {"h", "w", "b"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w", {3, 3, 1, 1})
+                               .weight("b", {3})
+                               .op("Conv", {"x", "w", "b"}, {"h"})
+                               .op("Conv", {"h", "w", "b"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 8);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -265,12 +269,12 @@ TEST(StaticQdq, SharedWeightAndBias_AreQuantizedForEveryReader) {
 }
 
 TEST(StaticQdq, BiasFarAboveItsScale_GrowsTheWeightScaleUntilItFits) {
-  auto builder = ModelBuilder(13);
+  ModelBuilder builder(13);
   builder.input("x", {1, 1, 4, 4}).weight("w", {1, 1, 1, 1}, 1e-9);
-  const auto model = builder.constant("b", Tensor::of(std::vector<float>{100.0F}, {1}))
-                         .op("Conv", {"x", "w", "b"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(builder.constant("b", Tensor::of(std::vector<float>{100.0F}, {1}))
+                               .op("Conv", {"x", "w", "b"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 9);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -282,17 +286,17 @@ TEST(StaticQdq, BiasFarAboveItsScale_GrowsTheWeightScaleUntilItFits) {
 }
 
 TEST(StaticQdq, ConcatOfValuesMadeForIt_HasOneScale) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 3, 6, 6})
-                         .weight("w1", {3, 3, 1, 1}, 0.1)
-                         .weight("w2", {3, 3, 1, 1}, 2.0)
-                         .weight("w3", {2, 6, 1, 1})
-                         .op("Conv", {"x", "w1"}, {"a"})
-                         .op("Conv", {"x", "w2"}, {"b"})
-                         .op("Concat", {"a", "b"}, {"c"}, {{"axis", std::int64_t{1}}})
-                         .op("Conv", {"c", "w3"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1}, 0.1)
+                               .weight("w2", {3, 3, 1, 1}, 2.0)
+                               .weight("w3", {2, 6, 1, 1})
+                               .op("Conv", {"x", "w1"}, {"a"})
+                               .op("Conv", {"x", "w2"}, {"b"})
+                               .op("Concat", {"a", "b"}, {"c"}, {{"axis", std::int64_t{1}}})
+                               .op("Conv", {"c", "w3"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 10);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -312,16 +316,16 @@ TEST(StaticQdq, ConcatOfValuesMadeForIt_HasOneScale) {
 }
 
 TEST(StaticQdq, MovedValues_KeepTheirScale) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 4, 6, 6})
-                         .weight("w", {4, 4, 1, 1})
-                         .weight("v", {4, 4, 1, 1})
-                         .op("Conv", {"x", "w"}, {"h"})
-                         .op("MaxPool", {"h"}, {"p"}, {{"kernel_shape", Ints{2, 2}}})
-                         .op("Transpose", {"p"}, {"t"}, {{"perm", Ints{0, 1, 3, 2}}})
-                         .op("Conv", {"t", "v"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 4, 6, 6})
+                               .weight("w", {4, 4, 1, 1})
+                               .weight("v", {4, 4, 1, 1})
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("MaxPool", {"h"}, {"p"}, {{"kernel_shape", Ints{2, 2}}})
+                               .op("Transpose", {"p"}, {"t"}, {{"perm", Ints{0, 1, 3, 2}}})
+                               .op("Conv", {"t", "v"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 11);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -334,14 +338,15 @@ TEST(StaticQdq, MovedValues_KeepTheirScale) {
 }
 
 TEST(StaticQdq, WhatIsBehindTheLastMultiplication_StaysFloat) {
-  const auto model = ModelBuilder(13)
-                         .input("x", {1, 4, 6, 6})
-                         .weight("w", {4, 4, 1, 1})
-                         .op("Conv", {"x", "w"}, {"h"})
-                         .named_op("pool", "GlobalAveragePool", {"h"}, {"p"})
-                         .named_op("softmax", "Softmax", {"p"}, {"y"}, {{"axis", std::int64_t{1}}})
-                         .output("y")
-                         .build();
+  const auto model =
+      typed(ModelBuilder(13)
+                .input("x", {1, 4, 6, 6})
+                .weight("w", {4, 4, 1, 1})
+                .op("Conv", {"x", "w"}, {"h"})
+                .named_op("pool", "GlobalAveragePool", {"h"}, {"p"})
+                .named_op("softmax", "Softmax", {"p"}, {"y"}, {{"axis", std::int64_t{1}}})
+                .output("y")
+                .build());
   const auto ranges = measure(model, random_feeds(model, 12));
   ASSERT_THAT(ranges, IsOk());
   const auto result = quantize_default(model, *ranges);
@@ -351,15 +356,15 @@ TEST(StaticQdq, WhatIsBehindTheLastMultiplication_StaysFloat) {
 }
 
 TEST(StaticQdq, ExistingPairs_AreKeptAndNotDoubled) {
-  auto builder = ModelBuilder(13);
+  ModelBuilder builder(13);
   builder.input("x", {1, 3, 6, 6}).weight("w", {3, 3, 1, 1}).weight("b", {3});
-  const auto model = builder.constant("s", Tensor::scalar(0.03F))
-                         .constant("z", Tensor::scalar(std::uint8_t{128}))
-                         .op("QuantizeLinear", {"x", "s", "z"}, {"q"})
-                         .op("DequantizeLinear", {"q", "s", "z"}, {"d"})
-                         .op("Conv", {"d", "w", "b"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(builder.constant("s", Tensor::scalar(0.03F))
+                               .constant("z", Tensor::scalar(std::uint8_t{128}))
+                               .op("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                               .op("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                               .op("Conv", {"d", "w", "b"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 13);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -373,18 +378,17 @@ TEST(StaticQdq, ExistingPairs_AreKeptAndNotDoubled) {
 }
 
 TEST(StaticQdq, PadWithTheLowestFloat_BecomesThePaddingOfMaxPool) {
-  auto builder = ModelBuilder(13);
+  ModelBuilder builder(13);
   builder.input("x", {1, 3, 6, 6}).weight("w", {3, 3, 1, 1}).weight("v", {3, 3, 1, 1});
-  const auto model =
+  const auto model = typed(
       builder.constant("pads", Tensor::of(Ints{0, 0, 0, 0, 0, 0, 1, 1}, {8}))
           .constant("lowest", Tensor::scalar(std::numeric_limits<float>::lowest()))
           .op("Conv", {"x", "w"}, {"h"})
           .op("Pad", {"h", "pads", "lowest"}, {"p"})
-          .op("MaxPool", {"p"}, {"m"},
-              {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}})
+          .op("MaxPool", {"p"}, {"m"}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}})
           .op("Conv", {"m", "v"}, {"y"})
           .output("y")
-          .build();
+          .build());
   const auto feeds = random_feeds(model, 14);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());
@@ -414,14 +418,14 @@ TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {
 }
 
 TEST(StaticQdq, WeightWithNaN_IsNamed) {
-  auto builder = ModelBuilder(13);
+  ModelBuilder builder(13);
   Tensor bad(DType::kFloat32, {1, 1, 1, 1});
   bad.as<float>()[0] = std::numeric_limits<float>::quiet_NaN();
-  const auto model = builder.input("x", {1, 1, 2, 2})
-                         .constant("w", bad)
-                         .op("Conv", {"x", "w"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(builder.input("x", {1, 1, 2, 2})
+                               .constant("w", bad)
+                               .op("Conv", {"x", "w"}, {"y"})
+                               .output("y")
+                               .build());
   calibrate::Ranges ranges;
   ranges.tensors["x"][numerics::RangeMethod::kMinMax] = {0, 1};
   ranges.tensors["y"][numerics::RangeMethod::kMinMax] = {0, 1};
@@ -435,8 +439,8 @@ TEST(StaticQdq, ThreadsDoNotChangeTheFile) {
   for (const int threads : {1, 4}) {
     QuantizeOptions options;
     options.threads = threads;
-    const auto result =
-        quantize_by(model, ranges, [](const graph::Op&) { return Scheme{}; }, options);
+    const auto result = quantize_by(
+        model, ranges, [](const graph::Op&) { return Scheme{}; }, options);
     ASSERT_THAT(result, IsOk());
     const auto written = result->model.serialize();
     ASSERT_THAT(written, IsOk());
@@ -446,18 +450,18 @@ TEST(StaticQdq, ThreadsDoNotChangeTheFile) {
 }
 
 TEST(StaticQdq, ResizeOfAnEmptyRegion_LoadsAtEveryLevel) {
-  auto builder = ModelBuilder(13);
+  ModelBuilder builder(13);
   builder.input("x", {1, 3, 4, 4}).weight("w", {3, 3, 1, 1}).weight("v", {3, 3, 1, 1});
-  const auto model = builder.constant("roi", Tensor(DType::kFloat32, {0}))
-                         .constant("scales", Tensor::of(std::vector<float>{1, 1, 2, 2}, {4}))
-                         .op("Conv", {"x", "w"}, {"h"})
-                         .op("Resize", {"h", "roi", "scales"}, {"r"},
-                             {{"mode", std::string("nearest")},
-                              {"coordinate_transformation_mode", std::string("asymmetric")},
-                              {"nearest_mode", std::string("floor")}})
-                         .op("Conv", {"r", "v"}, {"y"})
-                         .output("y")
-                         .build();
+  const auto model = typed(builder.constant("roi", Tensor(DType::kFloat32, {0}))
+                               .constant("scales", Tensor::of(std::vector<float>{1, 1, 2, 2}, {4}))
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("Resize", {"h", "roi", "scales"}, {"r"},
+                                   {{"mode", std::string("nearest")},
+                                    {"coordinate_transformation_mode", std::string("asymmetric")},
+                                    {"nearest_mode", std::string("floor")}})
+                               .op("Conv", {"r", "v"}, {"y"})
+                               .output("y")
+                               .build());
   const auto feeds = random_feeds(model, 17);
   const auto ranges = measure(model, feeds);
   ASSERT_THAT(ranges, IsOk());

@@ -404,6 +404,7 @@ class Chain {
     for (std::int64_t i = 0; i < length; ++i) {
       extend();
     }
+    step("Relu");  // every model has an operator
     model_.add_output(value_);
   }
 

@@ -47,8 +47,7 @@ struct CalibrateOptions {
 
 /// One of `shard_count` parts of the work: `samples` are those of shard `shard_index`. The result
 /// of a tessera.calibrate-shard document, which merge_shards takes.
-[[nodiscard]] Result<Json> calibrate_shard(const onnx::Model& model,
-                                           const data::SampleSet& samples,
+[[nodiscard]] Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& samples,
                                            std::int64_t shard_index, std::int64_t shard_count,
                                            std::shared_ptr<const runtime::Library> library,
                                            const CalibrateOptions& options, Monitor& monitor);

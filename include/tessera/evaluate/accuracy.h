@@ -63,6 +63,9 @@ struct BaselineOptions {
   /// Inputs and reference outputs are kept up to so many bytes; what does not fit is decoded and
   /// run again for every candidate.
   std::int64_t cache_bytes = std::int64_t{512} << 20;
+  /// A label beyond the classes of the classifier output is an error; else it is warned about and
+  /// top-1 is measured without labels.
+  bool strict_labels = true;
 };
 
 /// A reference model's answers on a sample set, against which any number of candidates are

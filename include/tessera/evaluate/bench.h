@@ -39,6 +39,7 @@ struct BenchResult {
   std::vector<Measurement> rows;    ///< in the order of the table: as planned, not by speed
   std::optional<std::size_t> best;  ///< the fastest row that runs
   std::int64_t samples = 0;         ///< on which errors were measured
+  Timer timer = Timer::kWall;
 };
 
 /// The rows that a bench of these options has, nothing measured yet. float32 at level all is
@@ -60,7 +61,7 @@ struct BenchResult {
                                         std::shared_ptr<const runtime::Library> library,
                                         const BenchOptions& options, Monitor& monitor);
 
-/// {rows[], best, isa_explanation, error_samples}.
+/// {rows[], best, isa_explanation, error_samples, timer}.
 [[nodiscard]] Json to_json(const BenchResult& result);
 
 /// True if a row of these options needs ranges.

@@ -65,7 +65,8 @@ struct TensorError {
 /// Names are matched as they are and by what quantizers make of them: T_DequantizeLinear_Output,
 /// T_QuantizeLinear_Input, T_quantized; a value that goes through QuantizeLinear is taken behind
 /// it. Where the candidate has folded a Relu or Clip into its producer, the folded result is
-/// compared with the output of the Relu or Clip.
+/// compared with the output of the Relu or Clip; a value that is quantized to the range of a Relu
+/// or Clip behind it is left out, because it is clipped on purpose.
 [[nodiscard]] Result<std::vector<TensorPair>> match_tensors(const onnx::Model& reference,
                                                             const onnx::Model& candidate);
 

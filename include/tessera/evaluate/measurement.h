@@ -67,6 +67,18 @@ struct Measurement {
 /// speedup, sqnr_db, l2_per_element, size_bytes, kernels{..}}.
 [[nodiscard]] Json to_json(const Measurement& row);
 
+/// What latencies are measured with.
+enum class Timer : std::uint8_t {
+  kWall,
+  /// CPU time of the thread that runs the model. Equal to wall time on an idle machine, and
+  /// without the turns of other programs on a busy one.
+  kThreadCpu,
+};
+[[nodiscard]] std::string_view to_string(Timer timer) noexcept;
+/// The thread's CPU time where one thread of the CPU does all the work, else wall time.
+[[nodiscard]] Timer timer_for(const runtime::SessionOptions& session);
+[[nodiscard]] Clock clock_of(Timer timer);
+
 /// One sentence on what this machine's instruction set means for integer inference.
 [[nodiscard]] std::string explain_isa(const Host& host);
 

@@ -75,6 +75,7 @@ struct OptimizeResult {
   Timing confirmed_latency;
   Timing confirmed_baseline_latency;
   std::vector<Exclusion> excluded;
+  Timer timer = Timer::kWall;
   /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.
   std::optional<onnx::Model> model;
 };

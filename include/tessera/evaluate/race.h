@@ -29,7 +29,8 @@ struct RaceOptions {
   /// After five rounds, contestants this much slower than the fastest run every fourth round only.
   double slow_factor = 1.5;
   std::uint64_t seed = 0;  ///< of the order within a round
-  Clock clock;             ///< empty: the steady clock
+  Clock clock;             ///< what runs are timed with; empty: the steady clock
+  Clock budget_clock;      ///< what the budget counts; empty: the steady clock
 };
 
 /// What one contestant did.
