@@ -18,6 +18,11 @@
 namespace tessera::cli {
 namespace {
 
+/// Below, ONNX Runtime promises nothing and refuses most operators.
+constexpr std::int64_t kFirstSupportedOpset = 7;
+/// Old enough for every tool, new enough for Q/DQ per channel.
+constexpr std::int64_t kCommonOpset = 13;
+
 Result<std::int64_t> parse_integer(std::string_view text, std::string_view what) {
   std::int64_t value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -53,7 +58,19 @@ Result<onnx::Model> Context::load_model(const std::filesystem::path& path,
   TESSERA_TRY(auto model, onnx::Model::load(path));
   TESSERA_CHECK(model.set_dims(dims));
   TESSERA_TRY(const auto runtime, library(options));
-  TESSERA_CHECK(model.infer_types(runtime::type_oracle(runtime)).map_error(in_file(path.string())));
+  const auto oracle = runtime::type_oracle(runtime);
+  auto inferred = model.infer_types(oracle);
+  const auto opset = model.opset().value_or(kFirstSupportedOpset);
+  if (!inferred && opset < kFirstSupportedOpset) {
+    // The runtime gave up these opsets; what they meant can still be said in a newer one.
+    TESSERA_CHECK(onnx::upgrade_opset(model, kCommonOpset).map_error(in_file(path.string())));
+    monitor_.warn({"opset-raised",
+                   fmt::format("the runtime does not run opset {}; the model was rewritten to {}",
+                               opset, kCommonOpset),
+                   "figures and artefacts are those of the rewritten model"});
+    inferred = model.infer_types(oracle);
+  }
+  TESSERA_CHECK(std::move(inferred).map_error(in_file(path.string())));
   return model;
 }
 

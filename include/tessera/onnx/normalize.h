@@ -30,10 +30,8 @@ struct Normalization {
 /// - Pad in front of pools and convolutions becomes their `pads`. Padding with the lowest number
 ///   before MaxPool is an idiom of converters; quantized, that number would own the whole range.
 /// - BatchNormalization behind a convolution is folded into its weights.
-/// - Regions of interest that a Resize does not look at are taken off it: ONNX Runtime 1.32 fails
-/// on
-///   them ("Gather ... idx=0 must be within the inclusive range") when it moves a Resize to another
-///   layout.
+/// - Regions of interest that a Resize does not look at are taken off it: an empty tensor less that
+///   the runtime has to move when it changes layouts.
 ///
 /// Values that remain keep their names and hold what they held, so that ranges measured on the
 /// original model fit. Outputs of the model keep their names.
