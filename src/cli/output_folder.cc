@@ -47,10 +47,9 @@ Result<OutputFolder> OutputFolder::create(const fs::path& path, Overwrite overwr
   const auto target = without_trailing_slash(path);
   TESSERA_CHECK(check_target(target, overwrite));
   std::error_code error;
-  if (!fs::is_directory(target.parent_path(), error)) {
-    return fail(ErrorCode::kNotFound, "no folder '{}' to write '{}' into",
-                target.parent_path().string(), target.filename().string())
-        .hint("create it first");
+  fs::create_directories(target.parent_path(), error);
+  if (error) {
+    return cannot_write(target.parent_path(), error);
   }
   auto staging =
       target.parent_path() / fmt::format(".{}.{}.partial", target.filename().string(), ::getpid());

@@ -86,9 +86,18 @@ TEST_F(OutputFolderTest, File_IsRefusedEvenByForce) {
               FailsWith(ErrorCode::kAlreadyExists, HasSubstr("not a folder")));
 }
 
-TEST_F(OutputFolderTest, MissingParent_IsNamed) {
-  EXPECT_THAT(OutputFolder::create(root_->path() / "no" / "out", Overwrite::kRefuse),
-              FailsWith(ErrorCode::kNotFound, HasSubstr("no folder")));
+TEST_F(OutputFolderTest, MissingParents_AreMade) {
+  auto folder = OutputFolder::create(root_->path() / "no" / "out", Overwrite::kRefuse);
+  ASSERT_THAT(folder, IsOk());
+  put(folder->path() / "a", "1");
+  ASSERT_THAT(folder->commit(), IsOk());
+  EXPECT_THAT(read_file(root_->path() / "no" / "out" / "a"), IsOkAndHolds("1"));
+}
+
+TEST_F(OutputFolderTest, ParentThatIsAFile_IsNamed) {
+  put(root_->path() / "file", "0");
+  EXPECT_THAT(OutputFolder::create(root_->path() / "file" / "out", Overwrite::kRefuse),
+              FailsWith(ErrorCode::kPermissionDenied, HasSubstr("file")));
 }
 
 }  // namespace
