@@ -9,7 +9,7 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace tessera {
@@ -40,7 +40,7 @@ ErrorCode code_of(int error_number) {
 
 Failure system_failure(std::string_view action, const fs::path& path, int error_number) {
   return fail(code_of(error_number), "cannot {} '{}': {}", action, path.string(),
-              std::strerror(error_number));
+              std::generic_category().message(error_number));
 }
 
 class Descriptor {
