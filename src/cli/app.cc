@@ -8,32 +8,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <numeric>
 #include <string_view>
 
 #include "cli/context.h"
+#include "tessera/core/names.h"
 #include "tessera/core/record.h"
 
 namespace tessera::cli {
 namespace {
 
 constexpr int kInternal = 70;
-
-/// Levenshtein distance, for "did you mean".
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const auto substitution = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substitution});
-    }
-  }
-  return row.back();
-}
 
 int refuse(const Error& error) {
   fmt::print(stderr, "{}\n", to_string(error));

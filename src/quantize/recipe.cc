@@ -12,7 +12,7 @@
 #include <regex>
 #include <utility>
 
-#include "quantize/names.h"
+#include "tessera/core/names.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::quantize {

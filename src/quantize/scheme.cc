@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/quantize/scheme.h"
+#include "tessera/core/names.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +9,6 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
-
-#include "quantize/names.h"
 
 namespace tessera::quantize {
 namespace {

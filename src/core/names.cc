@@ -1,18 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/names.h"
+#include "tessera/core/names.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
-namespace tessera::quantize {
+namespace tessera {
 namespace {
 
 constexpr std::size_t kLongestCompared = 200;
 
-/// Levenshtein distance with one row of memory.
+}  // namespace
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -27,8 +28,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   }
   return row.back();
 }
-
-}  // namespace
 
 std::vector<std::string> nearest_names(std::string_view name,
                                        std::span<const std::string> candidates, std::size_t count) {
@@ -62,4 +61,4 @@ Status check_key(std::string_view key, std::span<const std::string_view> known,
             fmt::join(known, ", "));
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera

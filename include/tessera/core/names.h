@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,7 +11,10 @@
 #include "tessera/core/result.h"
 
 /// Helpers for messages about names that do not exist.
-namespace tessera::quantize {
+namespace tessera {
+
+/// Levenshtein distance. Cost: O(length^2).
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The `count` candidates with the smallest edit distance to `name`, nearest first.
 /// Cost: O(candidates x length^2); names are cut at 200 bytes.
@@ -22,4 +26,4 @@ namespace tessera::quantize {
 [[nodiscard]] Status check_key(std::string_view key, std::span<const std::string_view> known,
                                std::string_view what);
 
-}  // namespace tessera::quantize
+}  // namespace tessera
