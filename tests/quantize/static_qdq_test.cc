@@ -123,6 +123,19 @@ TEST(StaticQdq, ConvReluConv_ReluIsDoneByRounding) {
   expect_same_at_every_level(result->model, feeds, 1.01 * step);
 }
 
+TEST(StaticQdq, ConvReluConv_ReluStaysWhereRoundingDoesNotClip) {
+  // A symmetric type has room below zero: without Relu, negative values would come through.
+  const auto model = conv_relu_conv();
+  const auto ranges = measure(model, random_feeds(model, 1));
+  ASSERT_THAT(ranges, IsOk());
+  Scheme scheme;
+  scheme.activation = DType::kInt8;
+  scheme.activation_symmetric = true;
+  const auto result = quantize_default(model, *ranges, scheme);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(count_types(result->model).contains("Relu"));
+}
+
 TEST(StaticQdq, EveryScheme_LoadsAtEveryLevelAndStaysClose) {
   const auto model = conv_relu_conv();
   const auto feeds = random_feeds(model, 2);
