@@ -10,7 +10,7 @@
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/bench.h"
-#include "tessera/evaluate/optimize.h"
+#include "tessera/optimize/optimize.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/report/evaluation.h"
 
@@ -31,7 +31,7 @@ struct Options {
   std::string ranges;
   double budget_s = 300;
   std::size_t top = 0;
-  evaluate::OptimizeOptions optimize;
+  optimize::OptimizeOptions optimize;
 };
 
 /// On what ranges are measured, and on what errors are.
@@ -75,7 +75,7 @@ Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& 
 /// Everything that is to be kept, complete or not at all.
 Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
                              const calibrate::Ranges& ranges,
-                             const evaluate::OptimizeResult& result, Json summary,
+                             const optimize::OptimizeResult& result, Json summary,
                              OutputFolder folder, Context& context) {
   const auto write = [&](const char* file, std::string_view kind, const Json& json) {
     return context.write(folder.path() / file, context.envelope(kind, &options.run, &model), json,
@@ -121,7 +121,7 @@ std::string header(const Options& options, const Envelope& envelope, const Sampl
 }
 
 /// What to type next, with the arguments of this run.
-std::string next_steps(const Options& options, const evaluate::OptimizeResult& result) {
+std::string next_steps(const Options& options, const optimize::OptimizeResult& result) {
   const auto folder = std::filesystem::path(options.output);
   const auto candidate = (folder / "model.onnx").string();
   auto data = " --data " + (options.validation.empty() ? options.data.source : options.validation);
@@ -152,7 +152,7 @@ Status run(const Options& given, Context& context) {
   TESSERA_TRY(const auto samples, open_samples(options, model, context));
   TESSERA_TRY(const auto ranges, ranges_for(options, model, samples.calibration, context));
   TESSERA_TRY(const auto library, context.library(options.run));
-  TESSERA_TRY(const auto result, evaluate::optimize(model, samples.validation, ranges, library,
+  TESSERA_TRY(const auto result, optimize::optimize(model, samples.validation, ranges, library,
                                                     settings, context.monitor()));
   if (result.model) {
     TESSERA_CHECK(quantize::check_loads(*result.model, library));

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "evaluate/lab.h"
 #include "tessera/core/host.h"
+#include "tessera/evaluate/lab.h"
 
 namespace tessera::evaluate {
 namespace {

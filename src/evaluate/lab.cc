@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "evaluate/lab.h"
+#include "tessera/evaluate/lab.h"
 
 #include <algorithm>
 #include <utility>

@@ -88,7 +88,7 @@ std::vector<const Measurement*> fastest_first(const std::vector<Measurement>& ro
   return order;
 }
 
-std::vector<Measurement> rows_of(const evaluate::OptimizeResult& result) {
+std::vector<Measurement> rows_of(const optimize::OptimizeResult& result) {
   std::vector<Measurement> rows{result.baseline};
   for (const auto& candidate : result.candidates) {
     rows.push_back(candidate.row);
@@ -121,7 +121,7 @@ std::string timer_text(evaluate::Timer timer) {
              : "CPU time of the one thread that runs the model (wall time on an idle machine)";
 }
 
-std::string chosen_text(const evaluate::OptimizeResult& result) {
+std::string chosen_text(const optimize::OptimizeResult& result) {
   const auto& baseline = result.baseline;
   if (!result.chosen) {
     return fmt::format("chosen    float32, unchanged\nwhy       {}\n", result.reason);
@@ -151,7 +151,7 @@ std::string chosen_text(const evaluate::OptimizeResult& result) {
   return text;
 }
 
-Table candidate_table(const evaluate::OptimizeResult& result) {
+Table candidate_table(const optimize::OptimizeResult& result) {
   std::vector<Column> columns = {{"candidate", Align::kLeft, true},
                                  {"ranges", Align::kLeft},
                                  {"median ms"},
@@ -341,7 +341,7 @@ std::string bench_text(const evaluate::BenchResult& result, std::size_t width, s
   return text;
 }
 
-std::string optimize_text(const evaluate::OptimizeResult& result, std::size_t width,
+std::string optimize_text(const optimize::OptimizeResult& result, std::size_t width,
                           std::size_t top) {
   auto text = chosen_text(result) + "\n" + candidate_table(result).text(width, top);
   if (const auto failures = failures_text(rows_of(result)); !failures.empty()) {

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "tessera/evaluate/bench.h"
-#include "tessera/evaluate/optimize.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/optimize/optimize.h"
 #include "tessera/report/table.h"
 
 namespace tessera::report {
@@ -26,7 +27,7 @@ namespace tessera::report {
                                      std::size_t top);
 
 /// The summary of optimize: what was chosen and why, what it gains and costs, and the candidates.
-[[nodiscard]] std::string optimize_text(const evaluate::OptimizeResult& result, std::size_t width,
+[[nodiscard]] std::string optimize_text(const optimize::OptimizeResult& result, std::size_t width,
                                         std::size_t top);
 
 }  // namespace tessera::report

@@ -20,7 +20,12 @@
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
-namespace tessera::evaluate {
+namespace tessera::optimize {
+
+using evaluate::Accuracy;
+using evaluate::Measurement;
+using evaluate::Speedup;
+using evaluate::Timer;
 
 /// What the chosen model may lose against float32. Absent: no limit.
 struct Limits {
@@ -101,4 +106,4 @@ struct OptimizeResult {
 /// {chosen, candidates[], baseline, speedup, error, reason, confirmation, excluded[]}.
 [[nodiscard]] Json to_json(const OptimizeResult& result);
 
-}  // namespace tessera::evaluate
+}  // namespace tessera::optimize

@@ -4,10 +4,10 @@
 #include <array>
 #include <string_view>
 
-#include "tessera/evaluate/optimize.h"
 #include "tessera/graph/cost.h"
+#include "tessera/optimize/optimize.h"
 
-namespace tessera::evaluate {
+namespace tessera::optimize {
 namespace {
 
 using quantize::Format;
@@ -171,4 +171,4 @@ CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
   return Planner(host, graph, is_cpu(provider)).plan();
 }
 
-}  // namespace tessera::evaluate
+}  // namespace tessera::optimize

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tessera/evaluate/optimize.h"
+#include "tessera/optimize/optimize.h"
 
 #include <fmt/format.h>
 
@@ -11,12 +11,17 @@
 #include <tuple>
 #include <utility>
 
-#include "evaluate/lab.h"
 #include "tessera/core/timing.h"
+#include "tessera/evaluate/lab.h"
 
-namespace tessera::evaluate {
+namespace tessera::optimize {
 namespace {
 
+using evaluate::Lab;
+using evaluate::Lane;
+using evaluate::QuietMonitor;
+using evaluate::RaceOptions;
+using evaluate::RowStatus;
 using numerics::RangeMethod;
 using quantize::Mode;
 using quantize::Scheme;
@@ -465,7 +470,7 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
   OptimizeResult result;
   auto plan = plan_candidates(describe_host(), lab.graph(), options.session.provider);
   result.excluded = std::move(plan.excluded);
-  result.timer = timer_for(options.session);
+  result.timer = evaluate::timer_for(options.session);
   for (auto& row : plan.candidates) {
     result.candidates.push_back({.row = std::move(row)});
   }
@@ -500,4 +505,4 @@ Json to_json(const OptimizeResult& result) {
           {"timer", to_string(result.timer)}};
 }
 
-}  // namespace tessera::evaluate
+}  // namespace tessera::optimize
