@@ -82,7 +82,7 @@ Status Lab::open_reference(Monitor& monitor) {
   TESSERA_TRY(const auto built, build(reference_row_.scheme, {}, monitor));
   reference_row_.size_bytes = built.size_bytes;
   reference_row_.status = RowStatus::kOk;
-  TESSERA_TRY(auto lane, open_lane(built, OptLevel::kAll, true));
+  TESSERA_TRY(auto lane, open_lane(built, {.profile = true}));
   reference_lane_ = std::make_unique<Lane>(std::move(lane));
   TESSERA_TRY(reference_row_.kernels, look_at_kernels(*reference_lane_));
   if (exposes_) {
@@ -98,26 +98,53 @@ Status Lab::open_reference(Monitor& monitor) {
   return {};
 }
 
-Result<onnx::Model> Lab::make(const quantize::Scheme& scheme, const quantize::Selection& selection,
-                              std::int64_t* ops, Monitor& monitor) const {
-  auto model = setup_.model->clone();
+Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Scheme& scheme,
+                                                     const quantize::Selection& selection,
+                                                     Monitor& monitor) const {
   if (scheme.mode == Mode::kFloat32) {
-    return model;
+    return std::vector<quantize::Scheme>(view_.ops().size(), scheme);
   }
   TESSERA_CHECK(quantize::validate(scheme));
-  const auto recipe = quantize::uniform_recipe(scheme, selection);
-  TESSERA_TRY(const auto assignment, quantize::resolve(recipe, view_, monitor));
-  TESSERA_TRY(const auto report, quantize::quantize(model, assignment, setup_.ranges, {}, monitor));
-  if (ops != nullptr) {
-    *ops = report.quantized_ops;
+  return quantize::resolve(quantize::uniform_recipe(scheme, selection), view_, monitor);
+}
+
+Result<onnx::Model> Lab::make(const quantize::Scheme& scheme, const quantize::Selection& selection,
+                              Monitor& monitor) const {
+  TESSERA_TRY(const auto schemes, assignment(scheme, selection, monitor));
+  return make(schemes, monitor);
+}
+
+Result<onnx::Model> Lab::make(const std::vector<quantize::Scheme>& assignment, Monitor& monitor,
+                              quantize::QuantizeReport* report) const {
+  auto model = setup_.model->clone();
+  const bool unchanged =
+      std::all_of(assignment.begin(), assignment.end(),
+                  [](const quantize::Scheme& scheme) { return scheme.mode == Mode::kFloat32; });
+  if (unchanged) {
+    return model;
+  }
+  TESSERA_TRY(auto made, quantize::quantize(model, assignment, setup_.ranges, {}, monitor));
+  if (report != nullptr) {
+    *report = std::move(made);
   }
   return model;
 }
 
 Result<Built> Lab::build(const quantize::Scheme& scheme, const quantize::Selection& selection,
                          Monitor& monitor) const {
+  TESSERA_TRY(const auto schemes, assignment(scheme, selection, monitor));
+  return build(schemes, monitor);
+}
+
+Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monitor& monitor) const {
   Built built;
-  TESSERA_TRY(const auto model, make(scheme, selection, &built.quantized_ops, monitor));
+  quantize::QuantizeReport report;
+  TESSERA_TRY(const auto model, make(assignment, monitor, &report));
+  built.quantized_ops = report.quantized_ops;
+  built.quantized.assign(view_.ops().size(), false);
+  for (std::size_t i = 0; i < report.ops.size(); ++i) {
+    built.quantized[i] = report.ops[i].quantized;
+  }
   auto bytes = model.serialize();
   if (bytes && exposes_) {
     auto exposed = model.clone();
@@ -151,10 +178,11 @@ Result<Lane> Lab::make_lane(runtime::Session session) const {
   return lane;
 }
 
-Result<Lane> Lab::open_lane(const Built& built, OptLevel level, bool profile) const {
+Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
   auto options = setup_.session;
-  options.opt_level = level;
-  options.profile = profile;
+  options.opt_level = lane.level;
+  options.profile = lane.profile;
+  options.optimized_model = lane.optimized_model;
   auto session = built.file.empty()
                      ? runtime::Session::open(setup_.library, built.bytes,
                                               setup_.model->external_data_folder(), options)
@@ -183,7 +211,7 @@ Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,
                                          Monitor& monitor) const {
   QuietMonitor quiet(monitor);
   const auto measure = [&]() -> Result<Lane> {
-    TESSERA_TRY(auto lane, open_lane(built, row.opt_level, true));
+    TESSERA_TRY(auto lane, open_lane(built, {.level = row.opt_level, .profile = true}));
     TESSERA_TRY(row.kernels, look_at_kernels(lane));
     TESSERA_TRY(row.accuracy, error_of(built, lane, row.opt_level, quiet));
     return lane;

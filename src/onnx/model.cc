@@ -169,6 +169,11 @@ void Model::add_input(std::string_view name, const ValueType& type) {
   state_->input_index.try_emplace(std::string(name), state_->graph().input_size() - 1);
 }
 
+void Model::remove_input(std::string_view value) {
+  erase_named(*state_->graph().mutable_input(), [&](const auto& name) { return name == value; });
+  state_->index_values();
+}
+
 void Model::add_output(std::string_view value) {
   auto& output = *state_->graph().add_output();
   output.set_name(std::string(value));

@@ -260,7 +260,7 @@ class Optimizer {
       if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
         TESSERA_CHECK(flush());
       }
-      TESSERA_TRY(auto lane, lab_.open_lane(built, row.opt_level));
+      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
       lanes.push_back(std::move(lane));
       rows.push_back(&row);
       open_bytes += bytes;
@@ -315,7 +315,7 @@ class Optimizer {
     auto row = candidate.row;
     TESSERA_TRY(const auto built, lab_.build(row.scheme, selection_of(row), quiet_));
     std::vector<Lane> lanes;
-    TESSERA_TRY(auto lane, lab_.open_lane(built, row.opt_level));
+    TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
     lanes.push_back(std::move(lane));
     RaceOptions race;
     race.seed = options_.seed + 1;
@@ -386,7 +386,7 @@ class Optimizer {
                                  sqnr_of(row)),
                      "judge it by the task's own metric, or ask for more with --min-sqnr-db"});
     }
-    TESSERA_TRY(auto model, lab_.make(row.scheme, selection_of(row), nullptr, monitor_));
+    TESSERA_TRY(auto model, lab_.make(row.scheme, selection_of(row), monitor_));
     result_.model.emplace(std::move(model));
     return {};
   }

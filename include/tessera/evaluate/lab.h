@@ -18,6 +18,7 @@
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/graph.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -34,6 +35,14 @@ struct Built {
   std::filesystem::path file;
   std::int64_t size_bytes = 0;
   std::int64_t quantized_ops = 0;
+  std::vector<bool> quantized;  ///< by OpId of Lab::graph(): computed in integers
+};
+
+/// How a session is opened for measuring.
+struct LaneOptions {
+  runtime::OptLevel level = runtime::OptLevel::kAll;
+  bool profile = false;
+  std::filesystem::path optimized_model;  ///< see runtime::SessionOptions
 };
 
 /// A session with everything it needs to be run again and again.
@@ -62,10 +71,19 @@ class Lab {
   /// The model with one scheme on all operators of the selection; float32 gives the model itself.
   [[nodiscard]] Result<Built> build(const quantize::Scheme& scheme,
                                     const quantize::Selection& selection, Monitor& monitor) const;
-  /// The same as a model, to be saved.
+  /// The model with a scheme for every operator, by OpId of graph().
+  [[nodiscard]] Result<Built> build(const std::vector<quantize::Scheme>& assignment,
+                                    Monitor& monitor) const;
+  /// The same as models, to be saved.
   [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
-                                         const quantize::Selection& selection, std::int64_t* ops,
+                                         const quantize::Selection& selection,
                                          Monitor& monitor) const;
+  [[nodiscard]] Result<onnx::Model> make(const std::vector<quantize::Scheme>& assignment,
+                                         Monitor& monitor,
+                                         quantize::QuantizeReport* report = nullptr) const;
+  /// The scheme of every operator where one scheme is wanted on all that the selection has.
+  [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(
+      const quantize::Scheme& scheme, const quantize::Selection& selection, Monitor& monitor) const;
 
   /// Opens `built` at the row's level, looks at what really runs, measures the error, and fills
   /// the row. The lane is ready to be timed; none if the row failed, with the reason in it.
@@ -74,8 +92,7 @@ class Lab {
                                                     Monitor& monitor) const;
 
   /// A session for timing alone.
-  [[nodiscard]] Result<Lane> open_lane(const Built& built, runtime::OptLevel level,
-                                       bool profile = false) const;
+  [[nodiscard]] Result<Lane> open_lane(const Built& built, const LaneOptions& lane) const;
 
   /// Races lanes (of rows, in the same order) against the reference, fills latency and speed-up,
   /// and adds the reference's runs to its timing. Returns the reference's timing of this race.
@@ -89,6 +106,8 @@ class Lab {
   [[nodiscard]] Measurement reference() const;
   [[nodiscard]] const graph::Graph& graph() const noexcept { return view_; }
   [[nodiscard]] const Baseline& baseline() const noexcept { return *baseline_; }
+  /// The float32 session at level all, open all the time.
+  [[nodiscard]] Lane& reference_lane() noexcept { return *reference_lane_; }
 
  private:
   Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}

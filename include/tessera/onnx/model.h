@@ -137,6 +137,7 @@ class Model {
   [[nodiscard]] bool is_input(std::string_view value) const;
   [[nodiscard]] bool is_output(std::string_view value) const;
   void add_input(std::string_view name, const ValueType& type);
+  void remove_input(std::string_view value);
   /// With its type, where that is known.
   void add_output(std::string_view value);
   void remove_output(std::string_view value);

@@ -1,0 +1,111 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/core/json.h"
+#include "tessera/core/random.h"
+#include "tessera/core/result.h"
+#include "tessera/profile/units.h"
+
+namespace tessera::profile {
+
+/// One plan, run and taken apart: what every unit took, and what changing the type or layout of
+/// its result took. Times are those of one inference, free of drift (see profile()).
+struct PlanTimes {
+  States states;                      ///< as built, not as asked for
+  std::vector<double> unit_us;        ///< by unit
+  std::vector<double> conversion_us;  ///< by unit that makes the value; last: the model's inputs
+  std::vector<double> unit_kernels;   ///< how many kernels that was
+  std::vector<double> conversion_kernels;
+
+  [[nodiscard]] double kernel_us() const;  ///< sum over all
+  [[nodiscard]] double kernels() const;
+};
+
+/// The neighbourhood that a unit's own kernels depend on: its precision, whether a producer has
+/// another one, whether a consumer has.
+inline constexpr std::size_t kUnitContexts = 8;
+[[nodiscard]] std::size_t unit_context(const Units& units, const States& states, std::size_t unit);
+/// The neighbourhood that the conversions of a unit's result depend on: its precision, and
+/// whether those who read it are all float, all integer, or some of each. `unit` ==
+/// units.size() stands for the model's inputs.
+inline constexpr std::size_t kConversionContexts = 6;
+[[nodiscard]] std::size_t conversion_context(const Units& units, const States& states,
+                                             std::size_t unit);
+
+/// Predicts the latency of any mix of float32 and integers over a model's units, on the machine
+/// and with the runtime it was fitted on:
+///
+///   latency = scale * sum of kernel times + overhead * number of kernels,
+///
+/// where the kernels of a unit, and the conversions of its result, are those seen in plans that
+/// had the unit in the same neighbourhood. Layout, fusion and Q/DQ follow from the neighbours, so
+/// they are in these figures; nothing is timed outside of its model. A neighbourhood that was
+/// never seen is estimated from the unit's others and from units of its type.
+///
+/// Plain data: it serialises. Cost of a prediction: linear in the number of units.
+struct LatencyModel {
+  struct Cell {
+    double us = 0;
+    double kernels = 0;
+    std::int64_t plans = 0;  ///< that showed it; 0: estimated
+  };
+  struct Row {
+    std::string unit;  ///< name; empty for the model's inputs
+    std::array<Cell, kUnitContexts> own{};
+    std::array<Cell, kConversionContexts> conversion{};
+  };
+  std::string scheme;     ///< of the integer units, "qdq-u8s8-channel"
+  std::vector<Row> rows;  ///< by unit, last the model's inputs
+  double scale = 1;
+  double overhead_us_per_kernel = 0;
+  /// 90 % of plans are within this share of their prediction (split conformal).
+  double interval = 0;
+
+  struct Prediction {
+    double us = 0;
+    double low_us = 0;
+    double high_us = 0;
+  };
+  /// `units` must be those that the model was fitted on, or found again by name (see match()).
+  [[nodiscard]] Prediction predict(const Units& units, const States& states) const;
+  /// What one unit and its conversions add, in microseconds: predict() is the sum of these.
+  [[nodiscard]] double share_us(const Units& units, const States& states, std::size_t unit) const;
+};
+
+/// Fits the cells. Errors: kInvalidArgument without a float plan and an all-integer plan.
+[[nodiscard]] Result<LatencyModel> fit_latency(const Units& units,
+                                               std::span<const PlanTimes> plans);
+
+/// A plan's latency as a whole, without the profiler.
+struct WholeTime {
+  States states;
+  double us = 0;
+};
+/// Fits `scale` and `overhead_us_per_kernel` so that the sums of kernel times explain the whole
+/// times of plans of which both are known (same order), and notes how far they are apart.
+void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
+                   std::span<const double> whole_us);
+/// Centres the model on plans it has not seen and sets `interval` from them.
+void fit_interval(LatencyModel& model, const Units& units, std::span<const WholeTime> plans);
+
+/// A model read from a record, its rows put into the order of `units`.
+/// Errors: kInvalidArgument naming a unit that one of the two lacks: another model's profile.
+[[nodiscard]] Result<LatencyModel> match(LatencyModel model, const Units& units);
+
+[[nodiscard]] Json to_json(const LatencyModel& model);
+[[nodiscard]] Result<LatencyModel> latency_model_from_json(const Json& json);
+
+/// A random mixed plan: a density between 10 and 90 % and a mean run length between 1 and 16 units
+/// are drawn, then precisions along the topological order (a two-state Markov chain), so that
+/// lonely layers and long stretches both occur.
+[[nodiscard]] States random_states(const Units& units, Random& random);
+
+}  // namespace tessera::profile

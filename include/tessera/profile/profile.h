@@ -1,0 +1,197 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/json.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/record.h"
+#include "tessera/core/result.h"
+#include "tessera/core/timing.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/evaluate/race.h"
+#include "tessera/onnx/model.h"
+#include "tessera/profile/conversions.h"
+#include "tessera/profile/latency_model.h"
+#include "tessera/profile/units.h"
+#include "tessera/quantize/recipe.h"
+#include "tessera/quantize/scheme.h"
+#include "tessera/runtime/library.h"
+
+namespace tessera::profile {
+
+/// What one layer takes in one precision, in its place in the uniform model of that precision.
+struct PrecisionCost {
+  Timing time;                       ///< its own kernels
+  Timing conversion;                 ///< type and layout changes of its result
+  std::vector<std::string> kernels;  ///< types that ran; empty if it was folded into a neighbour
+  std::vector<std::string> conversion_kernels;
+  bool integer = false;  ///< computed on integers
+  bool fused = false;    ///< one kernel computes it together with a neighbour
+};
+
+/// A unit of the model and its costs. Precisions: "fp32", "int8" (the scheme of the profile), and
+/// any further scheme by its name.
+struct Layer {
+  std::string name;
+  std::string type;
+  std::vector<std::string> ops;
+  std::int64_t macs = 0;
+  std::int64_t weight_bytes = 0;
+  std::int64_t input_bytes = 0;
+  std::int64_t output_bytes = 0;
+  bool quantizable = false;
+  std::map<std::string, PrecisionCost> precisions;
+  /// float32 / int8, conversions included; absent where either is below the clock's resolution.
+  std::optional<double> speedup;
+  std::string why;  ///< of a layer that integers do not make faster: in one sentence
+  /// The same layer cut out and timed alone, where that was done.
+  std::optional<double> isolated_fp32_us;
+  std::optional<double> isolated_int8_us;
+
+  /// Operations (2 per MAC) per byte of weights and activations in float32.
+  [[nodiscard]] double arithmetic_intensity() const noexcept;
+};
+
+/// A whole model in one precision.
+struct WholeCost {
+  std::string scheme;
+  Timing latency;              ///< without the profiler, interleaved with float32
+  evaluate::Speedup speedup;   ///< against float32
+  double kernel_sum_us = 0;    ///< of the layers and conversions, as the profiler saw them
+  double explained_us = 0;     ///< the same after the model's correction: comparable to latency
+  std::int64_t size_bytes = 0;
+  std::int64_t kernels = 0;
+  std::int64_t disturbed_runs = 0;
+};
+
+/// A random mixed plan that the model was not fitted on.
+struct ValidationPoint {
+  std::int64_t integer_layers = 0;
+  double predicted_us = 0;
+  double measured_us = 0;
+  double isolated_us = 0;  ///< by the sum of layers timed alone; 0 if not asked for
+};
+
+struct Validation {
+  std::vector<ValidationPoint> points;
+  double median_abs_error = 0;  ///< |predicted / measured - 1|
+  double p95_abs_error = 0;
+  double spearman = 0;
+  double inside_interval = 0;  ///< share of the points within the model's 90 % interval
+  double isolated_median_abs_error = 0;
+  double isolated_p95_abs_error = 0;
+};
+
+/// The model in which only layers that are faster in integers are integers, by either way of
+/// knowing.
+struct GainOnly {
+  std::string by;  ///< "isolated" or "context"
+  std::int64_t integer_layers = 0;
+  double predicted_speedup = 0;
+  evaluate::Speedup measured;
+};
+
+/// One point of the curve over the k layers with most MACs.
+struct CurvePoint {
+  std::int64_t k = 0;
+  std::string layer;  ///< the k-th
+  double predicted_us = 0;
+  double measured_us = 0;
+  double speedup = 0;
+  double sqnr_db = 0;
+  double l2_per_element = 0;
+};
+
+struct Profile {
+  std::string scheme;   ///< of "int8"
+  std::string provider;
+  evaluate::Timer timer = evaluate::Timer::kWall;
+  std::vector<Layer> layers;
+  std::map<std::string, WholeCost> whole;  ///< by precision
+  ConversionCosts conversions;
+  LatencyModel model;
+  Validation validation;
+  std::vector<GainOnly> gain_only;
+  std::vector<CurvePoint> curve;
+  struct Stability {
+    std::int64_t runs = 0;
+    std::int64_t disturbed_runs = 0;
+    double reference_spread = 0;  ///< (p90 - p10) / median of float32 over the whole time
+    bool stable = true;
+  };
+  Stability stability;
+  std::int64_t training_plans = 0;
+  double wall_us = 0;
+  /// For a timeline: one run of every uniform precision.
+  struct Event {
+    std::string precision;
+    std::string layer;
+    std::string kernel;
+    double start_us = 0;
+    double duration_us = 0;
+  };
+  std::vector<Event> events;
+};
+
+struct ProfileOptions {
+  quantize::Scheme scheme;                ///< of the integer layers
+  std::vector<quantize::Scheme> further;  ///< uniform models that get a column of their own
+  quantize::Selection selection;          ///< layers that may be integers
+  runtime::SessionOptions session;
+  std::int64_t training_plans = 40;
+  std::int64_t calibration_plans = 14;
+  std::int64_t validation_plans = 32;
+  std::int64_t runs = 7;  ///< of each plan under the profiler
+  bool isolated = true;   ///< also time layers alone, to show how far that is off
+  bool curve = false;
+  double budget_us = 240e6;  ///< fewer training plans and rounds where it does not suffice
+  std::int64_t memory_bytes = 0;
+  std::uint64_t seed = 0;
+  std::int64_t shard_index = 0;  ///< plans that this run takes apart: i mod n
+  std::int64_t shard_count = 1;
+};
+
+/// Measures what every layer of a model costs in each precision where it stands, and fits a model
+/// that predicts the latency of any mix.
+///
+/// 1. float32, the all-integer model, further uniform schemes and random mixed plans are built,
+/// run under the runtime's profiler, and their kernels assigned to layers; 2. the latency model is
+/// fitted; 3. other mixed plans race against float32 without the profiler: some correct the model
+/// for what the profiler adds and set its interval, the rest (`validation`) judge it.
+///
+/// `samples`: inputs that the runs rotate through, and what errors of the curve are measured on.
+/// Errors: those of building and running the float model; kFailedPrecondition if no operator takes
+/// the scheme; kCancelled.
+[[nodiscard]] Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
+                                      const calibrate::Ranges& ranges,
+                                      std::shared_ptr<const runtime::Library> library,
+                                      const ProfileOptions& options, Monitor& monitor);
+
+/// {layers[], conversions{}, whole{}, validation{}, gain_only[], curve[], stability{}, model{}}.
+[[nodiscard]] Json to_json(const Profile& profile);
+[[nodiscard]] Result<Profile> profile_from_json(const Json& result);
+/// A tessera.profile document.
+struct StoredProfile {
+  Profile profile;
+  std::optional<ModelInfo> model;
+  std::string cpu;  ///< of the machine that it was measured on
+};
+[[nodiscard]] Result<StoredProfile> read_profile(const std::filesystem::path& path);
+
+/// The predicted fastest mix: a local search over the model from both uniform plans (single layers,
+/// then neighbours in pairs). Deterministic. `allowed`: layers that may be integers (empty: all
+/// that can be).
+[[nodiscard]] States fastest_states(const LatencyModel& model, const Units& units,
+                                    const States& allowed = {});
+
+}  // namespace tessera::profile

@@ -1,0 +1,435 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/latency_model.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+#include "tessera/core/timing.h"
+
+namespace tessera::profile {
+namespace {
+
+using Cell = LatencyModel::Cell;
+
+constexpr std::size_t kInteger = 4;  ///< bits of a unit's context
+constexpr std::size_t kOtherProducer = 2;
+constexpr std::size_t kOtherConsumer = 1;
+
+/// Observations of one context of one unit.
+struct Seen {
+  double us = 0;
+  double kernels = 0;
+  std::int64_t plans = 0;
+
+  void add(double time_us, double count) {
+    us += time_us;
+    kernels += count;
+    ++plans;
+  }
+  [[nodiscard]] double mean_us() const { return us / static_cast<double>(plans); }
+  [[nodiscard]] double mean_kernels() const { return kernels / static_cast<double>(plans); }
+};
+using SeenUnit = std::array<Seen, kUnitContexts>;
+using SeenConversion = std::array<Seen, kConversionContexts>;
+
+/// How a unit's time follows from its neighbourhood where a cell was not seen: a level for each
+/// precision, and what another precision before or behind it adds to either.
+using Effects = Eigen::Matrix<double, 6, 1>;
+
+Effects design(std::size_t context) {
+  const bool integer = (context & kInteger) != 0;
+  const double producer = (context & kOtherProducer) != 0 ? 1 : 0;
+  const double consumer = (context & kOtherConsumer) != 0 ? 1 : 0;
+  Effects row = Effects::Zero();
+  row.segment<3>(integer ? 3 : 0) << 1, producer, consumer;
+  return row;
+}
+
+/// Least squares on what was seen, drawn towards `prior` by `weight` observations.
+Effects fit_effects(const SeenUnit& seen, const Effects& prior, double weight, double Seen::*what) {
+  Eigen::Matrix<double, 6, 6> normal = Eigen::Matrix<double, 6, 6>::Identity() * weight;
+  Effects right = prior * weight;
+  for (std::size_t context = 0; context < kUnitContexts; ++context) {
+    if (seen[context].plans > 0) {
+      const auto row = design(context);
+      normal += static_cast<double>(seen[context].plans) * row * row.transpose();
+      right += seen[context].*what * row;
+    }
+  }
+  return normal.ldlt().solve(right);
+}
+
+class Fitter {
+ public:
+  Fitter(const Units& units, std::span<const PlanTimes> plans)
+      : units_(units), own_(units.size() + 1), conversion_(units.size() + 1) {
+    for (const auto& plan : plans) {
+      for (std::size_t i = 0; i <= units.size(); ++i) {
+        if (i < units.size()) {
+          own_[i][unit_context(units, plan.states, i)].add(plan.unit_us[i], plan.unit_kernels[i]);
+        }
+        conversion_[i][conversion_context(units, plan.states, i)].add(plan.conversion_us[i],
+                                                                      plan.conversion_kernels[i]);
+      }
+    }
+  }
+
+  LatencyModel fit() {
+    learn_types();
+    learn_conversions();
+    LatencyModel model;
+    for (std::size_t i = 0; i <= units_.size(); ++i) {
+      LatencyModel::Row row;
+      if (i < units_.size()) {
+        row.unit = units_.units[i].name;
+        fill_own(i, row);
+      }
+      fill_conversions(i, row);
+      model.rows.push_back(std::move(row));
+    }
+    return model;
+  }
+
+ private:
+  /// A unit's time in float32: what its other times are measured by.
+  [[nodiscard]] double float_us(std::size_t unit) const {
+    double us = 0;
+    std::int64_t plans = 0;
+    for (std::size_t context = 0; context < kInteger; ++context) {
+      us += own_[unit][context].us;
+      plans += own_[unit][context].plans;
+    }
+    return plans > 0 ? us / static_cast<double>(plans) : 0;
+  }
+
+  /// Effects of every type of unit, relative to the time in float32.
+  void learn_types() {
+    std::map<std::string, SeenUnit> by_type;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      const auto level = float_us(i);
+      if (!units_.units[i].quantizable || level <= 0) {
+        continue;
+      }
+      auto& pooled = by_type[units_.units[i].type];
+      for (std::size_t context = 0; context < kUnitContexts; ++context) {
+        const auto& seen = own_[i][context];
+        pooled[context].us += seen.us / level;
+        pooled[context].kernels += seen.kernels;
+        pooled[context].plans += seen.plans;
+      }
+    }
+    constexpr double kWeight = 0.1;
+    Effects nothing = Effects::Zero();
+    nothing[0] = nothing[3] = 1;
+    for (const auto& [type, seen] : by_type) {
+      types_[type] = {fit_effects(seen, nothing, kWeight, &Seen::us),
+                      fit_effects(seen, nothing, kWeight, &Seen::kernels)};
+    }
+  }
+
+  void fill_own(std::size_t unit, LatencyModel::Row& row) const {
+    const auto level = float_us(unit);
+    TypeEffects type;
+    if (const auto found = types_.find(units_.units[unit].type); found != types_.end()) {
+      type = found->second;
+    } else {
+      type.us[0] = type.us[3] = type.kernels[0] = type.kernels[3] = 1;
+    }
+    constexpr double kWeight = 0.3;
+    const auto us = fit_effects(own_[unit], type.us * level, kWeight, &Seen::us);
+    const auto kernels = fit_effects(own_[unit], type.kernels, kWeight, &Seen::kernels);
+    for (std::size_t context = 0; context < kUnitContexts; ++context) {
+      row.own[context] = blend(own_[unit][context], std::max(design(context).dot(us), 0.0),
+                               std::max(design(context).dot(kernels), 0.0));
+    }
+  }
+
+  /// What was seen, drawn a little towards the estimate: more so the less often it was seen.
+  static Cell blend(const Seen& seen, double us, double kernels) {
+    constexpr double kWeight = 0.25;
+    const auto plans = static_cast<double>(seen.plans);
+    return {(seen.us + kWeight * us) / (plans + kWeight),
+            (seen.kernels + kWeight * kernels) / (plans + kWeight), seen.plans};
+  }
+
+  /// Conversions cost by the byte: the rate of every context over all units that showed it.
+  void learn_conversions() {
+    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+      double us = 0;
+      double kernels = 0;
+      double bytes = 0;
+      double plans = 0;
+      for (std::size_t i = 0; i < units_.size(); ++i) {
+        const auto& seen = conversion_[i][context];
+        us += seen.us;
+        kernels += seen.kernels;
+        bytes += static_cast<double>(units_.units[i].output_bytes * seen.plans);
+        plans += static_cast<double>(seen.plans);
+      }
+      us_per_byte_[context] = bytes > 0 ? us / bytes : 0;
+      kernels_per_value_[context] = plans > 0 ? kernels / plans : 0;
+    }
+  }
+
+  void fill_conversions(std::size_t unit, LatencyModel::Row& row) const {
+    const auto bytes =
+        unit < units_.size() ? static_cast<double>(units_.units[unit].output_bytes) : 0;
+    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+      row.conversion[context] = blend(conversion_[unit][context], us_per_byte_[context] * bytes,
+                                      kernels_per_value_[context]);
+    }
+  }
+
+  struct TypeEffects {
+    Effects us = Effects::Zero();
+    Effects kernels = Effects::Zero();
+  };
+
+  const Units& units_;
+  std::vector<SeenUnit> own_;
+  std::vector<SeenConversion> conversion_;
+  std::map<std::string, TypeEffects> types_;
+  std::array<double, kConversionContexts> us_per_byte_{};
+  std::array<double, kConversionContexts> kernels_per_value_{};
+};
+
+Json cells_json(std::span<const Cell> cells) {
+  auto json = Json::array();
+  for (const auto& cell : cells) {
+    json.push_back({cell.us, cell.kernels, cell.plans});
+  }
+  return json;
+}
+
+Status read_cells(const Json& json, std::span<Cell> cells) {
+  if (!json.is_array() || json.size() != cells.size()) {
+    return fail(ErrorCode::kDataLoss, "a row of the latency model does not have {} cells",
+                cells.size());
+  }
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto& item = json[i];
+    if (!item.is_array() || item.size() != 3 || !item[0].is_number() || !item[1].is_number() ||
+        !item[2].is_number_integer()) {
+      return fail(ErrorCode::kDataLoss, "a cell of the latency model is not [us, kernels, plans]");
+    }
+    cells[i] = {item[0].get<double>(), item[1].get<double>(), item[2].get<std::int64_t>()};
+  }
+  return {};
+}
+
+}  // namespace
+
+double PlanTimes::kernel_us() const {
+  return std::accumulate(unit_us.begin(), unit_us.end(), 0.0) +
+         std::accumulate(conversion_us.begin(), conversion_us.end(), 0.0);
+}
+
+double PlanTimes::kernels() const {
+  return std::accumulate(unit_kernels.begin(), unit_kernels.end(), 0.0) +
+         std::accumulate(conversion_kernels.begin(), conversion_kernels.end(), 0.0);
+}
+
+std::size_t unit_context(const Units& units, const States& states, std::size_t unit) {
+  const auto& self = units.units[unit];
+  const bool state = states[unit];
+  const auto differs = [&](std::size_t other) { return states[other] != state; };
+  std::size_t context = state ? kInteger : 0;
+  if ((state && self.reads_input) ||
+      std::any_of(self.producers.begin(), self.producers.end(), differs)) {
+    context |= kOtherProducer;
+  }
+  if ((state && self.makes_output) ||
+      std::any_of(self.consumers.begin(), self.consumers.end(), differs)) {
+    context |= kOtherConsumer;
+  }
+  return context;
+}
+
+std::size_t conversion_context(const Units& units, const States& states, std::size_t unit) {
+  bool floats = false;
+  bool integers = false;
+  if (unit == units.size()) {
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      floats = floats || (units.units[i].reads_input && !states[i]);
+      integers = integers || (units.units[i].reads_input && states[i]);
+    }
+    return integers ? (floats ? 2 : 1) : 0;
+  }
+  const auto& self = units.units[unit];
+  floats = self.makes_output;
+  for (const auto consumer : self.consumers) {
+    floats = floats || !states[consumer];
+    integers = integers || states[consumer];
+  }
+  const std::size_t readers = integers ? (floats ? 2 : 1) : 0;
+  return readers + (states[unit] ? 3 : 0);
+}
+
+double LatencyModel::share_us(const Units& units, const States& states, std::size_t unit) const {
+  const auto& row = rows[unit];
+  const auto& conversion = row.conversion[conversion_context(units, states, unit)];
+  double us = scale * conversion.us + overhead_us_per_kernel * conversion.kernels;
+  if (unit < units.size()) {
+    const auto& own = row.own[unit_context(units, states, unit)];
+    us += scale * own.us + overhead_us_per_kernel * own.kernels;
+  }
+  return us;
+}
+
+LatencyModel::Prediction LatencyModel::predict(const Units& units, const States& states) const {
+  double us = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    us += share_us(units, states, i);
+  }
+  return {us, us * (1 - interval), us * (1 + interval)};
+}
+
+Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> plans) {
+  const auto count_integers = [](const PlanTimes& plan) {
+    return std::count(plan.states.begin(), plan.states.end(), true);
+  };
+  const auto quantizable = std::count_if(units.units.begin(), units.units.end(),
+                                         [](const Unit& unit) { return unit.quantizable; });
+  const bool has_float = std::any_of(plans.begin(), plans.end(), [&](const PlanTimes& plan) {
+    return count_integers(plan) == 0;
+  });
+  const bool has_integer = std::any_of(plans.begin(), plans.end(), [&](const PlanTimes& plan) {
+    return count_integers(plan) == quantizable;
+  });
+  if (!has_float || !has_integer) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a latency model needs the times of the float and of the all-integer model");
+  }
+  return Fitter(units, plans).fit();
+}
+
+void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
+                   std::span<const double> whole_us) {
+  // Relative errors count alike for fast and slow plans: every row is divided by its whole time.
+  Eigen::MatrixXd left(static_cast<Eigen::Index>(plans.size()), 2);
+  Eigen::VectorXd right = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(plans.size()));
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    left(row, 0) = plans[i].kernel_us() / whole_us[i];
+    left(row, 1) = plans[i].kernels() / whole_us[i];
+  }
+  const Eigen::Vector2d solved = left.colPivHouseholderQr().solve(right);
+  model.scale = solved[0];
+  model.overhead_us_per_kernel = solved[1];
+  if (plans.size() < 3 || solved[1] < 0 || solved[0] <= 0) {
+    // Too alike to tell the two apart: a factor alone.
+    model.scale = left.col(0).sum() / left.col(0).squaredNorm();
+    model.overhead_us_per_kernel = 0;
+  }
+}
+
+void fit_interval(LatencyModel& model, const Units& units, std::span<const WholeTime> plans) {
+  if (plans.empty()) {
+    return;
+  }
+  std::vector<double> ratios;
+  for (const auto& plan : plans) {
+    ratios.push_back(plan.us / model.predict(units, plan.states).us);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  const auto centre = quantile(ratios, 0.5);
+  model.scale *= centre;
+  model.overhead_us_per_kernel *= centre;
+  std::vector<double> deviations;
+  for (const auto ratio : ratios) {
+    deviations.push_back(std::abs(ratio / centre - 1));
+  }
+  std::sort(deviations.begin(), deviations.end());
+  // Split conformal: the ceil((n + 1) 0.9)-th smallest deviation (Vovk et al. 2005).
+  const auto n = deviations.size();
+  const auto rank = static_cast<std::size_t>(std::ceil(0.9 * static_cast<double>(n + 1)));
+  model.interval = deviations[std::min(rank, n) - 1];
+}
+
+Result<LatencyModel> match(LatencyModel model, const Units& units) {
+  std::map<std::string, std::size_t, std::less<>> row_of;
+  for (std::size_t i = 0; i + 1 < model.rows.size(); ++i) {
+    row_of.emplace(model.rows[i].unit, i);
+  }
+  const auto foreign = [](std::string_view name) {
+    return fail(ErrorCode::kInvalidArgument, "the profile does not fit the model: '{}'", name)
+        .hint("profile this very model: tessera profile MODEL --data D -o P.json");
+  };
+  std::vector<LatencyModel::Row> rows;
+  for (const auto& unit : units.units) {
+    const auto found = row_of.find(unit.name);
+    if (found == row_of.end()) {
+      return foreign(unit.name);
+    }
+    rows.push_back(model.rows[found->second]);
+  }
+  if (rows.size() + 1 != model.rows.size()) {
+    return foreign("it has layers that the model lacks");
+  }
+  rows.push_back(model.rows.back());
+  model.rows = std::move(rows);
+  return model;
+}
+
+Json to_json(const LatencyModel& model) {
+  auto rows = Json::array();
+  for (const auto& row : model.rows) {
+    rows.push_back({{"unit", row.unit},
+                    {"own", cells_json(row.own)},
+                    {"conversion", cells_json(row.conversion)}});
+  }
+  return {{"scheme", model.scheme},
+          {"scale", model.scale},
+          {"overhead_us_per_kernel", model.overhead_us_per_kernel},
+          {"interval", model.interval},
+          {"rows", rows}};
+}
+
+Result<LatencyModel> latency_model_from_json(const Json& json) {
+  LatencyModel model;
+  try {
+    model.scheme = json.at("scheme").get<std::string>();
+    model.scale = json.at("scale").get<double>();
+    model.overhead_us_per_kernel = json.at("overhead_us_per_kernel").get<double>();
+    model.interval = json.at("interval").get<double>();
+    for (const auto& item : json.at("rows")) {
+      LatencyModel::Row row;
+      row.unit = item.at("unit").get<std::string>();
+      TESSERA_CHECK(read_cells(item.at("own"), row.own));
+      TESSERA_CHECK(read_cells(item.at("conversion"), row.conversion));
+      model.rows.push_back(std::move(row));
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the latency model is damaged: {}", problem.what());
+  }
+  if (model.rows.empty()) {
+    return fail(ErrorCode::kDataLoss, "the latency model has no rows");
+  }
+  return model;
+}
+
+States random_states(const Units& units, Random& random) {
+  constexpr std::array<double, 5> kRunLengths = {1, 2, 4, 8, 16};
+  const double density = 0.1 + 0.8 * random.uniform();
+  const double length = kRunLengths[random.below(kRunLengths.size())];
+  States states(units.size(), false);
+  bool state = random.uniform() < density;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!units.units[i].quantizable) {
+      continue;
+    }
+    states[i] = state;
+    if (random.uniform() * length < 1) {
+      state = random.uniform() < density;
+    }
+  }
+  return states;
+}
+
+}  // namespace tessera::profile

@@ -1,0 +1,197 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "profile/attribution.h"
+#include "tessera/core/file.h"
+
+namespace tessera::profile {
+namespace {
+
+using evaluate::Lane;
+
+/// One inference by both clocks.
+struct Lap {
+  double wall_us = 0;
+  double cpu_us = 0;
+
+  /// Another program had the processor meanwhile. A few microseconds of interrupts are no matter.
+  [[nodiscard]] bool disturbed() const {
+    constexpr double kShare = 1.02;
+    constexpr double kSlack_us = 30;
+    return wall_us > kShare * cpu_us + kSlack_us;
+  }
+};
+
+Result<Lap> run_once(Lane& lane, std::int64_t round) {
+  static const Clock wall = steady_clock_us();
+  const auto& feeds = lane.feeds[static_cast<std::size_t>(round) % lane.feeds.size()];
+  const double wall_start = wall();
+  const double cpu_start = thread_cpu_us();
+  TESSERA_CHECK(lane.session.run(feeds).map([](const auto&) {}));
+  return Lap{wall() - wall_start, thread_cpu_us() - cpu_start};
+}
+
+/// Pace of the machine: the fastest of a few runs of the float model.
+Result<double> reference_us(evaluate::Lab& lab) {
+  constexpr int kRuns = 3;
+  double fastest = INFINITY;
+  for (int i = 0; i < kRuns; ++i) {
+    TESSERA_TRY(const auto lap, run_once(lab.reference_lane(), i));
+    fastest = std::min(fastest, lap.cpu_us);
+  }
+  return fastest;
+}
+
+/// Kernel times by site and run.
+class Collector {
+ public:
+  Collector(const Units& units, std::size_t runs)
+      : units_(units), own_(units.size()), conversion_(units.size() + 1) {
+    for (auto* rows : {&own_, &conversion_}) {
+      for (auto& row : *rows) {
+        row.us.resize(runs);
+      }
+    }
+  }
+
+  void add(std::size_t run, const Site& site, const runtime::KernelTime& kernel) {
+    auto& row = site.kind == Site::Kind::kUnit ? own_[site.unit] : conversion_[site.unit];
+    row.us[run].push_back(kernel.duration_us);
+    if (run == 0) {
+      row.types.push_back(kernel.op_type);
+    }
+  }
+
+  void finish(Trace& trace, std::int64_t warmup) const {
+    for (const auto& row : own_) {
+      trace.times.unit_us.push_back(row.time_us());
+      trace.times.unit_kernels.push_back(static_cast<double>(row.types.size()));
+      trace.unit_timing.push_back(row.timing(warmup));
+      trace.unit_kernels.push_back(row.types);
+    }
+    for (const auto& row : conversion_) {
+      trace.times.conversion_us.push_back(row.time_us());
+      trace.times.conversion_kernels.push_back(static_cast<double>(row.types.size()));
+      trace.conversion_timing.push_back(row.timing(warmup));
+      trace.conversion_kernels.push_back(row.types);
+    }
+  }
+
+ private:
+  struct Row {
+    std::vector<std::vector<double>> us;  ///< by run, then by kernel
+    std::vector<std::string> types;
+
+    /// Kernel by kernel, so that a disturbance of one does not drop the others of its run.
+    [[nodiscard]] double time_us() const {
+      double sum = 0;
+      for (std::size_t kernel = 0; kernel < types.size(); ++kernel) {
+        std::vector<double> values;
+        for (const auto& run : us) {
+          if (kernel < run.size()) {
+            values.push_back(run[kernel]);
+          }
+        }
+        sum += midmean(std::move(values));
+      }
+      return sum;
+    }
+    [[nodiscard]] Timing timing(std::int64_t warmup) const {
+      std::vector<double> sums;
+      for (const auto& run : us) {
+        sums.push_back(std::accumulate(run.begin(), run.end(), 0.0));
+      }
+      return types.empty() ? Timing{} : summarize(sums, warmup);
+    }
+  };
+
+  const Units& units_;
+  std::vector<Row> own_;
+  std::vector<Row> conversion_;
+};
+
+void keep_events(Trace& trace, const Units& units, const Attribution& attribution,
+                 std::span<const runtime::KernelTime> run) {
+  const double start = run.empty() ? 0 : run.front().start_us;
+  for (const auto& kernel : run) {
+    const auto* site = attribution.find(kernel.node);
+    const auto unit = site == nullptr ? units.size() : site->unit;
+    trace.events.push_back({kernel.op_type, unit < units.size() ? units.units[unit].name : "",
+                            kernel.start_us - start, kernel.duration_us});
+  }
+}
+
+}  // namespace
+
+double midmean(std::vector<double> values) {
+  if (values.empty()) {
+    return 0;
+  }
+  std::sort(values.begin(), values.end());
+  const auto cut = values.size() / 4;
+  const auto first = values.begin() + static_cast<std::ptrdiff_t>(cut);
+  const auto last = values.end() - static_cast<std::ptrdiff_t>(cut);
+  return std::accumulate(first, last, 0.0) / static_cast<double>(last - first);
+}
+
+Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate::Built& built,
+                         const TraceOptions& options, Monitor& monitor) {
+  Trace trace;
+  TESSERA_TRY(const auto folder, TemporaryDirectory::create("tessera-profile"));
+  const auto optimized_path = folder.path() / "optimized.onnx";
+  TESSERA_TRY(auto lane,
+              lab.open_lane(built, {.profile = true, .optimized_model = optimized_path}));
+  TESSERA_TRY(const auto before_us, reference_us(lab));
+  std::vector<Lap> laps;
+  std::int64_t good = 0;
+  const auto most = options.warmup + 2 * options.runs;
+  for (std::int64_t run = 0; run < most && good < options.runs; ++run) {
+    TESSERA_CHECK(monitor.check());
+    TESSERA_TRY(const auto lap, run_once(lane, run));
+    laps.push_back(lap);
+    good += run >= options.warmup && !lap.disturbed() ? 1 : 0;
+  }
+  TESSERA_TRY(const auto after_us, reference_us(lab));
+  trace.reference_us = (before_us + after_us) / 2;
+  TESSERA_TRY(const auto kernels, lane.session.end_profile());
+  TESSERA_TRY(const auto optimized, onnx::Model::load(optimized_path));
+  TESSERA_TRY(const auto attribution, Attribution::make(lab.graph(), units, optimized));
+
+  const auto per_run = kernels.size() / laps.size();
+  std::vector<std::size_t> counted;
+  for (auto run = static_cast<std::size_t>(options.warmup); run < laps.size(); ++run) {
+    // Where hardly any run was undisturbed, all count, and the record says how many were.
+    if (!laps[run].disturbed() || good < 3) {
+      counted.push_back(run);
+    }
+  }
+  Collector collector(units, counted.size());
+  trace.fused.assign(units.size(), false);
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    const auto run = std::span(kernels).subspan(counted[i] * per_run, per_run);
+    for (const auto& kernel : run) {
+      const auto* site = attribution.find(kernel.node);
+      collector.add(i, site == nullptr ? Site{Site::Kind::kConversion, units.size(), {}} : *site,
+                    kernel);
+      for (const auto unit : site == nullptr ? std::vector<std::size_t>() : site->fused) {
+        trace.fused[unit] = true;
+      }
+    }
+    if (i == 0) {
+      keep_events(trace, units, attribution, run);
+    }
+  }
+  collector.finish(trace, options.warmup);
+  trace.runs = static_cast<std::int64_t>(counted.size());
+  trace.disturbed = static_cast<std::int64_t>(laps.size()) - options.warmup - good;
+  trace.times.states = states_of(units, built.quantized);
+  return trace;
+}
+
+}  // namespace tessera::profile

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/core/timing.h"
+#include "tessera/evaluate/lab.h"
+#include "tessera/profile/latency_model.h"
+#include "tessera/profile/units.h"
+
+namespace tessera::profile {
+
+/// Runs of one plan, taken apart by the runtime's own profiler.
+struct Trace {
+  PlanTimes times;
+  std::vector<Timing> unit_timing;        ///< by unit
+  std::vector<Timing> conversion_timing;  ///< by unit, last the model's inputs
+  std::vector<std::vector<std::string>> unit_kernels;        ///< types, as they ran
+  std::vector<std::vector<std::string>> conversion_kernels;  ///< types
+  std::vector<bool> fused;  ///< by unit: shares a kernel with another unit
+  struct Event {
+    std::string kernel;  ///< type
+    std::string unit;    ///< name; empty for the model's inputs
+    double start_us = 0;
+    double duration_us = 0;
+  };
+  std::vector<Event> events;   ///< of one undisturbed run, for a timeline
+  std::int64_t runs = 0;       ///< that count
+  std::int64_t disturbed = 0;  ///< left out: another program ran in the middle
+  double reference_us = 0;     ///< float32 around the runs: the pace of the machine
+};
+
+struct TraceOptions {
+  std::int64_t runs = 7;
+  std::int64_t warmup = 2;
+};
+
+/// Opens `built` under the profiler and runs it. Runs during which the thread did not have its
+/// processor (wall time above CPU time) are repeated, up to as many again, and left out. A kernel's
+/// time is the mean of the middle half of its runs: the profiler's clock ticks in microseconds, and
+/// a median of whole numbers would hide what lies between them.
+[[nodiscard]] Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units,
+                                       const evaluate::Built& built, const TraceOptions& options,
+                                       Monitor& monitor);
+
+/// Mean of the middle half of the values; they are sorted for it.
+[[nodiscard]] double midmean(std::vector<double> values);
+
+}  // namespace tessera::profile

@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/units.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "tessera/graph/cost.h"
+
+namespace tessera::profile {
+namespace {
+
+using graph::OpId;
+using graph::TensorId;
+
+constexpr auto kNone = std::numeric_limits<std::size_t>::max();
+
+bool is_standard(const graph::Op& op, std::string_view type) {
+  return op.domain.empty() && op.type == type;
+}
+
+class Grouper {
+ public:
+  Grouper(const graph::Graph& graph, const std::vector<bool>& quantized)
+      : graph_(graph), quantized_(quantized), leader_(graph.ops().size(), kNone) {}
+
+  Units group() {
+    for (std::uint32_t i = 0; i < graph_.ops().size(); ++i) {
+      leader_[i] = joins(OpId{i});
+    }
+    make();
+    link();
+    return std::move(units_);
+  }
+
+ private:
+  /// The earlier operator that `id` belongs to, or itself.
+  [[nodiscard]] std::size_t joins(OpId id) const {
+    const auto& op = graph_.op(id);
+    if (is_standard(op, "Relu") || is_standard(op, "Clip")) {
+      if (const auto producer = only_for(op.inputs.front(), id);
+          producer && folds_activation(graph_.op(*producer))) {
+        return leader_[producer->value];
+      }
+    }
+    if (is_standard(op, "Mul")) {
+      if (const auto gate = gated_by(op, id)) {
+        return leader_[gate->value];
+      }
+    }
+    return id.value;
+  }
+
+  static bool folds_activation(const graph::Op& op) {
+    return is_standard(op, "Conv") || is_standard(op, "Gemm") || is_standard(op, "Add") ||
+           is_standard(op, "MatMul") || is_standard(op, "ConvTranspose");
+  }
+
+  /// Producer of a tensor that nobody but `reader` reads.
+  [[nodiscard]] std::optional<OpId> only_for(const std::optional<TensorId>& id, OpId reader) const {
+    if (!id) {
+      return std::nullopt;
+    }
+    const auto& tensor = graph_.tensor(*id);
+    const bool alone = tensor.consumers.size() == 1 && tensor.consumers.front() == reader &&
+                       !tensor.is_output && !tensor.used_by_body;
+    return alone ? tensor.producer : std::nullopt;
+  }
+
+  /// x * sigmoid(x): the Sigmoid.
+  [[nodiscard]] std::optional<OpId> gated_by(const graph::Op& op, OpId id) const {
+    for (std::size_t side = 0; side < 2 && op.inputs.size() == 2; ++side) {
+      const auto gate = only_for(op.inputs[side], id);
+      if (gate && is_standard(graph_.op(*gate), "Sigmoid") &&
+          graph_.op(*gate).inputs.front() == op.inputs[1 - side]) {
+        return gate;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void make() {
+    const auto costs = graph::operator_costs(graph_, graph::QdqCounting::kInclude);
+    std::vector<std::size_t> unit_of_leader(graph_.ops().size(), kNone);
+    units_.of_op.resize(graph_.ops().size());
+    for (std::uint32_t i = 0; i < graph_.ops().size(); ++i) {
+      auto& index = unit_of_leader[leader_[i]];
+      if (index == kNone) {
+        index = units_.units.size();
+        units_.units.emplace_back();
+      }
+      units_.of_op[i] = index;
+      auto& unit = units_.units[index];
+      const auto& op = graph_.ops()[i];
+      unit.ops.push_back(OpId{i});
+      unit.macs += costs[i].macs.value_or(0);
+      unit.weight_bytes += costs[i].weight_bytes;
+      const bool works = unit.name.empty() || is_standard(op, "Mul");
+      if (works) {
+        unit.name = op.name;
+        unit.type = unit.ops.size() > 1 ? "SiLU" : op.type;
+        unit.quantizable = quantized_[i];
+      }
+    }
+  }
+
+  void link() {
+    std::vector<std::set<std::size_t>> producers(units_.size());
+    std::vector<std::set<std::size_t>> consumers(units_.size());
+    std::vector<std::set<std::uint32_t>> read(units_.size());
+    for (std::uint32_t id = 0; id < graph_.tensors().size(); ++id) {
+      const auto& tensor = graph_.tensors()[id];
+      if (tensor.kind == graph::TensorKind::kInitializer || !is_floating(tensor.dtype)) {
+        continue;
+      }
+      const auto bytes = tensor.size_bytes().value_or(0);
+      const auto maker = tensor.producer ? units_.of_op[tensor.producer->value] : kNone;
+      bool leaves = tensor.is_output || tensor.used_by_body;
+      for (const auto reader : tensor.consumers) {
+        const auto unit = units_.of_op[reader.value];
+        if (unit == maker) {
+          continue;
+        }
+        leaves = true;
+        if (read[unit].insert(id).second) {
+          units_.units[unit].input_bytes += bytes;
+        }
+        if (maker == kNone) {
+          units_.units[unit].reads_input = true;
+        } else {
+          producers[unit].insert(maker);
+          consumers[maker].insert(unit);
+        }
+      }
+      if (maker != kNone) {
+        units_.units[maker].output_bytes += leaves ? bytes : 0;
+        units_.units[maker].makes_output |= tensor.is_output;
+      }
+    }
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      units_.units[i].producers.assign(producers[i].begin(), producers[i].end());
+      units_.units[i].consumers.assign(consumers[i].begin(), consumers[i].end());
+    }
+  }
+
+  const graph::Graph& graph_;
+  const std::vector<bool>& quantized_;
+  std::vector<std::size_t> leader_;
+  Units units_;
+};
+
+}  // namespace
+
+std::optional<std::size_t> Units::find(std::string_view name) const {
+  const auto found = std::find_if(units.begin(), units.end(),
+                                  [name](const Unit& unit) { return unit.name == name; });
+  return found == units.end() ? std::nullopt : std::optional<std::size_t>(found - units.begin());
+}
+
+Units make_units(const graph::Graph& graph, const std::vector<bool>& quantized) {
+  return Grouper(graph, quantized).group();
+}
+
+States states_of(const Units& units, const std::vector<bool>& quantized) {
+  States states(units.size(), false);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const auto& unit = units.units[i];
+    // Of Sigmoid -> Mul the product counts, else the operator in front.
+    const auto op = unit.type == "SiLU" ? unit.ops.back() : unit.ops.front();
+    states[i] = unit.quantizable && quantized[op.value];
+  }
+  return states;
+}
+
+std::vector<quantize::Scheme> assignment_of(const Units& units, const States& states,
+                                            const quantize::Scheme& integers) {
+  quantize::Scheme floating;
+  floating.mode = quantize::Mode::kFloat32;
+  std::vector<quantize::Scheme> assignment(units.of_op.size(), floating);
+  for (std::size_t op = 0; op < assignment.size(); ++op) {
+    if (states[units.of_op[op]]) {
+      assignment[op] = integers;
+    }
+  }
+  return assignment;
+}
+
+}  // namespace tessera::profile
