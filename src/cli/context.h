@@ -114,6 +114,7 @@ void add_calibrate_command(CLI::App& app, Context& context);
 void add_quantize_command(CLI::App& app, Context& context);
 void add_compare_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
+void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);

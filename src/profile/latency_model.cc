@@ -17,9 +17,11 @@ namespace {
 
 using Cell = LatencyModel::Cell;
 
-constexpr std::size_t kInteger = 4;  ///< bits of a unit's context
-constexpr std::size_t kOtherProducer = 2;
-constexpr std::size_t kOtherConsumer = 1;
+// A unit's context is precision * 6 + producers * 2 + consumers, that of its conversions
+// precision * 6 + layout * 3 + readers.
+constexpr std::size_t kInteger = 6;
+enum Producers : std::uint8_t { kNative = 0, kPlain = 1, kOther = 2 };
+enum Readers : std::uint8_t { kFloats = 0, kIntegers = 1, kBoth = 2 };
 
 /// Observations of one context of one unit.
 struct Seen {
@@ -39,21 +41,20 @@ using SeenUnit = std::array<Seen, kUnitContexts>;
 using SeenConversion = std::array<Seen, kConversionContexts>;
 
 /// How a unit's time follows from its neighbourhood where a cell was not seen: a level for each
-/// precision, and what another precision before or behind it adds to either.
-using Effects = Eigen::Matrix<double, 6, 1>;
+/// precision, and what plain or other producers and other consumers add to either.
+using Effects = Eigen::Matrix<double, 8, 1>;
 
 Effects design(std::size_t context) {
-  const bool integer = (context & kInteger) != 0;
-  const double producer = (context & kOtherProducer) != 0 ? 1 : 0;
-  const double consumer = (context & kOtherConsumer) != 0 ? 1 : 0;
+  const auto producers = context % kInteger / 2;
   Effects row = Effects::Zero();
-  row.segment<3>(integer ? 3 : 0) << 1, producer, consumer;
+  row.segment<4>(context >= kInteger ? 4 : 0) << 1, producers == kPlain ? 1.0 : 0.0,
+      producers == kOther ? 1.0 : 0.0, context % 2 == 1 ? 1.0 : 0.0;
   return row;
 }
 
 /// Least squares on what was seen, drawn towards `prior` by `weight` observations.
 Effects fit_effects(const SeenUnit& seen, const Effects& prior, double weight, double Seen::*what) {
-  Eigen::Matrix<double, 6, 6> normal = Eigen::Matrix<double, 6, 6>::Identity() * weight;
+  Eigen::Matrix<double, 8, 8> normal = Eigen::Matrix<double, 8, 8>::Identity() * weight;
   Effects right = prior * weight;
   for (std::size_t context = 0; context < kUnitContexts; ++context) {
     if (seen[context].plans > 0) {
@@ -70,12 +71,13 @@ class Fitter {
   Fitter(const Units& units, std::span<const PlanTimes> plans)
       : units_(units), own_(units.size() + 1), conversion_(units.size() + 1) {
     for (const auto& plan : plans) {
+      const auto around = neighbourhood_of(units, plan.states);
       for (std::size_t i = 0; i <= units.size(); ++i) {
         if (i < units.size()) {
-          own_[i][unit_context(units, plan.states, i)].add(plan.unit_us[i], plan.unit_kernels[i]);
+          own_[i][around.own[i]].add(plan.unit_us[i], plan.unit_kernels[i]);
         }
-        conversion_[i][conversion_context(units, plan.states, i)].add(plan.conversion_us[i],
-                                                                      plan.conversion_kernels[i]);
+        conversion_[i][around.conversion[i]].add(plan.conversion_us[i],
+                                                 plan.conversion_kernels[i]);
       }
     }
   }
@@ -126,7 +128,7 @@ class Fitter {
     }
     constexpr double kWeight = 0.1;
     Effects nothing = Effects::Zero();
-    nothing[0] = nothing[3] = 1;
+    nothing[0] = nothing[4] = 1;
     for (const auto& [type, seen] : by_type) {
       types_[type] = {fit_effects(seen, nothing, kWeight, &Seen::us),
                       fit_effects(seen, nothing, kWeight, &Seen::kernels)};
@@ -139,7 +141,7 @@ class Fitter {
     if (const auto found = types_.find(units_.units[unit].type); found != types_.end()) {
       type = found->second;
     } else {
-      type.us[0] = type.us[3] = type.kernels[0] = type.kernels[3] = 1;
+      type.us[0] = type.us[4] = type.kernels[0] = type.kernels[4] = 1;
     }
     constexpr double kWeight = 0.3;
     const auto us = fit_effects(own_[unit], type.us * level, kWeight, &Seen::us);
@@ -199,6 +201,15 @@ class Fitter {
   std::array<double, kConversionContexts> kernels_per_value_{};
 };
 
+/// Types that work on a feature map in whatever layout it comes.
+bool keeps_layout(const std::string& type) {
+  constexpr std::array<std::string_view, 16> kTypes = {
+      "Add",       "AveragePool", "BatchNormalization", "Clip",    "Concat", "GlobalAveragePool",
+      "LeakyRelu", "MaxPool",     "Mul",                "Relu",    "Resize", "Sigmoid",
+      "SiLU",      "Sum",         "Tanh",               "Upsample"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
 Json cells_json(std::span<const Cell> cells) {
   auto json = Json::array();
   for (const auto& cell : cells) {
@@ -235,58 +246,64 @@ double PlanTimes::kernels() const {
          std::accumulate(conversion_kernels.begin(), conversion_kernels.end(), 0.0);
 }
 
-std::size_t unit_context(const Units& units, const States& states, std::size_t unit) {
-  const auto& self = units.units[unit];
-  const bool state = states[unit];
-  const auto differs = [&](std::size_t other) { return states[other] != state; };
-  std::size_t context = state ? kInteger : 0;
-  if ((state && self.reads_input) ||
-      std::any_of(self.producers.begin(), self.producers.end(), differs)) {
-    context |= kOtherProducer;
+Neighbourhood neighbourhood_of(const Units& units, const States& states) {
+  Neighbourhood around;
+  const auto count = units.size();
+  around.own.resize(count);
+  around.conversion.resize(count + 1);
+  std::vector<bool> native(count, false);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& unit = units.units[i];
+    const bool state = states[i];
+    Producers producers = unit.reads_input ? (state ? kOther : kPlain) : kNative;
+    for (const auto producer : unit.producers) {
+      const auto one = states[producer] != state ? kOther : native[producer] ? kNative : kPlain;
+      producers = std::max(producers, one);
+    }
+    native[i] = unit.type == "Conv" || (keeps_layout(unit.type) && producers == kNative);
+    bool floats = unit.makes_output;
+    bool integers = false;
+    for (const auto consumer : unit.consumers) {
+      (states[consumer] ? integers : floats) = true;
+    }
+    const bool other = state ? floats : integers;
+    const Readers readers = integers ? (floats ? kBoth : kIntegers) : kFloats;
+    const std::size_t base = state ? kInteger : 0;
+    around.own[i] =
+        static_cast<std::uint8_t>(base + std::size_t{producers} * 2 + (other ? 1 : 0));
+    around.conversion[i] = static_cast<std::uint8_t>(base + (native[i] ? 0 : 3) + readers);
   }
-  if ((state && self.makes_output) ||
-      std::any_of(self.consumers.begin(), self.consumers.end(), differs)) {
-    context |= kOtherConsumer;
-  }
-  return context;
-}
-
-std::size_t conversion_context(const Units& units, const States& states, std::size_t unit) {
   bool floats = false;
   bool integers = false;
-  if (unit == units.size()) {
-    for (std::size_t i = 0; i < units.size(); ++i) {
-      floats = floats || (units.units[i].reads_input && !states[i]);
-      integers = integers || (units.units[i].reads_input && states[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (units.units[i].reads_input) {
+      (states[i] ? integers : floats) = true;
     }
-    return integers ? (floats ? 2 : 1) : 0;
   }
-  const auto& self = units.units[unit];
-  floats = self.makes_output;
-  for (const auto consumer : self.consumers) {
-    floats = floats || !states[consumer];
-    integers = integers || states[consumer];
-  }
-  const std::size_t readers = integers ? (floats ? 2 : 1) : 0;
-  return readers + (states[unit] ? 3 : 0);
+  around.conversion[count] =
+      static_cast<std::uint8_t>(3 + (integers ? (floats ? kBoth : kIntegers) : kFloats));
+  return around;
 }
 
-double LatencyModel::share_us(const Units& units, const States& states, std::size_t unit) const {
-  const auto& row = rows[unit];
-  const auto& conversion = row.conversion[conversion_context(units, states, unit)];
-  double us = scale * conversion.us + overhead_us_per_kernel * conversion.kernels;
-  if (unit < units.size()) {
-    const auto& own = row.own[unit_context(units, states, unit)];
-    us += scale * own.us + overhead_us_per_kernel * own.kernels;
+std::vector<double> LatencyModel::shares_us(const Units& units, const States& states) const {
+  const auto around = neighbourhood_of(units, states);
+  std::vector<double> shares(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& conversion = rows[i].conversion[around.conversion[i]];
+    double us = conversion.us;
+    double kernels = conversion.kernels;
+    if (i < units.size()) {
+      us += rows[i].own[around.own[i]].us;
+      kernels += rows[i].own[around.own[i]].kernels;
+    }
+    shares[i] = scale * us + overhead_us_per_kernel * kernels;
   }
-  return us;
+  return shares;
 }
 
 LatencyModel::Prediction LatencyModel::predict(const Units& units, const States& states) const {
-  double us = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    us += share_us(units, states, i);
-  }
+  const auto shares = shares_us(units, states);
+  const double us = std::accumulate(shares.begin(), shares.end(), 0.0);
   return {us, us * (1 - interval), us * (1 + interval)};
 }
 
@@ -322,7 +339,9 @@ void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
   const Eigen::Vector2d solved = left.colPivHouseholderQr().solve(right);
   model.scale = solved[0];
   model.overhead_us_per_kernel = solved[1];
-  if (plans.size() < 3 || solved[1] < 0 || solved[0] <= 0) {
+  // The second is negative where the profiler itself adds more to a kernel than the runtime does
+  // between two.
+  if (plans.size() < 3 || solved[0] <= 0) {
     // Too alike to tell the two apart: a factor alone.
     model.scale = left.col(0).sum() / left.col(0).squaredNorm();
     model.overhead_us_per_kernel = 0;

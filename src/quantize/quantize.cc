@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "quantize/float_guard.h"
 #include "quantize/passes.h"
 #include "quantize/static_rules.h"
 #include "tessera/core/record.h"
@@ -227,10 +228,10 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
   TESSERA_CHECK(apply_static_qdq(model, work, ranges, options, monitor));
-  if (groups.static_qoperator.empty()) {
-    return {};
+  if (!groups.static_qoperator.empty()) {
+    TESSERA_CHECK(lower_to_qoperator(model, groups.static_qoperator, options, monitor));
   }
-  return lower_to_qoperator(model, groups.static_qoperator, options, monitor);
+  return guard_float_operators(model).map([](std::int64_t) {});
 }
 
 Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* ranges,

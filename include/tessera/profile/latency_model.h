@@ -29,16 +29,22 @@ struct PlanTimes {
   [[nodiscard]] double kernels() const;
 };
 
-/// The neighbourhood that a unit's own kernels depend on: its precision, whether a producer has
-/// another one, whether a consumer has.
-inline constexpr std::size_t kUnitContexts = 8;
-[[nodiscard]] std::size_t unit_context(const Units& units, const States& states, std::size_t unit);
-/// The neighbourhood that the conversions of a unit's result depend on: its precision, and
-/// whether those who read it are all float, all integer, or some of each. `unit` ==
-/// units.size() stands for the model's inputs.
-inline constexpr std::size_t kConversionContexts = 6;
-[[nodiscard]] std::size_t conversion_context(const Units& units, const States& states,
-                                             std::size_t unit);
+/// What the kernels of a unit depend on besides the unit: its neighbourhood in one plan.
+///
+/// The runtime keeps feature maps blocked (NCHWc) behind float convolutions and channels-last
+/// behind integer ones, and pools and element-wise operators take what they are given; `native` is
+/// such a layout, as opposed to plain NCHW. A pool that gets a plain map can take 30 times as long.
+struct Neighbourhood {
+  /// By unit: own kernels. Precision; producers of the same precision and native layout, of the
+  /// same precision, or of another; whether a consumer has another precision.
+  std::vector<std::uint8_t> own;
+  /// By unit, last the model's inputs: conversions of the result. Precision; native layout or not;
+  /// readers all float, all integer, or some of each.
+  std::vector<std::uint8_t> conversion;
+};
+inline constexpr std::size_t kUnitContexts = 12;
+inline constexpr std::size_t kConversionContexts = 12;
+[[nodiscard]] Neighbourhood neighbourhood_of(const Units& units, const States& states);
 
 /// Predicts the latency of any mix of float32 and integers over a model's units, on the machine
 /// and with the runtime it was fitted on:
@@ -76,8 +82,9 @@ struct LatencyModel {
   };
   /// `units` must be those that the model was fitted on, or found again by name (see match()).
   [[nodiscard]] Prediction predict(const Units& units, const States& states) const;
-  /// What one unit and its conversions add, in microseconds: predict() is the sum of these.
-  [[nodiscard]] double share_us(const Units& units, const States& states, std::size_t unit) const;
+  /// What every unit and its conversions add, in microseconds; last the model's inputs. predict()
+  /// is the sum of these.
+  [[nodiscard]] std::vector<double> shares_us(const Units& units, const States& states) const;
 };
 
 /// Fits the cells. Errors: kInvalidArgument without a float plan and an all-integer plan.

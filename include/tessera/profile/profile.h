@@ -14,6 +14,7 @@
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/record.h"
+#include "tessera/core/record.h"
 #include "tessera/core/result.h"
 #include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
@@ -157,8 +158,6 @@ struct ProfileOptions {
   double budget_us = 240e6;  ///< fewer training plans and rounds where it does not suffice
   std::int64_t memory_bytes = 0;
   std::uint64_t seed = 0;
-  std::int64_t shard_index = 0;  ///< plans that this run takes apart: i mod n
-  std::int64_t shard_count = 1;
 };
 
 /// Measures what every layer of a model costs in each precision where it stands, and fits a model

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "tessera/calibrate/calibrate.h"
+#include "tessera/core/host.h"
+#include "tessera/profile/profile.h"
+#include "tessera/report/profile.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  RunOptions run;
+  DataOptions data;
+  std::map<std::string, std::int64_t> dims;
+  std::string output;
+  Overwrite overwrite = Overwrite::kRefuse;
+  std::string ranges;
+  std::string activation;
+  std::string weight;
+  bool per_tensor = false;
+  std::string method = "percentile";
+  std::vector<std::string> further;
+  std::int64_t error_samples = 8;
+  double budget_s = 240;
+  std::size_t top = 20;
+  bool no_isolated = false;
+  bool require_stable = false;
+  profile::ProfileOptions profile;
+};
+
+Result<quantize::Scheme> scheme_from(const Options& options) {
+  auto base = quantize::scheme_for(describe_host());
+  base.per_channel = !options.per_tensor;
+  TESSERA_TRY(base.method, numerics::range_method_from_string(options.method));
+  if (!options.activation.empty()) {
+    TESSERA_TRY(base.activation, quantize::dtype_from_short_name(options.activation));
+  }
+  if (!options.weight.empty()) {
+    TESSERA_TRY(base.weight, quantize::dtype_from_short_name(options.weight));
+  }
+  TESSERA_CHECK(quantize::validate(base));
+  return base;
+}
+
+/// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise.
+Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
+  auto scheme = base;
+  constexpr std::string_view kChannel = "-channel";
+  const bool per_channel = name.ends_with(kChannel);
+  const auto types = name.substr(0, per_channel ? name.size() - kChannel.size() : name.size());
+  const auto middle = types.find_first_of("us", 1);
+  if (middle == std::string::npos) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is not a pair of types", name)
+        .hint("write u8s8, u8u8 or s8s8, with -channel for one scale per channel");
+  }
+  TESSERA_TRY(scheme.activation, quantize::dtype_from_short_name(types.substr(0, middle)));
+  TESSERA_TRY(scheme.weight, quantize::dtype_from_short_name(types.substr(middle)));
+  scheme.per_channel = per_channel;
+  scheme.reduce_range = false;
+  TESSERA_CHECK(quantize::validate(scheme));
+  return scheme;
+}
+
+Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
+                                     numerics::RangeMethod method, Context& context) {
+  if (!options.ranges.empty()) {
+    return calibrate::read_ranges(options.ranges);
+  }
+  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  return calibrate::calibrate(model, samples, library,
+                              {.methods = {method}, .threads = options.run.threads},
+                              context.monitor());
+}
+
+Status write_output(const Options& options, const Envelope& envelope,
+                    const profile::Profile& result, Context& context) {
+  if (options.output.empty()) {
+    return {};
+  }
+  if (options.output.ends_with(".csv")) {
+    return write_file(options.output, report::layer_sheet(result).csv(), options.overwrite);
+  }
+  return context.write(options.output, envelope, to_json(result), options.overwrite);
+}
+
+Status run(Options options, Context& context) {
+  auto& settings = options.profile;
+  TESSERA_TRY(settings.scheme, scheme_from(options));
+  for (const auto& name : options.further) {
+    TESSERA_TRY(auto scheme, further_scheme(name, settings.scheme));
+    settings.further.push_back(scheme);
+  }
+  if (!options.output.empty()) {
+    TESSERA_CHECK(check_writable(options.output, options.overwrite));
+  }
+  TESSERA_TRY(settings.session, context.session_options(options.run));
+  settings.budget_us = options.budget_s * 1e6;
+  settings.isolated = !options.no_isolated;
+  settings.seed = context.seed;
+  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(const auto ranges, ranges_for(options, model, settings.scheme.method, context));
+  auto data = options.data;
+  data.samples =
+      data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
+  TESSERA_TRY(const auto samples, context.open_samples(model, data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  TESSERA_TRY(const auto result, profile::profile(model, samples, ranges, library, settings,
+                                                  context.monitor()));
+  const auto envelope = context.envelope("profile", &options.run, &model);
+  TESSERA_CHECK(write_output(options, envelope, result, context));
+  context.answer(envelope, to_json(result),
+                 report::profile_text(result, context.width(), options.top));
+  if (options.require_stable && !result.stability.stable) {
+    return fail(ErrorCode::kAborted, "measured, but not stable")
+        .hint("stop other programs, or leave out --require-stable");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "profile", "Measure what each layer costs in each precision, where it stands in the model");
+  command->add_option("model", options->model, "ONNX model in float32")->required();
+  add_data_options(*command, options->data, true);
+  command->add_option("--activation", options->activation,
+                      "type of integer activations: u8 or s8 (default: what this machine is "
+                      "fastest with)");
+  command->add_option("--weight", options->weight, "type of integer weights: s8 or u8");
+  command->add_flag("--per-tensor", options->per_tensor, "one scale per weight, not per channel");
+  command->add_option("--method", options->method, "range method")->capture_default_str();
+  command
+      ->add_option("--schemes", options->further,
+                   "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel")
+      ->delimiter(',');
+  auto& selection = options->profile.selection;
+  command->add_option("--op-types", selection.op_types, "quantize only these operator types")
+      ->delimiter(',');
+  command->add_option("--include", selection.include, "quantize only matching operators");
+  command->add_option("--exclude", selection.exclude, "leave matching operators in float");
+  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
+      ->type_name("FILE");
+  command->add_flag("--curve", options->profile.curve,
+                    "also the curve over the k layers with most MACs: time and error");
+  command
+      ->add_option("--plans", options->profile.validation_plans,
+                   "random mixed plans that the prediction is judged by")
+      ->check(CLI::Range(4, 1000))
+      ->capture_default_str();
+  command->add_flag("--no-isolated", options->no_isolated,
+                    "do not time layers alone for comparison");
+  command->add_flag("--require-stable", options->require_stable,
+                    "exit with 5 if the machine was too busy to trust the figures");
+  command->add_option("--budget", options->budget_s, "seconds for the whole measurement")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--error-samples", options->error_samples, "samples for errors and inputs")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--top", options->top, "show the N dearest layers (0: all)")
+      ->capture_default_str();
+  add_run_options(*command, options->run);
+  add_dim_option(*command, options->dims);
+  add_output_options(*command, options->output, options->overwrite, false);
+  add_common_options(*command, context,
+                     "tessera profile model.onnx --data images/ --preprocess imagenet -o "
+                     "profile.json\n"
+                     "  tessera profile model.onnx --data images/ --curve -o layers.csv");
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/conversions.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "profile/trace.h"
+#include "tessera/core/timing.h"
+#include "tessera/evaluate/measurement.h"
+#include "tessera/onnx/model.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::profile {
+namespace {
+
+enum class Kind : std::uint8_t { kQuantize, kDequantize, kCast, kTransposeFloat, kTransposeInt8 };
+
+constexpr std::array<std::pair<Kind, ConversionCurve ConversionCosts::*>, 5> kCurves = {
+    {{Kind::kQuantize, &ConversionCosts::quantize},
+     {Kind::kDequantize, &ConversionCosts::dequantize},
+     {Kind::kCast, &ConversionCosts::cast},
+     {Kind::kTransposeFloat, &ConversionCosts::transpose_float},
+     {Kind::kTransposeInt8, &ConversionCosts::transpose_int8}}};
+
+constexpr std::array<std::pair<const char*, ConversionCurve ConversionCosts::*>, 5> kNames = {
+    {{"quantize", &ConversionCosts::quantize},
+     {"dequantize", &ConversionCosts::dequantize},
+     {"cast", &ConversionCosts::cast},
+     {"transpose_float", &ConversionCosts::transpose_float},
+     {"transpose_int8", &ConversionCosts::transpose_int8}}};
+
+bool reads_integers(Kind kind) {
+  return kind == Kind::kDequantize || kind == Kind::kTransposeInt8;
+}
+
+/// Extents of a feature map of so many elements: channels last in transposes.
+Shape extents(std::int64_t elements) {
+  constexpr std::int64_t kChannels = 32;
+  return {1, kChannels, elements / kChannels, 1};
+}
+
+onnx::Model model_of(Kind kind, std::int64_t elements) {
+  auto model = onnx::Model::empty(17);
+  const auto input = reads_integers(kind) ? DType::kUInt8 : DType::kFloat32;
+  ValueType type{input, std::vector<Dim>()};
+  for (const auto extent : extents(elements)) {
+    type.shape->push_back({extent, {}});
+  }
+  model.add_input("x", type);
+  onnx::NodeSpec node{.name = "convert", .inputs = {"x"}, .outputs = {"y"}};
+  if (kind == Kind::kQuantize || kind == Kind::kDequantize) {
+    model.set_initializer("scale", Tensor::scalar(0.02F));
+    model.set_initializer("zero_point", Tensor::scalar(std::uint8_t{117}));
+    node.op_type = kind == Kind::kQuantize ? "QuantizeLinear" : "DequantizeLinear";
+    node.inputs = {"x", "scale", "zero_point"};
+    type.dtype = kind == Kind::kQuantize ? DType::kUInt8 : DType::kFloat32;
+  } else if (kind == Kind::kCast) {
+    constexpr std::int64_t kFloat16 = 10;  // TensorProto.DataType
+    node.op_type = "Cast";
+    node.attributes = {{"to", kFloat16}};
+    type.dtype = DType::kFloat16;
+  } else {
+    node.op_type = "Transpose";
+    node.attributes = {{"perm", std::vector<std::int64_t>{0, 2, 3, 1}}};
+    std::swap((*type.shape)[1], (*type.shape)[2]);
+    std::swap((*type.shape)[2], (*type.shape)[3]);
+  }
+  model.add_node(node);
+  model.set_type("y", type);
+  model.add_output("y");
+  return model;
+}
+
+Tensor input_of(Kind kind, std::int64_t elements) {
+  if (reads_integers(kind)) {
+    Tensor tensor(DType::kUInt8, extents(elements));
+    auto values = tensor.as<std::uint8_t>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<std::uint8_t>(i * 37);
+    }
+    return tensor;
+  }
+  Tensor tensor(DType::kFloat32, extents(elements));
+  auto values = tensor.as<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(i % 251) * 0.02F - 2.3F;
+  }
+  return tensor;
+}
+
+/// The kernel's own time by the runtime's profiler: a call of the session costs more than a small
+/// conversion does.
+Result<double> time_of(const std::shared_ptr<const runtime::Library>& library,
+                       runtime::SessionOptions session, Kind kind, std::int64_t elements) {
+  session.profile = true;
+  session.opt_level = runtime::OptLevel::kDisabled;
+  TESSERA_TRY(const auto bytes, model_of(kind, elements).serialize());
+  TESSERA_TRY(auto opened, runtime::Session::open(library, bytes, {}, session));
+  const auto input = input_of(kind, elements);
+  const std::array<runtime::Feed, 1> feeds = {{{"x", input.view()}}};
+  constexpr int kWarmup = 2;
+  const auto runs = std::clamp<std::int64_t>((std::int64_t{1} << 22) / elements, 9, 200);
+  for (std::int64_t run = 0; run < runs + kWarmup; ++run) {
+    TESSERA_CHECK(opened.run(feeds).map([](const auto&) {}));
+  }
+  TESSERA_TRY(const auto kernels, opened.end_profile());
+  std::vector<double> times;
+  for (std::size_t i = kWarmup; i < kernels.size(); ++i) {
+    times.push_back(kernels[i].duration_us);
+  }
+  return midmean(std::move(times));
+}
+
+/// base + rate * elements, relative errors squared.
+void fit(ConversionCurve& curve) {
+  double weight = 0;
+  double x = 0;
+  double y = 0;
+  double xx = 0;
+  double xy = 0;
+  for (const auto& point : curve.points) {
+    const double w = 1 / std::max(point.us * point.us, 1.0);
+    const auto elements = static_cast<double>(point.elements);
+    weight += w;
+    x += w * elements;
+    y += w * point.us;
+    xx += w * elements * elements;
+    xy += w * elements * point.us;
+  }
+  const double determinant = weight * xx - x * x;
+  if (determinant <= 0) {
+    return;
+  }
+  const double rate = (weight * xy - x * y) / determinant;
+  curve.ns_per_element = std::max(rate, 0.0) * 1e3;
+  curve.base_us = std::max((y - rate * x) / weight, 0.0);
+}
+
+Json curve_json(const ConversionCurve& curve) {
+  auto points = Json::array();
+  for (const auto& point : curve.points) {
+    points.push_back({{"elements", point.elements}, {"us", point.us}});
+  }
+  return {{"base_us", curve.base_us},
+          {"ns_per_element", curve.ns_per_element},
+          {"points", points}};
+}
+
+}  // namespace
+
+Result<ConversionCosts> measure_conversions(std::shared_ptr<const runtime::Library> library,
+                                            const runtime::SessionOptions& session,
+                                            Monitor& monitor) {
+  constexpr std::array<std::int64_t, 5> kSizes = {1 << 10, 1 << 13, 1 << 16, 1 << 19, 1 << 22};
+  ConversionCosts costs;
+  std::int64_t done = 0;
+  for (const auto& [kind, curve] : kCurves) {
+    for (const auto elements : kSizes) {
+      TESSERA_CHECK(monitor.check());
+      monitor.progress("conversions", done++, kCurves.size() * kSizes.size());
+      TESSERA_TRY(const auto us, time_of(library, session, kind, elements));
+      (costs.*curve).points.push_back({elements, us});
+    }
+    fit(costs.*curve);
+  }
+  return costs;
+}
+
+Json to_json(const ConversionCosts& costs) {
+  Json json;
+  Json curves;
+  for (const auto& [name, curve] : kNames) {
+    json[std::string(name) + "_ns_per_element"] = (costs.*curve).ns_per_element;
+    curves[name] = curve_json(costs.*curve);
+  }
+  json["curves"] = curves;
+  return json;
+}
+
+Result<ConversionCosts> conversions_from_json(const Json& json) {
+  ConversionCosts costs;
+  try {
+    for (const auto& [name, curve] : kNames) {
+      const auto& item = json.at("curves").at(name);
+      (costs.*curve).base_us = item.at("base_us").get<double>();
+      (costs.*curve).ns_per_element = item.at("ns_per_element").get<double>();
+      for (const auto& point : item.at("points")) {
+        (costs.*curve).points.push_back(
+            {point.at("elements").get<std::int64_t>(), point.at("us").get<double>()});
+      }
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the conversion costs are damaged: {}", problem.what());
+  }
+  return costs;
+}
+
+}  // namespace tessera::profile

@@ -1,0 +1,643 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "profile/attribution.h"
+#include "profile/isolated.h"
+#include "profile/trace.h"
+#include "tessera/core/timing.h"
+#include "tessera/evaluate/lab.h"
+#include "tessera/quantize/quantize.h"
+
+namespace tessera::profile {
+namespace {
+
+using evaluate::Lab;
+using evaluate::Lane;
+using evaluate::Measurement;
+using evaluate::QuietMonitor;
+
+constexpr auto kFloat = "fp32";
+constexpr auto kInteger = "int8";
+
+/// Shares of the time budget. What building and opening take comes out of each.
+constexpr double kTraceShare = 0.45;
+constexpr double kIsolatedShare = 0.1;
+constexpr double kRaceShare = 0.35;
+
+/// A plan that races without the profiler.
+struct Contender {
+  States asked;
+  States states;                     ///< as built
+  const quantize::Scheme* scheme = nullptr;
+  Measurement row;
+};
+
+std::int64_t integers_in(const States& states) {
+  return std::count(states.begin(), states.end(), true);
+}
+
+/// Another plan every time, until the generator repeats itself.
+class PlanSource {
+ public:
+  PlanSource(const Units& units, std::uint64_t seed) : units_(units), random_(seed) {}
+
+  std::optional<States> next() {
+    constexpr int kTries = 200;
+    for (int i = 0; i < kTries; ++i) {
+      auto states = random_states(units_, random_);
+      if (seen_.insert(states).second) {
+        return states;
+      }
+    }
+    return std::nullopt;  // few layers have few mixes
+  }
+  void exclude(const States& states) { seen_.insert(states); }
+
+ private:
+  const Units& units_;
+  Random random_;
+  std::set<States> seen_;
+};
+
+/// Ranks with ties averaged.
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t end = i;
+    while (end < order.size() && values[order[end]] == values[order[i]]) {
+      ++end;
+    }
+    for (std::size_t k = i; k < end; ++k) {
+      ranks[order[k]] = static_cast<double>(i + end - 1) / 2;
+    }
+    i = end;
+  }
+  return ranks;
+}
+
+double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto x = ranks(a);
+  const auto y = ranks(b);
+  const double mean = static_cast<double>(x.size() - 1) / 2;
+  double xy = 0;
+  double xx = 0;
+  double yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean) * (y[i] - mean);
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
+class Profiler {
+ public:
+  Profiler(Lab& lab, const graph::Graph& view, const onnx::Model& model,
+           const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
+           const ProfileOptions& options, Monitor& monitor)
+      : lab_(lab),
+        view_(view),
+        model_(model),
+        ranges_(ranges),
+        library_(std::move(library)),
+        options_(options),
+        monitor_(monitor),
+        quiet_(monitor),
+        start_us_(clock_()) {
+    profile_.scheme = quantize::to_string(options.scheme);
+    profile_.provider = options.session.provider;
+    profile_.timer = evaluate::timer_for(options.session);
+  }
+
+  Result<Profile> run() {
+    TESSERA_CHECK(find_units());
+    TESSERA_CHECK(trace_uniform());
+    TESSERA_CHECK(trace_mixed());
+    TESSERA_CHECK(time_alone());
+    free_of_drift();
+    TESSERA_TRY(profile_.model, fit_latency(units_, training_));
+    profile_.model.scheme = profile_.scheme;
+    TESSERA_CHECK(race_plans());
+    judge();
+    if (options_.curve) {
+      TESSERA_CHECK(draw_curve());
+    }
+    TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    describe_layers();
+    profile_.wall_us = clock_() - start_us_;
+    return std::move(profile_);
+  }
+
+ private:
+  [[nodiscard]] bool over(double share) const {
+    return clock_() - start_us_ > share * options_.budget_us;
+  }
+
+  /// Which operators can be integers, and why the others cannot.
+  Status find_units() {
+    const auto recipe = quantize::uniform_recipe(options_.scheme, options_.selection);
+    TESSERA_TRY(const auto wanted, quantize::resolve(recipe, view_, monitor_));
+    quantize::QuantizeReport report;
+    TESSERA_CHECK(lab_.make(wanted, quiet_, &report).map([](const auto&) {}));
+    std::vector<bool> quantized(view_.ops().size(), false);
+    reasons_.resize(view_.ops().size());
+    for (std::size_t i = 0; i < report.ops.size(); ++i) {
+      quantized[i] = report.ops[i].quantized;
+      reasons_[i] = report.ops[i].reason;
+    }
+    units_ = make_units(view_, quantized);
+    all_.assign(units_.size(), false);
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      all_[i] = units_.units[i].quantizable;
+    }
+    if (integers_in(all_) == 0) {
+      return fail(ErrorCode::kFailedPrecondition, "no operator of the model takes {}",
+                  profile_.scheme)
+          .hint("see what is in it: tessera inspect MODEL; or choose other types");
+    }
+    return {};
+  }
+
+  Result<Trace> trace(const std::vector<quantize::Scheme>& assignment, std::int64_t runs) {
+    TESSERA_TRY(const auto built, lab_.build(assignment, quiet_));
+    TESSERA_TRY(auto trace, trace_plan(lab_, units_, built, {.runs = runs}, monitor_));
+    profile_.stability.runs += trace.runs + trace.disturbed;
+    profile_.stability.disturbed_runs += trace.disturbed;
+    reference_us_.push_back(trace.reference_us);
+    return trace;
+  }
+
+  Status trace_uniform() {
+    const auto add = [&](const std::string& precision, const States& states,
+                         const quantize::Scheme& scheme) -> Status {
+      monitor_.progress("uniform models", static_cast<std::int64_t>(uniform_.size()),
+                        static_cast<std::int64_t>(2 + options_.further.size()));
+      TESSERA_TRY(auto traced,
+                  trace(assignment_of(units_, states, scheme), 2 * options_.runs));
+      auto& whole = profile_.whole[precision];
+      whole.scheme = precision == kFloat ? "float32" : quantize::to_string(scheme);
+      whole.disturbed_runs = traced.disturbed;
+      for (const auto& event : traced.events) {
+        profile_.events.push_back(
+            {precision, event.unit, event.kernel, event.start_us, event.duration_us});
+      }
+      uniform_.emplace(precision, std::move(traced));
+      return {};
+    };
+    TESSERA_CHECK(add(kFloat, States(units_.size(), false), options_.scheme));
+    TESSERA_CHECK(add(kInteger, all_, options_.scheme));
+    for (const auto& scheme : options_.further) {
+      TESSERA_CHECK(add(quantize::to_string(scheme), all_, scheme));
+    }
+    return {};
+  }
+
+  Status trace_mixed() {
+    PlanSource source(units_, options_.seed * 3 + 1);
+    for (std::int64_t i = 0; i < options_.training_plans; ++i) {
+      const auto states = source.next();
+      // Ten plans are the least that show layers in several neighbourhoods.
+      if (!states || (over(kTraceShare) && training_.size() >= 10)) {
+        break;
+      }
+      monitor_.progress("mixed plans", i, options_.training_plans);
+      TESSERA_TRY(auto traced,
+                  trace(assignment_of(units_, *states, options_.scheme), options_.runs));
+      training_.push_back(std::move(traced.times));
+    }
+    profile_.training_plans = static_cast<std::int64_t>(training_.size());
+    return {};
+  }
+
+  Status time_alone() {
+    if (!options_.isolated) {
+      alone_.resize(units_.size());
+      return {};
+    }
+    TESSERA_TRY(alone_, time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
+                                      options_.session, kIsolatedShare * options_.budget_us,
+                                      monitor_));
+    return {};
+  }
+
+  /// The machine's pace changes over minutes: every trace is divided by that of float32 around it.
+  void free_of_drift() {
+    auto sorted = reference_us_;
+    std::sort(sorted.begin(), sorted.end());
+    const double pace = quantile(sorted, 0.5);
+    profile_.stability.reference_spread =
+        (quantile(sorted, 0.9) - quantile(sorted, 0.1)) / pace;
+    const auto correct = [&](PlanTimes& times, double reference) {
+      for (auto* values : {&times.unit_us, &times.conversion_us}) {
+        for (auto& value : *values) {
+          value *= pace / reference;
+        }
+      }
+    };
+    for (auto& [precision, traced] : uniform_) {
+      correct(traced.times, traced.reference_us);
+    }
+    const auto first = reference_us_.size() - training_.size();
+    for (std::size_t i = 0; i < training_.size(); ++i) {
+      correct(training_[i], reference_us_[first + i]);
+    }
+    training_.push_back(uniform_.at(kFloat).times);
+    training_.push_back(uniform_.at(kInteger).times);
+  }
+
+  // --- plans without the profiler -------------------------------------------------------------
+
+  [[nodiscard]] States gains(bool by_isolated) const {
+    States states(units_.size(), false);
+    const auto& floats = uniform_.at(kFloat).times;
+    const auto& integers = uniform_.at(kInteger).times;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (!all_[i]) {
+        continue;
+      }
+      if (by_isolated) {
+        states[i] = alone_[i] && alone_[i]->int8_us < alone_[i]->fp32_us;
+      } else {
+        states[i] = integers.unit_us[i] + integers.conversion_us[i] <
+                    floats.unit_us[i] + floats.conversion_us[i];
+      }
+    }
+    return states;
+  }
+
+  void add_contender(const States& states, const quantize::Scheme& scheme) {
+    contenders_.push_back({.asked = states, .scheme = &scheme});
+  }
+
+  Status race_plans() {
+    add_contender(all_, options_.scheme);
+    for (const auto& scheme : options_.further) {
+      add_contender(all_, scheme);
+    }
+    first_gain_ = contenders_.size();
+    if (options_.isolated) {
+      add_contender(gains(true), options_.scheme);
+    }
+    add_contender(gains(false), options_.scheme);
+    first_training_ = contenders_.size();
+    constexpr std::size_t kOverheadPlans = 10;
+    const auto mixed = training_.size() - 2;
+    for (std::size_t i = 0; i < std::min(kOverheadPlans, mixed); ++i) {
+      add_contender(training_[i].states, options_.scheme);
+    }
+    first_calibration_ = contenders_.size();
+    PlanSource source(units_, options_.seed * 3 + 2);
+    for (const auto& plan : training_) {
+      source.exclude(plan.states);
+    }
+    for (std::int64_t i = 0; i < options_.calibration_plans + options_.validation_plans; ++i) {
+      if (const auto states = source.next()) {
+        add_contender(*states, options_.scheme);
+      }
+    }
+    first_validation_ = std::min(
+        first_calibration_ + static_cast<std::size_t>(options_.calibration_plans),
+        contenders_.size());
+    return race_all(contenders_, "plans without the profiler");
+  }
+
+  /// In batches that fit into memory; each has float32 in it.
+  Status race_all(std::vector<Contender>& contenders, std::string_view stage) {
+    std::vector<Lane> lanes;
+    std::vector<Measurement*> rows;
+    std::int64_t open_bytes = 0;
+    const auto flush = [&]() -> Status {
+      evaluate::RaceOptions race;
+      race.seed = options_.seed;
+      race.min_rounds = 3;
+      race.settle_rounds = 8;
+      race.max_rounds = 16;
+      race.budget_us = kRaceShare * options_.budget_us * static_cast<double>(lanes.size()) /
+                       static_cast<double>(contenders.size());
+      TESSERA_CHECK(lab_.time(lanes, rows, race, stage, monitor_).map([](const auto&) {}));
+      lanes.clear();
+      rows.clear();
+      open_bytes = 0;
+      return {};
+    };
+    for (auto& contender : contenders) {
+      monitor_.progress("opening plans", static_cast<std::int64_t>(rows.size()),
+                        static_cast<std::int64_t>(contenders.size()));
+      TESSERA_CHECK(monitor_.check());
+      TESSERA_TRY(const auto built,
+                  lab_.build(assignment_of(units_, contender.asked, *contender.scheme), quiet_));
+      contender.states = states_of(units_, built.quantized);
+      contender.row.size_bytes = built.size_bytes;
+      const auto bytes = lab_.session_bytes(built);
+      if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
+        TESSERA_CHECK(flush());
+      }
+      TESSERA_TRY(auto lane, lab_.open_lane(built, {}));
+      lanes.push_back(std::move(lane));
+      rows.push_back(&contender.row);
+      open_bytes += bytes;
+    }
+    return flush();
+  }
+
+  /// Time of a contender at the pace of the whole profile.
+  [[nodiscard]] double whole_us(const Contender& contender) const {
+    return reference_whole_us() / contender.row.speedup.median;
+  }
+  [[nodiscard]] double reference_whole_us() const { return lab_.reference().latency.median_us; }
+
+  void judge() {
+    correct_for_profiler();
+    std::vector<WholeTime> calibration;
+    for (auto i = first_calibration_; i < first_validation_; ++i) {
+      calibration.push_back({contenders_[i].states, whole_us(contenders_[i])});
+    }
+    fit_interval(profile_.model, units_, calibration);
+    validate();
+    note_wholes();
+    note_gain_only();
+    auto& stability = profile_.stability;
+    constexpr double kDisturbed = 0.3;
+    constexpr double kSpread = 0.15;
+    stability.stable = static_cast<double>(stability.disturbed_runs) <=
+                           kDisturbed * static_cast<double>(stability.runs) &&
+                       stability.reference_spread <= kSpread;
+  }
+
+  void correct_for_profiler() {
+    std::vector<PlanTimes> plans{uniform_.at(kFloat).times, uniform_.at(kInteger).times};
+    std::vector<double> wholes{reference_whole_us(), whole_us(contenders_.front())};
+    for (auto i = first_training_; i < first_calibration_; ++i) {
+      plans.push_back(training_[i - first_training_]);
+      wholes.push_back(whole_us(contenders_[i]));
+    }
+    fit_overheads(profile_.model, plans, wholes);
+  }
+
+  [[nodiscard]] double isolated_us(const States& states) const {
+    double us = reference_whole_us();
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (states[i] && alone_[i]) {
+        us -= alone_[i]->fp32_us - alone_[i]->int8_us;
+      }
+    }
+    return us;
+  }
+
+  void validate() {
+    auto& validation = profile_.validation;
+    std::vector<double> errors;
+    std::vector<double> isolated_errors;
+    std::vector<double> predicted;
+    std::vector<double> measured;
+    double inside = 0;
+    for (auto i = first_validation_; i < contenders_.size(); ++i) {
+      const auto& contender = contenders_[i];
+      const auto prediction = profile_.model.predict(units_, contender.states);
+      const double us = whole_us(contender);
+      const double isolated = options_.isolated ? isolated_us(contender.states) : 0;
+      validation.points.push_back({integers_in(contender.states), prediction.us, us, isolated});
+      errors.push_back(std::abs(prediction.us / us - 1));
+      isolated_errors.push_back(std::abs(isolated / us - 1));
+      predicted.push_back(prediction.us);
+      measured.push_back(us);
+      inside += us >= prediction.low_us && us <= prediction.high_us ? 1 : 0;
+    }
+    if (errors.empty()) {
+      return;
+    }
+    std::sort(errors.begin(), errors.end());
+    std::sort(isolated_errors.begin(), isolated_errors.end());
+    validation.median_abs_error = quantile(errors, 0.5);
+    validation.p95_abs_error = quantile(errors, 0.95);
+    validation.spearman = spearman_of(predicted, measured);
+    validation.inside_interval = inside / static_cast<double>(errors.size());
+    if (options_.isolated) {
+      validation.isolated_median_abs_error = quantile(isolated_errors, 0.5);
+      validation.isolated_p95_abs_error = quantile(isolated_errors, 0.95);
+    }
+  }
+
+  void note_wholes() {
+    const auto reference = lab_.reference();
+    for (auto& [precision, whole] : profile_.whole) {
+      const auto& times = uniform_.at(precision).times;
+      whole.kernel_sum_us = times.kernel_us();
+      whole.kernels = static_cast<std::int64_t>(times.kernels());
+      whole.explained_us = profile_.model.scale * times.kernel_us() +
+                           profile_.model.overhead_us_per_kernel * times.kernels();
+      if (precision == kFloat) {
+        whole.latency = reference.latency;
+        whole.speedup = reference.speedup;
+        whole.size_bytes = reference.size_bytes;
+      }
+    }
+    const auto note = [&](const std::string& precision, const Contender& contender) {
+      auto& whole = profile_.whole.at(precision);
+      whole.latency = contender.row.latency;
+      whole.speedup = contender.row.speedup;
+      whole.size_bytes = contender.row.size_bytes;
+    };
+    note(kInteger, contenders_.front());
+    for (std::size_t i = 0; i < options_.further.size(); ++i) {
+      note(quantize::to_string(options_.further[i]), contenders_[1 + i]);
+    }
+  }
+
+  void note_gain_only() {
+    for (auto i = first_gain_; i < first_training_; ++i) {
+      const auto& contender = contenders_[i];
+      const bool isolated = options_.isolated && i == first_gain_;
+      const double us = isolated ? isolated_us(contender.states)
+                                 : profile_.model.predict(units_, contender.states).us;
+      profile_.gain_only.push_back({isolated ? "isolated" : "context",
+                                    integers_in(contender.states), reference_whole_us() / us,
+                                    contender.row.speedup});
+      if (isolated) {
+        // What the model in context says of the very same plan.
+        profile_.gain_only.push_back(
+            {"isolated choice, predicted in context", integers_in(contender.states),
+             reference_whole_us() / profile_.model.predict(units_, contender.states).us,
+             contender.row.speedup});
+      }
+    }
+  }
+
+  // --- the curve --------------------------------------------------------------------------------
+
+  Status draw_curve() {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (all_[i] && units_.units[i].macs > 0) {
+        order.push_back(i);
+      }
+    }
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
+      return units_.units[a].macs > units_.units[b].macs;
+    });
+    std::vector<Contender> points;
+    States states(units_.size(), false);
+    for (std::size_t k = 0; k <= order.size(); ++k) {
+      if (k > 0) {
+        states[order[k - 1]] = true;
+      }
+      points.push_back({.asked = states, .scheme = &options_.scheme});
+    }
+    TESSERA_CHECK(race_all(points, "curve"));
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      monitor_.progress("error of the curve", static_cast<std::int64_t>(k),
+                        static_cast<std::int64_t>(points.size()));
+      TESSERA_CHECK(measure_point(k, k > 0 ? units_.units[order[k - 1]].name : "", points[k]));
+    }
+    return {};
+  }
+
+  Status measure_point(std::size_t k, const std::string& layer, Contender& point) {
+    CurvePoint record{static_cast<std::int64_t>(k), layer,
+                      profile_.model.predict(units_, point.states).us, whole_us(point),
+                      point.row.speedup.median};
+    TESSERA_TRY(const auto built,
+                lab_.build(assignment_of(units_, point.asked, *point.scheme), quiet_));
+    Measurement row;
+    TESSERA_CHECK(lab_.prepare(built, row, quiet_).map([](const auto&) {}));
+    if (row.accuracy) {
+      record.sqnr_db = row.accuracy->overall.sqnr_db;
+      record.l2_per_element = row.accuracy->overall.l2_per_element;
+    }
+    profile_.curve.push_back(std::move(record));
+    return {};
+  }
+
+  // --- the table --------------------------------------------------------------------------------
+
+  void describe_layers() {
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      const auto& unit = units_.units[i];
+      Layer layer{.name = unit.name,
+                  .type = unit.type,
+                  .macs = unit.macs,
+                  .weight_bytes = unit.weight_bytes,
+                  .input_bytes = unit.input_bytes,
+                  .output_bytes = unit.output_bytes,
+                  .quantizable = unit.quantizable};
+      for (const auto op : unit.ops) {
+        layer.ops.push_back(view_.op(op).name);
+      }
+      for (const auto& [precision, traced] : uniform_) {
+        layer.precisions[precision] = {traced.unit_timing[i],
+                                       traced.conversion_timing[i],
+                                       traced.unit_kernels[i],
+                                       traced.conversion_kernels[i],
+                                       traced.times.states[i],
+                                       traced.fused[i]};
+      }
+      if (alone_[i]) {
+        layer.isolated_fp32_us = alone_[i]->fp32_us;
+        layer.isolated_int8_us = alone_[i]->int8_us;
+      }
+      explain(i, layer);
+      profile_.layers.push_back(std::move(layer));
+    }
+  }
+
+  void explain(std::size_t unit, Layer& layer) const {
+    const auto total = [&](const char* precision) {
+      const auto& times = uniform_.at(precision).times;
+      return times.unit_us[unit] + times.conversion_us[unit];
+    };
+    const double floats = total(kFloat);
+    const double integers = total(kInteger);
+    constexpr double kResolution_us = 1;
+    if (floats >= kResolution_us && integers >= kResolution_us) {
+      layer.speedup = floats / integers;
+    }
+    if (!layer.quantizable) {
+      layer.why = reasons_[units_.units[unit].ops.front().value];
+      return;
+    }
+    if (!layer.speedup || *layer.speedup >= 1) {
+      return;
+    }
+    const auto& cost = layer.precisions.at(kInteger);
+    const auto& times = uniform_.at(kInteger).times;
+    if (times.conversion_us[unit] > 0.5 * (integers - floats)) {
+      layer.why = fmt::format("{:.0f} us of type and layout changes of its result",
+                              times.conversion_us[unit]);
+    } else if (!cost.kernels.empty() && !evaluate::is_integer_kernel(cost.kernels.front())) {
+      layer.why = fmt::format("the runtime keeps {} in float", cost.kernels.front());
+    } else if (!cost.kernels.empty() && !layer.precisions.at(kFloat).kernels.empty()) {
+      layer.why = fmt::format("{} takes longer than {}", cost.kernels.front(),
+                              layer.precisions.at(kFloat).kernels.front());
+    } else {
+      layer.why = "in float its neighbour's kernel does it";
+    }
+  }
+
+  Lab& lab_;
+  const graph::Graph& view_;
+  const onnx::Model& model_;
+  const calibrate::Ranges& ranges_;
+  std::shared_ptr<const runtime::Library> library_;
+  const ProfileOptions& options_;
+  Monitor& monitor_;
+  QuietMonitor quiet_;
+  Clock clock_ = steady_clock_us();
+  double start_us_;
+
+  Units units_;
+  States all_;
+  std::vector<std::string> reasons_;  ///< by operator
+  std::map<std::string, Trace> uniform_;
+  std::vector<PlanTimes> training_;   ///< mixed plans, then float and all-integer
+  std::vector<double> reference_us_;  ///< by trace, in order
+  std::vector<std::optional<IsolatedCost>> alone_;
+  std::vector<Contender> contenders_;
+  std::size_t first_gain_ = 0;
+  std::size_t first_training_ = 0;
+  std::size_t first_calibration_ = 0;
+  std::size_t first_validation_ = 0;
+  Profile profile_;
+};
+
+}  // namespace
+
+double Layer::arithmetic_intensity() const noexcept {
+  const auto bytes = static_cast<double>(weight_bytes + input_bytes + output_bytes);
+  return bytes > 0 ? 2 * static_cast<double>(macs) / bytes : 0;
+}
+
+Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
+                        const calibrate::Ranges& ranges,
+                        std::shared_ptr<const runtime::Library> library,
+                        const ProfileOptions& options, Monitor& monitor) {
+  TESSERA_CHECK(quantize::validate(options.scheme));
+  for (const auto& scheme : options.further) {
+    TESSERA_CHECK(quantize::validate(scheme));
+  }
+  TESSERA_TRY(const auto view, model.view());
+  auto tagged = model.clone();
+  TESSERA_CHECK(tag_operators(tagged));
+  TESSERA_TRY(auto lab, Lab::open({.model = &tagged,
+                                   .library = library,
+                                   .session = options.session,
+                                   .samples = &samples,
+                                   .ranges = &ranges,
+                                   .memory_bytes = options.memory_bytes},
+                                  monitor));
+  return Profiler(lab, view, model, ranges, std::move(library), options, monitor).run();
+}
+
+}  // namespace tessera::profile

@@ -1,0 +1,278 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "tessera/core/record.h"
+#include "tessera/profile/profile.h"
+
+namespace tessera::profile {
+namespace {
+
+Json optional(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
+std::optional<double> optional_number(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? std::optional(found->get<double>())
+                                                   : std::nullopt;
+}
+
+/// NaN is written as null.
+double number(const Json& json, const char* key) {
+  return optional_number(json, key).value_or(0);
+}
+
+Json speedup_json(const evaluate::Speedup& speedup) {
+  return {{"median", speedup.median},
+          {"low", speedup.low},
+          {"high", speedup.high},
+          {"rounds", speedup.rounds}};
+}
+
+evaluate::Speedup speedup_from(const Json& json) {
+  return {json.at("median").get<double>(), json.at("low").get<double>(),
+          json.at("high").get<double>(), json.at("rounds").get<std::int64_t>()};
+}
+
+Timing timing_from(const Json& json) {
+  return {json.at("median_us").get<double>(), json.at("p10_us").get<double>(),
+          json.at("p90_us").get<double>(), json.at("n").get<std::int64_t>(),
+          json.at("warmup").get<std::int64_t>()};
+}
+
+Json cost_json(const PrecisionCost& cost) {
+  auto json = to_json(cost.time);
+  json["conversion"] = to_json(cost.conversion);
+  json["kernels"] = cost.kernels;
+  json["conversion_kernels"] = cost.conversion_kernels;
+  json["integer"] = cost.integer;
+  json["fused"] = cost.fused;
+  return json;
+}
+
+PrecisionCost cost_from(const Json& json) {
+  return {timing_from(json),
+          timing_from(json.at("conversion")),
+          json.at("kernels").get<std::vector<std::string>>(),
+          json.at("conversion_kernels").get<std::vector<std::string>>(),
+          json.at("integer").get<bool>(),
+          json.at("fused").get<bool>()};
+}
+
+Json layer_json(const Layer& layer) {
+  auto precisions = Json::object();
+  for (const auto& [precision, cost] : layer.precisions) {
+    precisions[precision] = cost_json(cost);
+  }
+  return {{"name", layer.name},
+          {"type", layer.type},
+          {"ops", layer.ops},
+          {"macs", layer.macs},
+          {"weight_bytes", layer.weight_bytes},
+          {"input_bytes", layer.input_bytes},
+          {"output_bytes", layer.output_bytes},
+          {"ops_per_byte", layer.arithmetic_intensity()},
+          {"quantizable", layer.quantizable},
+          {"precisions", precisions},
+          {"speedup", optional(layer.speedup)},
+          {"why", layer.why.empty() ? Json() : Json(layer.why)},
+          {"isolated",
+           {{"fp32_us", optional(layer.isolated_fp32_us)},
+            {"int8_us", optional(layer.isolated_int8_us)}}}};
+}
+
+Layer layer_from(const Json& json) {
+  Layer layer{.name = json.at("name").get<std::string>(),
+              .type = json.at("type").get<std::string>(),
+              .ops = json.at("ops").get<std::vector<std::string>>(),
+              .macs = json.at("macs").get<std::int64_t>(),
+              .weight_bytes = json.at("weight_bytes").get<std::int64_t>(),
+              .input_bytes = json.at("input_bytes").get<std::int64_t>(),
+              .output_bytes = json.at("output_bytes").get<std::int64_t>(),
+              .quantizable = json.at("quantizable").get<bool>()};
+  for (const auto& [precision, cost] : json.at("precisions").items()) {
+    layer.precisions.emplace(precision, cost_from(cost));
+  }
+  layer.speedup = optional_number(json, "speedup");
+  layer.why = json.at("why").is_string() ? json.at("why").get<std::string>() : "";
+  layer.isolated_fp32_us = optional_number(json.at("isolated"), "fp32_us");
+  layer.isolated_int8_us = optional_number(json.at("isolated"), "int8_us");
+  return layer;
+}
+
+Json whole_json(const WholeCost& whole) {
+  return {{"scheme", whole.scheme},
+          {"latency", to_json(whole.latency)},
+          {"speedup", speedup_json(whole.speedup)},
+          {"kernel_sum_us", whole.kernel_sum_us},
+          {"explained_us", whole.explained_us},
+          {"size_bytes", whole.size_bytes},
+          {"kernels", whole.kernels},
+          {"disturbed_runs", whole.disturbed_runs}};
+}
+
+WholeCost whole_from(const Json& json) {
+  return {json.at("scheme").get<std::string>(),
+          timing_from(json.at("latency")),
+          speedup_from(json.at("speedup")),
+          number(json, "kernel_sum_us"),
+          number(json, "explained_us"),
+          json.at("size_bytes").get<std::int64_t>(),
+          json.at("kernels").get<std::int64_t>(),
+          json.at("disturbed_runs").get<std::int64_t>()};
+}
+
+Json validation_json(const Validation& validation) {
+  auto points = Json::array();
+  for (const auto& point : validation.points) {
+    points.push_back({{"integer_layers", point.integer_layers},
+                      {"predicted_us", point.predicted_us},
+                      {"measured_us", point.measured_us},
+                      {"isolated_us", point.isolated_us}});
+  }
+  return {{"plans", validation.points.size()},
+          {"median_abs_error", validation.median_abs_error},
+          {"p95_abs_error", validation.p95_abs_error},
+          {"spearman", validation.spearman},
+          {"inside_interval", validation.inside_interval},
+          {"isolated_median_abs_error", validation.isolated_median_abs_error},
+          {"isolated_p95_abs_error", validation.isolated_p95_abs_error},
+          {"points", points}};
+}
+
+Validation validation_from(const Json& json) {
+  Validation validation{.median_abs_error = number(json, "median_abs_error"),
+                        .p95_abs_error = number(json, "p95_abs_error"),
+                        .spearman = number(json, "spearman"),
+                        .inside_interval = number(json, "inside_interval"),
+                        .isolated_median_abs_error = number(json, "isolated_median_abs_error"),
+                        .isolated_p95_abs_error = number(json, "isolated_p95_abs_error")};
+  for (const auto& point : json.at("points")) {
+    validation.points.push_back({point.at("integer_layers").get<std::int64_t>(),
+                                 number(point, "predicted_us"), number(point, "measured_us"),
+                                 number(point, "isolated_us")});
+  }
+  return validation;
+}
+
+Json curve_json(const std::vector<CurvePoint>& curve) {
+  auto json = Json::array();
+  for (const auto& point : curve) {
+    json.push_back({{"k", point.k},
+                    {"layer", point.layer},
+                    {"predicted_us", point.predicted_us},
+                    {"measured_us", point.measured_us},
+                    {"speedup", point.speedup},
+                    {"sqnr_db", point.sqnr_db},
+                    {"l2_per_element", point.l2_per_element}});
+  }
+  return json;
+}
+
+CurvePoint curve_point_from(const Json& json) {
+  return {json.at("k").get<std::int64_t>(), json.at("layer").get<std::string>(),
+          number(json, "predicted_us"),     number(json, "measured_us"),
+          number(json, "speedup"),          number(json, "sqnr_db"),
+          number(json, "l2_per_element")};
+}
+
+}  // namespace
+
+Json to_json(const Profile& profile) {
+  auto layers = Json::array();
+  for (const auto& layer : profile.layers) {
+    layers.push_back(layer_json(layer));
+  }
+  auto whole = Json::object();
+  for (const auto& [precision, cost] : profile.whole) {
+    whole[precision] = whole_json(cost);
+  }
+  auto gain_only = Json::array();
+  for (const auto& gain : profile.gain_only) {
+    gain_only.push_back({{"by", gain.by},
+                         {"integer_layers", gain.integer_layers},
+                         {"predicted_speedup", gain.predicted_speedup},
+                         {"measured_speedup", speedup_json(gain.measured)}});
+  }
+  const auto& stability = profile.stability;
+  return {{"scheme", profile.scheme},
+          {"provider", profile.provider},
+          {"timer", evaluate::to_string(profile.timer)},
+          {"whole", whole},
+          {"validation", validation_json(profile.validation)},
+          {"gain_only", gain_only},
+          {"conversions", to_json(profile.conversions)},
+          {"stability",
+           {{"stable", stability.stable},
+            {"runs", stability.runs},
+            {"disturbed_runs", stability.disturbed_runs},
+            {"reference_spread", stability.reference_spread}}},
+          {"training_plans", profile.training_plans},
+          {"wall_us", profile.wall_us},
+          {"layers", layers},
+          {"curve", curve_json(profile.curve)},
+          {"latency_model", to_json(profile.model)}};
+}
+
+Result<Profile> profile_from_json(const Json& result) {
+  Profile profile;
+  try {
+    profile.scheme = result.at("scheme").get<std::string>();
+    profile.provider = result.at("provider").get<std::string>();
+    profile.timer = result.at("timer").get<std::string>() == "wall" ? evaluate::Timer::kWall
+                                                                    : evaluate::Timer::kThreadCpu;
+    for (const auto& layer : result.at("layers")) {
+      profile.layers.push_back(layer_from(layer));
+    }
+    for (const auto& [precision, whole] : result.at("whole").items()) {
+      profile.whole.emplace(precision, whole_from(whole));
+    }
+    profile.validation = validation_from(result.at("validation"));
+    for (const auto& gain : result.at("gain_only")) {
+      profile.gain_only.push_back({gain.at("by").get<std::string>(),
+                                   gain.at("integer_layers").get<std::int64_t>(),
+                                   number(gain, "predicted_speedup"),
+                                   speedup_from(gain.at("measured_speedup"))});
+    }
+    const auto& stability = result.at("stability");
+    profile.stability = {stability.at("runs").get<std::int64_t>(),
+                         stability.at("disturbed_runs").get<std::int64_t>(),
+                         number(stability, "reference_spread"),
+                         stability.at("stable").get<bool>()};
+    profile.training_plans = result.at("training_plans").get<std::int64_t>();
+    profile.wall_us = number(result, "wall_us");
+    for (const auto& point : result.at("curve")) {
+      profile.curve.push_back(curve_point_from(point));
+    }
+    TESSERA_TRY(profile.conversions, conversions_from_json(result.at("conversions")));
+    TESSERA_TRY(profile.model, latency_model_from_json(result.at("latency_model")));
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the profile is damaged: {}", problem.what())
+        .hint("make it again: tessera profile MODEL --data D -o P.json");
+  }
+  return profile;
+}
+
+Result<StoredProfile> read_profile(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto document, read_json(path));
+  TESSERA_TRY(const auto result, open_envelope(document, "profile", path.string()));
+  StoredProfile stored;
+  TESSERA_TRY(stored.profile, profile_from_json(result).map_error(in_file(path.string())));
+  try {
+    if (const auto& model = document.at("model"); model.is_object()) {
+      stored.model = ModelInfo{model.at("path").get<std::string>(),
+                               model.at("sha256").get<std::string>(),
+                               model.at("format").get<std::string>()};
+    }
+    if (const auto& context = document.at("context"); context.contains("cpu")) {
+      stored.cpu = context.at("cpu").get<std::string>();
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the profile's envelope is damaged: {}", problem.what());
+  }
+  return stored;
+}
+
+}  // namespace tessera::profile

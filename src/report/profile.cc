@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tessera/report/format.h"
+
+namespace tessera::report {
+namespace {
+
+using profile::Layer;
+using profile::Profile;
+
+constexpr const char* kNone = "-";
+
+/// Own kernels and conversions of the result.
+double total_us(const Layer& layer, const std::string& precision) {
+  const auto found = layer.precisions.find(precision);
+  return found == layer.precisions.end()
+             ? 0
+             : found->second.time.median_us + found->second.conversion.median_us;
+}
+
+std::string time_cell(const Layer& layer, const std::string& precision) {
+  const auto found = layer.precisions.find(precision);
+  if (found == layer.precisions.end()) {
+    return kNone;
+  }
+  if (found->second.kernels.empty() && found->second.conversion_kernels.empty()) {
+    return "folded";
+  }
+  return fmt::format("{:.0f}", total_us(layer, precision));
+}
+
+std::string kernels_cell(const Layer& layer, const std::string& precision) {
+  const auto found = layer.precisions.find(precision);
+  return found == layer.precisions.end() ? "" : fmt::format("{}", fmt::join(found->second.kernels, "+"));
+}
+
+std::vector<std::string> precisions_of(const Profile& profile) {
+  std::vector<std::string> names{"fp32", "int8"};
+  for (const auto& [name, whole] : profile.whole) {
+    if (name != "fp32" && name != "int8") {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+std::string conversions_text(const profile::ConversionCosts& costs) {
+  return fmt::format(
+      "conversions  quantize {:.2f}, dequantize {:.2f}, cast {:.2f}, transpose {:.2f} (float) and "
+      "{:.2f} (u8) ns per element\n",
+      costs.quantize.ns_per_element, costs.dequantize.ns_per_element, costs.cast.ns_per_element,
+      costs.transpose_float.ns_per_element, costs.transpose_int8.ns_per_element);
+}
+
+std::string whole_text(const Profile& profile) {
+  std::string text;
+  for (const auto& name : precisions_of(profile)) {
+    const auto& whole = profile.whole.at(name);
+    text += fmt::format(
+        "whole        {:<18} {:>9}, {:.2f}x ({:.2f} to {:.2f}); layers and conversions explain "
+        "{} ({:+.1f} %)\n",
+        name == "int8" ? "int8 " + whole.scheme : name, duration(whole.latency.median_us),
+        whole.speedup.median, whole.speedup.low, whole.speedup.high, duration(whole.explained_us),
+        100 * (whole.explained_us / whole.latency.median_us - 1));
+  }
+  return text;
+}
+
+std::string validation_text(const Profile& profile) {
+  const auto& validation = profile.validation;
+  auto text = fmt::format(
+      "prediction   {} mixed plans it had not seen: median error {:.1f} %, p95 {:.1f} %, Spearman "
+      "{:.3f}, {:.0f} % within its interval of +-{:.1f} %\n",
+      validation.points.size(), 100 * validation.median_abs_error,
+      100 * validation.p95_abs_error, validation.spearman, 100 * validation.inside_interval,
+      100 * profile.model.interval);
+  if (validation.isolated_p95_abs_error > 0) {
+    text += fmt::format(
+        "             by layers timed alone: median error {:.1f} %, p95 {:.1f} %\n",
+        100 * validation.isolated_median_abs_error, 100 * validation.isolated_p95_abs_error);
+  }
+  return text;
+}
+
+std::string gain_text(const Profile& profile) {
+  std::string text;
+  for (const auto& gain : profile.gain_only) {
+    text += fmt::format(
+        "gain only    {} layers in integers ({}): predicted {:.2f}x, really {:.2f}x\n",
+        gain.integer_layers, gain.by, gain.predicted_speedup, gain.measured.median);
+  }
+  return text;
+}
+
+std::string stability_text(const Profile& profile) {
+  const auto& stability = profile.stability;
+  return fmt::format(
+      "stability    {}: {} of {} runs disturbed and left out, float32 varied by {:.1f} %\n",
+      stability.stable ? "stable" : "NOT STABLE", stability.disturbed_runs, stability.runs,
+      100 * stability.reference_spread);
+}
+
+}  // namespace
+
+Table layer_table(const Profile& profile) {
+  std::vector<Column> columns = {{"layer", Align::kLeft, true}, {"type", Align::kLeft}, {"MMACs"}};
+  const auto precisions = precisions_of(profile);
+  for (const auto& name : precisions) {
+    columns.push_back({name + " us"});
+  }
+  columns.push_back({"speed-up"});
+  columns.push_back({"runs as", Align::kLeft, true});
+  columns.push_back({"why not faster", Align::kLeft, true});
+  Table table(columns);
+  std::vector<const Layer*> order;
+  for (const auto& layer : profile.layers) {
+    if (total_us(layer, "fp32") > 0 || total_us(layer, "int8") > 0) {
+      order.push_back(&layer);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return total_us(*a, "fp32") > total_us(*b, "fp32");
+  });
+  for (const auto* layer : order) {
+    std::vector<std::string> cells = {layer->name, layer->type,
+                                      fmt::format("{:.1f}", static_cast<double>(layer->macs) / 1e6)};
+    for (const auto& name : precisions) {
+      cells.push_back(time_cell(*layer, name));
+    }
+    cells.push_back(or_dash(layer->speedup, [](double x) { return fmt::format("{:.2f}x", x); }));
+    cells.push_back(kernels_cell(*layer, "int8"));
+    cells.push_back(layer->why);
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
+Table layer_sheet(const Profile& profile) {
+  std::vector<Column> columns = {{"name"},        {"type"},         {"ops"},
+                                 {"macs"},        {"weight_bytes"}, {"input_bytes"},
+                                 {"output_bytes"}, {"ops_per_byte"}, {"quantizable"}};
+  const auto precisions = precisions_of(profile);
+  for (const auto& name : precisions) {
+    for (const auto* field : {"_median_us", "_p10_us", "_p90_us", "_conversion_us", "_kernels"}) {
+      columns.push_back({name + field});
+    }
+  }
+  for (const auto* field : {"speedup", "isolated_fp32_us", "isolated_int8_us", "why"}) {
+    columns.push_back({field});
+  }
+  Table table(columns);
+  const auto plain = [](double value) { return fmt::format("{:.6g}", value); };
+  for (const auto& layer : profile.layers) {
+    std::vector<std::string> cells = {layer.name,
+                                      layer.type,
+                                      fmt::format("{}", fmt::join(layer.ops, " ")),
+                                      fmt::format("{}", layer.macs),
+                                      fmt::format("{}", layer.weight_bytes),
+                                      fmt::format("{}", layer.input_bytes),
+                                      fmt::format("{}", layer.output_bytes),
+                                      plain(layer.arithmetic_intensity()),
+                                      layer.quantizable ? "1" : "0"};
+    for (const auto& name : precisions) {
+      const auto& cost = layer.precisions.at(name);
+      cells.push_back(plain(cost.time.median_us));
+      cells.push_back(plain(cost.time.p10_us));
+      cells.push_back(plain(cost.time.p90_us));
+      cells.push_back(plain(cost.conversion.median_us));
+      cells.push_back(kernels_cell(layer, name));
+    }
+    cells.push_back(layer.speedup ? plain(*layer.speedup) : "");
+    cells.push_back(layer.isolated_fp32_us ? plain(*layer.isolated_fp32_us) : "");
+    cells.push_back(layer.isolated_int8_us ? plain(*layer.isolated_int8_us) : "");
+    cells.push_back(layer.why);
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
+Table curve_table(const Profile& profile) {
+  Table table({{"k"},
+               {"k-th layer", Align::kLeft, true},
+               {"measured ms"},
+               {"predicted ms"},
+               {"speed-up"},
+               {"SQNR dB"},
+               {"L2/element"}});
+  for (const auto& point : profile.curve) {
+    table.add_row({fmt::format("{}", point.k), point.layer, milliseconds(point.measured_us),
+                   milliseconds(point.predicted_us), fmt::format("{:.2f}x", point.speedup),
+                   point.k == 0 ? "exact" : fmt::format("{:.1f}", point.sqnr_db),
+                   fmt::format("{:.2e}", point.l2_per_element)});
+  }
+  return table;
+}
+
+std::string profile_text(const Profile& profile, std::size_t width, std::size_t top) {
+  auto text = whole_text(profile) + validation_text(profile) + gain_text(profile) +
+              conversions_text(profile.conversions) + stability_text(profile);
+  text += "\n" + layer_table(profile).text(width, top);
+  if (!profile.curve.empty()) {
+    text += "\n" + curve_table(profile).text(width, 0);
+  }
+  return text;
+}
+
+}  // namespace tessera::report
