@@ -7,6 +7,7 @@
 
 #include "tessera/core/host.h"
 #include "tessera/graph/cost.h"
+#include "tessera/onnx/normalize.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::evaluate {
@@ -145,6 +146,26 @@ Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monito
   for (std::size_t i = 0; i < report.ops.size(); ++i) {
     built.quantized[i] = report.ops[i].quantized;
   }
+  TESSERA_CHECK(pack(model, built));
+  return built;
+}
+
+Result<Built> Lab::build_normalized() const {
+  Built built;
+  auto model = setup_.model->clone();
+  // As far as the quantizer raises it; an operator that cannot follow leaves the model as it is.
+  constexpr std::int64_t kQuantizedOpset = 13;
+  if (auto raised = model.clone(); onnx::upgrade_opset(raised, kQuantizedOpset)) {
+    model = std::move(raised);
+  }
+  TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
+  model.remove_unused_initializers();
+  built.quantized.assign(view_.ops().size(), false);
+  TESSERA_CHECK(pack(model, built));
+  return built;
+}
+
+Status Lab::pack(const onnx::Model& model, Built& built) const {
   auto bytes = model.serialize();
   if (bytes && exposes_) {
     auto exposed = model.clone();
@@ -154,7 +175,7 @@ Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monito
   if (bytes) {
     built.bytes = *std::move(bytes);
     built.size_bytes = static_cast<std::int64_t>(built.bytes.size());
-    return built;
+    return {};
   }
   if (bytes.error().code != ErrorCode::kResourceExhausted) {
     return tl::unexpected(std::move(bytes).error());
@@ -165,7 +186,7 @@ Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monito
   for (const auto& entry : std::filesystem::directory_iterator(built.folder->path())) {
     built.size_bytes += static_cast<std::int64_t>(entry.file_size());
   }
-  return built;
+  return {};
 }
 
 Result<Lane> Lab::make_lane(runtime::Session session) const {

@@ -17,11 +17,10 @@ namespace {
 
 using Cell = LatencyModel::Cell;
 
-// A unit's context is precision * 6 + producers * 2 + consumers, that of its conversions
-// precision * 6 + layout * 3 + readers.
-constexpr std::size_t kInteger = 6;
-enum Producers : std::uint8_t { kNative = 0, kPlain = 1, kOther = 2 };
-enum Readers : std::uint8_t { kFloats = 0, kIntegers = 1, kBoth = 2 };
+// A unit's context is precision * 6 + layout of its inputs * 2 + consumers; that of its conversions
+// precision * 18 + layout * 6 + readers * 2 + their layout.
+constexpr std::size_t kInteger = kUnitContexts / 2;
+constexpr std::size_t kIntegerConversion = kConversionContexts / 2;
 
 /// Observations of one context of one unit.
 struct Seen {
@@ -41,14 +40,16 @@ using SeenUnit = std::array<Seen, kUnitContexts>;
 using SeenConversion = std::array<Seen, kConversionContexts>;
 
 /// How a unit's time follows from its neighbourhood where a cell was not seen: a level for each
-/// precision, and what plain or other producers and other consumers add to either.
+/// precision, and what blocked or channels-last inputs and other consumers add to either.
 using Effects = Eigen::Matrix<double, 8, 1>;
+constexpr Eigen::Index kEffects = 4;
 
 Effects design(std::size_t context) {
-  const auto producers = context % kInteger / 2;
+  const auto layout = static_cast<Layout>(context % kInteger / 2);
   Effects row = Effects::Zero();
-  row.segment<4>(context >= kInteger ? 4 : 0) << 1, producers == kPlain ? 1.0 : 0.0,
-      producers == kOther ? 1.0 : 0.0, context % 2 == 1 ? 1.0 : 0.0;
+  row.segment<kEffects>(context >= kInteger ? kEffects : 0) << 1,
+      layout == Layout::kBlocked ? 1.0 : 0.0, layout == Layout::kChannelsLast ? 1.0 : 0.0,
+      context % 2 == 1 ? 1.0 : 0.0;
   return row;
 }
 
@@ -128,7 +129,7 @@ class Fitter {
     }
     constexpr double kWeight = 0.1;
     Effects nothing = Effects::Zero();
-    nothing[0] = nothing[4] = 1;
+    nothing[0] = nothing[kEffects] = 1;
     for (const auto& [type, seen] : by_type) {
       types_[type] = {fit_effects(seen, nothing, kWeight, &Seen::us),
                       fit_effects(seen, nothing, kWeight, &Seen::kernels)};
@@ -141,7 +142,7 @@ class Fitter {
     if (const auto found = types_.find(units_.units[unit].type); found != types_.end()) {
       type = found->second;
     } else {
-      type.us[0] = type.us[4] = type.kernels[0] = type.kernels[4] = 1;
+      type.us[0] = type.us[kEffects] = type.kernels[0] = type.kernels[kEffects] = 1;
     }
     constexpr double kWeight = 0.3;
     const auto us = fit_effects(own_[unit], type.us * level, kWeight, &Seen::us);
@@ -210,6 +211,77 @@ bool keeps_layout(const std::string& type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
+/// Types that the runtime moves Quantize and Dequantize across (its QDQPropagation pass).
+bool lets_integers_pass(const std::string& type) {
+  constexpr std::array<std::string_view, 6> kTypes = {"MaxPool", "Reshape",   "Slice",
+                                                      "Squeeze", "Transpose", "Unsqueeze"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+/// What will really be computed on integers: operators that only move values follow an integer
+/// producer, or their only reader, whatever was asked of them.
+States effective(const Units& units, States states) {
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const auto& unit = units.units[i];
+    if (lets_integers_pass(unit.type) && !unit.producers.empty() &&
+        states[unit.producers.front()]) {
+      states[i] = true;
+    }
+  }
+  for (auto i = units.size(); i-- > 0;) {
+    const auto& unit = units.units[i];
+    if (lets_integers_pass(unit.type) && unit.consumers.size() == 1 && !unit.makes_output &&
+        states[unit.consumers.front()]) {
+      states[i] = true;
+    }
+  }
+  return states;
+}
+
+/// The layout that all inputs of a unit have; plain if they differ.
+Layout input_layout(const Unit& unit, const std::vector<Layout>& layouts) {
+  if (unit.reads_input || unit.producers.empty()) {
+    return Layout::kPlain;
+  }
+  const auto first = layouts[unit.producers.front()];
+  const bool same = std::all_of(unit.producers.begin(), unit.producers.end(),
+                                [&](std::size_t producer) { return layouts[producer] == first; });
+  return same ? first : Layout::kPlain;
+}
+
+Layout result_layout(const Unit& unit, bool integers, Layout inputs) {
+  if (unit.type == "Conv") {
+    return integers ? Layout::kChannelsLast : Layout::kBlocked;
+  }
+  const bool kept = keeps_layout(unit.type) && !(integers && inputs == Layout::kBlocked);
+  return kept ? inputs : Layout::kPlain;
+}
+
+/// Who reads a result, against how it is made.
+class ReaderMix {
+ public:
+  ReaderMix(bool integers, Layout layout) : integers_(integers), layout_(layout) {}
+
+  void add(bool integers, Layout layout) {
+    (integers == integers_ ? same_ : other_) = true;
+    other_layout_ = other_layout_ || layout != layout_;
+  }
+  [[nodiscard]] bool has_other() const { return other_; }
+  [[nodiscard]] std::uint8_t context() const {
+    const std::size_t mix = other_ ? (same_ ? 2 : 1) : 0;
+    return static_cast<std::uint8_t>((integers_ ? kIntegerConversion : 0) +
+                                     static_cast<std::size_t>(layout_) * 6 + mix * 2 +
+                                     (other_layout_ ? 1 : 0));
+  }
+
+ private:
+  bool integers_;
+  Layout layout_;
+  bool same_ = false;
+  bool other_ = false;
+  bool other_layout_ = false;
+};
+
 Json cells_json(std::span<const Cell> cells) {
   auto json = Json::array();
   for (const auto& cell : cells) {
@@ -246,42 +318,36 @@ double PlanTimes::kernels() const {
          std::accumulate(conversion_kernels.begin(), conversion_kernels.end(), 0.0);
 }
 
-Neighbourhood neighbourhood_of(const Units& units, const States& states) {
+Neighbourhood neighbourhood_of(const Units& units, const States& asked) {
   Neighbourhood around;
+  const auto states = effective(units, asked);
   const auto count = units.size();
+  around.layout.resize(count);
   around.own.resize(count);
-  around.conversion.resize(count + 1);
-  std::vector<bool> native(count, false);
+  std::vector<Layout> inputs(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    inputs[i] = input_layout(units.units[i], around.layout);
+    around.layout[i] = result_layout(units.units[i], states[i], inputs[i]);
+  }
+  ReaderMix of_inputs(false, Layout::kPlain);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& unit = units.units[i];
-    const bool state = states[i];
-    Producers producers = unit.reads_input ? (state ? kOther : kPlain) : kNative;
-    for (const auto producer : unit.producers) {
-      const auto one = states[producer] != state ? kOther : native[producer] ? kNative : kPlain;
-      producers = std::max(producers, one);
-    }
-    native[i] = unit.type == "Conv" || (keeps_layout(unit.type) && producers == kNative);
-    bool floats = unit.makes_output;
-    bool integers = false;
+    ReaderMix readers(states[i], around.layout[i]);
     for (const auto consumer : unit.consumers) {
-      (states[consumer] ? integers : floats) = true;
+      readers.add(states[consumer], around.layout[consumer]);
     }
-    const bool other = state ? floats : integers;
-    const Readers readers = integers ? (floats ? kBoth : kIntegers) : kFloats;
-    const std::size_t base = state ? kInteger : 0;
-    around.own[i] =
-        static_cast<std::uint8_t>(base + std::size_t{producers} * 2 + (other ? 1 : 0));
-    around.conversion[i] = static_cast<std::uint8_t>(base + (native[i] ? 0 : 3) + readers);
-  }
-  bool floats = false;
-  bool integers = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (units.units[i].reads_input) {
-      (states[i] ? integers : floats) = true;
+    if (unit.makes_output) {
+      readers.add(false, Layout::kPlain);
     }
+    if (unit.reads_input) {
+      of_inputs.add(states[i], around.layout[i]);
+    }
+    around.own[i] = static_cast<std::uint8_t>((states[i] ? kInteger : 0) +
+                                              static_cast<std::size_t>(inputs[i]) * 2 +
+                                              (readers.has_other() ? 1 : 0));
+    around.conversion.push_back(readers.context());
   }
-  around.conversion[count] =
-      static_cast<std::uint8_t>(3 + (integers ? (floats ? kBoth : kIntegers) : kFloats));
+  around.conversion.push_back(of_inputs.context());
   return around;
 }
 

@@ -151,14 +151,19 @@ class Profiler {
     const auto recipe = quantize::uniform_recipe(options_.scheme, options_.selection);
     TESSERA_TRY(const auto wanted, quantize::resolve(recipe, view_, monitor_));
     quantize::QuantizeReport report;
-    TESSERA_CHECK(lab_.make(wanted, quiet_, &report).map([](const auto&) {}));
-    std::vector<bool> quantized(view_.ops().size(), false);
-    reasons_.resize(view_.ops().size());
+    TESSERA_TRY(const auto made, lab_.make(wanted, quiet_, &report));
+    const auto nodes = made.nodes();
+    const std::set<onnx::NodeId> present(nodes.begin(), nodes.end());
+    const auto count = view_.ops().size();
+    Fates fates{std::vector<bool>(count, false), std::vector<bool>(count, false)};
+    reasons_.resize(count);
     for (std::size_t i = 0; i < report.ops.size(); ++i) {
-      quantized[i] = report.ops[i].quantized;
+      fates.quantized[i] = report.ops[i].quantized;
+      fates.folded[i] =
+          !report.ops[i].quantized && !present.contains(onnx::Model::node_of(view_.ops()[i]));
       reasons_[i] = report.ops[i].reason;
     }
-    units_ = make_units(view_, quantized);
+    units_ = make_units(view_, fates);
     all_.assign(units_.size(), false);
     for (std::size_t i = 0; i < units_.size(); ++i) {
       all_[i] = units_.units[i].quantizable;
@@ -173,6 +178,9 @@ class Profiler {
 
   Result<Trace> trace(const std::vector<quantize::Scheme>& assignment, std::int64_t runs) {
     TESSERA_TRY(const auto built, lab_.build(assignment, quiet_));
+    return trace(built, runs);
+  }
+  Result<Trace> trace(const evaluate::Built& built, std::int64_t runs) {
     TESSERA_TRY(auto trace, trace_plan(lab_, units_, built, {.runs = runs}, monitor_));
     profile_.stability.runs += trace.runs + trace.disturbed;
     profile_.stability.disturbed_runs += trace.disturbed;
@@ -206,6 +214,9 @@ class Profiler {
   }
 
   Status trace_mixed() {
+    TESSERA_TRY(const auto normalized, lab_.build_normalized());
+    TESSERA_TRY(auto floats, trace(normalized, options_.runs));
+    training_.push_back(std::move(floats.times));
     PlanSource source(units_, options_.seed * 3 + 1);
     for (std::int64_t i = 0; i < options_.training_plans; ++i) {
       const auto states = source.next();
@@ -254,7 +265,6 @@ class Profiler {
     for (std::size_t i = 0; i < training_.size(); ++i) {
       correct(training_[i], reference_us_[first + i]);
     }
-    training_.push_back(uniform_.at(kFloat).times);
     training_.push_back(uniform_.at(kInteger).times);
   }
 
@@ -294,8 +304,8 @@ class Profiler {
     add_contender(gains(false), options_.scheme);
     first_training_ = contenders_.size();
     constexpr std::size_t kOverheadPlans = 10;
-    const auto mixed = training_.size() - 2;
-    for (std::size_t i = 0; i < std::min(kOverheadPlans, mixed); ++i) {
+    // The first is float throughout, the last all integers.
+    for (std::size_t i = 1; i < std::min(kOverheadPlans, training_.size() - 1); ++i) {
       add_contender(training_[i].states, options_.scheme);
     }
     first_calibration_ = contenders_.size();
@@ -361,13 +371,13 @@ class Profiler {
 
   void judge() {
     correct_for_profiler();
+    note_wholes();
     std::vector<WholeTime> calibration;
     for (auto i = first_calibration_; i < first_validation_; ++i) {
       calibration.push_back({contenders_[i].states, whole_us(contenders_[i])});
     }
     fit_interval(profile_.model, units_, calibration);
     validate();
-    note_wholes();
     note_gain_only();
     auto& stability = profile_.stability;
     constexpr double kDisturbed = 0.3;
@@ -381,7 +391,7 @@ class Profiler {
     std::vector<PlanTimes> plans{uniform_.at(kFloat).times, uniform_.at(kInteger).times};
     std::vector<double> wholes{reference_whole_us(), whole_us(contenders_.front())};
     for (auto i = first_training_; i < first_calibration_; ++i) {
-      plans.push_back(training_[i - first_training_]);
+      plans.push_back(training_[1 + i - first_training_]);
       wholes.push_back(whole_us(contenders_[i]));
     }
     fit_overheads(profile_.model, plans, wholes);
@@ -565,7 +575,7 @@ class Profiler {
       layer.speedup = floats / integers;
     }
     if (!layer.quantizable) {
-      layer.why = reasons_[units_.units[unit].ops.front().value];
+      layer.why = reasons_[units_.units[unit].worker.value];
       return;
     }
     if (!layer.speedup || *layer.speedup >= 1) {
@@ -601,7 +611,7 @@ class Profiler {
   States all_;
   std::vector<std::string> reasons_;  ///< by operator
   std::map<std::string, Trace> uniform_;
-  std::vector<PlanTimes> training_;   ///< mixed plans, then float and all-integer
+  std::vector<PlanTimes> training_;   ///< float, mixed plans, all integers
   std::vector<double> reference_us_;  ///< by trace, in order
   std::vector<std::optional<IsolatedCost>> alone_;
   std::vector<Contender> contenders_;

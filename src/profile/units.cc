@@ -22,8 +22,8 @@ bool is_standard(const graph::Op& op, std::string_view type) {
 
 class Grouper {
  public:
-  Grouper(const graph::Graph& graph, const std::vector<bool>& quantized)
-      : graph_(graph), quantized_(quantized), leader_(graph.ops().size(), kNone) {}
+  Grouper(const graph::Graph& graph, const Fates& fates)
+      : graph_(graph), fates_(fates), leader_(graph.ops().size(), kNone) {}
 
   Units group() {
     for (std::uint32_t i = 0; i < graph_.ops().size(); ++i) {
@@ -38,10 +38,13 @@ class Grouper {
   /// The earlier operator that `id` belongs to, or itself.
   [[nodiscard]] std::size_t joins(OpId id) const {
     const auto& op = graph_.op(id);
+    const auto before = op.inputs.empty() ? std::nullopt : only_for(op.inputs.front(), id);
+    if (before && (fates_.folded[id.value] ? !is_padding(op) : folded_padding(*before))) {
+      return leader_[before->value];
+    }
     if (is_standard(op, "Relu") || is_standard(op, "Clip")) {
-      if (const auto producer = only_for(op.inputs.front(), id);
-          producer && folds_activation(graph_.op(*producer))) {
-        return leader_[producer->value];
+      if (before && folds_activation(graph_.op(*before))) {
+        return leader_[before->value];
       }
     }
     if (is_standard(op, "Mul")) {
@@ -50,6 +53,12 @@ class Grouper {
       }
     }
     return id.value;
+  }
+
+  /// Padding becomes an attribute of what it pads for.
+  static bool is_padding(const graph::Op& op) { return is_standard(op, "Pad"); }
+  [[nodiscard]] bool folded_padding(OpId id) const {
+    return fates_.folded[id.value] && is_padding(graph_.op(id));
   }
 
   static bool folds_activation(const graph::Op& op) {
@@ -96,11 +105,13 @@ class Grouper {
       unit.ops.push_back(OpId{i});
       unit.macs += costs[i].macs.value_or(0);
       unit.weight_bytes += costs[i].weight_bytes;
-      const bool works = unit.name.empty() || is_standard(op, "Mul");
-      if (works) {
+      // Of Sigmoid -> Mul the product decides, else the first that is not folded away.
+      const bool gated = unit.type == "Sigmoid" && is_standard(op, "Mul");
+      if (unit.name.empty() || gated || fates_.folded[unit.worker.value]) {
         unit.name = op.name;
-        unit.type = unit.ops.size() > 1 ? "SiLU" : op.type;
-        unit.quantizable = quantized_[i];
+        unit.type = gated ? "SiLU" : op.type;
+        unit.worker = OpId{i};
+        unit.quantizable = fates_.quantized[i];
       }
     }
   }
@@ -145,7 +156,7 @@ class Grouper {
   }
 
   const graph::Graph& graph_;
-  const std::vector<bool>& quantized_;
+  const Fates& fates_;
   std::vector<std::size_t> leader_;
   Units units_;
 };
@@ -158,17 +169,15 @@ std::optional<std::size_t> Units::find(std::string_view name) const {
   return found == units.end() ? std::nullopt : std::optional<std::size_t>(found - units.begin());
 }
 
-Units make_units(const graph::Graph& graph, const std::vector<bool>& quantized) {
-  return Grouper(graph, quantized).group();
+Units make_units(const graph::Graph& graph, const Fates& fates) {
+  return Grouper(graph, fates).group();
 }
 
 States states_of(const Units& units, const std::vector<bool>& quantized) {
   States states(units.size(), false);
   for (std::size_t i = 0; i < units.size(); ++i) {
     const auto& unit = units.units[i];
-    // Of Sigmoid -> Mul the product counts, else the operator in front.
-    const auto op = unit.type == "SiLU" ? unit.ops.back() : unit.ops.front();
-    states[i] = unit.quantizable && quantized[op.value];
+    states[i] = unit.quantizable && quantized[unit.worker.value];
   }
   return states;
 }

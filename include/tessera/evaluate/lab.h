@@ -74,6 +74,10 @@ class Lab {
   /// The model with a scheme for every operator, by OpId of graph().
   [[nodiscard]] Result<Built> build(const std::vector<quantize::Scheme>& assignment,
                                     Monitor& monitor) const;
+  /// float32 throughout, rewritten as every quantized model is before anything else (paddings and
+  /// batch normalisation folded, see onnx::normalize_for_quantization): what a mix has its float
+  /// layers from.
+  [[nodiscard]] Result<Built> build_normalized() const;
   /// The same as models, to be saved.
   [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
                                          const quantize::Selection& selection,
@@ -112,6 +116,7 @@ class Lab {
  private:
   Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}
   [[nodiscard]] Status open_reference(Monitor& monitor);
+  [[nodiscard]] Status pack(const onnx::Model& model, Built& built) const;
   [[nodiscard]] Result<runtime::Session> open_session(const std::string& bytes,
                                                       runtime::OptLevel level) const;
   [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane, runtime::OptLevel level,

@@ -29,22 +29,26 @@ struct PlanTimes {
   [[nodiscard]] double kernels() const;
 };
 
-/// What the kernels of a unit depend on besides the unit: its neighbourhood in one plan.
-///
-/// The runtime keeps feature maps blocked (NCHWc) behind float convolutions and channels-last
-/// behind integer ones, and pools and element-wise operators take what they are given; `native` is
-/// such a layout, as opposed to plain NCHW. A pool that gets a plain map can take 30 times as long.
+/// How the runtime lays a feature map out in memory: plain (NCHW), blocked (NCHWc) behind float
+/// convolutions, channels last (NHWC) behind integer ones. Pools and element-wise operators keep
+/// the layout that all their inputs have, whatever their own precision; blocked maps are float.
+enum class Layout : std::uint8_t { kPlain, kBlocked, kChannelsLast };
+
+/// What the kernels of every unit depend on besides the unit itself: its neighbourhood in one plan.
+/// A pool that gets a plain map can take 60 times as long as one that gets the map channels last,
+/// which is decided by convolutions further up.
 struct Neighbourhood {
-  /// By unit: own kernels. Precision; producers of the same precision and native layout, of the
-  /// same precision, or of another; whether a consumer has another precision.
+  std::vector<Layout> layout;  ///< by unit, of its result
+  /// By unit: own kernels. Precision; layout of all inputs (plain if they differ); whether a
+  /// consumer has another precision.
   std::vector<std::uint8_t> own;
-  /// By unit, last the model's inputs: conversions of the result. Precision; native layout or not;
-  /// readers all float, all integer, or some of each.
+  /// By unit, last the model's inputs: conversions of the result. Precision; layout; readers all of
+  /// this precision, all of another, or some of each; whether a reader wants another layout.
   std::vector<std::uint8_t> conversion;
 };
 inline constexpr std::size_t kUnitContexts = 12;
-inline constexpr std::size_t kConversionContexts = 12;
-[[nodiscard]] Neighbourhood neighbourhood_of(const Units& units, const States& states);
+inline constexpr std::size_t kConversionContexts = 36;
+[[nodiscard]] Neighbourhood neighbourhood_of(const Units& units, const States& asked);
 
 /// Predicts the latency of any mix of float32 and integers over a model's units, on the machine
 /// and with the runtime it was fitted on:

@@ -149,7 +149,7 @@ struct ProfileOptions {
   std::vector<quantize::Scheme> further;  ///< uniform models that get a column of their own
   quantize::Selection selection;          ///< layers that may be integers
   runtime::SessionOptions session;
-  std::int64_t training_plans = 40;
+  std::int64_t training_plans = 56;
   std::int64_t calibration_plans = 14;
   std::int64_t validation_plans = 32;
   std::int64_t runs = 7;  ///< of each plan under the profiler

@@ -21,6 +21,7 @@ struct Unit {
   std::string name;  ///< of the operator that does the work
   std::string type;
   std::vector<graph::OpId> ops;  ///< in topological order
+  graph::OpId worker;            ///< of these, the one that decides
   std::int64_t macs = 0;
   std::int64_t weight_bytes = 0;
   std::int64_t input_bytes = 0;   ///< of activations, each tensor once, in float32
@@ -41,10 +42,15 @@ struct Units {
   [[nodiscard]] std::size_t size() const noexcept { return units.size(); }
 };
 
-/// Groups the operators of a graph. `quantized`: by OpId, those that are computed in integers when
-/// all are asked to be (Built::quantized of such a build); a unit is quantizable if its working
-/// operator is. Cost: linear in the graph.
-[[nodiscard]] Units make_units(const graph::Graph& graph, const std::vector<bool>& quantized);
+/// What becomes of operators when all are asked to be integers, by OpId.
+struct Fates {
+  std::vector<bool> quantized;  ///< computed in integers
+  std::vector<bool> folded;     ///< gone: a neighbour does their work (Pad -> MaxPool, ...)
+};
+
+/// Groups the operators of a graph. A unit is quantizable if its worker is; what is folded belongs
+/// to the unit that does its work. Cost: linear in the graph.
+[[nodiscard]] Units make_units(const graph::Graph& graph, const Fates& fates);
 
 /// Which units are computed in integers: one entry per unit. Those that are not quantizable are
 /// false.
