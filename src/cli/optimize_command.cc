@@ -96,8 +96,15 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
   TESSERA_CHECK(write_file(folder.path() / "bench.csv", report::measurement_sheet(bench.rows).csv(),
                            Overwrite::kReplace));
   auto artefacts = Json::array();
-  for (const auto* file :
-       {"model.onnx", "ranges.json", "bench.json", "bench.csv", "summary.json"}) {
+  std::vector<const char*> files = {"model.onnx", "ranges.json", "bench.json", "bench.csv",
+                                    "summary.json"};
+  if (result.chosen && !result.candidates[*result.chosen].assignment.empty()) {
+    files.push_back("recipe.json");
+    TESSERA_CHECK(write_json(folder.path() / "recipe.json",
+                             to_json(result.candidates[*result.chosen].recipe),
+                             Overwrite::kReplace));
+  }
+  for (const auto* file : files) {
     artefacts.push_back((std::filesystem::path(options.output) / file).string());
   }
   summary["artefacts"] = artefacts;
@@ -209,6 +216,9 @@ void add_optimize_command(CLI::App& app, Context& context) {
   command->add_option("--exclude", selection.exclude, "leave matching operators in float");
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");
+  command->add_flag_callback(
+      "--no-mixed", [options] { options->optimize.mixed = false; },
+      "uniform models only: no mixes of float and integer layers");
   command->add_option("--budget", options->budget_s, "seconds for the whole search")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -112,8 +112,8 @@ Status run(Options options, Context& context) {
       data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
   TESSERA_TRY(const auto samples, context.open_samples(model, data));
   TESSERA_TRY(const auto library, context.library(options.run));
-  TESSERA_TRY(const auto result, profile::profile(model, samples, ranges, library, settings,
-                                                  context.monitor()));
+  TESSERA_TRY(const auto result,
+              profile::profile(model, samples, ranges, library, settings, context.monitor()));
   const auto envelope = context.envelope("profile", &options.run, &model);
   TESSERA_CHECK(write_output(options, envelope, result, context));
   context.answer(envelope, to_json(result),

@@ -345,11 +345,13 @@ Baseline::Baseline(Baseline&&) noexcept = default;
 Baseline& Baseline::operator=(Baseline&&) noexcept = default;
 Baseline::~Baseline() = default;
 
-Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor) const {
+Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor,
+                                    std::int64_t at_most) const {
+  const auto count = at_most > 0 ? std::min(at_most, samples()) : samples();
   TESSERA_TRY(const auto matched, match_outputs(state_->names, candidate.outputs()));
   std::vector<ErrorAccumulator> errors(matched.size());
   Votes votes;
-  for (std::int64_t i = 0; i < samples(); ++i) {
+  for (std::int64_t i = 0; i < count; ++i) {
     TESSERA_CHECK(monitor.check());
     const auto& entry = state_->entries[static_cast<std::size_t>(i)];
     std::optional<data::Sample> loaded;
@@ -366,10 +368,10 @@ Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor) const 
     TESSERA_TRY(const auto feeds, feeds_of(sample, candidate.inputs(), casts));
     TESSERA_TRY(const auto outputs, candidate.run(feeds));
     TESSERA_CHECK(state_->add(outputs, matched, expected, sample.label, errors, votes));
-    monitor.progress("compare", i + 1, samples());
+    monitor.progress("compare", i + 1, count);
   }
   Accuracy accuracy;
-  accuracy.samples = samples();
+  accuracy.samples = count;
   ErrorAccumulator pooled;
   for (std::size_t k = 0; k < errors.size(); ++k) {
     accuracy.outputs.push_back({state_->names[k], errors[k].metrics()});

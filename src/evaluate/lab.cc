@@ -100,8 +100,8 @@ Status Lab::open_reference(Monitor& monitor) {
 }
 
 Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Scheme& scheme,
-                                                     const quantize::Selection& selection,
-                                                     Monitor& monitor) const {
+                                                      const quantize::Selection& selection,
+                                                      Monitor& monitor) const {
   if (scheme.mode == Mode::kFloat32) {
     return std::vector<quantize::Scheme>(view_.ops().size(), scheme);
   }
@@ -152,6 +152,13 @@ Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monito
 
 Result<Built> Lab::build_normalized() const {
   Built built;
+  TESSERA_TRY(const auto model, make_normalized());
+  built.quantized.assign(view_.ops().size(), false);
+  TESSERA_CHECK(pack(model, built));
+  return built;
+}
+
+Result<onnx::Model> Lab::make_normalized() const {
   auto model = setup_.model->clone();
   // As far as the quantizer raises it; an operator that cannot follow leaves the model as it is.
   constexpr std::int64_t kQuantizedOpset = 13;
@@ -160,9 +167,7 @@ Result<Built> Lab::build_normalized() const {
   }
   TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
   model.remove_unused_initializers();
-  built.quantized.assign(view_.ops().size(), false);
-  TESSERA_CHECK(pack(model, built));
-  return built;
+  return model;
 }
 
 Status Lab::pack(const onnx::Model& model, Built& built) const {
@@ -226,6 +231,15 @@ Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, OptLevel level,
   }
   TESSERA_TRY(auto session, open_session(built.exposed_bytes, level));
   return baseline_->evaluate(session, monitor);
+}
+
+Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor& monitor) const {
+  if (!built.exposed_bytes.empty()) {
+    TESSERA_TRY(auto session, open_session(built.exposed_bytes, OptLevel::kAll));
+    return baseline_->evaluate(session, monitor, at_most);
+  }
+  TESSERA_TRY(auto lane, open_lane(built, {}));
+  return baseline_->evaluate(lane.session, monitor, at_most);
 }
 
 Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,

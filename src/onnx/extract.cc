@@ -34,10 +34,9 @@ Border border_of(const Model& model, const std::set<NodeId>& chosen) {
     }
     for (const auto& output : model.outputs(node)) {
       const auto readers = model.consumers(output);
-      const bool leaves =
-          model.is_output(output) || model.used_by_body(output) ||
-          std::any_of(readers.begin(), readers.end(),
-                      [&](NodeId reader) { return !chosen.contains(reader); });
+      const bool leaves = model.is_output(output) || model.used_by_body(output) ||
+                          std::any_of(readers.begin(), readers.end(),
+                                      [&](NodeId reader) { return !chosen.contains(reader); });
       if (!output.empty() && leaves) {
         border.outputs.push_back(output);
       }

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <tuple>
 #include <utility>
 
+#include "optimize/mixer.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
 
@@ -35,6 +38,8 @@ constexpr double kTie = 0.02;
 constexpr double kLooseTie = 0.05;
 /// A model that keeps less than this of its signal is hardly the same model.
 constexpr double kAlarming_db = 10;
+/// Share of the budget after which no further mixes are tried.
+constexpr double kMixShare = 0.9;
 
 double sqnr_of(const Measurement& row) {
   return row.accuracy ? row.accuracy->overall.sqnr_db : -std::numeric_limits<double>::infinity();
@@ -66,9 +71,13 @@ bool is_tied(const Speedup& fastest, const Speedup& other) {
 
 class Optimizer {
  public:
-  Optimizer(Lab& lab, const calibrate::Ranges& ranges, const OptimizeOptions& options,
-            OptimizeResult& result, Monitor& monitor)
+  Optimizer(Lab& lab, const onnx::Model& model, const data::SampleSet& samples,
+            std::shared_ptr<const runtime::Library> library, const calibrate::Ranges& ranges,
+            const OptimizeOptions& options, OptimizeResult& result, Monitor& monitor)
       : lab_(lab),
+        model_(model),
+        samples_(samples),
+        library_(std::move(library)),
         ranges_(ranges),
         options_(options),
         result_(result),
@@ -77,10 +86,15 @@ class Optimizer {
         start_us_(clock_()) {}
 
   Status run() {
+    TESSERA_CHECK(add_folded());
     TESSERA_CHECK(choose_methods());
     TESSERA_CHECK(measure_errors());
-    apply_limits();
-    TESSERA_CHECK(time_survivors());
+    limits_ = options_.limits.any() ? options_.limits : default_limits();
+    for (auto& candidate : result_.candidates) {
+      apply_limits(candidate);
+    }
+    TESSERA_CHECK(time_survivors(result_.candidates));
+    TESSERA_CHECK(mix());
     sort_by_speed();
     mark_front();
     TESSERA_CHECK(choose());
@@ -102,16 +116,44 @@ class Optimizer {
     return selection;
   }
 
-  /// Builds the row's model and measures its error; the session is closed again.
+  [[nodiscard]] Result<evaluate::Built> build(const Candidate& candidate) {
+    if (candidate.folded) {
+      return lab_.build_normalized();
+    }
+    if (!candidate.assignment.empty()) {
+      return lab_.build(candidate.assignment, quiet_);
+    }
+    return lab_.build(candidate.row.scheme, selection_of(candidate.row), quiet_);
+  }
+
+  /// float32 with what can be folded folded: costs nothing but the trial.
+  Status add_folded() {
+    if (!options_.mixed) {
+      return {};
+    }
+    TESSERA_TRY(const auto folded, lab_.make_normalized());
+    Measurement row;
+    row.scheme.mode = Mode::kFloat32;
+    row.operators = "mixed: folded";
+    if (folded.nodes().size() < lab_.graph().ops().size()) {
+      result_.candidates.push_back({.row = std::move(row), .folded = true});
+    }
+    return {};
+  }
+
   Status measure(Measurement& row) {
-    auto built = lab_.build(row.scheme, selection_of(row), quiet_);
+    return measure(row, lab_.build(row.scheme, selection_of(row), quiet_));
+  }
+
+  /// Opens the row's model and measures its error; the session is closed again.
+  Status measure(Measurement& row, const Result<evaluate::Built>& built) {
     TESSERA_CHECK(monitor_.check());
     if (!built) {
       row.status = RowStatus::kUnsupported;
       row.reason = built.error().message;
       return {};
     }
-    if (built->quantized_ops == 0 && row.scheme.mode != Mode::kFloat16) {
+    if (built->quantized_ops == 0 && is_integer(row.scheme)) {
       row.status = RowStatus::kUnsupported;
       row.reason = "no operator of the model takes this scheme";
       return {};
@@ -189,29 +231,23 @@ class Optimizer {
         candidate.row.reason = "the time budget";
         continue;
       }
-      TESSERA_CHECK(measure(candidate.row));
+      TESSERA_CHECK(measure(candidate.row, build(candidate)));
     }
     monitor_.progress("measuring error", total, total);
     return {};
   }
 
-  void apply_limits() {
-    const auto limits = options_.limits.any() ? options_.limits : default_limits();
-    for (auto& candidate : result_.candidates) {
-      const auto& row = candidate.row;
-      if (row.status != RowStatus::kOk) {
-        candidate.verdict = std::string(to_string(row.status));
-        continue;
-      }
-      candidate.verdict = missed_limit(limits, *row.accuracy);
-    }
+  void apply_limits(Candidate& candidate) const {
+    const auto& row = candidate.row;
+    candidate.verdict = row.status == RowStatus::kOk ? missed_limit(limits_, *row.accuracy)
+                                                     : std::string(to_string(row.status));
   }
 
   /// The documented rule for runs without limits.
   [[nodiscard]] Limits default_limits() const {
     double best = -std::numeric_limits<double>::infinity();
     for (const auto& candidate : result_.candidates) {
-      if (is_integer(candidate.row.scheme)) {
+      if (is_integer(candidate.row.scheme)) {  // mixes are not there yet
         best = std::max(best, sqnr_of(candidate.row));
       }
     }
@@ -231,7 +267,7 @@ class Optimizer {
            (candidate.verdict.empty() || !options_.limits.any());
   }
 
-  Status time_survivors() {
+  Status time_survivors(std::span<Candidate> candidates) {
     std::vector<Lane> lanes;
     std::vector<Measurement*> rows;
     std::int64_t open_bytes = 0;
@@ -241,7 +277,7 @@ class Optimizer {
       race.seed = options_.seed;
       constexpr double kShare = 0.3;
       race.budget_us = kShare * options_.budget_us * static_cast<double>(lanes.size() + 1) /
-                       static_cast<double>(result_.candidates.size() + 1);
+                       static_cast<double>(candidates.size() + 1);
       auto status =
           lab_.time(lanes, rows, race, "timing candidates", monitor_).map([](const auto&) {});
       lanes.clear();
@@ -250,12 +286,12 @@ class Optimizer {
       timed = true;
       return status;
     };
-    for (auto& candidate : result_.candidates) {
+    for (auto& candidate : candidates) {
       if (!is_timed(candidate)) {
         continue;
       }
       auto& row = candidate.row;
-      TESSERA_TRY(const auto built, lab_.build(row.scheme, selection_of(row), quiet_));
+      TESSERA_TRY(const auto built, build(candidate));
       const auto bytes = lab_.session_bytes(built);
       if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
         TESSERA_CHECK(flush());
@@ -310,13 +346,36 @@ class Optimizer {
     return confirm(*pick);
   }
 
+  /// Of the candidates that keep the limits and are no mixes, the fastest.
+  [[nodiscard]] std::optional<std::size_t> fastest_uniform() const {
+    for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
+      const auto& candidate = result_.candidates[i];
+      if (candidate.row.status == RowStatus::kOk && candidate.verdict.empty() &&
+          candidate.assignment.empty() && candidate.row.speedup.median > 1) {
+        return i;
+      }
+    }
+    return std::nullopt;
+  }
+
   Status confirm(std::size_t pick) {
-    auto& candidate = result_.candidates[pick];
-    auto row = candidate.row;
-    TESSERA_TRY(const auto built, lab_.build(row.scheme, selection_of(row), quiet_));
+    std::vector<std::size_t> finalists{pick};
+    if (const auto uniform = fastest_uniform(); uniform && *uniform != pick) {
+      finalists.push_back(*uniform);
+    }
     std::vector<Lane> lanes;
-    TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
-    lanes.push_back(std::move(lane));
+    std::vector<Measurement> measured;
+    for (const auto index : finalists) {
+      const auto& finalist = result_.candidates[index];
+      TESSERA_TRY(const auto built, build(finalist));
+      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = finalist.row.opt_level}));
+      lanes.push_back(std::move(lane));
+      measured.push_back(finalist.row);
+    }
+    std::vector<Measurement*> rows;
+    for (auto& row : measured) {
+      rows.push_back(&row);
+    }
     RaceOptions race;
     race.seed = options_.seed + 1;
     race.settle_rounds = 30;
@@ -325,7 +384,17 @@ class Optimizer {
     constexpr double kShare = 0.1;
     race.budget_us = kShare * options_.budget_us;
     TESSERA_TRY(result_.confirmed_baseline_latency,
-                lab_.time(lanes, {&row}, race, "confirming", monitor_));
+                lab_.time(lanes, rows, race, "confirming", monitor_));
+    std::size_t winner = 0;
+    // A mix must earn its keep: the simpler model wins where the race cannot tell them apart,
+    // unless the mix is the more accurate one.
+    if (measured.size() > 1 && gives_way(measured[0], measured[1])) {
+      result_.candidates[pick].verdict = "not faster than the best uniform model when confirmed";
+      winner = 1;
+    }
+    pick = finalists[winner];
+    auto& candidate = result_.candidates[pick];
+    const auto& row = measured[winner];
     result_.confirmation = row.speedup;
     result_.confirmed_latency = row.latency;
     if (!row.speedup.certain()) {
@@ -340,6 +409,13 @@ class Optimizer {
     candidate.verdict = "chosen";
     result_.reason = describe_choice();
     return {};
+  }
+
+  static bool gives_way(const Measurement& pick, const Measurement& uniform) {
+    if (pick.speedup.median < uniform.speedup.median * (1 - kTie)) {
+      return true;
+    }
+    return pick.speedup.median <= uniform.speedup.median && sqnr_of(pick) <= sqnr_of(uniform);
   }
 
   [[nodiscard]] std::string describe_choice() const {
@@ -386,14 +462,96 @@ class Optimizer {
                                  sqnr_of(row)),
                      "judge it by the task's own metric, or ask for more with --min-sqnr-db"});
     }
-    TESSERA_TRY(auto model, lab_.make(row.scheme, selection_of(row), monitor_));
+    TESSERA_TRY(auto model, make(result_.candidates[*result_.chosen]));
     result_.model.emplace(std::move(model));
     return {};
   }
 
+  Result<onnx::Model> make(const Candidate& candidate) {
+    if (candidate.folded) {
+      return lab_.make_normalized();
+    }
+    return candidate.assignment.empty()
+               ? lab_.make(candidate.row.scheme, selection_of(candidate.row), monitor_)
+               : lab_.make(candidate.assignment, monitor_);
+  }
+
+  // --- mixes ----------------------------------------------------------------------------------
+
+  /// The static candidate whose scheme the integer layers of mixes get: the fastest timed one, as
+  /// Q/DQ per channel where that exists, because mixes live from accuracy as much as from speed.
+  [[nodiscard]] const Candidate* mixing_base() const {
+    const Candidate* base = nullptr;
+    for (const auto& candidate : result_.candidates) {
+      const auto& row = candidate.row;
+      const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
+                        row.scheme.format == quantize::Format::kQdq && row.operators == "all";
+      if (fits && (base == nullptr || better_base(row, base->row))) {
+        base = &candidate;
+      }
+    }
+    return base;
+  }
+  static bool better_base(const Measurement& a, const Measurement& b) {
+    return std::tuple(a.scheme.per_channel, sqnr_of(a)) >
+           std::tuple(b.scheme.per_channel, sqnr_of(b));
+  }
+
+  Status mix() {
+    constexpr double kShare = 0.75;
+    if (!options_.mixed) {
+      return {};
+    }
+    const auto* base = mixing_base();
+    if (base == nullptr || runtime::short_provider_name(options_.session.provider) != "cpu") {
+      result_.excluded.push_back({"mixes of float and integer layers",
+                                  base == nullptr
+                                      ? "no uniform Q/DQ model runs"
+                                      : "only the CPU provider's kernels are followed"});
+      return {};
+    }
+    if (over(kShare)) {
+      result_.excluded.push_back({"mixes of float and integer layers", "the time budget"});
+      return {};
+    }
+    const auto scheme = base->row.scheme;
+    Mixer mixer(lab_, scheme, options_, monitor_);
+    const double left_us = options_.budget_us - (clock_() - start_us_);
+    TESSERA_TRY(auto mixing, mixer.open(model_, samples_, ranges_, library_, left_us));
+    for (int round = 0; round < 2 && !over(kMixShare); ++round) {
+      TESSERA_TRY(auto proposals, mixer.propose());
+      if (proposals.empty()) {
+        break;
+      }
+      for (auto& proposal : proposals) {
+        TESSERA_CHECK(measure(proposal.row, build(proposal)));
+        apply_limits(proposal);
+      }
+      TESSERA_CHECK(time_survivors(proposals));
+      const double reference_us = lab_.reference().latency.median_us;
+      for (auto& proposal : proposals) {
+        const double us = reference_us / std::max(proposal.row.speedup.median, 1e-9);
+        if (proposal.row.speedup.rounds > 0 &&
+            (mixing.best_measured_us == 0 || us < mixing.best_measured_us)) {
+          mixing.best_measured_us = us;
+          mixing.best_predicted_us = proposal.predicted_us.value_or(0);
+        }
+        ++mixing.proposals;
+      }
+      TESSERA_CHECK(mixer.learn(proposals));
+      std::move(proposals.begin(), proposals.end(), std::back_inserter(result_.candidates));
+    }
+    result_.mixing = std::move(mixing);
+    return {};
+  }
+
   Lab& lab_;
+  const onnx::Model& model_;
+  const data::SampleSet& samples_;
+  std::shared_ptr<const runtime::Library> library_;
   const calibrate::Ranges& ranges_;
   const OptimizeOptions& options_;
+  Limits limits_;
   OptimizeResult& result_;
   Monitor& monitor_;
   QuietMonitor quiet_;
@@ -414,6 +572,8 @@ Json candidate_json(const Candidate& candidate) {
   json["on_front"] = candidate.on_front;
   json["verdict"] = candidate.verdict;
   json["methods"] = methods_json(candidate);
+  json["predicted_us"] = candidate.predicted_us ? Json(*candidate.predicted_us) : Json();
+  json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
   return json;
 }
 
@@ -422,6 +582,17 @@ Json speedup_json(const Speedup& speedup) {
           {"low", speedup.low},
           {"high", speedup.high},
           {"rounds", speedup.rounds}};
+}
+
+Json mixing_json(const OptimizeResult::Mixing& mixing) {
+  return {{"scheme", mixing.scheme},
+          {"proposals", mixing.proposals},
+          {"best_predicted_us", mixing.best_predicted_us},
+          {"best_measured_us", mixing.best_measured_us},
+          {"latency_model",
+           {{"plans", mixing.validation.points.size()},
+            {"median_abs_error", mixing.validation.median_abs_error},
+            {"p95_abs_error", mixing.validation.p95_abs_error}}}};
 }
 
 }  // namespace
@@ -456,7 +627,7 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
         .hint("give --labels FILE with columns file,class_index");
   }
   TESSERA_TRY(auto lab, Lab::open({.model = &model,
-                                   .library = std::move(library),
+                                   .library = library,
                                    .session = options.session,
                                    .samples = &samples,
                                    .ranges = &ranges,
@@ -474,7 +645,8 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
   for (auto& row : plan.candidates) {
     result.candidates.push_back({.row = std::move(row)});
   }
-  TESSERA_CHECK(Optimizer(lab, ranges, options, result, monitor).run());
+  TESSERA_CHECK(
+      Optimizer(lab, model, samples, std::move(library), ranges, options, result, monitor).run());
   return result;
 }
 
@@ -502,6 +674,7 @@ Json to_json(const OptimizeResult& result) {
           {"baseline", to_json(result.baseline)},
           {"candidates", candidates},
           {"excluded", excluded},
+          {"mixing", result.mixing ? mixing_json(*result.mixing) : Json()},
           {"timer", to_string(result.timer)}};
 }
 

@@ -25,8 +25,8 @@ std::vector<std::string_view> stems(std::string_view name) {
     cut = false;
     if (const auto token = name.rfind("_token_"); token != std::string_view::npos) {
       const auto digits = name.substr(token + 7);
-      if (!digits.empty() && std::all_of(digits.begin(), digits.end(),
-                                         [](char c) { return c >= '0' && c <= '9'; })) {
+      if (!digits.empty() &&
+          std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) {
         name = name.substr(0, token);
         cut = true;
       }
@@ -176,8 +176,8 @@ std::vector<OpId> tagged_operators(std::string_view kernel) {
 
 bool is_conversion_kernel(std::string_view op_type) noexcept {
   constexpr std::array<std::string_view, 7> kTypes = {
-      "QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput",
-      "Transpose",      "Cast",             "MemcpyToHost"};
+      "QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput", "Transpose",
+      "Cast",           "MemcpyToHost"};
   return std::find(kTypes.begin(), kTypes.end(), op_type) != kTypes.end() ||
          op_type == "MemcpyFromHost";
 }

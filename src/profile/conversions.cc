@@ -145,9 +145,7 @@ Json curve_json(const ConversionCurve& curve) {
   for (const auto& point : curve.points) {
     points.push_back({{"elements", point.elements}, {"us", point.us}});
   }
-  return {{"base_us", curve.base_us},
-          {"ns_per_element", curve.ns_per_element},
-          {"points", points}};
+  return {{"base_us", curve.base_us}, {"ns_per_element", curve.ns_per_element}, {"points", points}};
 }
 
 }  // namespace
@@ -189,8 +187,9 @@ Result<ConversionCosts> conversions_from_json(const Json& json) {
       (costs.*curve).base_us = item.at("base_us").get<double>();
       (costs.*curve).ns_per_element = item.at("ns_per_element").get<double>();
       for (const auto& point : item.at("points")) {
-        (costs.*curve).points.push_back(
-            {point.at("elements").get<std::int64_t>(), point.at("us").get<double>()});
+        (costs.*curve)
+            .points.push_back(
+                {point.at("elements").get<std::int64_t>(), point.at("us").get<double>()});
       }
     }
   } catch (const Json::exception& problem) {

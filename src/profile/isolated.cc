@@ -19,8 +19,8 @@ Result<std::vector<NamedTensor>> random_inputs(const runtime::Session& session) 
   std::vector<NamedTensor> inputs;
   Random random(1);
   for (const auto& input : session.inputs()) {
-    if (input.dtype != DType::kFloat32 ||
-        std::any_of(input.shape.begin(), input.shape.end(), [](auto extent) { return extent < 0; })) {
+    if (input.dtype != DType::kFloat32 || std::any_of(input.shape.begin(), input.shape.end(),
+                                                      [](auto extent) { return extent < 0; })) {
       return fail(ErrorCode::kUnimplemented, "'{}' cannot be fed at random", input.name);
     }
     Tensor tensor(DType::kFloat32, input.shape);
@@ -42,8 +42,8 @@ class Bench {
   /// Median of a few runs, after one that warms up.
   Result<double> time(const onnx::Model& model) {
     TESSERA_TRY(const auto bytes, model.serialize());
-    TESSERA_TRY(auto session, runtime::Session::open(library_, bytes,
-                                                     model.external_data_folder(), session_));
+    TESSERA_TRY(auto session,
+                runtime::Session::open(library_, bytes, model.external_data_folder(), session_));
     TESSERA_TRY(const auto inputs, random_inputs(session));
     std::vector<runtime::Feed> feeds;
     for (const auto& input : inputs) {
@@ -105,8 +105,7 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     const auto fp32 = bench.time(*part);
     TESSERA_TRY(const auto part_view, part->view());
     const std::vector<quantize::Scheme> assignment(part_view.ops().size(), scheme);
-    const auto quantized =
-        quantize::quantize(*part, assignment, &ranges, {}, Monitor::silent());
+    const auto quantized = quantize::quantize(*part, assignment, &ranges, {}, Monitor::silent());
     const auto int8 = quantized ? bench.time(*part) : Result<double>(0.0);
     if (fp32 && quantized && int8) {
       costs[i] = IsolatedCost{*fp32, *int8};

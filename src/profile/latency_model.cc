@@ -77,8 +77,7 @@ class Fitter {
         if (i < units.size()) {
           own_[i][around.own[i]].add(plan.unit_us[i], plan.unit_kernels[i]);
         }
-        conversion_[i][around.conversion[i]].add(plan.conversion_us[i],
-                                                 plan.conversion_kernels[i]);
+        conversion_[i][around.conversion[i]].add(plan.conversion_us[i], plan.conversion_kernels[i]);
       }
     }
   }
@@ -205,9 +204,12 @@ class Fitter {
 /// Types that work on a feature map in whatever layout it comes.
 bool keeps_layout(const std::string& type) {
   constexpr std::array<std::string_view, 16> kTypes = {
-      "Add",       "AveragePool", "BatchNormalization", "Clip",    "Concat", "GlobalAveragePool",
-      "LeakyRelu", "MaxPool",     "Mul",                "Relu",    "Resize", "Sigmoid",
-      "SiLU",      "Sum",         "Tanh",               "Upsample"};
+      "Add",       "AveragePool", "BatchNormalization",
+      "Clip",      "Concat",      "GlobalAveragePool",
+      "LeakyRelu", "MaxPool",     "Mul",
+      "Relu",      "Resize",      "Sigmoid",
+      "SiLU",      "Sum",         "Tanh",
+      "Upsample"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
@@ -379,9 +381,8 @@ Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> 
   };
   const auto quantizable = std::count_if(units.units.begin(), units.units.end(),
                                          [](const Unit& unit) { return unit.quantizable; });
-  const bool has_float = std::any_of(plans.begin(), plans.end(), [&](const PlanTimes& plan) {
-    return count_integers(plan) == 0;
-  });
+  const bool has_float = std::any_of(
+      plans.begin(), plans.end(), [&](const PlanTimes& plan) { return count_integers(plan) == 0; });
   const bool has_integer = std::any_of(plans.begin(), plans.end(), [&](const PlanTimes& plan) {
     return count_integers(plan) == quantizable;
   });

@@ -37,7 +37,7 @@ constexpr double kRaceShare = 0.35;
 /// A plan that races without the profiler.
 struct Contender {
   States asked;
-  States states;                     ///< as built
+  States states;  ///< as built
   const quantize::Scheme* scheme = nullptr;
   Measurement row;
 };
@@ -103,13 +103,17 @@ double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
   return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
-class Profiler {
+}  // namespace
+
+class Study::Profiler {
  public:
-  Profiler(Lab& lab, const graph::Graph& view, const onnx::Model& model,
-           const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
-           const ProfileOptions& options, Monitor& monitor)
-      : lab_(lab),
-        view_(view),
+  Profiler(std::unique_ptr<onnx::Model> tagged, Lab lab, graph::Graph view,
+           const onnx::Model& model, const calibrate::Ranges& ranges,
+           std::shared_ptr<const runtime::Library> library, const ProfileOptions& options,
+           Monitor& monitor)
+      : tagged_(std::move(tagged)),
+        lab_(std::move(lab)),
+        view_(std::move(view)),
         model_(model),
         ranges_(ranges),
         library_(std::move(library)),
@@ -123,7 +127,6 @@ class Profiler {
   }
 
   Result<Profile> run() {
-    TESSERA_CHECK(find_units());
     TESSERA_CHECK(trace_uniform());
     TESSERA_CHECK(trace_mixed());
     TESSERA_CHECK(time_alone());
@@ -135,18 +138,32 @@ class Profiler {
     if (options_.curve) {
       TESSERA_CHECK(draw_curve());
     }
-    TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    if (options_.conversions) {
+      TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    }
     describe_layers();
+    note_fastest();
     profile_.wall_us = clock_() - start_us_;
-    return std::move(profile_);
+    return profile_;
   }
 
- private:
-  [[nodiscard]] bool over(double share) const {
-    return clock_() - start_us_ > share * options_.budget_us;
+  Status learn(const States& states) {
+    TESSERA_TRY(auto traced, trace(assignment_of(units_, states, options_.scheme), options_.runs));
+    rescale(traced.times, pace_us_ / traced.reference_us);
+    training_.push_back(std::move(traced.times));
+    TESSERA_TRY(auto model, fit_latency(units_, training_));
+    model.scheme = profile_.scheme;
+    model.scale = profile_.model.scale;
+    model.overhead_us_per_kernel = profile_.model.overhead_us_per_kernel;
+    model.interval = profile_.model.interval;
+    profile_.model = std::move(model);
+    return {};
   }
 
-  /// Which operators can be integers, and why the others cannot.
+  [[nodiscard]] const Units& units() const noexcept { return units_; }
+  [[nodiscard]] const LatencyModel& model() const noexcept { return profile_.model; }
+
+  /// Which operators can be integers, and why the others cannot. To be called first.
   Status find_units() {
     const auto recipe = quantize::uniform_recipe(options_.scheme, options_.selection);
     TESSERA_TRY(const auto wanted, quantize::resolve(recipe, view_, monitor_));
@@ -176,6 +193,11 @@ class Profiler {
     return {};
   }
 
+ private:
+  [[nodiscard]] bool over(double share) const {
+    return clock_() - start_us_ > share * options_.budget_us;
+  }
+
   Result<Trace> trace(const std::vector<quantize::Scheme>& assignment, std::int64_t runs) {
     TESSERA_TRY(const auto built, lab_.build(assignment, quiet_));
     return trace(built, runs);
@@ -193,8 +215,7 @@ class Profiler {
                          const quantize::Scheme& scheme) -> Status {
       monitor_.progress("uniform models", static_cast<std::int64_t>(uniform_.size()),
                         static_cast<std::int64_t>(2 + options_.further.size()));
-      TESSERA_TRY(auto traced,
-                  trace(assignment_of(units_, states, scheme), 2 * options_.runs));
+      TESSERA_TRY(auto traced, trace(assignment_of(units_, states, scheme), 2 * options_.runs));
       auto& whole = profile_.whole[precision];
       whole.scheme = precision == kFloat ? "float32" : quantize::to_string(scheme);
       whole.disturbed_runs = traced.disturbed;
@@ -238,32 +259,33 @@ class Profiler {
       alone_.resize(units_.size());
       return {};
     }
-    TESSERA_TRY(alone_, time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
-                                      options_.session, kIsolatedShare * options_.budget_us,
-                                      monitor_));
+    TESSERA_TRY(alone_,
+                time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
+                              options_.session, kIsolatedShare * options_.budget_us, monitor_));
     return {};
+  }
+
+  static void rescale(PlanTimes& times, double factor) {
+    for (auto* values : {&times.unit_us, &times.conversion_us}) {
+      for (auto& value : *values) {
+        value *= factor;
+      }
+    }
   }
 
   /// The machine's pace changes over minutes: every trace is divided by that of float32 around it.
   void free_of_drift() {
     auto sorted = reference_us_;
     std::sort(sorted.begin(), sorted.end());
-    const double pace = quantile(sorted, 0.5);
+    pace_us_ = quantile(sorted, 0.5);
     profile_.stability.reference_spread =
-        (quantile(sorted, 0.9) - quantile(sorted, 0.1)) / pace;
-    const auto correct = [&](PlanTimes& times, double reference) {
-      for (auto* values : {&times.unit_us, &times.conversion_us}) {
-        for (auto& value : *values) {
-          value *= pace / reference;
-        }
-      }
-    };
+        (quantile(sorted, 0.9) - quantile(sorted, 0.1)) / pace_us_;
     for (auto& [precision, traced] : uniform_) {
-      correct(traced.times, traced.reference_us);
+      rescale(traced.times, pace_us_ / traced.reference_us);
     }
     const auto first = reference_us_.size() - training_.size();
     for (std::size_t i = 0; i < training_.size(); ++i) {
-      correct(training_[i], reference_us_[first + i]);
+      rescale(training_[i], pace_us_ / reference_us_[first + i]);
     }
     training_.push_back(uniform_.at(kInteger).times);
   }
@@ -318,9 +340,9 @@ class Profiler {
         add_contender(*states, options_.scheme);
       }
     }
-    first_validation_ = std::min(
-        first_calibration_ + static_cast<std::size_t>(options_.calibration_plans),
-        contenders_.size());
+    first_validation_ =
+        std::min(first_calibration_ + static_cast<std::size_t>(options_.calibration_plans),
+                 contenders_.size());
     return race_all(contenders_, "plans without the profiler");
   }
 
@@ -495,9 +517,8 @@ class Profiler {
         order.push_back(i);
       }
     }
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
-      return units_.units[a].macs > units_.units[b].macs;
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return units_.units[a].macs > units_.units[b].macs; });
     std::vector<Contender> points;
     States states(units_.size(), false);
     for (std::size_t k = 0; k <= order.size(); ++k) {
@@ -531,6 +552,17 @@ class Profiler {
     return {};
   }
 
+  void note_fastest() {
+    const auto states = fastest_states(profile_.model, units_);
+    profile_.fastest.predicted_us = profile_.model.predict(units_, states).us;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (all_[i]) {
+        auto& names = states[i] ? profile_.fastest.integer_layers : profile_.fastest.float_layers;
+        names.push_back(units_.units[i].name);
+      }
+    }
+  }
+
   // --- the table --------------------------------------------------------------------------------
 
   void describe_layers() {
@@ -547,12 +579,9 @@ class Profiler {
         layer.ops.push_back(view_.op(op).name);
       }
       for (const auto& [precision, traced] : uniform_) {
-        layer.precisions[precision] = {traced.unit_timing[i],
-                                       traced.conversion_timing[i],
-                                       traced.unit_kernels[i],
-                                       traced.conversion_kernels[i],
-                                       traced.times.states[i],
-                                       traced.fused[i]};
+        layer.precisions[precision] = {traced.unit_timing[i],  traced.conversion_timing[i],
+                                       traced.unit_kernels[i], traced.conversion_kernels[i],
+                                       traced.times.states[i], traced.fused[i]};
       }
       if (alone_[i]) {
         layer.isolated_fp32_us = alone_[i]->fp32_us;
@@ -596,12 +625,13 @@ class Profiler {
     }
   }
 
-  Lab& lab_;
-  const graph::Graph& view_;
+  std::unique_ptr<onnx::Model> tagged_;  ///< which the lab looks at
+  Lab lab_;
+  graph::Graph view_;
   const onnx::Model& model_;
   const calibrate::Ranges& ranges_;
   std::shared_ptr<const runtime::Library> library_;
-  const ProfileOptions& options_;
+  ProfileOptions options_;
   Monitor& monitor_;
   QuietMonitor quiet_;
   Clock clock_ = steady_clock_us();
@@ -613,6 +643,7 @@ class Profiler {
   std::map<std::string, Trace> uniform_;
   std::vector<PlanTimes> training_;   ///< float, mixed plans, all integers
   std::vector<double> reference_us_;  ///< by trace, in order
+  double pace_us_ = 0;                ///< their median
   std::vector<std::optional<IsolatedCost>> alone_;
   std::vector<Contender> contenders_;
   std::size_t first_gain_ = 0;
@@ -622,32 +653,60 @@ class Profiler {
   Profile profile_;
 };
 
-}  // namespace
-
 double Layer::arithmetic_intensity() const noexcept {
   const auto bytes = static_cast<double>(weight_bytes + input_bytes + output_bytes);
   return bytes > 0 ? 2 * static_cast<double>(macs) / bytes : 0;
 }
 
-Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
-                        const calibrate::Ranges& ranges,
-                        std::shared_ptr<const runtime::Library> library,
-                        const ProfileOptions& options, Monitor& monitor) {
+Study::Study(std::unique_ptr<Profiler> profiler) : profiler_(std::move(profiler)) {}
+Study::Study(Study&&) noexcept = default;
+Study& Study::operator=(Study&&) noexcept = default;
+Study::~Study() = default;
+
+Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& samples,
+                          const calibrate::Ranges& ranges,
+                          std::shared_ptr<const runtime::Library> library,
+                          const ProfileOptions& options, Monitor& monitor) {
   TESSERA_CHECK(quantize::validate(options.scheme));
   for (const auto& scheme : options.further) {
     TESSERA_CHECK(quantize::validate(scheme));
   }
-  TESSERA_TRY(const auto view, model.view());
-  auto tagged = model.clone();
-  TESSERA_CHECK(tag_operators(tagged));
-  TESSERA_TRY(auto lab, Lab::open({.model = &tagged,
+  TESSERA_TRY(auto view, model.view());
+  auto tagged = std::make_unique<onnx::Model>(model.clone());
+  TESSERA_CHECK(tag_operators(*tagged));
+  TESSERA_TRY(auto lab, Lab::open({.model = tagged.get(),
                                    .library = library,
                                    .session = options.session,
                                    .samples = &samples,
                                    .ranges = &ranges,
                                    .memory_bytes = options.memory_bytes},
                                   monitor));
-  return Profiler(lab, view, model, ranges, std::move(library), options, monitor).run();
+  auto profiler = std::make_unique<Profiler>(std::move(tagged), std::move(lab), std::move(view),
+                                             model, ranges, std::move(library), options, monitor);
+  TESSERA_CHECK(profiler->find_units());
+  return Study(std::move(profiler));
+}
+
+Result<Profile> Study::measure() {
+  return profiler_->run();
+}
+Status Study::learn(const States& states) {
+  return profiler_->learn(states);
+}
+const Units& Study::units() const noexcept {
+  return profiler_->units();
+}
+const LatencyModel& Study::model() const noexcept {
+  return profiler_->model();
+}
+
+Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
+                        const calibrate::Ranges& ranges,
+                        std::shared_ptr<const runtime::Library> library,
+                        const ProfileOptions& options, Monitor& monitor) {
+  TESSERA_TRY(auto study,
+              Study::open(model, samples, ranges, std::move(library), options, monitor));
+  return study.measure();
 }
 
 }  // namespace tessera::profile

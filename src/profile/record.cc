@@ -114,14 +114,10 @@ Json whole_json(const WholeCost& whole) {
 }
 
 WholeCost whole_from(const Json& json) {
-  return {json.at("scheme").get<std::string>(),
-          timing_from(json.at("latency")),
-          speedup_from(json.at("speedup")),
-          number(json, "kernel_sum_us"),
-          number(json, "explained_us"),
-          json.at("size_bytes").get<std::int64_t>(),
-          json.at("kernels").get<std::int64_t>(),
-          json.at("disturbed_runs").get<std::int64_t>()};
+  return {json.at("scheme").get<std::string>(),   timing_from(json.at("latency")),
+          speedup_from(json.at("speedup")),       number(json, "kernel_sum_us"),
+          number(json, "explained_us"),           json.at("size_bytes").get<std::int64_t>(),
+          json.at("kernels").get<std::int64_t>(), json.at("disturbed_runs").get<std::int64_t>()};
 }
 
 Json validation_json(const Validation& validation) {
@@ -209,6 +205,10 @@ Json to_json(const Profile& profile) {
             {"runs", stability.runs},
             {"disturbed_runs", stability.disturbed_runs},
             {"reference_spread", stability.reference_spread}}},
+          {"fastest",
+           {{"predicted_us", profile.fastest.predicted_us},
+            {"integer_layers", profile.fastest.integer_layers},
+            {"float_layers", profile.fastest.float_layers}}},
           {"training_plans", profile.training_plans},
           {"wall_us", profile.wall_us},
           {"layers", layers},
@@ -231,16 +231,18 @@ Result<Profile> profile_from_json(const Json& result) {
     }
     profile.validation = validation_from(result.at("validation"));
     for (const auto& gain : result.at("gain_only")) {
-      profile.gain_only.push_back({gain.at("by").get<std::string>(),
-                                   gain.at("integer_layers").get<std::int64_t>(),
-                                   number(gain, "predicted_speedup"),
-                                   speedup_from(gain.at("measured_speedup"))});
+      profile.gain_only.push_back(
+          {gain.at("by").get<std::string>(), gain.at("integer_layers").get<std::int64_t>(),
+           number(gain, "predicted_speedup"), speedup_from(gain.at("measured_speedup"))});
     }
     const auto& stability = result.at("stability");
     profile.stability = {stability.at("runs").get<std::int64_t>(),
                          stability.at("disturbed_runs").get<std::int64_t>(),
-                         number(stability, "reference_spread"),
-                         stability.at("stable").get<bool>()};
+                         number(stability, "reference_spread"), stability.at("stable").get<bool>()};
+    const auto& fastest = result.at("fastest");
+    profile.fastest = {number(fastest, "predicted_us"),
+                       fastest.at("integer_layers").get<std::vector<std::string>>(),
+                       fastest.at("float_layers").get<std::vector<std::string>>()};
     profile.training_plans = result.at("training_plans").get<std::int64_t>();
     profile.wall_us = number(result, "wall_us");
     for (const auto& point : result.at("curve")) {
@@ -262,9 +264,9 @@ Result<StoredProfile> read_profile(const std::filesystem::path& path) {
   TESSERA_TRY(stored.profile, profile_from_json(result).map_error(in_file(path.string())));
   try {
     if (const auto& model = document.at("model"); model.is_object()) {
-      stored.model = ModelInfo{model.at("path").get<std::string>(),
-                               model.at("sha256").get<std::string>(),
-                               model.at("format").get<std::string>()};
+      stored.model =
+          ModelInfo{model.at("path").get<std::string>(), model.at("sha256").get<std::string>(),
+                    model.at("format").get<std::string>()};
     }
     if (const auto& context = document.at("context"); context.contains("cpu")) {
       stored.cpu = context.at("cpu").get<std::string>();

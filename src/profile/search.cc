@@ -13,12 +13,14 @@ namespace {
 /// its neighbours, so nothing less than the whole is looked at; that takes microseconds.
 class Descent {
  public:
-  Descent(const LatencyModel& model, const Units& units, const States& allowed, States start)
+  Descent(const LatencyModel& model, const Units& units, const States& allowed,
+          const Penalty& penalty, States start)
       : model_(model),
         units_(units),
         allowed_(allowed),
+        penalty_(penalty),
         states_(std::move(start)),
-        cost_us_(model.predict(units, states_).us) {}
+        cost_us_(cost_us()) {}
 
   std::pair<double, States> run() {
     constexpr int kMostSweeps = 50;
@@ -55,13 +57,21 @@ class Descent {
     }
     flip(changed);
     constexpr double kWorthIt_us = 1e-6;
-    const double after_us = model_.predict(units_, states_).us;
+    const double after_us = cost_us();
     if (!changed.empty() && after_us < cost_us_ - kWorthIt_us) {
       cost_us_ = after_us;
       return true;
     }
     flip(changed);
     return false;
+  }
+
+  [[nodiscard]] double cost_us() const {
+    double us = model_.predict(units_, states_).us;
+    for (std::size_t i = 0; i < penalty_.by_unit.size(); ++i) {
+      us += states_[i] ? penalty_.us_per_unit * penalty_.by_unit[i] : 0;
+    }
+    return us;
   }
 
   void flip(const std::vector<std::size_t>& units) {
@@ -73,19 +83,21 @@ class Descent {
   const LatencyModel& model_;
   const Units& units_;
   const States& allowed_;
+  const Penalty& penalty_;
   States states_;
   double cost_us_;
 };
 
 }  // namespace
 
-States fastest_states(const LatencyModel& model, const Units& units, const States& allowed) {
+States fastest_states(const LatencyModel& model, const Units& units, const States& allowed,
+                      const Penalty& penalty) {
   States may(units.size(), false);
   for (std::size_t i = 0; i < units.size(); ++i) {
     may[i] = units.units[i].quantizable && (allowed.empty() || allowed[i]);
   }
-  auto best = Descent(model, units, may, States(units.size(), false)).run();
-  auto other = Descent(model, units, may, may).run();
+  auto best = Descent(model, units, may, penalty, States(units.size(), false)).run();
+  auto other = Descent(model, units, may, penalty, may).run();
   return other.first <= best.first ? other.second : best.second;
 }
 

@@ -38,7 +38,8 @@ std::string time_cell(const Layer& layer, const std::string& precision) {
 
 std::string kernels_cell(const Layer& layer, const std::string& precision) {
   const auto found = layer.precisions.find(precision);
-  return found == layer.precisions.end() ? "" : fmt::format("{}", fmt::join(found->second.kernels, "+"));
+  return found == layer.precisions.end() ? ""
+                                         : fmt::format("{}", fmt::join(found->second.kernels, "+"));
 }
 
 std::vector<std::string> precisions_of(const Profile& profile) {
@@ -78,13 +79,12 @@ std::string validation_text(const Profile& profile) {
   auto text = fmt::format(
       "prediction   {} mixed plans it had not seen: median error {:.1f} %, p95 {:.1f} %, Spearman "
       "{:.3f}, {:.0f} % within its interval of +-{:.1f} %\n",
-      validation.points.size(), 100 * validation.median_abs_error,
-      100 * validation.p95_abs_error, validation.spearman, 100 * validation.inside_interval,
-      100 * profile.model.interval);
+      validation.points.size(), 100 * validation.median_abs_error, 100 * validation.p95_abs_error,
+      validation.spearman, 100 * validation.inside_interval, 100 * profile.model.interval);
   if (validation.isolated_p95_abs_error > 0) {
-    text += fmt::format(
-        "             by layers timed alone: median error {:.1f} %, p95 {:.1f} %\n",
-        100 * validation.isolated_median_abs_error, 100 * validation.isolated_p95_abs_error);
+    text += fmt::format("             by layers timed alone: median error {:.1f} %, p95 {:.1f} %\n",
+                        100 * validation.isolated_median_abs_error,
+                        100 * validation.isolated_p95_abs_error);
   }
   return text;
 }
@@ -92,11 +92,19 @@ std::string validation_text(const Profile& profile) {
 std::string gain_text(const Profile& profile) {
   std::string text;
   for (const auto& gain : profile.gain_only) {
-    text += fmt::format(
-        "gain only    {} layers in integers ({}): predicted {:.2f}x, really {:.2f}x\n",
-        gain.integer_layers, gain.by, gain.predicted_speedup, gain.measured.median);
+    text +=
+        fmt::format("gain only    {} layers in integers ({}): predicted {:.2f}x, really {:.2f}x\n",
+                    gain.integer_layers, gain.by, gain.predicted_speedup, gain.measured.median);
   }
   return text;
+}
+
+std::string fastest_text(const Profile& profile) {
+  const auto& fastest = profile.fastest;
+  return fmt::format(
+      "fastest mix  {} layers in integers, {} left in float: {} predicted, {:.2f}x\n",
+      fastest.integer_layers.size(), fastest.float_layers.size(), duration(fastest.predicted_us),
+      profile.whole.at("fp32").latency.median_us / fastest.predicted_us);
 }
 
 std::string stability_text(const Profile& profile) {
@@ -129,8 +137,8 @@ Table layer_table(const Profile& profile) {
     return total_us(*a, "fp32") > total_us(*b, "fp32");
   });
   for (const auto* layer : order) {
-    std::vector<std::string> cells = {layer->name, layer->type,
-                                      fmt::format("{:.1f}", static_cast<double>(layer->macs) / 1e6)};
+    std::vector<std::string> cells = {
+        layer->name, layer->type, fmt::format("{:.1f}", static_cast<double>(layer->macs) / 1e6)};
     for (const auto& name : precisions) {
       cells.push_back(time_cell(*layer, name));
     }
@@ -143,8 +151,8 @@ Table layer_table(const Profile& profile) {
 }
 
 Table layer_sheet(const Profile& profile) {
-  std::vector<Column> columns = {{"name"},        {"type"},         {"ops"},
-                                 {"macs"},        {"weight_bytes"}, {"input_bytes"},
+  std::vector<Column> columns = {{"name"},         {"type"},         {"ops"},
+                                 {"macs"},         {"weight_bytes"}, {"input_bytes"},
                                  {"output_bytes"}, {"ops_per_byte"}, {"quantizable"}};
   const auto precisions = precisions_of(profile);
   for (const auto& name : precisions) {
@@ -203,7 +211,8 @@ Table curve_table(const Profile& profile) {
 
 std::string profile_text(const Profile& profile, std::size_t width, std::size_t top) {
   auto text = whole_text(profile) + validation_text(profile) + gain_text(profile) +
-              conversions_text(profile.conversions) + stability_text(profile);
+              fastest_text(profile) + conversions_text(profile.conversions) +
+              stability_text(profile);
   text += "\n" + layer_table(profile).text(width, top);
   if (!profile.curve.empty()) {
     text += "\n" + curve_table(profile).text(width, 0);

@@ -78,6 +78,7 @@ class Lab {
   /// batch normalisation folded, see onnx::normalize_for_quantization): what a mix has its float
   /// layers from.
   [[nodiscard]] Result<Built> build_normalized() const;
+  [[nodiscard]] Result<onnx::Model> make_normalized() const;
   /// The same as models, to be saved.
   [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
                                          const quantize::Selection& selection,
@@ -94,6 +95,10 @@ class Lab {
   /// Errors: kCancelled only.
   [[nodiscard]] Result<std::optional<Lane>> prepare(const Built& built, Measurement& row,
                                                     Monitor& monitor) const;
+
+  /// Error of a build at level all, on so many samples (0: all).
+  [[nodiscard]] Result<Accuracy> error_of(const Built& built, std::int64_t at_most,
+                                          Monitor& monitor) const;
 
   /// A session for timing alone.
   [[nodiscard]] Result<Lane> open_lane(const Built& built, const LaneOptions& lane) const;

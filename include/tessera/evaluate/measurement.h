@@ -48,7 +48,8 @@ enum class RowStatus : std::uint8_t {
 /// One way to run a model, measured: a row of `bench` and a candidate of `optimize`.
 struct Measurement {
   quantize::Scheme scheme;
-  std::string operators = "all";  ///< which were quantized: "all", or types joined by "+"
+  /// Which were quantized: "all", types joined by "+", or "mixed: 40 of 60 layers".
+  std::string operators = "all";
   runtime::OptLevel opt_level = runtime::OptLevel::kAll;
   RowStatus status = RowStatus::kSkipped;
   std::string reason;

@@ -16,6 +16,7 @@
 #include "tessera/evaluate/measurement.h"
 #include "tessera/graph/graph.h"
 #include "tessera/onnx/model.h"
+#include "tessera/profile/profile.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -41,6 +42,7 @@ struct OptimizeOptions {
   Limits limits;
   runtime::SessionOptions session;  ///< provider, threads
   quantize::Selection selection;    ///< operators that may be quantized
+  bool mixed = true;                ///< also mixes of float32 and integers, layer by layer
   double budget_us = 300e6;         ///< for everything; what is left out then is named
   std::int64_t memory_bytes = 0;    ///< for sessions open at once; 0: a quarter of the machine's
   std::uint64_t seed = 0;
@@ -64,6 +66,13 @@ struct CandidatePlan {
 
 struct Candidate {
   Measurement row;
+  /// Of a mixed candidate: the scheme of every operator, by OpId, and the recipe that says so.
+  std::vector<quantize::Scheme> assignment;
+  quantize::Recipe recipe;
+  /// float32 as the quantizer rewrites it before anything else: paddings, batch normalisation
+  /// and the like folded.
+  bool folded = false;
+  std::optional<double> predicted_us;  ///< by the latency model, before it was built
   /// SQNR by every range method that was tried, so that the choice of method can be followed.
   std::vector<std::pair<numerics::RangeMethod, double>> methods;
   bool on_front = false;  ///< no other candidate is both faster and closer to float32
@@ -81,6 +90,15 @@ struct OptimizeResult {
   Timing confirmed_baseline_latency;
   std::vector<Exclusion> excluded;
   Timer timer = Timer::kWall;
+  /// The search for mixed candidates, if there was one.
+  struct Mixing {
+    std::string scheme;
+    profile::Validation validation;  ///< of the latency model behind it
+    std::int64_t proposals = 0;      ///< built and measured
+    double best_predicted_us = 0;    ///< of the proposal that was measured fastest ...
+    double best_measured_us = 0;     ///< ... and what it took
+  };
+  std::optional<Mixing> mixing;
   /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.
   std::optional<onnx::Model> model;
 };
@@ -89,10 +107,14 @@ struct OptimizeResult {
 ///
 /// 1. plan_candidates(); 2. for each type pair and granularity, the range method of least error on
 /// `samples`; 3. error of every candidate on `samples`, those beyond a limit are dropped; 4. the
-/// rest race round-robin against float32; 5. the fastest is confirmed in a race of two. If it is
-/// not faster beyond noise, float32 stays. Without limits a candidate must come within 6 dB of the
-/// most accurate integer candidate (and lose at most 1 point of top-1, given labels). Among those
-/// within 2 % of the fastest, the most accurate is taken.
+/// rest race round-robin against float32; 5. with the scheme of the fastest static candidate, a
+/// latency model is fitted (profile::Study), mixes of float and integer layers that it takes for
+/// fast at several prices of error are built and measured, and what they really took is learned
+/// before a second round; 6. the fastest is confirmed in a race with float32 and the fastest
+/// uniform candidate, and gives way to either if it is not faster beyond noise. Without limits a
+/// candidate must come within 6 dB of the most accurate uniform integer candidate (and lose at most
+/// 1 point of top-1, given labels). Among those within 2 % of the fastest, the most accurate is
+/// taken.
 ///
 /// `ranges` should hold all methods, measured on other samples than `samples` where there are
 /// enough. Errors: those of opening and running the float model; kInvalidArgument for a limit on

@@ -14,7 +14,6 @@
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/record.h"
-#include "tessera/core/record.h"
 #include "tessera/core/result.h"
 #include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
@@ -66,10 +65,10 @@ struct Layer {
 /// A whole model in one precision.
 struct WholeCost {
   std::string scheme;
-  Timing latency;              ///< without the profiler, interleaved with float32
-  evaluate::Speedup speedup;   ///< against float32
-  double kernel_sum_us = 0;    ///< of the layers and conversions, as the profiler saw them
-  double explained_us = 0;     ///< the same after the model's correction: comparable to latency
+  Timing latency;             ///< without the profiler, interleaved with float32
+  evaluate::Speedup speedup;  ///< against float32
+  double kernel_sum_us = 0;   ///< of the layers and conversions, as the profiler saw them
+  double explained_us = 0;    ///< the same after the model's correction: comparable to latency
   std::int64_t size_bytes = 0;
   std::int64_t kernels = 0;
   std::int64_t disturbed_runs = 0;
@@ -114,7 +113,7 @@ struct CurvePoint {
 };
 
 struct Profile {
-  std::string scheme;   ///< of "int8"
+  std::string scheme;  ///< of "int8"
   std::string provider;
   evaluate::Timer timer = evaluate::Timer::kWall;
   std::vector<Layer> layers;
@@ -122,6 +121,12 @@ struct Profile {
   ConversionCosts conversions;
   LatencyModel model;
   Validation validation;
+  struct Fastest {
+    double predicted_us = 0;
+    std::vector<std::string> integer_layers;
+    std::vector<std::string> float_layers;  ///< that could be integers
+  };
+  Fastest fastest;  ///< the mix that the model takes for the fastest
   std::vector<GainOnly> gain_only;
   std::vector<CurvePoint> curve;
   struct Stability {
@@ -152,8 +157,9 @@ struct ProfileOptions {
   std::int64_t training_plans = 56;
   std::int64_t calibration_plans = 14;
   std::int64_t validation_plans = 32;
-  std::int64_t runs = 7;  ///< of each plan under the profiler
-  bool isolated = true;   ///< also time layers alone, to show how far that is off
+  std::int64_t runs = 7;    ///< of each plan under the profiler
+  bool isolated = true;     ///< also time layers alone, to show how far that is off
+  bool conversions = true;  ///< also time conversion kernels alone
   bool curve = false;
   double budget_us = 240e6;  ///< fewer training plans and rounds where it does not suffice
   std::int64_t memory_bytes = 0;
@@ -167,10 +173,36 @@ struct ProfileOptions {
 /// run under the runtime's profiler, and their kernels assigned to layers; 2. the latency model is
 /// fitted; 3. other mixed plans race against float32 without the profiler: some correct the model
 /// for what the profiler adds and set its interval, the rest (`validation`) judge it.
-///
-/// `samples`: inputs that the runs rotate through, and what errors of the curve are measured on.
-/// Errors: those of building and running the float model; kFailedPrecondition if no operator takes
-/// the scheme; kCancelled.
+class Study {
+ public:
+  /// `samples`: inputs that the runs rotate through, and what errors of the curve are measured on.
+  /// Nothing is owned but the library; all outlive the study.
+  /// Errors: those of building and running the float model; kFailedPrecondition if no operator
+  /// takes the scheme.
+  [[nodiscard]] static Result<Study> open(const onnx::Model& model, const data::SampleSet& samples,
+                                          const calibrate::Ranges& ranges,
+                                          std::shared_ptr<const runtime::Library> library,
+                                          const ProfileOptions& options, Monitor& monitor);
+  Study(Study&&) noexcept;
+  Study& operator=(Study&&) noexcept;
+  ~Study();
+
+  /// Everything above. Errors: kCancelled; those of the runtime.
+  [[nodiscard]] Result<Profile> measure();
+  /// Runs one more plan under the profiler and fits the model again, its corrections kept: what a
+  /// search proposes is where the model must be right. After measure().
+  [[nodiscard]] Status learn(const States& states);
+
+  [[nodiscard]] const Units& units() const noexcept;
+  [[nodiscard]] const LatencyModel& model() const noexcept;
+
+ private:
+  class Profiler;
+  explicit Study(std::unique_ptr<Profiler> profiler);
+  std::unique_ptr<Profiler> profiler_;
+};
+
+/// Study::open(...).measure().
 [[nodiscard]] Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
                                       const calibrate::Ranges& ranges,
                                       std::shared_ptr<const runtime::Library> library,
@@ -187,10 +219,15 @@ struct StoredProfile {
 };
 [[nodiscard]] Result<StoredProfile> read_profile(const std::filesystem::path& path);
 
-/// The predicted fastest mix: a local search over the model from both uniform plans (single layers,
-/// then neighbours in pairs). Deterministic. `allowed`: layers that may be integers (empty: all
-/// that can be).
+/// What a search weighs against time.
+struct Penalty {
+  std::vector<double> by_unit;  ///< of a unit in integers; empty: none
+  double us_per_unit = 0;       ///< microseconds that one unit of penalty is worth
+};
+/// The predicted fastest mix: a local search over the model (single layers, then runs of up to
+/// three) from both uniform plans, the better of the two. Deterministic. `allowed`: layers that may
+/// be integers (empty: all that can be). Cost: about 0.1 s for 300 layers.
 [[nodiscard]] States fastest_states(const LatencyModel& model, const Units& units,
-                                    const States& allowed = {});
+                                    const States& allowed = {}, const Penalty& penalty = {});
 
 }  // namespace tessera::profile

@@ -24,13 +24,13 @@ struct Unit {
   graph::OpId worker;            ///< of these, the one that decides
   std::int64_t macs = 0;
   std::int64_t weight_bytes = 0;
-  std::int64_t input_bytes = 0;   ///< of activations, each tensor once, in float32
-  std::int64_t output_bytes = 0;  ///< of activations
+  std::int64_t input_bytes = 0;        ///< of activations, each tensor once, in float32
+  std::int64_t output_bytes = 0;       ///< of activations
   std::vector<std::size_t> producers;  ///< units whose floating results it reads, each once
   std::vector<std::size_t> consumers;
-  bool reads_input = false;    ///< a floating input of the model
-  bool makes_output = false;   ///< an output of the model
-  bool quantizable = false;    ///< becomes an integer kernel when everything may
+  bool reads_input = false;   ///< a floating input of the model
+  bool makes_output = false;  ///< an output of the model
+  bool quantizable = false;   ///< becomes an integer kernel when everything may
 };
 
 /// A model as units. The order is topological.

@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/mixer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "tessera/core/timing.h"
+
+namespace tessera::optimize {
+namespace {
+
+using profile::States;
+
+/// Shares of the time that is left.
+constexpr double kStudyShare = 0.4;
+constexpr double kNoiseShare = 0.15;
+/// Error of a layer alone needs no more: proposals are measured on all samples.
+constexpr std::int64_t kNoiseSamples = 2;
+constexpr std::size_t kProposals = 6;
+constexpr std::size_t kLearned = 3;
+
+/// Noise power over signal power.
+double noise_of(const evaluate::Accuracy& accuracy) {
+  const auto sqnr_db = accuracy.overall.sqnr_db;
+  return std::isfinite(sqnr_db) ? std::pow(10, -sqnr_db / 10) : 0;
+}
+
+}  // namespace
+
+Result<OptimizeResult::Mixing> Mixer::open(const onnx::Model& model, const data::SampleSet& samples,
+                                           const calibrate::Ranges& ranges,
+                                           std::shared_ptr<const runtime::Library> library,
+                                           double left_us) {
+  profile::ProfileOptions options{.scheme = scheme_,
+                                  .selection = options_.selection,
+                                  .session = options_.session,
+                                  .training_plans = 44,
+                                  .calibration_plans = 8,
+                                  .validation_plans = 12,
+                                  .isolated = false,
+                                  .conversions = false,
+                                  .budget_us = kStudyShare * left_us,
+                                  .memory_bytes = options_.memory_bytes,
+                                  .seed = options_.seed};
+  TESSERA_TRY(auto study,
+              profile::Study::open(model, samples, ranges, std::move(library), options, monitor_));
+  TESSERA_TRY(const auto profile, study.measure());
+  study_.emplace(std::move(study));
+  TESSERA_CHECK(measure_noise(kNoiseShare * left_us));
+  return OptimizeResult::Mixing{.scheme = quantize::to_string(scheme_),
+                                .validation = profile.validation};
+}
+
+Status Mixer::measure_noise(double budget_us) {
+  const auto& units = study_->units();
+  noise_.assign(units.size(), 0);
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (units.units[i].quantizable && units.units[i].macs > 0) {
+      order.push_back(i);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return units.units[a].macs > units.units[b].macs; });
+  const auto clock = steady_clock_us();
+  const double start = clock();
+  std::vector<double> known;
+  for (const auto unit : order) {
+    if (clock() - start > budget_us) {
+      break;
+    }
+    monitor_.progress("error of single layers", static_cast<std::int64_t>(known.size()),
+                      static_cast<std::int64_t>(order.size()));
+    States states(units.size(), false);
+    states[unit] = true;
+    TESSERA_TRY(const auto built,
+                lab_.build(profile::assignment_of(units, states, scheme_), quiet_));
+    TESSERA_TRY(const auto accuracy, lab_.error_of(built, kNoiseSamples, quiet_));
+    noise_[unit] = noise_of(accuracy);
+    known.push_back(noise_[unit]);
+  }
+  if (known.empty()) {
+    return {};
+  }
+  std::sort(known.begin(), known.end());
+  const auto measured = known.size();
+  for (auto i = measured; i < order.size(); ++i) {
+    noise_[order[i]] = quantile(known, 0.5);
+  }
+  return {};
+}
+
+Result<std::vector<Candidate>> Mixer::propose() {
+  const auto& units = study_->units();
+  const auto& model = study_->model();
+  States all(units.size(), false);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    all[i] = units.units[i].quantizable;
+  }
+  seen_.insert(all);
+  seen_.insert(States(units.size(), false));
+  const double total_noise = std::accumulate(noise_.begin(), noise_.end(), 0.0);
+  const double all_us = model.predict(units, all).us;
+  // What the error of the all-integer model may be worth, in shares of its time.
+  constexpr double kPrices[] = {0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2};
+  std::vector<std::pair<double, States>> found;
+  for (const double price : kPrices) {
+    TESSERA_CHECK(monitor_.check());
+    profile::Penalty penalty;
+    if (total_noise > 0 && price > 0) {
+      penalty = {noise_, price * all_us / total_noise};
+    }
+    auto states = profile::fastest_states(model, units, {}, penalty);
+    if (seen_.insert(states).second) {
+      found.emplace_back(model.predict(units, states).us, std::move(states));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<Candidate> proposals;
+  for (const auto& [us, states] : found) {
+    if (proposals.size() < kProposals) {
+      proposals.push_back(candidate_of(states));
+      proposals.back().predicted_us = us;
+    }
+  }
+  return proposals;
+}
+
+Candidate Mixer::candidate_of(const States& states) const {
+  const auto& units = study_->units();
+  Candidate candidate;
+  candidate.row.scheme = scheme_;
+  candidate.assignment = profile::assignment_of(units, states, scheme_);
+  quantize::Rule floats;
+  floats.scheme.mode = quantize::Mode::kFloat32;
+  std::int64_t integers = 0;
+  std::int64_t layers = 0;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    layers += units.units[i].quantizable ? 1 : 0;
+    integers += states[i] ? 1 : 0;
+    for (const auto op : units.units[i].ops) {
+      if (!states[i]) {
+        floats.match.push_back(lab_.graph().op(op).name);
+      }
+    }
+  }
+  candidate.row.operators = fmt::format("mixed: {} of {} layers", integers, layers);
+  candidate.recipe = quantize::uniform_recipe(scheme_);
+  candidate.recipe.rules.push_back(std::move(floats));
+  return candidate;
+}
+
+Status Mixer::learn(std::span<const Candidate> proposals) {
+  std::vector<const Candidate*> order;
+  for (const auto& proposal : proposals) {
+    if (proposal.row.speedup.rounds > 0) {
+      order.push_back(&proposal);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->row.speedup.median > b->row.speedup.median;
+  });
+  const auto& units = study_->units();
+  for (std::size_t i = 0; i < std::min(order.size(), kLearned); ++i) {
+    States states(units.size(), false);
+    for (std::size_t op = 0; op < units.of_op.size(); ++op) {
+      if (order[i]->assignment[op].mode == quantize::Mode::kStatic) {
+        states[units.of_op[op]] = true;
+      }
+    }
+    TESSERA_CHECK(study_->learn(states));
+  }
+  return {};
+}
+
+}  // namespace tessera::optimize
