@@ -12,8 +12,12 @@
 namespace tessera::report {
 namespace {
 
+constexpr double kEdge = 14;
 constexpr double kSmallestMark = 2.5;
 constexpr double kLargestMark = 11;
+constexpr double kListWidth = 250;
+constexpr double kListGap = 24;
+constexpr double kListPitch = 18;
 
 struct Placed {
   const RooflinePoint* point = nullptr;
@@ -149,10 +153,44 @@ void draw_points(Frame& frame, const RooflineChart& chart, const Drawable& selec
                                chart.series[series].name, number(point->ops_per_byte),
                                number(point->gops_per_s), duration(point->time_us)));
   }
-  const auto count = std::min(chart.labelled, selected.points.size());
-  for (std::size_t i = 0; i < count; ++i) {
+}
+
+std::size_t numbered(const RooflineChart& chart, const Drawable& selected) {
+  return std::min(chart.labelled, selected.points.size());
+}
+
+void draw_numbers(Frame& frame, const RooflineChart& chart, const Drawable& selected,
+                  LabelPlacer& labels) {
+  for (std::size_t i = 0; i < numbered(chart, selected); ++i) {
     const auto& point = *selected.points[i].point;
-    labels.place(frame.svg, position(point), radius_of(point, selected.longest_us), point.label);
+    const Position at{frame.x(point.ops_per_byte), frame.y(point.gops_per_s)};
+    const auto text = fmt::format("{}", i + 1);
+    const auto radius = radius_of(point, selected.longest_us);
+    if (!labels.place(frame.svg, at, radius, text)) {
+      frame.svg.text({at.x, at.y + 4}, text, "t w", Anchor::kMiddle);
+    }
+  }
+}
+
+/// Number, colour, name and time of the longest, in a column right of the plot.
+void draw_list(Frame& frame, const RooflineChart& chart, const Drawable& selected) {
+  constexpr double kNumber = 18;
+  constexpr double kMark = 14;
+  constexpr double kTime = 58;
+  const auto left = chart.width_px - kEdge - kListWidth;
+  auto y = frame.area.top + 4;
+  if (numbered(chart, selected) > 0) {
+    frame.svg.text({left + kNumber, y}, "longest", "t m");
+  }
+  for (std::size_t i = 0; i < numbered(chart, selected); ++i) {
+    const auto& [point, series] = selected.points[i];
+    y += kListPitch;
+    frame.svg.text({left + kNumber - 6, y}, fmt::format("{}", i + 1), "t", Anchor::kEnd);
+    frame.svg.mark({left + kNumber + 4, y - 4}, series, 4,
+                   fmt::format("f{}", color_index(chart.series[series].color, series)), {});
+    frame.svg.text({left + kNumber + kMark, y},
+                   fit_text(point->label, kSmallSize, kListWidth - kNumber - kMark - kTime), "t");
+    frame.svg.text({left + kListWidth, y}, duration(point->time_us), "t m", Anchor::kEnd);
   }
 }
 
@@ -177,8 +215,11 @@ Result<Chart> draw(const RooflineChart& chart) {
   }
   const auto x_axis = intensity_axis();
   const auto y_axis = speed_axis();
+  const auto count = static_cast<double>(numbered(chart, selected));
+  const auto aside = count > 0 ? kListWidth + kListGap : 0;
+  const auto height = std::max(chart.height_px, 180 + count * kListPitch);
   auto frame = make_frame({chart.heading, x_axis, y_axis, selected.x, selected.y, legend,
-                           selected.left_out, chart.width_px, chart.height_px});
+                           selected.left_out, chart.width_px, height, aside});
   LabelPlacer labels(frame.area);
   double highest = 0;
   for (const auto& ceiling : chart.ceilings) {
@@ -187,12 +228,14 @@ Result<Chart> draw(const RooflineChart& chart) {
   draw_slope(frame, chart, highest > 0 ? highest : frame.y.upper(), labels);
   draw_ceilings(frame, chart, labels);
   draw_points(frame, chart, selected, labels);
+  draw_numbers(frame, chart, selected, labels);
+  draw_list(frame, chart, selected);
   if (selected.points.empty() && !selected.x.empty()) {
     frame.svg.text({(frame.area.left + frame.area.right) / 2, frame.area.bottom - 20}, "no data",
                    "m w", Anchor::kMiddle);
   }
   return finish(std::move(frame.svg), chart.heading, describe(chart, selected), chart.width_px,
-                chart.height_px, selected.left_out);
+                height, selected.left_out);
 }
 
 }  // namespace tessera::report

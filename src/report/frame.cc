@@ -321,8 +321,8 @@ Frame make_frame(const FrameInput& input) {
   auto& area = frame.area;
   area.top = draw_head(frame.svg, input.heading, input.legend, input.width) + 30;
   area.left = kEdge + std::max(frame.y.widest_label(), 24.0) + kTickGap;
-  area.right =
-      input.width - kEdge - std::max(6.0, text_width(frame.x.labels().back(), kSmallSize) / 2);
+  area.right = input.width - kEdge - input.aside -
+               std::max(6.0, text_width(frame.x.labels().back(), kSmallSize) / 2);
   area.bottom = input.height - kEdge - 30 - (note.empty() ? 0 : 18);
   // A chart that is too small for its frame gets a plot of one pixel rather than a negative one.
   area.right = std::max(area.right, area.left + 1);

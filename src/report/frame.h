@@ -116,6 +116,7 @@ struct FrameInput {
   std::size_t left_out = 0;
   double width = 0;
   double height = 0;
+  double aside = 0;  ///< kept free right of the plot
 };
 /// Draws everything but the marks. Says "no data" if an extent is empty.
 [[nodiscard]] Frame make_frame(const FrameInput& input);

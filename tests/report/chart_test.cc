@@ -8,8 +8,8 @@
 #include <cmath>
 #include <limits>
 
+#include "report/svg_checks.h"
 #include "support/matchers.h"
-#include "svg_checks.h"
 
 namespace tessera::report {
 namespace {

@@ -180,15 +180,16 @@ struct RooflineSeries {
 };
 
 /// Attained against attainable speed (Williams, Waterman and Patterson 2009), both axes
-/// logarithmic. The `labelled` marks with the longest time get their names.
+/// logarithmic. The `labelled` marks with the longest time are numbered, and a list beside the
+/// plot names them: among 150 layers there is no room for names.
 /// Errors besides the common ones: a ceiling or bandwidth that is not positive.
 struct RooflineChart {
   Heading heading;
   double bandwidth_gb_per_s = 0;
   std::vector<Ceiling> ceilings;
   std::vector<RooflineSeries> series;
-  std::size_t labelled = 8;
-  double width_px = 760;
+  std::size_t labelled = 10;
+  double width_px = 960;
   double height_px = 520;
 };
 [[nodiscard]] Result<Chart> draw(const RooflineChart& chart);
