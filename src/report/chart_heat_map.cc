@@ -191,14 +191,15 @@ void draw_legend(Svg& svg, const HeatMap& chart, const ColorScale& colors, doubl
     svg.cell({x, y, x + kLegendWidth, top + kLegendHeight},
              hex(colors(lower + along * (upper - lower))), {});
   }
-  const auto labels = tick_labels(colors.ticks(), false);
+  const auto [labels, factor] = tick_labels(colors.ticks(), false);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto along = (colors.ticks()[i] - lower) / (upper - lower);
     const auto y = top + (1 - along) * kLegendHeight;
     svg.line({x + kLegendWidth, y}, {x + kLegendWidth + 4, y}, "a");
     svg.text({x + kLegendWidth + 8, y + 4}, labels[i], "t m");
   }
-  svg.text({x, top - kGap - 2}, fit_text(chart.value_title, kSmallSize, width), "t m");
+  svg.text({x, top - kGap - 2},
+           fit_text(axis_title({.title = chart.value_title}, factor), kSmallSize, width), "t m");
 }
 
 }  // namespace
@@ -216,11 +217,12 @@ Result<Chart> draw(const HeatMap& chart) {
   }
   const ColorScale colors(extent);
   double legend = 0;
-  for (const auto& label : tick_labels(colors.ticks(), false)) {
+  const auto [labels, factor] = tick_labels(colors.ticks(), false);
+  for (const auto& label : labels) {
     legend = std::max(legend, text_width(label, kSmallSize));
   }
-  legend = std::max(legend + kLegendWidth + 8,
-                    std::min(120.0, text_width(chart.value_title, kSmallSize)));
+  const auto title = axis_title({.title = chart.value_title}, factor);
+  legend = std::max(legend + kLegendWidth + 8, std::min(150.0, text_width(title, kSmallSize)));
 
   Svg svg;
   const auto head = draw_head(svg, chart.heading, {}, chart.width_px);

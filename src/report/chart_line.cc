@@ -50,14 +50,22 @@ Result<Drawable> select(const LineChart& chart) {
     TESSERA_CHECK(
         (on_x ? selected.x : selected.y).add(on_x ? chart.x : chart.y, guide.value, guide.label));
   }
+  if (chart.x_cover) {
+    TESSERA_CHECK(selected.x.add(chart.x, *chart.x_cover, "range to cover"));
+  }
   return selected;
 }
 
-std::string describe(const LineChart& chart, const Drawable& selected) {
+std::size_t count_points(const Drawable& selected) {
   std::size_t points = 0;
   for (const auto& series : selected.series) {
     points += series.size();
   }
+  return points;
+}
+
+std::string describe(const LineChart& chart, const Drawable& selected) {
+  const auto points = count_points(selected);
   if (points == 0) {
     return "Line chart without data.";
   }
@@ -131,14 +139,19 @@ void draw_guide(Frame& frame, const Guide& guide, LabelPlacer& labels) {
     const auto x = frame.x(guide.value);
     frame.svg.line({x, area.top}, {x, area.bottom}, "r");
     labels.avoid_line({x, area.top}, {x, area.bottom});
-    labels.place(frame.svg, {x, area.top + 10}, 1, guide.label);
+    if (!labels.place(frame.svg, {x, area.top + 10}, 1, guide.label)) {
+      frame.svg.text({x + 4, area.top + 10}, fit_text(guide.label, kSmallSize, area.right - x - 4),
+                     "t w");
+    }
   } else {
     const auto y = frame.y(guide.value);
     frame.svg.line({area.left, y}, {area.right, y}, "r");
     labels.avoid_line({area.left, y}, {area.right, y});
-    // At the right end, or at the left one where curves take the room.
-    if (!labels.place(frame.svg, {area.right - 2, y}, 1, guide.label)) {
-      labels.place(frame.svg, {area.left + 2, y}, 1, guide.label);
+    // At the right end, or at the left one where curves take the room, or over them.
+    if (!labels.place(frame.svg, {area.right - 2, y}, 1, guide.label) &&
+        !labels.place(frame.svg, {area.left + 2, y}, 1, guide.label)) {
+      frame.svg.text({area.right - 4, y - 4}, fit_text(guide.label, kSmallSize, area.width() / 2),
+                     "t w", Anchor::kEnd);
     }
   }
 }
@@ -154,7 +167,8 @@ Result<Chart> draw(const LineChart& chart) {
         {series.name, LegendEntry::Kind::kLine, color_index(series.color, i), i, series.dashed});
   }
   auto frame = make_frame({chart.heading, chart.x, chart.y, selected.x, selected.y,
-                           std::move(legend), selected.left_out, chart.width_px, chart.height_px});
+                           std::move(legend), selected.left_out, chart.width_px, chart.height_px, 0,
+                           count_points(selected) == 0, chart.plot_left_px});
   LabelPlacer labels({frame.area.left, frame.area.top - 2, frame.area.right, frame.area.bottom});
   for (const auto& points : selected.series) {
     for (const auto& point : points) {
@@ -168,7 +182,7 @@ Result<Chart> draw(const LineChart& chart) {
     draw_guide(frame, guide, labels);
   }
   return finish(std::move(frame.svg), chart.heading, describe(chart, selected), chart.width_px,
-                chart.height_px, selected.left_out);
+                chart.height_px, selected.left_out, frame.area.left);
 }
 
 }  // namespace tessera::report

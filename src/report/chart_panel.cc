@@ -21,8 +21,9 @@ Result<Chart> panel(const Heading& heading, std::span<const Chart> charts, std::
   const auto used = std::max<std::size_t>(1, std::min(columns, charts.size()));
   const auto width = std::max(column_width * static_cast<double>(used), 240.0);
   Svg svg;
-  auto y =
-      heading.title.empty() && heading.subtitle.empty() ? 0 : draw_head(svg, heading, {}, width);
+  auto y = heading.title.empty() && heading.subtitle.empty()
+               ? 0
+               : draw_head(svg, heading, {}, width, true);
   auto description = fmt::format("Panel of {} charts.", charts.size());
   for (std::size_t first = 0; first < charts.size(); first += used) {
     double row_height = 0;

@@ -131,10 +131,17 @@ void draw_ceilings(Frame& frame, const RooflineChart& chart, LabelPlacer& labels
     const Position to{frame.area.right, from.y};
     frame.svg.line(from, to, fmt::format("l s{}", color_index(ceiling.color, i)));
     labels.avoid_line(from, to);
+  }
+}
+
+/// Over the marks, which may lie beyond a ceiling of another precision.
+void draw_ceiling_names(Frame& frame, const RooflineChart& chart, LabelPlacer& labels) {
+  for (const auto& ceiling : chart.ceilings) {
     const auto text = fit_text(fmt::format("{} {} Gop/s", ceiling.name, number(ceiling.gops_per_s)),
                                kSmallSize, frame.area.width() / 2);
-    frame.svg.text({to.x - 4, to.y - 6}, text, "t w", Anchor::kEnd);
-    labels.avoid({to.x - 4 - text_width(text, kSmallSize), to.y - 17, to.x, to.y});
+    const Position end{frame.area.right - 4, frame.y(ceiling.gops_per_s) - 6};
+    frame.svg.text(end, text, "t w", Anchor::kEnd);
+    labels.avoid({end.x - text_width(text, kSmallSize), end.y - 11, end.x + 4, end.y + 6});
   }
 }
 
@@ -218,8 +225,9 @@ Result<Chart> draw(const RooflineChart& chart) {
   const auto count = static_cast<double>(numbered(chart, selected));
   const auto aside = count > 0 ? kListWidth + kListGap : 0;
   const auto height = std::max(chart.height_px, 180 + count * kListPitch);
-  auto frame = make_frame({chart.heading, x_axis, y_axis, selected.x, selected.y, legend,
-                           selected.left_out, chart.width_px, height, aside});
+  auto frame =
+      make_frame({chart.heading, x_axis, y_axis, selected.x, selected.y, legend, selected.left_out,
+                  chart.width_px, height, aside, selected.points.empty()});
   LabelPlacer labels(frame.area);
   double highest = 0;
   for (const auto& ceiling : chart.ceilings) {
@@ -228,12 +236,9 @@ Result<Chart> draw(const RooflineChart& chart) {
   draw_slope(frame, chart, highest > 0 ? highest : frame.y.upper(), labels);
   draw_ceilings(frame, chart, labels);
   draw_points(frame, chart, selected, labels);
+  draw_ceiling_names(frame, chart, labels);
   draw_numbers(frame, chart, selected, labels);
   draw_list(frame, chart, selected);
-  if (selected.points.empty() && !selected.x.empty()) {
-    frame.svg.text({(frame.area.left + frame.area.right) / 2, frame.area.bottom - 20}, "no data",
-                   "m w", Anchor::kMiddle);
-  }
   return finish(std::move(frame.svg), chart.heading, describe(chart, selected), chart.width_px,
                 height, selected.left_out);
 }

@@ -48,6 +48,10 @@ Result<Drawable> select(const ScatterChart& chart) {
       selected.points.push_back({std::move(point), s});
     }
   }
+  if (chart.cover) {
+    TESSERA_CHECK(selected.x.add(chart.x, *chart.cover, "range to cover"));
+    TESSERA_CHECK(selected.y.add(chart.y, *chart.cover, "range to cover"));
+  }
   if (chart.identity && !selected.points.empty()) {
     selected.x.add(selected.y.lower());
     selected.x.add(selected.y.upper());
@@ -135,7 +139,7 @@ Result<Chart> draw(const ScatterChart& chart) {
   }
   const auto framed = [&](double height) {
     return make_frame({chart.heading, chart.x, chart.y, selected.x, selected.y, legend,
-                       selected.left_out, chart.width_px, height});
+                       selected.left_out, chart.width_px, height, 0, selected.points.empty()});
   };
   auto height = chart.height_px;
   auto frame = framed(height);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "tessera/report/format.h"
 
@@ -49,6 +50,16 @@ void Extent::add(double value) {
   empty_ = false;
 }
 
+Status Extent::add(const Axis& axis, const Spread& range, std::string_view whose) {
+  if (!is_drawable(range, axis)) {
+    return fail(ErrorCode::kInvalidArgument, "{} {} to {} of the axis '{}' cannot be drawn", whose,
+                range.lower, range.upper, axis.title);
+  }
+  add(range.lower);
+  add(range.upper);
+  return {};
+}
+
 Scale::Scale(const Axis& axis, const Extent& extent) : log_(axis.scale == AxisScale::kLog) {
   auto lower = extent.empty() ? (log_ ? 1.0 : 0.0) : extent.lower();
   auto upper = extent.empty() ? (log_ ? 10.0 : 1.0) : extent.upper();
@@ -68,14 +79,15 @@ Scale::Scale(const Axis& axis, const Extent& extent) : log_(axis.scale == AxisSc
 }
 
 double Scale::operator()(double value) const {
-  const auto along = log_ ? std::log(value / lower()) / std::log(upper() / lower())
-                          : (value - lower()) / (upper() - lower());
+  const auto along =
+      log_ ? (std::log(value) - std::log(lower())) / (std::log(upper()) - std::log(lower()))
+           : (value - lower()) / (upper() - lower());
   return from_ + along * (to_ - from_);
 }
 
 double Scale::widest_label() const {
   double widest = 0;
-  for (const auto& label : labels_) {
+  for (const auto& label : labels_.texts) {
     widest = std::max(widest, text_width(label, kSmallSize));
   }
   return widest;
@@ -91,7 +103,7 @@ constexpr std::array kPrefixes{Prefix{1e12, "T"}, Prefix{1e9, "G"}, Prefix{1e6, 
                                Prefix{1e3, "k"}};
 constexpr double kFirstPrefixed = 1e5;
 constexpr double kLastPrefixed = 1e15;
-constexpr double kFirstPlain = 1e-4;
+constexpr double kFirstPlain = 1e-3;
 constexpr int kMostDecimals = 6;
 
 /// A real minus sign: hyphens are too short beside digits.
@@ -102,78 +114,96 @@ std::string with_minus(std::string text) {
   return text;
 }
 
-std::string scientific(double value) {
-  const auto exponent = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
+std::string power_of_ten(int exponent) {
   constexpr std::array<std::string_view, 10> kRaised{"\u2070", "\u00b9", "\u00b2", "\u00b3",
                                                      "\u2074", "\u2075", "\u2076", "\u2077",
                                                      "\u2078", "\u2079"};
-  std::string raised = exponent < 0 ? "\u207b" : "";
+  std::string text = exponent < 0 ? "10\u207b" : "10";
   for (const char digit : fmt::format("{}", std::abs(exponent))) {
-    raised += kRaised[static_cast<std::size_t>(digit - '0')];
+    text += kRaised[static_cast<std::size_t>(digit - '0')];
   }
-  const auto mantissa = fmt::format("{:.4g}", exponent < 0 ? value * std::pow(10.0, -exponent)
-                                                           : value / std::pow(10.0, exponent));
-  if (mantissa == "1" || mantissa == "-1") {
-    return with_minus(fmt::format("{}10{}", mantissa == "1" ? "" : "-", raised));
-  }
-  return with_minus(fmt::format("{}\u00b710{}", mantissa, raised));
+  return text;
 }
 
-Prefix prefix_for(double size) {
-  if (size >= kFirstPrefixed) {
-    for (const auto& prefix : kPrefixes) {
-      if (size >= prefix.size) {
-        return prefix;
-      }
+std::string scientific(double value) {
+  const auto exponent = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
+  const auto mantissa = fmt::format("{:.4g}", exponent < 0 ? value * std::pow(10.0, -exponent)
+                                                           : value / std::pow(10.0, exponent));
+  const auto power = power_of_ten(exponent);
+  if (mantissa == "1" || mantissa == "-1") {
+    return with_minus(mantissa == "1" ? power : "-" + power);
+  }
+  return with_minus(fmt::format("{}\u00b7{}", mantissa, power));
+}
+
+Prefix prefix_of(double size) {
+  for (const auto& prefix : kPrefixes) {
+    if (size >= prefix.size) {
+      return prefix;
     }
   }
   return {1, ""};
 }
 
-std::string single_label(double value) {
-  if (value == 0) {
+/// A label that stands alone, as ticks of a logarithmic axis do; `smallest` and `largest` of the
+/// axis decide the form, so that its labels look alike.
+std::string single_label(double value, double smallest, double largest) {
+  const auto size = std::abs(value);
+  if (size == 0) {
     return "0";
   }
-  const auto size = std::abs(value);
-  if (size >= kLastPrefixed || size < kFirstPlain) {
+  const bool has_powers = smallest < kFirstPlain || largest >= kLastPrefixed;
+  if (has_powers && (size < 1 || size >= 1e3)) {
     return scientific(value);
   }
-  const auto prefix = prefix_for(size);
+  const auto prefix = largest >= kFirstPrefixed && !has_powers ? prefix_of(size) : Prefix{1, ""};
   return with_minus(fmt::format("{:.12g}{}", value / prefix.size, prefix.name));
 }
 
 }  // namespace
 
-std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log) {
-  std::vector<std::string> labels;
+TickLabels tick_labels(const std::vector<double>& ticks, bool log) {
+  TickLabels labels;
   double size = 0;
+  double smallest = std::numeric_limits<double>::infinity();
   double step = 0;
   for (std::size_t i = 0; i < ticks.size(); ++i) {
     size = std::max(size, std::abs(ticks[i]));
+    smallest = ticks[i] == 0 ? smallest : std::min(smallest, std::abs(ticks[i]));
     step = i == 1 ? ticks[1] - ticks[0] : step;
   }
-  const auto prefix = prefix_for(size);
+  auto prefix = size >= kFirstPrefixed ? prefix_of(size) : Prefix{1, ""};
+  if (!log && size > 0 && size < kFirstPlain) {
+    constexpr double kGroup = 3;
+    const auto exponent = kGroup * std::floor(std::log10(size) / kGroup + 1e-9);
+    prefix.size = std::pow(10.0, exponent);
+    labels.factor = power_of_ten(static_cast<int>(exponent));
+  }
   const auto decimals =
       step > 0 ? std::max(0, -static_cast<int>(std::floor(std::log10(step / prefix.size) + 1e-9)))
                : 0;
-  const bool plain =
-      !log && size < kLastPrefixed && size >= kFirstPlain && decimals <= kMostDecimals;
+  const bool plain = !log && size < kLastPrefixed && decimals <= kMostDecimals;
+  if (!plain) {
+    labels.factor.clear();
+  }
   for (const auto tick : ticks) {
     if (!plain) {
-      labels.push_back(single_label(tick));
+      labels.texts.push_back(single_label(tick, smallest, size));
     } else if (tick == 0) {
-      labels.emplace_back("0");
+      labels.texts.emplace_back("0");
     } else {
-      labels.push_back(
+      labels.texts.push_back(
           with_minus(fmt::format("{:.{}f}{}", tick / prefix.size, decimals, prefix.name)));
     }
   }
   return labels;
 }
 
-std::string axis_title(const Axis& axis) {
-  return axis.unit.empty() || axis.title.empty() ? axis.title + axis.unit
-                                                 : fmt::format("{}, {}", axis.title, axis.unit);
+std::string axis_title(const Axis& axis, std::string_view factor) {
+  const auto unit = factor.empty() || axis.unit.empty() ? fmt::format("{}{}", factor, axis.unit)
+                                                        : fmt::format("{} {}", factor, axis.unit);
+  return unit.empty() || axis.title.empty() ? axis.title + unit
+                                            : fmt::format("{}, {}", axis.title, unit);
 }
 
 std::string value_text(double value) {
@@ -241,12 +271,15 @@ double draw_legend(Svg& svg, const std::vector<LegendEntry>& legend, double top,
 }  // namespace
 
 double draw_head(Svg& svg, const Heading& heading, const std::vector<LegendEntry>& legend,
-                 double width) {
+                 double width, bool large) {
   double y = 10;
   const auto room = width - 2 * kEdge;
   if (!heading.title.empty()) {
-    y += 16;
-    svg.text({kEdge, y}, fit_text(heading.title, kTitleSize * 1.06, room), "h");
+    constexpr double kBold = 1.1;
+    y += large ? 20 : 16;
+    svg.text({kEdge, y},
+             fit_text(heading.title, (large ? kLargeTitleSize : kTitleSize) * kBold, room),
+             large ? "h1" : "h");
     y += 4;
   }
   if (!heading.subtitle.empty()) {
@@ -286,7 +319,8 @@ void draw_x_axis(Svg& svg, const Scale& scale, const Axis& axis, const Box& area
   svg.line({area.left, area.bottom}, {area.right, area.bottom}, "a");
   draw_x_labels(svg, scale, area.bottom + kTickGap + 10);
   svg.text({area.right, area.bottom + kTickGap + 28},
-           fit_text(axis_title(axis), kTextSize, area.right - kEdge), "m", Anchor::kEnd);
+           fit_text(axis_title(axis, scale.factor()), kTextSize, area.right - kEdge), "m",
+           Anchor::kEnd);
 }
 
 void draw_y_axis(Svg& svg, const Scale& scale, const Axis& axis, const Box& area) {
@@ -300,7 +334,8 @@ void draw_y_axis(Svg& svg, const Scale& scale, const Axis& axis, const Box& area
   }
   svg.line({area.left, area.top}, {area.left, area.bottom}, "a");
   // Above the axis and level: read without turning the head, and no room lost at the side.
-  svg.text({kEdge, area.top - 12}, fit_text(axis_title(axis), kTextSize, area.right - kEdge), "m");
+  svg.text({kEdge, area.top - 12},
+           fit_text(axis_title(axis, scale.factor()), kTextSize, area.right - kEdge), "m");
 }
 
 void draw_note(Svg& svg, const std::string& note, double y, double width) {
@@ -320,7 +355,7 @@ Frame make_frame(const FrameInput& input) {
   const auto note = left_out_note(input.left_out);
   auto& area = frame.area;
   area.top = draw_head(frame.svg, input.heading, input.legend, input.width) + 30;
-  area.left = kEdge + std::max(frame.y.widest_label(), 24.0) + kTickGap;
+  area.left = std::max(input.plot_left, kEdge + std::max(frame.y.widest_label(), 24.0) + kTickGap);
   area.right = input.width - kEdge - input.aside -
                std::max(6.0, text_width(frame.x.labels().back(), kSmallSize) / 2);
   area.bottom = input.height - kEdge - 30 - (note.empty() ? 0 : 18);
@@ -332,7 +367,7 @@ Frame make_frame(const FrameInput& input) {
   draw_x_axis(frame.svg, frame.x, input.x_axis, area);
   draw_y_axis(frame.svg, frame.y, input.y_axis, area);
   draw_note(frame.svg, note, input.height - kEdge + 2, input.width);
-  if (input.x.empty() || input.y.empty()) {
+  if (input.empty) {
     frame.svg.text({(area.left + area.right) / 2, (area.top + area.bottom) / 2}, "no data", "m w",
                    Anchor::kMiddle);
   }
@@ -340,13 +375,14 @@ Frame make_frame(const FrameInput& input) {
 }
 
 Chart finish(Svg&& svg, const Heading& heading, std::string description, double width,
-             double height, std::size_t left_out) {
+             double height, std::size_t left_out, double plot_left) {
   return {clean_text(heading.title),
           clean_text(heading.description.empty() ? description : heading.description),
           width,
           height,
           std::move(svg).take(),
-          left_out};
+          left_out,
+          plot_left};
 }
 
 void LabelPlacer::avoid_mark(Position at, double radius) {
@@ -368,6 +404,7 @@ bool LabelPlacer::place(Svg& svg, Position at, double radius, std::string_view l
   const auto text = fit_text(label, kSmallSize, kLabelWidth);
   const auto width = text_width(text, kSmallSize);
   const auto gap = radius + 3;
+  const auto near = 0.7 * radius + 2;  // at 45 degrees
   struct Try {
     double dx;
     double dy;
@@ -375,8 +412,8 @@ bool LabelPlacer::place(Svg& svg, Position at, double radius, std::string_view l
   };
   const std::array tries{Try{gap, 4, Anchor::kStart},       Try{-gap, 4, Anchor::kEnd},
                          Try{0, -gap - 2, Anchor::kMiddle}, Try{0, gap + 10, Anchor::kMiddle},
-                         Try{gap, -gap, Anchor::kStart},    Try{gap, gap + 8, Anchor::kStart},
-                         Try{-gap, -gap, Anchor::kEnd},     Try{-gap, gap + 8, Anchor::kEnd}};
+                         Try{near, -near, Anchor::kStart},  Try{near, near + 9.5, Anchor::kStart},
+                         Try{-near, -near, Anchor::kEnd},   Try{-near, near + 9.5, Anchor::kEnd}};
   // A label without its mark in sight says less than none.
   constexpr std::ptrdiff_t kMostCovered = 3;
   auto fewest = kMostCovered + 1;

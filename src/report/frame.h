@@ -24,6 +24,8 @@ class Extent {
   /// `what` names the axis, `whose` the mark in the error.
   [[nodiscard]] Status add(const Axis& axis, double value, std::string_view whose);
   void add(double value);
+  /// Both ends; kInvalidArgument unless they can be drawn.
+  [[nodiscard]] Status add(const Axis& axis, const Spread& range, std::string_view whose);
   [[nodiscard]] bool empty() const { return empty_; }
   [[nodiscard]] double lower() const { return lower_; }
   [[nodiscard]] double upper() const { return upper_; }
@@ -33,6 +35,14 @@ class Extent {
   double lower_ = 0;
   double upper_ = 0;
 };
+
+/// Labels of ticks: as many decimals as the step needs; k, M, G, T from 100 000 on; below 0.001 a
+/// common factor; powers of ten where that is not enough.
+struct TickLabels {
+  std::vector<std::string> texts;
+  std::string factor;  ///< "10^-6" with a raised exponent: belongs before the unit of the axis
+};
+[[nodiscard]] TickLabels tick_labels(const std::vector<double>& ticks, bool log);
 
 /// From values to pixels.
 class Scale {
@@ -48,20 +58,17 @@ class Scale {
   [[nodiscard]] double upper() const { return ticks_.back(); }
   [[nodiscard]] bool is_log() const { return log_; }
   [[nodiscard]] const std::vector<double>& ticks() const { return ticks_; }
-  [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
+  [[nodiscard]] const std::vector<std::string>& labels() const { return labels_.texts; }
+  [[nodiscard]] const std::string& factor() const { return labels_.factor; }
   [[nodiscard]] double widest_label() const;
 
  private:
   std::vector<double> ticks_;
-  std::vector<std::string> labels_;
+  TickLabels labels_;
   bool log_ = false;
   double from_ = 0;
   double to_ = 1;
 };
-
-/// Labels of ticks: as many decimals as the step needs, k, M, G, T from 100 000 on, powers of ten
-/// where that is not enough.
-[[nodiscard]] std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log);
 
 struct LegendEntry {
   enum class Kind : std::uint8_t { kLine, kMark, kBar };
@@ -72,8 +79,8 @@ struct LegendEntry {
   bool dashed = false;
 };
 
-/// "time, ms".
-[[nodiscard]] std::string axis_title(const Axis& axis);
+/// "time, ms"; with a factor "error, 10^-6 L2".
+[[nodiscard]] std::string axis_title(const Axis& axis, std::string_view factor = {});
 /// A value for a tooltip or a description: four significant digits, whole numbers as they are.
 [[nodiscard]] std::string value_text(double value);
 /// With the unit.
@@ -84,9 +91,9 @@ struct LegendEntry {
 /// logarithmic one.
 [[nodiscard]] bool is_drawable(const std::optional<Spread>& spread, const Axis& axis);
 
-/// Title, subtitle and legend; returns the y below them.
+/// Title, subtitle and legend; returns the y below them. `large`: of several charts.
 double draw_head(Svg& svg, const Heading& heading, const std::vector<LegendEntry>& legend,
-                 double width);
+                 double width, bool large = false);
 
 /// Grid, axis, ticks and titles around `area`. Labels that would touch are left out evenly.
 void draw_x_axis(Svg& svg, const Scale& scale, const Axis& axis, const Box& area);
@@ -117,12 +124,14 @@ struct FrameInput {
   double width = 0;
   double height = 0;
   double aside = 0;  ///< kept free right of the plot
+  bool empty = false;
+  double plot_left = 0;  ///< at least
 };
-/// Draws everything but the marks. Says "no data" if an extent is empty.
+/// Draws everything but the marks; says "no data" if it is empty.
 [[nodiscard]] Frame make_frame(const FrameInput& input);
 
 [[nodiscard]] Chart finish(Svg&& svg, const Heading& heading, std::string description, double width,
-                           double height, std::size_t left_out);
+                           double height, std::size_t left_out, double plot_left = 0);
 
 /// Finds room for labels beside marks without touching what is there already.
 class LabelPlacer {

@@ -114,7 +114,8 @@ std::string elide(const std::u32string& points, std::size_t length) {
     return encode(points);
   }
   const auto kept = length > 0 ? length - 1 : 0;
-  const auto head = (kept + 1) / 2;
+  // Names of layers differ at their ends.
+  const auto head = (kept + 2) / 3;
   auto text = encode(std::u32string_view(points).substr(0, head));
   append(text, kEllipsis);
   return text + encode(std::u32string_view(points).substr(points.size() - (kept - head)));
@@ -346,6 +347,7 @@ std::string style_sheet() {
       ".tessera-chart{font-family:system-ui,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,"
       "sans-serif;font-size:12px}\n"
       ".tessera-chart .h{font-size:15px;font-weight:600}\n"
+      ".tessera-chart .h1{font-size:18px;font-weight:600}\n"
       ".tessera-chart .t{font-size:11px;font-variant-numeric:tabular-nums}\n"
       ".tessera-chart .u{font-size:9px}\n"
       ".tessera-chart .am{text-anchor:middle}\n"

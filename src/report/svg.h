@@ -39,6 +39,7 @@ enum class Anchor : std::uint8_t { kStart, kMiddle, kEnd };
 inline constexpr double kTextSize = 12;
 inline constexpr double kSmallSize = 11;
 inline constexpr double kTitleSize = 15;
+inline constexpr double kLargeTitleSize = 18;
 inline constexpr std::size_t kTooltipLength = 160;
 
 /// Valid UTF-8 that XML allows, on one line, without controls and marks that turn the direction of

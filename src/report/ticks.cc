@@ -25,8 +25,11 @@ double scaled(double mantissa, int exponent) {
 /// All multiples of `multiple * 10^exponent` that cover the bounds.
 std::vector<double> multiples(double lower, double upper, double multiple, int exponent) {
   const auto step = scaled(multiple, exponent);
-  const auto first = std::floor(lower / step);
-  const auto last = std::ceil(upper / step);
+  auto first = std::floor(lower / step);
+  auto last = std::ceil(upper / step);
+  // The quotient may have been rounded past the bound.
+  first -= scaled(first * multiple, exponent) > lower ? 1 : 0;
+  last += scaled(last * multiple, exponent) < upper ? 1 : 0;
   std::vector<double> ticks;
   for (auto i = first; i <= last && ticks.size() <= kMostTicks; ++i) {
     ticks.push_back(scaled(i * multiple, exponent));
@@ -101,7 +104,11 @@ std::vector<double> log_ticks(double lower, double upper) {
   if (auto ticks = in_decades(lower, upper, std::array{1.0}); !ticks.empty()) {
     return ticks;
   }
-  auto exponents = linear_ticks(std::floor(std::log10(lower)), std::ceil(std::log10(upper)));
+  auto lowest = static_cast<int>(std::floor(std::log10(lower)));
+  auto highest = static_cast<int>(std::ceil(std::log10(upper)));
+  lowest -= scaled(1, lowest) > lower ? 1 : 0;
+  highest += scaled(1, highest) < upper ? 1 : 0;
+  auto exponents = linear_ticks(lowest, highest);
   for (auto& exponent : exponents) {
     exponent = scaled(1, static_cast<int>(exponent));
   }

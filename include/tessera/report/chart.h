@@ -35,6 +35,7 @@ struct Chart {
   double height_px = 0;
   std::string body;  ///< SVG elements, origin in the upper left corner
   std::size_t left_out = 0;
+  double plot_left_px = 0;  ///< where the plot begins, right of the labels of y; 0: not one plot
 };
 
 /// One file: `<svg>` with style sheet, title, description and body.
@@ -111,6 +112,8 @@ struct LineChart {
   Axis y;
   std::vector<Series> series;
   std::vector<Guide> guides;
+  std::optional<Spread> x_cover;  ///< on the axis besides the values: panels share axes by it
+  double plot_left_px = 0;        ///< the plot begins here or further right
   double width_px = 720;
   double height_px = 400;
 };
@@ -123,6 +126,7 @@ struct ScatterChart {
   Axis y;
   std::vector<Series> series;
   bool identity = false;
+  std::optional<Spread> cover;      ///< on both axes besides the values: panels share axes by it
   std::vector<std::string> corner;  ///< lines of figures in the emptiest corner: "R2 0.998"
   std::size_t labelled = 0;         ///< how many get their label: farthest from y = x first
   double width_px = 560;
