@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/output_folder.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/profile/profile.h"
 #include "tessera/report/profile.h"
+#include "tessera/runtime/type_oracle.h"
 
 namespace tessera::cli {
 namespace {
@@ -30,6 +32,8 @@ struct Options {
   std::int64_t error_samples = 8;
   double budget_s = 240;
   std::size_t top = 20;
+  std::string charts;
+  std::string trace;
   bool no_isolated = false;
   bool require_stable = false;
   profile::ProfileOptions profile;
@@ -91,6 +95,40 @@ Status write_output(const Options& options, const Envelope& envelope,
   return context.write(options.output, envelope, to_json(result), options.overwrite);
 }
 
+Status write_pictures(const Options& options, const profile::Profile& result) {
+  if (!options.trace.empty()) {
+    TESSERA_CHECK(write_file(options.trace, report::profile_trace(result), options.overwrite));
+  }
+  if (options.charts.empty()) {
+    return {};
+  }
+  TESSERA_TRY(auto folder, OutputFolder::create(options.charts, options.overwrite));
+  const auto name = std::filesystem::path(options.model).filename().string();
+  TESSERA_TRY(const auto files, report::profile_charts(result, name));
+  for (const auto& file : files) {
+    TESSERA_CHECK(write_file(folder.path() / file.name, file.svg, Overwrite::kReplace));
+  }
+  return folder.commit();
+}
+
+/// A symbolic batch becomes 1, as the samples have it: without extents there are no MACs.
+Status fix_batch(onnx::Model& model, const Options& options, Context& context) {
+  std::map<std::string, std::int64_t> dims;
+  for (const auto& input : model.inputs()) {
+    const auto type = model.type_of(input);
+    if (type && type->shape && type->shape->size() > 1 && !type->shape->front().known() &&
+        !type->shape->front().symbol.empty()) {
+      dims.emplace(type->shape->front().symbol, 1);
+    }
+  }
+  if (dims.empty()) {
+    return {};
+  }
+  TESSERA_CHECK(model.set_dims(dims));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  return model.infer_types(runtime::type_oracle(library));
+}
+
 Status run(Options options, Context& context) {
   auto& settings = options.profile;
   TESSERA_TRY(settings.scheme, scheme_from(options));
@@ -105,7 +143,8 @@ Status run(Options options, Context& context) {
   settings.budget_us = options.budget_s * 1e6;
   settings.isolated = !options.no_isolated;
   settings.seed = context.seed;
-  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_CHECK(fix_batch(model, options, context));
   TESSERA_TRY(const auto ranges, ranges_for(options, model, settings.scheme.method, context));
   auto data = options.data;
   data.samples =
@@ -116,6 +155,7 @@ Status run(Options options, Context& context) {
               profile::profile(model, samples, ranges, library, settings, context.monitor()));
   const auto envelope = context.envelope("profile", &options.run, &model);
   TESSERA_CHECK(write_output(options, envelope, result, context));
+  TESSERA_CHECK(write_pictures(options, result));
   context.answer(envelope, to_json(result),
                  report::profile_text(result, context.width(), options.top));
   if (options.require_stable && !result.stability.stable) {
@@ -152,6 +192,11 @@ void add_profile_command(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->add_flag("--curve", options->profile.curve,
                     "also the curve over the k layers with most MACs: time and error");
+  command->add_option("--charts", options->charts, "folder for SVG charts")->type_name("DIR");
+  command
+      ->add_option("--trace", options->trace,
+                   "timeline of one run in each precision, for ui.perfetto.dev")
+      ->type_name("FILE");
   command
       ->add_option("--plans", options->profile.validation_plans,
                    "random mixed plans that the prediction is judged by")
@@ -175,7 +220,8 @@ void add_profile_command(CLI::App& app, Context& context) {
   add_common_options(*command, context,
                      "tessera profile model.onnx --data images/ --preprocess imagenet -o "
                      "profile.json\n"
-                     "  tessera profile model.onnx --data images/ --curve -o layers.csv");
+                     "  tessera profile model.onnx --data images/ --curve --charts charts/ -o "
+                     "layers.csv");
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

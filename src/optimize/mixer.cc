@@ -24,6 +24,12 @@ constexpr std::int64_t kNoiseSamples = 2;
 constexpr std::size_t kProposals = 6;
 constexpr std::size_t kLearned = 3;
 
+/// Counted by type, not by MACs: those are unknown where extents are symbolic.
+bool multiplies(const profile::Unit& unit) {
+  return unit.type == "Conv" || unit.type == "ConvTranspose" || unit.type == "Gemm" ||
+         unit.type == "MatMul";
+}
+
 /// Noise power over signal power.
 double noise_of(const evaluate::Accuracy& accuracy) {
   const auto sqnr_db = accuracy.overall.sqnr_db;
@@ -61,7 +67,7 @@ Status Mixer::measure_noise(double budget_us) {
   noise_.assign(units.size(), 0);
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < units.size(); ++i) {
-    if (units.units[i].quantizable && units.units[i].macs > 0) {
+    if (units.units[i].quantizable && multiplies(units.units[i])) {
       order.push_back(i);
     }
   }

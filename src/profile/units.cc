@@ -122,7 +122,8 @@ class Grouper {
     std::vector<std::set<std::uint32_t>> read(units_.size());
     for (std::uint32_t id = 0; id < graph_.tensors().size(); ++id) {
       const auto& tensor = graph_.tensors()[id];
-      if (tensor.kind == graph::TensorKind::kInitializer || !is_floating(tensor.dtype)) {
+      const bool floating = tensor.dtype == DType::kUndefined || is_floating(tensor.dtype);
+      if (tensor.kind == graph::TensorKind::kInitializer || !floating) {
         continue;
       }
       const auto bytes = tensor.size_bytes().value_or(0);

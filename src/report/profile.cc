@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "tessera/report/figures.h"
 #include "tessera/report/format.h"
+#include "tessera/report/trace.h"
 
 namespace tessera::report {
 namespace {
@@ -115,6 +117,63 @@ std::string stability_text(const Profile& profile) {
       100 * stability.reference_spread);
 }
 
+std::vector<LayerTime> layer_times(const Profile& profile) {
+  const auto bar = [](const Layer& layer, const char* precision) -> std::optional<Bar> {
+    const auto found = layer.precisions.find(precision);
+    const double us = total_us(layer, precision);
+    if (found == layer.precisions.end() || us <= 0) {
+      return std::nullopt;
+    }
+    const auto& own = found->second.time;
+    const double extra = found->second.conversion.median_us;
+    return Bar{us, Spread{own.p10_us + extra, own.p90_us + extra}};
+  };
+  std::vector<LayerTime> times;
+  for (const auto& layer : profile.layers) {
+    if (layer.precisions.contains("fp32") && total_us(layer, "fp32") > 0) {
+      times.push_back(
+          {layer.name, bar(layer, "fp32"), layer.quantizable ? bar(layer, "int8") : std::nullopt});
+    }
+  }
+  return times;
+}
+
+Agreement agreement_of(const Profile& profile) {
+  const auto& validation = profile.validation;
+  Agreement agreement{.name = "latency of mixed plans"};
+  PredictionSet context{.name = "layers in context"};
+  PredictionSet isolated{.name = "sum of isolated layers"};
+  for (const auto& point : validation.points) {
+    const auto label = fmt::format("{} integer layers", point.integer_layers);
+    context.points.push_back({label, point.measured_us, point.predicted_us, std::nullopt});
+    if (point.isolated_us > 0) {
+      isolated.points.push_back({label, point.measured_us, point.isolated_us, std::nullopt});
+    }
+  }
+  agreement.sets.push_back(std::move(context));
+  if (!isolated.points.empty()) {
+    agreement.sets.push_back(std::move(isolated));
+  }
+  agreement.scores = {.median_abs_relative_error = validation.median_abs_error,
+                      .p95_abs_relative_error = validation.p95_abs_error,
+                      .spearman = validation.spearman,
+                      .n = static_cast<std::int64_t>(validation.points.size())};
+  return agreement;
+}
+
+std::vector<CurveStep> steps_of(const Profile& profile) {
+  std::vector<CurveStep> steps;
+  for (const auto& point : profile.curve) {
+    steps.push_back({.k = point.k,
+                     .layer = point.layer,
+                     .measured_us = point.measured_us,
+                     .predicted_us = point.predicted_us,
+                     .error = point.l2_per_element,
+                     .sqnr_db = point.sqnr_db});
+  }
+  return steps;
+}
+
 }  // namespace
 
 Table layer_table(const Profile& profile) {
@@ -207,6 +266,38 @@ Table curve_table(const Profile& profile) {
                    fmt::format("{:.2e}", point.l2_per_element)});
   }
   return table;
+}
+
+Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std::string& model) {
+  std::vector<ChartFile> files;
+  const auto add = [&](const std::string& name, const Result<Chart>& chart) -> Status {
+    if (!chart) {
+      return tl::unexpected<Error>(chart.error());
+    }
+    files.push_back({name, svg(*chart)});
+    return {};
+  };
+  constexpr std::size_t kLayers = 40;
+  TESSERA_CHECK(
+      add("layers.svg", layer_time_figure({.subtitle = model}, layer_times(profile), kLayers)));
+  TESSERA_CHECK(
+      add("prediction.svg", latency_agreement_figure({.subtitle = model}, agreement_of(profile))));
+  if (!profile.curve.empty()) {
+    TESSERA_CHECK(add("curve.svg", curve_figure({.subtitle = model}, steps_of(profile))));
+  }
+  return files;
+}
+
+std::string profile_trace(const Profile& profile) {
+  std::vector<TraceEvent> events;
+  for (const auto& event : profile.events) {
+    events.push_back({event.precision,
+                      event.layer.empty() ? event.kernel : event.layer + " " + event.kernel,
+                      event.start_us,
+                      event.duration_us,
+                      {{"layer", event.layer}, {"kernel", event.kernel}}});
+  }
+  return trace_json(events);
 }
 
 std::string profile_text(const Profile& profile, std::size_t width, std::size_t top) {

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "tessera/core/result.h"
 #include "tessera/profile/profile.h"
 #include "tessera/report/table.h"
 
@@ -17,6 +19,17 @@ namespace tessera::report {
 [[nodiscard]] Table layer_sheet(const profile::Profile& profile);
 /// The k-layers curve.
 [[nodiscard]] Table curve_table(const profile::Profile& profile);
+
+/// A chart as a file: its name without folder, and the SVG.
+struct ChartFile {
+  std::string name;
+  std::string svg;
+};
+/// layers.svg, prediction.svg, and where the record has them curve.svg and roofline.svg.
+[[nodiscard]] Result<std::vector<ChartFile>> profile_charts(const profile::Profile& profile,
+                                                            const std::string& model);
+/// One run of every uniform precision as a timeline, see trace_json().
+[[nodiscard]] std::string profile_trace(const profile::Profile& profile);
 
 /// Whole models, layers, conversions, and how far predictions are off.
 [[nodiscard]] std::string profile_text(const profile::Profile& profile, std::size_t width,

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/matchers.h"
+#include "support/small_classifier.h"
+#include "tessera/quantize/quantize.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::quantize {
+namespace {
+
+using testing::IsOk;
+using testing::ModelBuilder;
+
+/// Three convolutions in a row, the middle one with a Relu.
+onnx::Model three_convolutions() {
+  return ModelBuilder(13)
+      .input("x", {1, 8, 16, 16})
+      .weight("w1", {8, 8, 3, 3}, 0.1)
+      .weight("w2", {8, 8, 3, 3}, 0.1)
+      .weight("w3", {8, 8, 3, 3}, 0.1)
+      .weight("b2", {8}, 0.1)
+      .op("Conv", {"x", "w1"}, {"a"})
+      .op("Conv", {"a", "w2", "b2"}, {"b"})
+      .op("Relu", {"b"}, {"r"})
+      .op("Conv", {"r", "w3"}, {"y"})
+      .output("y", {1, 8, 10, 10})
+      .build();
+}
+
+/// Kernels of the runtime at its highest level.
+Result<std::vector<std::string>> kernels_of(
+    const onnx::Model& model, const std::shared_ptr<const runtime::Library>& library) {
+  TESSERA_TRY(const auto bytes, model.serialize());
+  TESSERA_TRY(auto session, runtime::Session::open(library, bytes, {}, {.profile = true}));
+  Tensor input(DType::kFloat32, {1, 8, 16, 16});
+  const std::array<runtime::Feed, 1> feeds = {{{"x", input.view()}}};
+  TESSERA_CHECK(session.run(feeds).map([](const auto&) {}));
+  TESSERA_TRY(const auto kernels, session.end_profile());
+  std::vector<std::string> types;
+  for (const auto& kernel : kernels) {
+    types.push_back(kernel.op_type);
+  }
+  return types;
+}
+
+/// The model with the middle convolution left in float, as a mixed plan asks for it.
+Result<onnx::Model> mixed(Format format) {
+  TESSERA_TRY(auto library, runtime::Library::load());
+  auto model = three_convolutions();
+  TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
+  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  TESSERA_TRY(auto samples,
+              data::SampleSet::open({.source = "random:4"}, inputs, Monitor::silent()));
+  TESSERA_TRY(auto ranges, calibrate::calibrate(model, samples, library, {}, Monitor::silent()));
+  Scheme integers;
+  integers.format = format;
+  Scheme floating;
+  floating.mode = Mode::kFloat32;
+  TESSERA_CHECK(
+      quantize(model, {integers, floating, floating, integers}, &ranges, {}, Monitor::silent())
+          .map([](const auto&) {}));
+  return model;
+}
+
+class FloatGuard : public ::testing::TestWithParam<Format> {};
+
+TEST_P(FloatGuard, FloatLayerBetweenIntegers_StaysFloatInTheRuntime) {
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  const auto model = mixed(GetParam());
+  ASSERT_THAT(model, IsOk());
+  const auto kernels = kernels_of(*model, *library);
+  ASSERT_THAT(kernels, IsOk());
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "QLinearConv"), 2);
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "Conv"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FloatGuard, ::testing::Values(Format::kQdq, Format::kQOperator));
+
+}  // namespace
+}  // namespace tessera::quantize
