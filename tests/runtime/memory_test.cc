@@ -54,6 +54,7 @@ TEST(SessionMemory, CountsWeightsAndActivations) {
   ASSERT_THAT(memory, IsOk());
   const auto weights = kInner * kColumns * 4;
   const auto activation = kRows * kColumns * 4;
+  RecordProperty("figures", to_text(to_json(*memory)));
   // Packed forms pad; nothing else of this size is there.
   EXPECT_GE(memory->weights_bytes, weights);
   EXPECT_LE(memory->weights_bytes, weights * 5 / 4);
