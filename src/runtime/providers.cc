@@ -231,7 +231,10 @@ bool runs_on_cpu(const ProviderChoice& choice) {
   const auto name = short_provider_name(choice.name);
   if (name == "openvino") {
     const auto device = choice.options.find("device_type");
-    return device == choice.options.end() || lower(device->second).starts_with("cpu");
+    const auto threads = choice.options.find("num_of_threads");
+    return (device == choice.options.end() || lower(device->second).starts_with("cpu")) &&
+           (threads == choice.options.end() || threads->second == "1") &&
+           !choice.options.contains("load_config");
   }
   return name == "cpu" || name == "dnnl" || name == "acl" || name == "xnnpack";
 }

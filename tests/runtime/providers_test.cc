@@ -54,6 +54,10 @@ TEST(RunsOnCpu, DependsOnTheDevice) {
   EXPECT_TRUE(runs_on_cpu({"OpenVINOExecutionProvider", {{"device_type", "CPU_FP32"}}}));
   EXPECT_FALSE(runs_on_cpu({"openvino", {{"device_type", "GPU"}}}));
   EXPECT_FALSE(runs_on_cpu({"cuda", {}}));
+  // Threads of its own that the session does not know of.
+  EXPECT_TRUE(runs_on_cpu({"openvino", {{"num_of_threads", "1"}}}));
+  EXPECT_FALSE(runs_on_cpu({"openvino", {{"num_of_threads", "2"}}}));
+  EXPECT_FALSE(runs_on_cpu({"openvino", {{"load_config", "c.json"}}}));
 }
 
 /// The pinned runtime has none of these; each says what to install.
