@@ -85,6 +85,7 @@ Status run(Options options, Context& context) {
     TESSERA_CHECK(check_writable(options.output, options.overwrite));
   }
   TESSERA_TRY(bench.session, context.session_options(options.run));
+  TESSERA_TRY(bench.other_providers, context.other_providers(options.run));
   bench.budget_us = options.budget_s * 1e6;
   bench.seed = context.seed;
   TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
@@ -111,7 +112,7 @@ void add_bench_command(CLI::App& app, Context& context) {
       "bench", "Measure every combination of format, types, granularity and optimization level");
   command->add_option("model", options->model, "ONNX model in float32")->required();
   add_data_options(*command, options->data, true);
-  add_run_options(*command, options->run);
+  add_run_options(*command, options->run, true);
   add_dim_option(*command, options->dims);
   auto& bench = options->bench;
   command
@@ -143,7 +144,9 @@ void add_bench_command(CLI::App& app, Context& context) {
   add_common_options(*command, context,
                      "tessera bench model.onnx --data images/ --preprocess imagenet\n"
                      "  tessera bench model.onnx --data images/ --formats qdq,float32 --levels all "
-                     "-o bench.csv");
+                     "-o bench.csv\n"
+                     "  tessera bench model.onnx --data images/ --runtime openvino/ "
+                     "--provider cpu,openvino --cpus 0");
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "tessera/calibrate/calibrate.h"
+#include "tessera/core/affinity.h"
 #include "tessera/core/timing.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -94,22 +96,29 @@ Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const Da
 }
 
 Result<runtime::SessionOptions> Context::session_options(const RunOptions& options) const {
-  runtime::SessionOptions session{.threads = options.threads};
-  std::string_view rest = options.provider;
-  auto colon = rest.find(':');
-  session.provider = rest.substr(0, colon);
-  while (colon != std::string_view::npos) {
-    rest = rest.substr(colon + 1);
-    colon = rest.find(':');
-    const auto pair = rest.substr(0, colon);
-    const auto equals = pair.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      return fail(ErrorCode::kInvalidArgument, "provider option '{}' is not KEY=VALUE", pair)
-          .hint("write --provider NAME:key=value:key=value");
+  TESSERA_TRY(auto provider, runtime::parse_provider(options.provider));
+  return runtime::SessionOptions{.threads = options.threads,
+                                 .provider = std::move(provider.name),
+                                 .provider_options = std::move(provider.options)};
+}
+
+Result<std::vector<runtime::ProviderChoice>> Context::other_providers(
+    const RunOptions& options) const {
+  TESSERA_TRY(const auto first, runtime::parse_provider(options.provider));
+  std::vector<runtime::ProviderChoice> all{first};
+  for (const auto& text : options.other_providers) {
+    TESSERA_TRY(auto choice, runtime::parse_provider(text));
+    const auto same = [&](const auto& other) {
+      return runtime::to_string(other) == runtime::to_string(choice);
+    };
+    if (std::any_of(all.begin(), all.end(), same)) {
+      return fail(ErrorCode::kInvalidArgument, "provider '{}' is named twice", text)
+          .hint("name each provider once, or with other options");
     }
-    session.provider_options.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    all.push_back(std::move(choice));
   }
-  return session;
+  all.erase(all.begin());
+  return all;
 }
 
 Envelope Context::envelope(std::string_view kind, const RunOptions* run, const onnx::Model* model) {
@@ -121,6 +130,13 @@ Envelope Context::envelope(std::string_view kind, const RunOptions* run, const o
                     .seed = seed,
                     .warnings = monitor_.warnings(),
                     .timeless = timeless};
+  if (run != nullptr) {
+    envelope.provider = run->provider;
+    for (const auto& other : run->other_providers) {
+      envelope.provider += "," + other;
+    }
+    envelope.cpus = run->cpus;
+  }
   if (library_ != nullptr) {
     envelope.runtime = library_->info();
   }
@@ -154,16 +170,68 @@ void add_common_options(CLI::App& command, Context& context, const std::string& 
   command.footer("Example:\n  " + example);
 }
 
-void add_run_options(CLI::App& command, RunOptions& options) {
+namespace {
+
+/// "cpu,openvino" are two providers; a comma behind an option belongs to its value.
+std::vector<std::string> split_providers(const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  for (const auto& text : texts) {
+    if (text.find('=') != std::string::npos) {
+      names.push_back(text);
+      continue;
+    }
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const auto comma = std::min(text.find(',', begin), text.size());
+      names.push_back(text.substr(begin, comma - begin));
+      begin = comma + 1;
+    }
+  }
+  return names;
+}
+
+/// Takes effect at once: every thread that is started later inherits it.
+void pin(const std::string& text, RunOptions& options) {
+  const auto cpus = parse_cpu_list(text);
+  const auto status = cpus ? pin_to_cpus(*cpus) : Status(tl::unexpected(cpus.error()));
+  if (!status) {
+    throw CLI::ValidationError("--cpus",
+                               fmt::format("{} ({})", status.error().message, status.error().hint));
+  }
+  options.cpus = cpu_list_text(*cpus);
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& command, RunOptions& options, bool many_providers) {
   command
       .add_option("--runtime", options.runtime,
                   "inference library to load (file or folder) instead of the one found")
       ->type_name("PATH");
+  if (many_providers) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            "--provider",
+            [&options](const std::vector<std::string>& texts) {
+              auto names = split_providers(texts);
+              options.provider = names.front();
+              options.other_providers.assign(names.begin() + 1, names.end());
+            },
+            "execution providers with their options: cpu, openvino, cuda, tensorrt, ...; several "
+            "by commas or by repeating the option; the first one's float32 is the reference")
+        ->type_name("NAME[:KEY=VALUE][,NAME]")
+        ->default_str(options.provider);
+  } else {
+    command
+        .add_option("--provider", options.provider,
+                    "execution provider with its options: cpu, openvino, cuda, tensorrt, ...")
+        ->type_name("NAME[:KEY=VALUE]")
+        ->capture_default_str();
+  }
   command
-      .add_option("--provider", options.provider,
-                  "execution provider with its options: cpu, openvino, cuda, tensorrt, ...")
-      ->type_name("NAME[:KEY=VALUE]")
-      ->capture_default_str();
+      .add_option_function<std::string>(
+          "--cpus", [&options](const std::string& text) { pin(text, options); },
+          "run on these processors only, e.g. 0,2-3")
+      ->type_name("LIST");
   command.add_option("--threads", options.threads, "threads of one inference")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -33,7 +33,11 @@ namespace tessera::cli {
 struct RunOptions {
   std::string runtime;           ///< --runtime
   std::string provider = "cpu";  ///< --provider NAME[:key=value...]
-  int threads = 1;               ///< --threads
+  /// --provider given several times or as a list, where the command takes several: those after
+  /// the first.
+  std::vector<std::string> other_providers;
+  int threads = 1;   ///< --threads
+  std::string cpus;  ///< --cpus LIST, checked and in effect once the command line was parsed
 };
 
 /// Options of commands that feed a model.
@@ -73,6 +77,9 @@ class Context {
                                                      std::int64_t shard_count = 1);
   /// Session options that follow from the command line.
   [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options) const;
+  /// The providers after the first. Errors: kInvalidArgument for one that is named twice.
+  [[nodiscard]] Result<std::vector<runtime::ProviderChoice>> other_providers(
+      const RunOptions& options) const;
 
   /// The envelope of this invocation, with the warnings given so far.
   [[nodiscard]] Envelope envelope(std::string_view kind, const RunOptions* run = nullptr,
@@ -92,8 +99,8 @@ class Context {
 
 /// --json, --timeless, --seed, -q: on every command. `example` is shown at the end of --help.
 void add_common_options(CLI::App& command, Context& context, const std::string& example);
-/// --runtime, --provider, --threads.
-void add_run_options(CLI::App& command, RunOptions& options);
+/// --runtime, --provider, --threads, --cpus. `many_providers`: --provider may name several.
+void add_run_options(CLI::App& command, RunOptions& options, bool many_providers = false);
 /// --data, --preprocess, --labels, --samples.
 void add_data_options(CLI::App& command, DataOptions& options, bool required);
 /// --dim NAME=VALUE, repeatable.
@@ -116,6 +123,7 @@ void add_compare_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
+void add_energy_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
 

@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "tessera/core/affinity.h"
+#include "tessera/core/energy.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/quantize/scheme.h"
@@ -41,6 +43,10 @@ struct Report {
   std::vector<LoadedLibrary> libraries;
   std::shared_ptr<const runtime::Library> runtime;
   std::string runtime_error;
+  std::vector<int> cpus;
+  std::vector<NumaNode> nodes;
+  std::string energy;  ///< the counters that can be read, or why there are none
+  bool energy_readable = false;
   std::vector<Finding> findings;
 };
 
@@ -113,10 +119,34 @@ void check_machine(Report& report) {
   }
 }
 
+void check_energy(Report& report) {
+  const auto meter = EnergyMeter::open();
+  report.energy_readable = meter.has_value();
+  if (!meter) {
+    report.energy = meter.error().message;
+    if (meter.error().code == ErrorCode::kPermissionDenied) {
+      report.findings.push_back({false, meter.error().message, meter.error().hint});
+    }
+    return;
+  }
+  report.energy = "powercap:";
+  for (const auto& domain : meter->domains()) {
+    report.energy += " " + domain.name;
+  }
+}
+
+std::string node_text(const NumaNode& node) {
+  return fmt::format("node {}: processors {}, {}", node.id, cpu_list_text(node.cpus),
+                     report::bytes(static_cast<double>(node.memory_bytes)));
+}
+
 Report examine(const RunOptions& options, Context& context) {
   Report report;
   report.host = describe_host();
   report.libraries = loaded_libraries();
+  report.cpus = usable_cpus();
+  report.nodes = numa_nodes();
+  check_energy(report);
   auto library = context.library(options);
   if (library) {
     report.runtime = *library;
@@ -144,8 +174,13 @@ Json to_json(const Report& report) {
     libraries.push_back(
         {{"name", library.name}, {"version", library.version}, {"path", library.path}});
   }
+  auto nodes = Json::array();
+  for (const auto& node : report.nodes) {
+    nodes.push_back(
+        {{"id", node.id}, {"cpus", cpu_list_text(node.cpus)}, {"memory_bytes", node.memory_bytes}});
+  }
   auto absent = Json::array();
-  for (const auto& [name, how] : runtime::known_providers()) {
+  for (const auto& [name, how, beside] : runtime::known_providers()) {
     if (!has_provider(report, name)) {
       absent.push_back({{"name", name}, {"needs", how}});
     }
@@ -171,6 +206,8 @@ Json to_json(const Report& report) {
             {"architecture", report.host.architecture},
             {"isa", report.host.isa},
             {"logical_cpus", report.host.logical_cpus},
+            {"cpus", cpu_list_text(report.cpus)},
+            {"numa_nodes", nodes},
             {"memory_bytes", report.host.memory_bytes},
             {"int8_dot_product", report.host.has_int8_dot_product()},
             {"explanation", evaluate::explain_isa(report.host)},
@@ -179,6 +216,7 @@ Json to_json(const Report& report) {
           {"runtime", runtime},
           {"searched", places},
           {"absent_providers", absent},
+          {"energy", {{"readable", report.energy_readable}, {"what", report.energy}}},
           {"findings", findings}};
 }
 
@@ -188,9 +226,13 @@ std::string to_text(const Report& report) {
     isa += (isa.empty() ? "" : " ") + extension;
   }
   auto text = fmt::format("tessera    {} ({})\n", version(), commit());
-  text += fmt::format("cpu        {}, {} usable, {} of memory\n", report.host.cpu,
-                      report.host.logical_cpus,
+  text += fmt::format("cpu        {}, {} usable ({}), {} of memory\n", report.host.cpu,
+                      report.host.logical_cpus, cpu_list_text(report.cpus),
                       report::bytes(static_cast<double>(report.host.memory_bytes)));
+  for (const auto& node : report.nodes) {
+    text += fmt::format("numa       {}\n", node_text(node));
+  }
+  text += fmt::format("energy     {}\n", report.energy);
   text += fmt::format("isa        {}: {}\n", report.host.architecture, isa);
   text += fmt::format("meaning    {}\n", evaluate::explain_isa(report.host));
   text += fmt::format("default    {}\n", to_string(quantize::scheme_for(report.host)));
@@ -205,7 +247,7 @@ std::string to_text(const Report& report) {
     }
   }
   text += "\nproviders this runtime lacks, and how to have them (then --runtime FOLDER):\n";
-  for (const auto& [name, how] : runtime::known_providers()) {
+  for (const auto& [name, how, beside] : runtime::known_providers()) {
     if (!has_provider(report, name)) {
       text += fmt::format("  {:<10} {}\n", name, how);
     }

@@ -17,6 +17,12 @@ Json context_json(const Envelope& envelope) {
                   {"architecture", envelope.host.architecture},
                   {"isa", envelope.host.isa},
                   {"threads", envelope.threads}};
+  if (!envelope.provider.empty()) {
+    context["provider"] = envelope.provider;
+  }
+  if (!envelope.cpus.empty()) {
+    context["cpus"] = envelope.cpus;
+  }
   if (envelope.runtime) {
     context["runtime"] = {{"name", envelope.runtime->name},
                           {"version", envelope.runtime->version},

@@ -11,6 +11,15 @@
 #include <nlohmann/json.hpp>
 
 namespace tessera {
+namespace {
+
+double read_clock_us(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+}
+
+}  // namespace
 
 Clock steady_clock_us() {
   return [] {
@@ -20,9 +29,11 @@ Clock steady_clock_us() {
 }
 
 double thread_cpu_us() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+  return read_clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double process_cpu_us() {
+  return read_clock_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 std::string utc_now() {

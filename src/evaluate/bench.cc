@@ -122,8 +122,33 @@ class Plan {
   std::vector<Measurement> rows_;
 };
 
-bool is_reference(const Measurement& row) {
-  return row.scheme.mode == Mode::kFloat32 && row.opt_level == OptLevel::kAll;
+bool is_reference(const Measurement& row, const runtime::SessionOptions& session) {
+  const runtime::ProviderChoice first{session.provider, session.provider_options};
+  return row.scheme.mode == Mode::kFloat32 && row.opt_level == OptLevel::kAll &&
+         row.provider == first;
+}
+
+/// Rows of the same scheme stand together, so that its model is built once.
+std::vector<Measurement> on_every_provider(std::vector<Measurement> rows,
+                                           const BenchOptions& options) {
+  std::vector<runtime::ProviderChoice> providers{
+      {options.session.provider, options.session.provider_options}};
+  providers.insert(providers.end(), options.other_providers.begin(), options.other_providers.end());
+  std::vector<Measurement> all;
+  for (std::size_t begin = 0; begin < rows.size();) {
+    auto end = begin;
+    while (end < rows.size() && rows[end].scheme == rows[begin].scheme) {
+      ++end;
+    }
+    for (const auto& provider : providers) {
+      for (auto i = begin; i < end; ++i) {
+        all.push_back(rows[i]);
+        all.back().provider = provider;
+      }
+    }
+    begin = end;
+  }
+  return all;
 }
 
 /// Rows are prepared scheme by scheme and timed whenever the open sessions fill the memory.
@@ -147,7 +172,7 @@ class Bench {
 
   Status prepare(std::size_t index) {
     auto& row = rows_[index];
-    if (is_reference(row)) {
+    if (is_reference(row, options_.session)) {
       return {};
     }
     if (index == 0 || !(rows_[index - 1].scheme == row.scheme) || !built_) {
@@ -240,7 +265,7 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   if (wants("qoperator")) {
     plan.add_static(Format::kQOperator, types, granularities);
   }
-  return plan.take();
+  return on_every_provider(plan.take(), options);
 }
 
 bool needs_ranges(const BenchOptions& options) {
@@ -256,20 +281,24 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
                           const BenchOptions& options, Monitor& monitor) {
   BenchResult result;
   TESSERA_TRY(result.rows, plan_bench(options));
+  for (const auto& provider : options.other_providers) {
+    TESSERA_CHECK(runtime::check_provider(*library, provider));
+  }
   TESSERA_TRY(auto lab, Lab::open({.model = &model,
                                    .library = std::move(library),
                                    .session = options.session,
+                                   .other_providers = options.other_providers,
                                    .samples = &samples,
                                    .ranges = ranges,
                                    .memory_bytes = options.memory_bytes},
                                   monitor));
   TESSERA_CHECK(Bench(lab, options, result.rows, monitor).run());
   result.samples = lab.baseline().samples();
-  result.timer = timer_for(options.session);
+  result.timer = lab.timer();
   double fastest = 0;
   for (std::size_t i = 0; i < result.rows.size(); ++i) {
     auto& row = result.rows[i];
-    if (is_reference(row)) {
+    if (is_reference(row, options.session)) {
       row = lab.reference();
     }
     if (row.status == RowStatus::kOk && row.speedup.median > fastest) {
@@ -277,6 +306,10 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
       result.best = i;
     }
   }
+  std::vector<Measurement> others;  // the lab has looked at the first provider
+  std::copy_if(result.rows.begin(), result.rows.end(), std::back_inserter(others),
+               [&](const Measurement& row) { return row.provider != lab.reference().provider; });
+  warn_of_unused_providers(others, monitor);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tessera/core/host.h"
+#include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/quantize/quantize.h"
@@ -50,11 +51,13 @@ Result<std::vector<data::Sample>> load_timing_samples(const data::SampleSet& sam
   return loaded;
 }
 
-/// Kernels of the last of two runs: the first one pays for first touches.
-Result<KernelSummary> look_at_kernels(Lane& lane) {
-  for (int run = 0; run < 2; ++run) {
-    TESSERA_CHECK(lane.session.run(lane.feeds.front()).map([](const auto&) {}));
-  }
+/// Kernels of the last of two runs: the first one pays for first touches, and is timed for that.
+Result<KernelSummary> look_at_kernels(Lane& lane, double& first_run_us) {
+  const auto clock = steady_clock_us();
+  const auto start = clock();
+  TESSERA_CHECK(lane.session.run(lane.feeds.front()).map([](const auto&) {}));
+  first_run_us = clock() - start;
+  TESSERA_CHECK(lane.session.run(lane.feeds.front()).map([](const auto&) {}));
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
   const auto half = kernels.size() / 2;
   return summarize_kernels(std::span(kernels).subspan(half));
@@ -73,6 +76,7 @@ Result<Lab> Lab::open(const LabSetup& setup, Monitor& monitor) {
   lab.activation_bytes_ = graph::peak_activation_bytes(lab.view_).value_or(64 * kMiB);
   TESSERA_TRY(lab.timing_samples_, load_timing_samples(*setup.samples));
   TESSERA_CHECK(lab.open_reference(monitor));
+  warn_of_unused_providers({&lab.reference_row_, 1}, monitor);
   return lab;
 }
 
@@ -83,11 +87,11 @@ Status Lab::open_reference(Monitor& monitor) {
   TESSERA_TRY(const auto built, build(reference_row_.scheme, {}, monitor));
   reference_row_.size_bytes = built.size_bytes;
   reference_row_.status = RowStatus::kOk;
-  TESSERA_TRY(auto lane, open_lane(built, {.profile = true}));
+  reference_row_.provider = {setup_.session.provider, setup_.session.provider_options};
+  TESSERA_TRY(auto lane, open_and_look(built, {.profile = true}, reference_row_));
   reference_lane_ = std::make_unique<Lane>(std::move(lane));
-  TESSERA_TRY(reference_row_.kernels, look_at_kernels(*reference_lane_));
   if (exposes_) {
-    TESSERA_TRY(auto session, open_session(built.exposed_bytes, OptLevel::kAll));
+    TESSERA_TRY(auto session, open_session(built.exposed_bytes, {}));
     exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
   }
   auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
@@ -204,9 +208,18 @@ Result<Lane> Lab::make_lane(runtime::Session session) const {
   return lane;
 }
 
-Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
+runtime::SessionOptions Lab::session_options(const LaneOptions& lane) const {
   auto options = setup_.session;
   options.opt_level = lane.level;
+  if (lane.provider) {
+    options.provider = lane.provider->name;
+    options.provider_options = lane.provider->options;
+  }
+  return options;
+}
+
+Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
+  auto options = session_options(lane);
   options.profile = lane.profile;
   options.optimized_model = lane.optimized_model;
   auto session = built.file.empty()
@@ -217,25 +230,35 @@ Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
       [this](runtime::Session opened) { return make_lane(std::move(opened)); });
 }
 
-Result<runtime::Session> Lab::open_session(const std::string& bytes, OptLevel level) const {
-  auto options = setup_.session;
-  options.opt_level = level;
+Result<runtime::Session> Lab::open_session(const std::string& bytes,
+                                           const LaneOptions& lane) const {
   return runtime::Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
-                                options);
+                                session_options(lane));
 }
 
-Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, OptLevel level,
+/// Opens a session and fills in what opening it, running it first and its kernels tell.
+Result<Lane> Lab::open_and_look(const Built& built, const LaneOptions& options,
+                                Measurement& row) const {
+  const auto clock = steady_clock_us();
+  const auto start = clock();
+  TESSERA_TRY(auto lane, open_lane(built, options));
+  row.open_us = clock() - start;
+  TESSERA_TRY(row.kernels, look_at_kernels(lane, row.first_run_us));
+  return lane;
+}
+
+Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, const LaneOptions& options,
                                Monitor& monitor) const {
   if (built.exposed_bytes.empty()) {
     return baseline_->evaluate(lane.session, monitor);
   }
-  TESSERA_TRY(auto session, open_session(built.exposed_bytes, level));
+  TESSERA_TRY(auto session, open_session(built.exposed_bytes, options));
   return baseline_->evaluate(session, monitor);
 }
 
 Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor& monitor) const {
   if (!built.exposed_bytes.empty()) {
-    TESSERA_TRY(auto session, open_session(built.exposed_bytes, OptLevel::kAll));
+    TESSERA_TRY(auto session, open_session(built.exposed_bytes, {}));
     return baseline_->evaluate(session, monitor, at_most);
   }
   TESSERA_TRY(auto lane, open_lane(built, {}));
@@ -245,10 +268,13 @@ Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor
 Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,
                                          Monitor& monitor) const {
   QuietMonitor quiet(monitor);
+  if (!row.provider) {
+    row.provider = reference_row_.provider;
+  }
+  const LaneOptions options{.level = row.opt_level, .profile = true, .provider = row.provider};
   const auto measure = [&]() -> Result<Lane> {
-    TESSERA_TRY(auto lane, open_lane(built, {.level = row.opt_level, .profile = true}));
-    TESSERA_TRY(row.kernels, look_at_kernels(lane));
-    TESSERA_TRY(row.accuracy, error_of(built, lane, row.opt_level, quiet));
+    TESSERA_TRY(auto lane, open_and_look(built, options, row));
+    TESSERA_TRY(row.accuracy, error_of(built, lane, options, quiet));
     return lane;
   };
   row.size_bytes = built.size_bytes;
@@ -277,7 +303,7 @@ Result<Timing> Lab::time(std::vector<Lane>& lanes, const std::vector<Measurement
   for (auto& lane : lanes) {
     add(lane);
   }
-  options.clock = clock_of(timer_for(setup_.session));
+  options.clock = clock_of(timer());
   TESSERA_TRY(const auto tracks, race(contestants, options, stage, monitor));
   TESSERA_CHECK(tracks.front().status);
   reference_us_.insert(reference_us_.end(), tracks.front().rounds_us.begin(),
@@ -303,6 +329,10 @@ std::int64_t Lab::session_bytes(const Built& built) const {
 
 Measurement Lab::reference() const {
   return reference_row_;
+}
+
+Timer Lab::timer() const {
+  return timer_for(setup_.session, setup_.other_providers);
 }
 
 }  // namespace tessera::evaluate

@@ -53,12 +53,15 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
     const bool dequantize = kernel.op_type == "DequantizeLinear";
     const bool reorder = is_reorder(kernel.op_type);
     const bool cast = kernel.op_type == "Cast";
+    const bool copy = kernel.op_type == "MemcpyToHost" || kernel.op_type == "MemcpyFromHost";
     ++summary.kernels;
     summary.integer_kernels += integer ? 1 : 0;
     summary.quantize_kernels += quantize ? 1 : 0;
     summary.dequantize_kernels += dequantize ? 1 : 0;
     summary.reorders += reorder ? 1 : 0;
     summary.casts += cast ? 1 : 0;
+    summary.copies += copy ? 1 : 0;
+    summary.copy_us += copy ? kernel.duration_us : 0;
     ++summary.providers[kernel.provider];
     total_us += kernel.duration_us;
     integer_us += integer ? kernel.duration_us : 0;
@@ -76,9 +79,22 @@ Json to_json(const KernelSummary& summary) {
           {"dequantize_kernels", summary.dequantize_kernels},
           {"reorders", summary.reorders},
           {"casts", summary.casts},
+          {"copies", summary.copies},
+          {"copy_us", summary.copy_us},
           {"integer_time_percent", summary.integer_time_percent},
           {"conversion_time_percent", summary.conversion_time_percent},
           {"providers", summary.providers}};
+}
+
+std::string ran_on(const KernelSummary& summary) {
+  std::string text;
+  for (const auto& [provider, kernels] : summary.providers) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", runtime::short_provider_name(provider));
+    if (summary.providers.size() > 1) {
+      text += fmt::format(" {}", kernels);
+    }
+  }
+  return text;
 }
 
 std::string_view to_string(RowStatus status) noexcept {
@@ -120,8 +136,11 @@ Json to_json(const Measurement& row) {
       {"method", only_if(fixed, numerics::to_string(row.scheme.method))},
       {"operators", row.operators},
       {"opt_level", to_string(row.opt_level)},
+      {"provider", row.provider ? Json(runtime::to_string(*row.provider)) : Json()},
       {"status", to_string(row.status)},
       {"reason", only_if(!row.reason.empty(), row.reason)},
+      {"open_us", only_if(row.open_us > 0, row.open_us)},
+      {"first_run_us", only_if(row.first_run_us > 0, row.first_run_us)},
       {"latency", only_if(ok && row.latency.n > 0, to_json(row.latency))},
       {"speedup", only_if(ok && row.speedup.rounds > 0, row.speedup.median)},
       {"speedup_low", only_if(ok && row.speedup.rounds > 0, row.speedup.low)},
@@ -138,16 +157,63 @@ Json to_json(const Measurement& row) {
 }
 
 std::string_view to_string(Timer timer) noexcept {
-  return timer == Timer::kWall ? "wall" : "thread-cpu";
+  switch (timer) {
+    case Timer::kWall:
+      return "wall";
+    case Timer::kThreadCpu:
+      return "thread-cpu";
+    case Timer::kProcessCpu:
+      return "process-cpu";
+  }
+  return "wall";
 }
 
-Timer timer_for(const runtime::SessionOptions& session) {
-  const bool cpu = runtime::short_provider_name(session.provider) == "cpu";
-  return cpu && session.threads == 1 ? Timer::kThreadCpu : Timer::kWall;
+Timer timer_for(const runtime::SessionOptions& session,
+                std::span<const runtime::ProviderChoice> others) {
+  std::vector<runtime::ProviderChoice> all(others.begin(), others.end());
+  all.push_back({session.provider, session.provider_options});
+  if (session.threads > 1 || !std::all_of(all.begin(), all.end(), runtime::runs_on_cpu)) {
+    return Timer::kWall;
+  }
+  const bool own = std::all_of(all.begin(), all.end(), [](const runtime::ProviderChoice& choice) {
+    return runtime::short_provider_name(choice.name) == "cpu";
+  });
+  return own ? Timer::kThreadCpu : Timer::kProcessCpu;
 }
 
 Clock clock_of(Timer timer) {
-  return timer == Timer::kWall ? steady_clock_us() : Clock(thread_cpu_us);
+  switch (timer) {
+    case Timer::kWall:
+      return steady_clock_us();
+    case Timer::kThreadCpu:
+      return thread_cpu_us;
+    case Timer::kProcessCpu:
+      return process_cpu_us;
+  }
+  return steady_clock_us();
+}
+
+void warn_of_unused_providers(std::span<const Measurement> rows, Monitor& monitor) {
+  std::map<std::string, bool> used;
+  for (const auto& row : rows) {
+    if (!row.provider || !row.kernels || row.status != RowStatus::kOk) {
+      continue;
+    }
+    auto& seen = used[runtime::to_string(*row.provider)];
+    for (const auto& [provider, kernels] : row.kernels->providers) {
+      seen = seen || runtime::short_provider_name(provider) ==
+                         runtime::short_provider_name(row.provider->name);
+    }
+  }
+  for (const auto& [provider, seen] : used) {
+    if (!seen) {
+      monitor.warn(
+          {"provider-unused",
+           fmt::format("no operator ran on provider '{}': the CPU did all the work", provider),
+           "the provider refused the model, or its options name no device of this "
+           "machine; see the column 'ran on'"});
+    }
+  }
 }
 
 std::string explain_isa(const Host& host) {

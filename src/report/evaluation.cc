@@ -60,6 +60,10 @@ std::string spread_cell(const Measurement& row) {
   return row.latency.n > 0 ? fmt::format("{:.0f}", 100 * row.latency.spread()) : kNone;
 }
 
+std::string provider_cell(const Measurement& row) {
+  return row.provider ? runtime::to_string(*row.provider) : kNone;
+}
+
 std::string median_cell(const Measurement& row) {
   return row.latency.n > 0 ? milliseconds(row.latency.median_us) : kNone;
 }
@@ -116,9 +120,23 @@ std::string accuracy_sentence(const evaluate::Accuracy& accuracy) {
 }
 
 std::string timer_text(evaluate::Timer timer) {
-  return timer == evaluate::Timer::kWall
-             ? "wall time"
-             : "CPU time of the one thread that runs the model (wall time on an idle machine)";
+  switch (timer) {
+    case evaluate::Timer::kWall:
+      break;
+    case evaluate::Timer::kThreadCpu:
+      return "CPU time of the one thread that runs the model (wall time on an idle machine)";
+    case evaluate::Timer::kProcessCpu:
+      return "CPU time of the process, one thread of which runs the model (wall time on an idle "
+             "machine)";
+  }
+  return "wall time";
+}
+
+/// Which provider was asked for, and what it took. Of interest if it is not the CPU throughout.
+bool shows_providers(const std::vector<Measurement>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const Measurement& row) {
+    return row.provider && runtime::short_provider_name(row.provider->name) != "cpu";
+  });
 }
 
 std::string chosen_text(const optimize::OptimizeResult& result) {
@@ -147,6 +165,11 @@ std::string chosen_text(const optimize::OptimizeResult& result) {
         row.kernels->integer_kernels, row.kernels->kernels,
         row.kernels->quantize_kernels + row.kernels->dequantize_kernels,
         row.kernels->conversion_time_percent);
+    if (shows_providers({row})) {
+      text += fmt::format("provider  {}; kernels ran on {}; {} to open, {} for the first run\n",
+                          provider_cell(row), ran_on(*row.kernels), duration(row.open_us),
+                          duration(row.first_run_us));
+    }
   }
   return text;
 }
@@ -214,6 +237,14 @@ Table measurement_table(const std::vector<Measurement>& rows) {
   for (const auto* header : {"size", "int kernels", "Q/DQ left"}) {
     columns.push_back({header});
   }
+  const bool providers = shows_providers(rows);
+  if (providers) {
+    columns.insert(columns.begin() + 1, {"provider", Align::kLeft});
+    columns.push_back({"ran on", Align::kLeft});
+    columns.push_back({"open ms"});
+    columns.push_back({"first run ms"});
+    columns.push_back({"copies"});
+  }
   Table table(columns);
   for (const auto* row : fastest_first(rows)) {
     std::vector<std::string> cells = {row->name(),        std::string(to_string(row->opt_level)),
@@ -226,6 +257,13 @@ Table measurement_table(const std::vector<Measurement>& rows) {
     cells.push_back(bytes(static_cast<double>(row->size_bytes)));
     cells.push_back(integer_cell(*row));
     cells.push_back(leftover_cell(*row));
+    if (providers) {
+      cells.insert(cells.begin() + 1, provider_cell(*row));
+      cells.push_back(row->kernels ? ran_on(*row->kernels) : kNone);
+      cells.push_back(milliseconds(row->open_us));
+      cells.push_back(milliseconds(row->first_run_us));
+      cells.push_back(row->kernels ? fmt::format("{}", row->kernels->copies) : kNone);
+    }
     table.add_row(std::move(cells));
   }
   return table;
@@ -258,7 +296,13 @@ Table measurement_sheet(const std::vector<Measurement>& rows) {
                {"integer_kernels"},
                {"kernels"},
                {"quantize_kernels"},
-               {"dequantize_kernels"}});
+               {"dequantize_kernels"},
+               {"provider"},
+               {"ran_on"},
+               {"open_us"},
+               {"first_run_us"},
+               {"copies"},
+               {"copy_us"}});
   for (const auto& row : rows) {
     const bool fixed = row.scheme.mode == Mode::kStatic;
     const bool integer = fixed || row.scheme.mode == Mode::kDynamic;
@@ -298,7 +342,13 @@ Table measurement_sheet(const std::vector<Measurement>& rows) {
          kernel(&evaluate::KernelSummary::integer_kernels),
          kernel(&evaluate::KernelSummary::kernels),
          kernel(&evaluate::KernelSummary::quantize_kernels),
-         kernel(&evaluate::KernelSummary::dequantize_kernels)});
+         kernel(&evaluate::KernelSummary::dequantize_kernels),
+         row.provider ? runtime::to_string(*row.provider) : std::string(),
+         row.kernels ? ran_on(*row.kernels) : std::string(),
+         when(row.open_us > 0, row.open_us),
+         when(row.first_run_us > 0, row.first_run_us),
+         kernel(&evaluate::KernelSummary::copies),
+         row.kernels ? fmt::format("{}", row.kernels->copy_us) : std::string()});
   }
   return table;
 }
@@ -306,11 +356,14 @@ Table measurement_sheet(const std::vector<Measurement>& rows) {
 std::string failures_text(const std::vector<Measurement>& rows) {
   // Levels of one scheme that fail for the same reason share a line, in order of appearance.
   std::vector<std::pair<std::string, std::string>> lines;  // what follows, levels
+  const bool providers = shows_providers(rows);
   for (const auto& row : rows) {
     if (row.status == RowStatus::kOk) {
       continue;
     }
-    const auto key = fmt::format("{}: {}: {}", row.name(), to_string(row.status), row.reason);
+    const auto where = providers ? fmt::format(" on {}", provider_cell(row)) : std::string();
+    const auto key =
+        fmt::format("{}{}: {}: {}", row.name(), where, to_string(row.status), row.reason);
     const auto found = std::find_if(lines.begin(), lines.end(),
                                     [&](const auto& line) { return line.first == key; });
     const auto level = std::string(to_string(row.opt_level));
@@ -335,8 +388,15 @@ std::string bench_text(const evaluate::BenchResult& result, std::size_t width, s
   }
   if (result.best) {
     const auto& best = result.rows[*result.best];
-    text += fmt::format("\nfastest: {} at level {}: {} against float32 at level all\n", best.name(),
-                        to_string(best.opt_level), interval(best.speedup));
+    std::string where;
+    std::string against;
+    if (shows_providers(result.rows)) {
+      where = fmt::format(" on {}", provider_cell(best));
+      against = fmt::format(" on {}", provider_cell(result.rows.front()));
+    }
+    text +=
+        fmt::format("\nfastest: {} at level {}{}: {} against float32 at level all{}\n", best.name(),
+                    to_string(best.opt_level), where, interval(best.speedup), against);
   }
   return text;
 }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <mutex>
+#include <utility>
 
 #include "runtime/ort.h"
 
@@ -95,10 +97,25 @@ std::vector<fs::path> cached_folders() {
   return folders;
 }
 
-/// ONNX Runtime prints what it logs unless it is given a function; what matters comes back as a
-/// status anyway.
-void ORT_API_CALL drop_log(void*, OrtLoggingLevel, const char*, const char*, const char*,
-                           const char*) {}
+/// Of the whole process and for ever: a runtime has one environment, which remembers the logger of
+/// whoever made it first.
+struct KeptLog {
+  std::mutex mutex;
+  std::string last;
+};
+KeptLog& kept_log() {
+  static auto* log = new KeptLog;
+  return *log;
+}
+
+/// ONNX Runtime prints what it logs unless it is given a function; most of what matters comes back
+/// as a status anyway.
+void ORT_API_CALL keep_log(void* kept, OrtLoggingLevel, const char*, const char*, const char*,
+                           const char* message) {
+  auto& log = *static_cast<KeptLog*>(kept);
+  const std::lock_guard lock(log.mutex);
+  log.last = message == nullptr ? "" : message;
+}
 
 Status read_providers(Library::State& state) {
   char** names = nullptr;
@@ -149,7 +166,7 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
     return fail(ErrorCode::kUnavailable, "ONNX Runtime {} does not serve API {}", state->version,
                 kApi);
   }
-  TESSERA_ORT(*state->api, CreateEnvWithCustomLogger(drop_log, nullptr, ORT_LOGGING_LEVEL_ERROR,
+  TESSERA_ORT(*state->api, CreateEnvWithCustomLogger(keep_log, &kept_log(), ORT_LOGGING_LEVEL_ERROR,
                                                      "tessera", &state->env));
   TESSERA_CHECK(read_providers(*state));
   return state;
@@ -211,6 +228,12 @@ std::vector<fs::path> Library::search_places() {
   }
   places.insert(places.end(), {"libonnxruntime.so.1", "libonnxruntime.so"});
   return places;
+}
+
+std::string take_log() {
+  auto& log = kept_log();
+  const std::lock_guard lock(log.mutex);
+  return std::exchange(log.last, {});
 }
 
 Library::Library(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -60,6 +60,10 @@ struct Library::State {
   std::vector<std::string> providers;
 };
 
+/// What a runtime of this process last logged as an error, and forgets it. Some failures say why
+/// only there.
+[[nodiscard]] std::string take_log();
+
 /// One readable line from a message of ONNX Runtime: source locations, nested repetitions and line
 /// breaks go, the text stays.
 [[nodiscard]] std::string clean_message(std::string_view message);

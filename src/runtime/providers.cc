@@ -19,23 +19,34 @@ std::string lower(std::string_view text) {
 }
 
 constexpr std::array kAdvice = {
-    ProviderAdvice{"cuda", "an ONNX Runtime built for CUDA, such as the package onnxruntime-gpu"},
+    ProviderAdvice{
+        "cuda", "an ONNX Runtime built for CUDA, such as the package onnxruntime-gpu",
+        "an NVIDIA GPU with its driver, CUDA and cuDNN of the versions it was built for"},
     ProviderAdvice{"tensorrt",
-                   "an ONNX Runtime built for TensorRT, such as the package onnxruntime-gpu"},
-    ProviderAdvice{"openvino",
-                   "an ONNX Runtime built with OpenVINO, the package onnxruntime-openvino"},
-    ProviderAdvice{"rocm", "an ONNX Runtime built for ROCm, the package onnxruntime-rocm"},
+                   "an ONNX Runtime built for TensorRT, such as the package onnxruntime-gpu",
+                   "an NVIDIA GPU with its driver, CUDA, cuDNN and TensorRT (libnvinfer)"},
+    ProviderAdvice{
+        "openvino",
+        "an ONNX Runtime built with OpenVINO, the package onnxruntime-openvino "
+        "(scripts/setup provider-openvino)",
+        "libopenvino.so and its plugins beside libonnxruntime.so, and a device_type that "
+        "this machine has"},
+    ProviderAdvice{"rocm", "an ONNX Runtime built for ROCm, the package onnxruntime-rocm",
+                   "an AMD GPU with its driver and ROCm"},
     ProviderAdvice{"migraphx",
-                   "an ONNX Runtime built for MIGraphX, the package onnxruntime-migraphx"},
-    ProviderAdvice{"qnn", "an ONNX Runtime built for Qualcomm NPUs, the package onnxruntime-qnn"},
-    ProviderAdvice{"xnnpack", "an ONNX Runtime built with --use_xnnpack"},
-    ProviderAdvice{"dnnl", "an ONNX Runtime built with --use_dnnl"},
-    ProviderAdvice{"acl", "an ONNX Runtime built with --use_acl"},
-    ProviderAdvice{"coreml", "macOS or iOS, where ONNX Runtime brings it along"},
+                   "an ONNX Runtime built for MIGraphX, the package onnxruntime-migraphx",
+                   "an AMD GPU with its driver, ROCm and MIGraphX"},
+    ProviderAdvice{"qnn", "an ONNX Runtime built for Qualcomm NPUs, the package onnxruntime-qnn",
+                   "a Qualcomm NPU and the QNN libraries (backend_path=libQnnHtp.so)"},
+    ProviderAdvice{"xnnpack", "an ONNX Runtime built with --use_xnnpack", {}},
+    ProviderAdvice{"dnnl", "an ONNX Runtime built with --use_dnnl",
+                   "libonnxruntime_providers_dnnl.so and libdnnl.so beside libonnxruntime.so"},
+    ProviderAdvice{"acl", "an ONNX Runtime built with --use_acl", "the Arm Compute Library"},
+    ProviderAdvice{"coreml", "macOS or iOS, where ONNX Runtime brings it along", {}},
 };
 
 std::string advice_for(const std::string& provider) {
-  for (const auto& [name, how] : kAdvice) {
+  for (const auto& [name, how, beside] : kAdvice) {
     if (name == provider) {
       return fmt::format("it needs {}; then --runtime FOLDER, where libonnxruntime.so lies", how);
     }
@@ -54,6 +65,30 @@ struct OptionArrays {
     }
   }
 };
+
+std::string pairs_of(const std::map<std::string, std::string>& options) {
+  std::string text;
+  for (const auto& [key, value] : options) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, value);
+  }
+  return text;
+}
+
+/// What to see to when the library has a provider and the provider does not start.
+std::string start_hint(const std::string& provider,
+                       const std::map<std::string, std::string>& options) {
+  std::string hint;
+  const auto wanted = short_provider_name(provider);
+  for (const auto& [name, how, beside] : kAdvice) {
+    if (name == wanted && !beside.empty()) {
+      hint = fmt::format("it needs {}", beside);
+    }
+  }
+  if (!options.empty()) {
+    hint += fmt::format("{}check its options: {}", hint.empty() ? "" : "; ", pairs_of(options));
+  }
+  return hint.empty() ? "use another --provider, or another build by --runtime PATH" : hint;
+}
 
 /// Providers older than the generic call have an options object of their own:
 /// make, fill, append, release.
@@ -78,47 +113,9 @@ Status append_dedicated(const OrtApi& api, OrtSessionOptions* session_options,
   return checked(api, functions.append(session_options, object.get()), kDoing);
 }
 
-}  // namespace
-
-std::span<const ProviderAdvice> known_providers() noexcept {
-  return kAdvice;
-}
-
-std::string short_provider_name(std::string_view name) {
-  auto text = lower(name);
-  if (text.ends_with(kSuffix)) {
-    text.resize(text.size() - kSuffix.size());
-  }
-  return text;
-}
-
-Result<std::string> find_provider(const Library& library, std::string_view name) {
-  const auto wanted = short_provider_name(name);
-  std::string available;
-  for (const auto& provider : library.providers()) {
-    if (short_provider_name(provider) == wanted) {
-      return provider;
-    }
-    available += fmt::format("{}{}", available.empty() ? "" : ", ", short_provider_name(provider));
-  }
-  auto hint = advice_for(wanted);
-  return fail(ErrorCode::kUnavailable,
-              "execution provider '{}' is not in ONNX Runtime {} at '{}'; it has {}", name,
-              library.version(), library.path().string(), available)
-      .hint("{}", hint);
-}
-
-Status append_provider(const OrtApi& api, OrtSessionOptions* session_options,
-                       const std::string& provider,
-                       const std::map<std::string, std::string>& options) {
-  const OptionArrays arrays(options);
-  if (provider == "CPUExecutionProvider") {
-    if (!options.empty()) {
-      return fail(ErrorCode::kInvalidArgument, "provider 'cpu' takes no options, '{}' was given",
-                  options.begin()->first);
-    }
-    return {};
-  }
+/// The call that the provider has: one of its own if it is older than the generic one.
+Status append(const OrtApi& api, OrtSessionOptions* session_options, const std::string& provider,
+              const OptionArrays& arrays) {
   if (provider == "CUDAExecutionProvider") {
     return append_dedicated<OrtCUDAProviderOptionsV2>(
         api, session_options,
@@ -153,6 +150,121 @@ Status append_provider(const OrtApi& api, OrtSessionOptions* session_options,
                                                            arrays.keys.data(), arrays.values.data(),
                                                            arrays.keys.size()),
                  "set up the provider");
+}
+
+}  // namespace
+
+std::span<const ProviderAdvice> known_providers() noexcept {
+  return kAdvice;
+}
+
+std::string short_provider_name(std::string_view name) {
+  auto text = lower(name);
+  if (text.ends_with(kSuffix)) {
+    text.resize(text.size() - kSuffix.size());
+  }
+  return text;
+}
+
+Result<std::string> find_provider(const Library& library, std::string_view name) {
+  const auto wanted = short_provider_name(name);
+  std::string available;
+  for (const auto& provider : library.providers()) {
+    if (short_provider_name(provider) == wanted) {
+      return provider;
+    }
+    available += fmt::format("{}{}", available.empty() ? "" : ", ", short_provider_name(provider));
+  }
+  auto hint = advice_for(wanted);
+  return fail(ErrorCode::kUnavailable,
+              "execution provider '{}' is not in ONNX Runtime {} at '{}'; it has {}", name,
+              library.version(), library.path().string(), available)
+      .hint("{}", hint);
+}
+
+Result<ProviderChoice> parse_provider(std::string_view text) {
+  ProviderChoice choice;
+  auto colon = text.find(':');
+  choice.name = text.substr(0, colon);
+  if (choice.name.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "provider '{}' has no name", text)
+        .hint("write --provider NAME:key=value:key=value");
+  }
+  std::string* last = nullptr;
+  for (auto rest = text; colon != std::string_view::npos;) {
+    rest = rest.substr(colon + 1);
+    colon = rest.find(':');
+    const auto part = rest.substr(0, colon);
+    const auto equals = part.find('=');
+    if (equals == std::string_view::npos && last != nullptr) {
+      *last += fmt::format(":{}", part);
+      continue;
+    }
+    if (equals == std::string_view::npos || equals == 0) {
+      return fail(ErrorCode::kInvalidArgument, "provider option '{}' is not KEY=VALUE", part)
+          .hint("write --provider NAME:key=value:key=value");
+    }
+    const auto [entry, added] = choice.options.emplace(part.substr(0, equals), std::string());
+    if (!added) {
+      return fail(ErrorCode::kInvalidArgument, "provider option '{}' is given twice", entry->first)
+          .hint("write each key once");
+    }
+    last = &entry->second;
+    *last = part.substr(equals + 1);
+  }
+  return choice;
+}
+
+std::string to_string(const ProviderChoice& choice) {
+  auto text = short_provider_name(choice.name);
+  for (const auto& [key, value] : choice.options) {
+    text += fmt::format(":{}={}", key, value);
+  }
+  return text;
+}
+
+Status check_provider(const Library& library, const ProviderChoice& choice) {
+  return find_provider(library, choice.name).map([](const auto&) {});
+}
+
+bool runs_on_cpu(const ProviderChoice& choice) {
+  const auto name = short_provider_name(choice.name);
+  if (name == "openvino") {
+    const auto device = choice.options.find("device_type");
+    const auto threads = choice.options.find("num_of_threads");
+    return (device == choice.options.end() || lower(device->second).starts_with("cpu")) &&
+           (threads == choice.options.end() || threads->second == "1") &&
+           !choice.options.contains("load_config");
+  }
+  return name == "cpu" || name == "dnnl" || name == "acl" || name == "xnnpack";
+}
+
+Status append_provider(const Library& library, OrtSessionOptions* session_options,
+                       const std::string& provider,
+                       const std::map<std::string, std::string>& options, int threads) {
+  if (provider == "CPUExecutionProvider") {
+    if (!options.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "provider 'cpu' takes no options, '{}' was given",
+                  options.begin()->first)
+          .hint("leave it out; --threads sets the threads of every provider on the CPU");
+    }
+    return {};
+  }
+  auto complete = options;
+  if (provider == "OpenVINOExecutionProvider" && !options.contains("load_config")) {
+    // It has a thread pool of its own, by default on all processors.
+    complete.emplace("num_of_threads", std::to_string(threads));
+  }
+  (void)take_log();
+  return append(*library.state().api, session_options, provider, OptionArrays(complete))
+      .map_error([&](Error error) {
+        // The status says that it failed; why, only the log.
+        if (const auto reason = clean_message(take_log()); !reason.empty()) {
+          error.message += fmt::format(" ({})", reason);
+        }
+        error.hint = start_hint(provider, options);
+        return error;
+      });
 }
 
 }  // namespace tessera::runtime

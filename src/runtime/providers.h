@@ -15,8 +15,11 @@ namespace tessera::runtime {
 [[nodiscard]] Result<std::string> find_provider(const Library& library, std::string_view name);
 
 /// Asks the session to place nodes on `provider` (a long name) first. The CPU needs no asking.
-[[nodiscard]] Status append_provider(const OrtApi& api, OrtSessionOptions* session_options,
+/// Errors: kInvalidArgument for options of "cpu"; kUnavailable if the provider does not start, with
+/// the reason that the runtime logged and what the provider needs on the machine.
+[[nodiscard]] Status append_provider(const Library& library, OrtSessionOptions* session_options,
                                      const std::string& provider,
-                                     const std::map<std::string, std::string>& options);
+                                     const std::map<std::string, std::string>& options,
+                                     int threads);
 
 }  // namespace tessera::runtime

@@ -135,14 +135,6 @@ Status add_config(const OrtApi& api, OrtSessionOptions* native,
   return {};
 }
 
-std::string pairs_of(const std::map<std::string, std::string>& options) {
-  std::string text;
-  for (const auto& [key, value] : options) {
-    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, value);
-  }
-  return text;
-}
-
 Result<NativeOptions> make_options(const Library& library, const SessionOptions& options) {
   if (options.threads < 1) {
     return fail(ErrorCode::kInvalidArgument, "{} threads; at least 1 was expected",
@@ -172,14 +164,8 @@ Result<NativeOptions> make_options(const Library& library, const SessionOptions&
   if (options.tap != nullptr) {
     TESSERA_TRY(result.tap, TapDomain::add_to(api, native, *options.tap));
   }
-  TESSERA_CHECK(append_provider(api, native, provider, options.provider_options)
-                    .map_error([&options](Error error) {
-                      if (!options.provider_options.empty() && error.hint.empty()) {
-                        error.hint = fmt::format("check the provider's options: {}",
-                                                 pairs_of(options.provider_options));
-                      }
-                      return error;
-                    }));
+  TESSERA_CHECK(
+      append_provider(library, native, provider, options.provider_options, options.threads));
   return result;
 }
 

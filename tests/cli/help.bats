@@ -12,7 +12,7 @@ commands() {
   tessera --help
   expect_status 0
   expect_equal "$stderr" ""
-  for command in inspect calibrate quantize compare bench optimize doctor completion; do
+  for command in inspect calibrate quantize compare bench optimize energy doctor completion; do
     expect_in "$(commands)" "$command"
   done
 }

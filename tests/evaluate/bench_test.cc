@@ -106,6 +106,52 @@ TEST(Bench, QuantizedRow_ShowsIntegerKernelsAndSmallError) {
   }
 }
 
+TEST(Bench, EveryRow_SaysWhereItRanAndWhatOpeningTook) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.formats = {"float32", "qdq"};
+  options.types = {"u8s8"};
+  options.levels = {runtime::OptLevel::kAll};
+  const auto result = run(*fixture, options);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->timer, Timer::kThreadCpu);
+  for (const auto& row : result->rows) {
+    ASSERT_EQ(row.status, RowStatus::kOk) << row.reason;
+    EXPECT_EQ(row.provider, runtime::ProviderChoice{}) << row.name();
+    EXPECT_GT(row.open_us, 0) << row.name();
+    EXPECT_GT(row.first_run_us, 0) << row.name();
+    EXPECT_EQ(ran_on(*row.kernels), "cpu") << row.name();
+    EXPECT_EQ(row.kernels->copies, 0) << row.name();
+  }
+}
+
+TEST(Bench, Plan_HasEveryRowOnEveryProvider) {
+  auto options = quick();
+  options.formats = {"float32", "qdq"};
+  options.types = {"u8s8"};
+  options.granularities = {"tensor"};
+  options.levels = {runtime::OptLevel::kBasic, runtime::OptLevel::kAll};
+  const auto one = plan_bench(options);
+  options.other_providers = {{"openvino", {{"device_type", "CPU"}}}};
+  const auto two = plan_bench(options);
+  ASSERT_THAT(one, IsOk());
+  ASSERT_THAT(two, IsOk());
+  EXPECT_EQ(two->size(), 2 * one->size());
+  EXPECT_EQ(std::count_if(two->begin(), two->end(),
+                          [](const auto& row) { return row.provider->name == "openvino"; }),
+            static_cast<std::ptrdiff_t>(one->size()));
+}
+
+TEST(Bench, AbsentOtherProvider_FailsBeforeTheWork) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.other_providers = {{"cuda", {}}};
+  EXPECT_THAT(run(*fixture, options),
+              testing::FailsWith(ErrorCode::kUnavailable, HasSubstr("cuda")));
+}
+
 TEST(Bench, LittleMemory_TimesInBatchesWithTheSameReference) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

@@ -87,5 +87,52 @@ TEST(PlanBench, UnknownWord_IsNamed) {
   EXPECT_THAT(plan_bench(options), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'u8u9'")));
 }
 
+TEST(KernelSummary, CountsCopiesApart) {
+  const std::vector<runtime::KernelTime> kernels = {
+      {"a", "MemcpyFromHost", "CUDAExecutionProvider", 0, 5, 0},
+      {"b", "Conv", "CUDAExecutionProvider", 5, 20, 0},
+      {"c", "MemcpyToHost", "CUDAExecutionProvider", 25, 2, 0},
+      {"d", "Softmax", "CPUExecutionProvider", 27, 1, 0}};
+  const auto summary = summarize_kernels(kernels);
+  EXPECT_EQ(summary.copies, 2);
+  EXPECT_DOUBLE_EQ(summary.copy_us, 7);
+  EXPECT_EQ(ran_on(summary), "cpu 1, cuda 3");
+}
+
+TEST(TimerFor, DependsOnWhereItRuns) {
+  EXPECT_EQ(timer_for({}), Timer::kThreadCpu);
+  EXPECT_EQ(timer_for({.threads = 2}), Timer::kWall);
+  EXPECT_EQ(timer_for({.provider = "openvino"}), Timer::kProcessCpu);
+  EXPECT_EQ(timer_for({.provider = "cuda"}), Timer::kWall);
+  const std::vector<runtime::ProviderChoice> others{{"openvino", {}}};
+  EXPECT_EQ(timer_for({}, others), Timer::kProcessCpu);
+  const std::vector<runtime::ProviderChoice> device{{"openvino", {{"device_type", "GPU"}}}};
+  EXPECT_EQ(timer_for({}, device), Timer::kWall);
+}
+
+class Listener final : public Monitor {
+ public:
+  void progress(std::string_view, std::int64_t, std::int64_t) override {}
+  void warn(const Warning& warning) override { warnings.push_back(warning); }
+  [[nodiscard]] bool cancelled() const noexcept override { return false; }
+  std::vector<Warning> warnings;
+};
+
+TEST(UnusedProviders, WarnedOf_WhereEverythingFellToTheCpu) {
+  Measurement fell;
+  fell.status = RowStatus::kOk;
+  fell.provider = {"openvino", {{"device_type", "NOSUCH"}}};
+  fell.kernels = KernelSummary{};
+  fell.kernels->providers = {{"CPUExecutionProvider", 9}};
+  auto ran = fell;
+  ran.provider = {"openvino", {}};
+  ran.kernels->providers = {{"OpenVINOExecutionProvider", 1}};
+  Listener listener;
+  warn_of_unused_providers(std::vector{fell, ran}, listener);
+  ASSERT_EQ(listener.warnings.size(), 1U);
+  EXPECT_EQ(listener.warnings[0].id, "provider-unused");
+  EXPECT_NE(listener.warnings[0].message.find("device_type=NOSUCH"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tessera::evaluate

@@ -35,6 +35,8 @@ struct Envelope {
   std::string started_at;
   Host host;
   int threads = 1;
+  std::string provider;  ///< execution providers asked for; empty: none was
+  std::string cpus;      ///< processors the process was confined to, "0,2-3"; empty: it was not
   std::optional<RuntimeInfo> runtime;
   std::optional<ModelInfo> model;
   std::uint64_t seed = 0;

@@ -19,6 +19,8 @@ using Clock = std::function<double()>;
 [[nodiscard]] Clock steady_clock_us();
 /// CPU time of the calling thread.
 [[nodiscard]] double thread_cpu_us();
+/// CPU time of all threads of this process.
+[[nodiscard]] double process_cpu_us();
 /// Now, as "2026-01-31T12:00:00Z".
 [[nodiscard]] std::string utc_now();
 

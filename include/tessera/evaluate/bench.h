@@ -29,9 +29,11 @@ struct BenchOptions {
   numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
   bool reduce_range = false;
   quantize::Selection selection;    ///< operators that are quantized
-  runtime::SessionOptions session;  ///< provider, threads
-  double budget_us = 60e6;          ///< for timing; building and error measuring come on top
-  std::int64_t memory_bytes = 0;    ///< for sessions open at once; 0: a quarter of the machine's
+  runtime::SessionOptions session;  ///< provider of the float32 that all are compared with; threads
+  /// Every combination runs on each of these too, in the same rounds.
+  std::vector<runtime::ProviderChoice> other_providers;
+  double budget_us = 60e6;        ///< for timing; building and error measuring come on top
+  std::int64_t memory_bytes = 0;  ///< for sessions open at once; 0: a quarter of the machine's
   std::uint64_t seed = 0;
 };
 
@@ -55,7 +57,8 @@ struct BenchResult {
 /// Sessions are held open under a memory budget; beyond it the rows are timed in batches, each of
 /// which contains float32, so that speed-ups stay comparable (they are ratios within a round).
 /// `ranges` are needed if a static scheme is asked for.
-/// Errors: those of opening and running the float model; kCancelled.
+/// Errors: those of opening and running the float model on the first provider; kUnavailable if the
+/// library lacks one of the others; kCancelled.
 [[nodiscard]] Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
                                         const calibrate::Ranges* ranges,
                                         std::shared_ptr<const runtime::Library> library,

@@ -42,7 +42,8 @@ struct Built {
 struct LaneOptions {
   runtime::OptLevel level = runtime::OptLevel::kAll;
   bool profile = false;
-  std::filesystem::path optimized_model;  ///< see runtime::SessionOptions
+  std::filesystem::path optimized_model;            ///< see runtime::SessionOptions
+  std::optional<runtime::ProviderChoice> provider;  ///< instead of that of the lab's session
 };
 
 /// A session with everything it needs to be run again and again.
@@ -56,7 +57,9 @@ struct Lane {
 struct LabSetup {
   const onnx::Model* model = nullptr;  ///< float, types inferred
   std::shared_ptr<const runtime::Library> library;
-  runtime::SessionOptions session;            ///< provider, threads
+  runtime::SessionOptions session;  ///< provider (of the reference too), threads
+  /// Providers that rows will ask for beside the session's: the clock must suit all.
+  std::vector<runtime::ProviderChoice> other_providers;
   const data::SampleSet* samples = nullptr;   ///< on which error is measured
   const calibrate::Ranges* ranges = nullptr;  ///< for static schemes
   std::int64_t memory_bytes = 0;              ///< for sessions open at once; 0: from the machine
@@ -115,6 +118,8 @@ class Lab {
   [[nodiscard]] Measurement reference() const;
   [[nodiscard]] const graph::Graph& graph() const noexcept { return view_; }
   [[nodiscard]] const Baseline& baseline() const noexcept { return *baseline_; }
+  /// What lanes are timed with.
+  [[nodiscard]] Timer timer() const;
   /// The float32 session at level all, open all the time.
   [[nodiscard]] Lane& reference_lane() noexcept { return *reference_lane_; }
 
@@ -122,10 +127,13 @@ class Lab {
   Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}
   [[nodiscard]] Status open_reference(Monitor& monitor);
   [[nodiscard]] Status pack(const onnx::Model& model, Built& built) const;
+  [[nodiscard]] runtime::SessionOptions session_options(const LaneOptions& lane) const;
   [[nodiscard]] Result<runtime::Session> open_session(const std::string& bytes,
-                                                      runtime::OptLevel level) const;
-  [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane, runtime::OptLevel level,
-                                          Monitor& monitor) const;
+                                                      const LaneOptions& lane) const;
+  [[nodiscard]] Result<Lane> open_and_look(const Built& built, const LaneOptions& lane,
+                                           Measurement& row) const;
+  [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane,
+                                          const LaneOptions& options, Monitor& monitor) const;
   [[nodiscard]] Result<Lane> make_lane(runtime::Session session) const;
 
   LabSetup setup_;

@@ -12,6 +12,7 @@
 
 #include "tessera/core/host.h"
 #include "tessera/core/json.h"
+#include "tessera/core/monitor.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/race.h"
@@ -28,6 +29,8 @@ struct KernelSummary {
   std::int64_t dequantize_kernels = 0;
   std::int64_t reorders = 0;  ///< layout changes and transposes the runtime added or kept
   std::int64_t casts = 0;
+  std::int64_t copies = 0;  ///< between the memories of the CPU and of a device
+  double copy_us = 0;       ///< that they took
   double integer_time_percent = 0;
   double conversion_time_percent = 0;  ///< quantize, dequantize, casts and reorders
   std::map<std::string, std::int64_t> providers;
@@ -45,14 +48,22 @@ enum class RowStatus : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(RowStatus status) noexcept;
 
+/// How many kernels ran where: "cpu", "openvino 1, cpu 3".
+[[nodiscard]] std::string ran_on(const KernelSummary& summary);
+
 /// One way to run a model, measured: a row of `bench` and a candidate of `optimize`.
 struct Measurement {
   quantize::Scheme scheme;
+  std::optional<runtime::ProviderChoice> provider;  ///< absent: that of the measuring session
   /// Which were quantized: "all", types joined by "+", or "mixed: 40 of 60 layers".
   std::string operators = "all";
   runtime::OptLevel opt_level = runtime::OptLevel::kAll;
   RowStatus status = RowStatus::kSkipped;
   std::string reason;
+  /// Wall time to create the session: optimization of the graph and, on some providers, its
+  /// compilation. Once; not in the latency.
+  double open_us = 0;
+  double first_run_us = 0;  ///< wall time of the first run, which touches everything first
   Timing latency;
   Speedup speedup;  ///< against float32 at level all, from the same rounds
   std::optional<Accuracy> accuracy;
@@ -64,8 +75,8 @@ struct Measurement {
   [[nodiscard]] std::string name() const;
 };
 
-/// {format, activation, weight, granularity, opt_level, mode, ..., status, reason, latency{..},
-/// speedup, sqnr_db, l2_per_element, size_bytes, kernels{..}}.
+/// {format, activation, weight, granularity, opt_level, provider, mode, ..., status, reason,
+/// open_us, first_run_us, latency{..}, speedup, sqnr_db, l2_per_element, size_bytes, kernels{..}}.
 [[nodiscard]] Json to_json(const Measurement& row);
 
 /// What latencies are measured with.
@@ -74,11 +85,19 @@ enum class Timer : std::uint8_t {
   /// CPU time of the thread that runs the model. Equal to wall time on an idle machine, and
   /// without the turns of other programs on a busy one.
   kThreadCpu,
+  /// CPU time of the process: the same for providers that compute on one thread of their own.
+  kProcessCpu,
 };
 [[nodiscard]] std::string_view to_string(Timer timer) noexcept;
-/// The thread's CPU time where one thread of the CPU does all the work, else wall time.
-[[nodiscard]] Timer timer_for(const runtime::SessionOptions& session);
+/// CPU time where one thread of the CPU does all the work, else wall time. Contestants on
+/// `others`, with the session's threads, are timed with the same clock.
+[[nodiscard]] Timer timer_for(const runtime::SessionOptions& session,
+                              std::span<const runtime::ProviderChoice> others = {});
 [[nodiscard]] Clock clock_of(Timer timer);
+
+/// Warns (provider-unused) of every provider that no kernel of its rows ran on: some take what they
+/// can and silently leave the rest, or everything, to the CPU.
+void warn_of_unused_providers(std::span<const Measurement> rows, Monitor& monitor);
 
 /// One sentence on what this machine's instruction set means for integer inference.
 [[nodiscard]] std::string explain_isa(const Host& host);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,9 +51,30 @@ class Library {
 struct ProviderAdvice {
   std::string_view name;  ///< "openvino"
   std::string_view how;   ///< what to install to have it
+  /// What must be on the machine besides, for a library that has the provider.
+  std::string_view beside;
 };
 [[nodiscard]] std::span<const ProviderAdvice> known_providers() noexcept;
 /// "OpenVINOExecutionProvider" -> "openvino".
 [[nodiscard]] std::string short_provider_name(std::string_view name);
+
+/// A provider and its options, as a user writes them.
+struct ProviderChoice {
+  std::string name = "cpu";
+  std::map<std::string, std::string> options;
+
+  bool operator==(const ProviderChoice&) const = default;
+};
+/// Reads "NAME[:KEY=VALUE]...". A part without `=` belongs to the value before it, so that
+/// "openvino:device_type=HETERO:GPU,CPU" is one option. Errors: kInvalidArgument.
+[[nodiscard]] Result<ProviderChoice> parse_provider(std::string_view text);
+/// The short name with the options: "openvino:device_type=CPU".
+[[nodiscard]] std::string to_string(const ProviderChoice& choice);
+/// Errors: kUnavailable if the library was built without the provider, with what to install. That
+/// it starts is seen when a session is opened.
+[[nodiscard]] Status check_provider(const Library& library, const ProviderChoice& choice);
+/// True if this provider computes on the CPU with as many threads as the session has: its CPU time
+/// says how long it takes. "cpu" itself, and those that have kernels of their own for it.
+[[nodiscard]] bool runs_on_cpu(const ProviderChoice& choice);
 
 }  // namespace tessera::runtime

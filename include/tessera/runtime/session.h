@@ -50,6 +50,7 @@ struct SessionOptions {
   int threads = 1;
   /// Execution provider, "cpu" or as Library::providers() spells it, short or long.
   std::string provider = "cpu";
+  /// As the provider knows them. OpenVINO is given `threads` unless num_of_threads is among them.
   std::map<std::string, std::string> provider_options;
   std::map<std::string, std::string> config;  ///< session config entries of the runtime
   bool memory_arena = true;

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "tessera/evaluate/energy.h"
+
+namespace tessera::report {
+
+/// The figure with its source and uncertainty, then the `top` dearest layers (0: all), for a
+/// terminal of `width` columns (0: no limit).
+[[nodiscard]] std::string energy_text(const evaluate::ModelEnergy& energy, std::size_t width,
+                                      std::size_t top);
+
+}  // namespace tessera::report

@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "tessera/core/json.h"
+#include "tessera/core/result.h"
+#include "tessera/runtime/session.h"
+
+namespace tessera::runtime {
+
+/// What a model takes to be open and to run.
+struct SessionMemory {
+  /// Held from opening on: weights as the kernels want them, packed forms included. Weights that
+  /// the runtime reads from a mapped file are not in it.
+  std::int64_t weights_bytes = 0;
+  /// Most that one run holds at a time besides: activations, outputs, scratch. What is asked for:
+  /// the arena rounds up, by up to two.
+  std::int64_t arena_peak_bytes = 0;
+  /// Growth of this process's resident set at its peak, with everything: graph, code touched
+  /// first, arena, what a provider holds for itself. Absent where the system cannot reset the
+  /// peak. Memory that the process had free already is not seen, so it may be less than the sum.
+  std::optional<std::int64_t> rss_delta_bytes;
+};
+/// {weights_bytes, arena_peak_bytes, rss_delta_bytes}.
+[[nodiscard]] Json to_json(const SessionMemory& memory);
+
+/// Opens the model twice and runs it three times each: once with an allocator that counts, which
+/// is exact and the same on every run, once as it is used, for the resident set. Works on the
+/// memory of the CPU; what a device holds is not seen.
+///
+/// One call at a time per process goes to work, others wait. Do not open sessions in other threads
+/// meanwhile if `rss_delta_bytes` is to mean something. Cost: two sessions, six runs.
+/// Errors: those of Session::open and Session::run.
+[[nodiscard]] Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,
+                                                   const std::filesystem::path& model,
+                                                   const SessionOptions& options,
+                                                   std::span<const Feed> feeds);
+[[nodiscard]] Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,
+                                                   std::string_view model,
+                                                   const std::filesystem::path& folder,
+                                                   const SessionOptions& options,
+                                                   std::span<const Feed> feeds);
+
+}  // namespace tessera::runtime

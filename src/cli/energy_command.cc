@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "tessera/evaluate/energy.h"
+#include "tessera/report/energy.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  RunOptions run;
+  DataOptions data{.source = "random:4"};
+  std::map<std::string, std::int64_t> dims;
+  std::string output;
+  Overwrite overwrite = Overwrite::kRefuse;
+  std::size_t top = 20;
+  evaluate::EnergyOptions energy;
+};
+
+Status run(Options options, Context& context) {
+  if (options.energy.watts && options.energy.per_mac) {
+    return fail(ErrorCode::kInvalidArgument, "--watts and --per-mac are two models; one is wanted")
+        .hint("leave one of them out");
+  }
+  if (!options.output.empty()) {
+    TESSERA_CHECK(check_writable(options.output, options.overwrite));
+  }
+  TESSERA_TRY(options.energy.session, context.session_options(options.run));
+  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  TESSERA_TRY(const auto result,
+              evaluate::model_energy(model, samples, library, options.energy, context.monitor()));
+  const auto envelope = context.envelope("energy", &options.run, &model);
+  const auto json = to_json(result);
+  if (!options.output.empty()) {
+    TESSERA_CHECK(context.write(options.output, envelope, json, options.overwrite));
+  }
+  context.answer(envelope, json, report::energy_text(result, context.width(), options.top));
+  return {};
+}
+
+}  // namespace
+
+void add_energy_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "energy", "Say what one inference takes in joules, and which layers take it");
+  command->add_option("model", options->model, "ONNX model, float or quantized")->required();
+  add_data_options(*command, options->data, false);
+  auto& energy = options->energy;
+  command
+      ->add_option_function<double>(
+          "--watts", [&energy](double watts) { energy.watts = watts; },
+          fmt::format(
+              "assume this power while the model runs instead of reading counters; {:g} per "
+              "thread where there are none",
+              kAssumedWattsPerThread))
+      ->type_name("W")
+      ->check(CLI::PositiveNumber);
+  command->add_flag(
+      "--per-mac", energy.per_mac,
+      "count arithmetic alone, in picojoules per multiply-accumulate (a lower bound)");
+  command->add_option("--seconds", energy.seconds, "how long to measure, rests included")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  command->add_option("--top", options->top, "show the N dearest layers only, 0 for all")
+      ->capture_default_str();
+  add_run_options(*command, options->run);
+  add_dim_option(*command, options->dims);
+  add_output_options(*command, options->output, options->overwrite, false);
+  add_common_options(*command, context,
+                     "tessera energy model.onnx --data images/ --preprocess imagenet\n"
+                     "  tessera energy model.onnx --watts 15 --json");
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

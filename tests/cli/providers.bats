@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# What every machine can test of execution providers and processors. See providers_slow.bats for a
+# real second provider.
+
+load helpers
+
+setup() {
+  model=$TESSERA_SOURCE/examples/01_textures/textures.onnx
+  quick=(--data "$TESSERA_SOURCE/examples/01_textures/test/0000.jpg" --preprocess unit
+    --formats float32 --levels all --budget 0.2 -q)
+}
+
+@test "an absent provider is a runtime error that says what to install" {
+  for provider in cuda tensorrt openvino; do
+    tessera bench "$model" "${quick[@]}" --provider "$provider"
+    expect_error 4 "execution provider '$provider' is not in ONNX Runtime"
+    expect_in "$stderr" "package onnxruntime-"
+    expect_in "$stderr" "--runtime"
+  done
+  tessera optimize "$model" --data "$TESSERA_SOURCE/examples/01_textures/test/0000.jpg" \
+    --preprocess unit -q --provider cuda -o "$BATS_TEST_TMPDIR/out"
+  expect_error 4 "execution provider 'cuda'"
+  expect_missing "$BATS_TEST_TMPDIR/out"
+}
+
+@test "an absent provider beside a present one stops the bench before its work" {
+  tessera bench "$model" "${quick[@]}" --provider cpu,tensorrt
+  expect_error 4 "execution provider 'tensorrt'"
+}
+
+@test "malformed providers are usage errors" {
+  tessera bench "$model" "${quick[@]}" --provider cpu:nonsense
+  expect_error 2 "'nonsense' is not KEY=VALUE"
+  tessera bench "$model" "${quick[@]}" --provider cpu,cpu
+  expect_error 2 "provider 'cpu' is named twice"
+  tessera bench "$model" "${quick[@]}" --provider cpu:a=b
+  expect_error 2 "takes no options"
+}
+
+@test "rows and context name the provider and what opening took" {
+  tessera bench "$model" "${quick[@]}" --json
+  expect_status 0
+  expect_equal "$(json .context.provider)" cpu
+  expect_equal "$(json '.result.rows[0].provider')" cpu
+  json '.result.rows[0] | .open_us > 0 and .first_run_us > 0 and .kernels.copies == 0'
+  json '.context | has("cpus") | not'
+}
+
+@test "--cpus confines the process and stands in the context" {
+  first=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status)
+  tessera bench "$model" "${quick[@]}" --cpus "$first" --json
+  expect_status 0
+  expect_equal "$(json .context.cpus)" "$first"
+}
+
+@test "a bad list of processors is a usage error" {
+  for list in x 3-2 '' 1023; do
+    tessera bench "$model" "${quick[@]}" --cpus "$list"
+    expect_error 2 "--cpus"
+  done
+  tessera calibrate "$model" --data random:1 -o "$BATS_TEST_TMPDIR/r.json" --cpus 0-
+  expect_error 2 "not a list of processors"
+}
+
+@test "doctor shows processors, NUMA nodes and energy counters" {
+  tessera doctor --json
+  expect_status 0
+  json '.result.host.cpus | length > 0'
+  json '.result.host | has("numa_nodes")'
+  json '.result.energy | has("readable") and (.what | length > 0)'
+  TESSERA_POWERCAP=$BATS_TEST_TMPDIR/none tessera doctor
+  expect_in "$stdout" "no energy counters"
+}

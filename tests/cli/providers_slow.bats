@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# A real second provider: OpenVINO, which runs on any x86-64 CPU (scripts/setup provider-openvino).
+
+load helpers
+
+setup() {
+  # shellcheck source=scripts/versions
+  . "$TESSERA_SOURCE/scripts/versions"
+  openvino=${XDG_CACHE_HOME:-$HOME/.cache}/tessera/provider-openvino-$onnxruntime_openvino_version
+  if [[ ! -e $openvino/lib/libonnxruntime_providers_openvino.so ]]; then
+    echo "# SKIPPED: OpenVINO was NOT tested; install it by scripts/setup provider-openvino" >&3
+    skip "no OpenVINO"
+  fi
+  example=$TESSERA_SOURCE/examples/01_textures
+  model=$example/textures.onnx
+  quick=(--data "$example/test" --preprocess unit --levels all --granularity tensor --types u8s8
+    --budget 3 -q --runtime "$openvino")
+}
+
+@test "bench races both providers in one table" {
+  tessera bench "$model" "${quick[@]}" --formats float32,qdq --provider cpu,openvino --json
+  expect_status 0
+  expect_equal "$(json .context.provider)" cpu,openvino
+  expect_equal "$(json .result.timer)" process-cpu
+  expect_equal "$(json '.result.rows | length')" 4
+  json '[.result.rows[] | .status == "ok" and .open_us > 0 and .first_run_us > 0] | all'
+  # The whole float graph is one kernel of OpenVINO; none of it ran elsewhere.
+  json '.result.rows[] | select(.provider == "openvino" and .mode == "float32") | .kernels.providers
+        | keys == ["OpenVINOExecutionProvider"]'
+  json '.result.rows[] | select(.provider == "openvino" and .mode == "static")
+        | .kernels.providers.OpenVINOExecutionProvider >= 1 and .sqnr_db > 20'
+  json '.result.rows[] | select(.provider == "cpu") | .kernels.providers
+        | keys == ["CPUExecutionProvider"]'
+}
+
+@test "the table and the CSV say where rows ran" {
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider openvino,cpu \
+    -o "$BATS_TEST_TMPDIR/b.csv"
+  expect_status 0
+  expect_in "$stdout" "ran on"
+  expect_in "$stdout" "open ms"
+  expect_in "$(head -1 "$BATS_TEST_TMPDIR/b.csv")" "provider,ran_on,open_us,first_run_us,copies"
+  expect_in "$(<"$BATS_TEST_TMPDIR/b.csv")" ",openvino,openvino,"
+}
+
+@test "optimize chooses for OpenVINO" {
+  tessera optimize "$model" --data "$example/calibration" --samples 24 --preprocess unit \
+    --runtime "$openvino" --provider openvino --budget 30 -q -o "$BATS_TEST_TMPDIR/out" --json
+  expect_status 0
+  expect_equal "$(json .context.provider)" openvino
+  expect_equal "$(json .result.timer)" process-cpu
+  json '.result.candidates | length >= 3'
+  json '[.result.candidates[] | select(.status == "ok")
+         | .kernels.providers | has("OpenVINOExecutionProvider")] | all'
+}
+
+@test "a device that is absent, or unknown to OpenVINO, is not passed over in silence" {
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider openvino:device_type=GPU
+  if [[ $status != 0 ]]; then  # without a GPU
+    expect_error 4 "set up the provider"
+    expect_in "$stderr" "device_type=GPU"
+  fi
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider openvino:device_type=NOSUCH
+  if [[ $status == 0 ]]; then
+    expect_in "$stderr" "no operator ran on provider 'openvino:device_type=NOSUCH'"
+  else
+    expect_error 4 "NOSUCH"
+  fi
+}
+
+@test "an unknown option is a runtime error that names it" {
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider openvino:nosuch=1
+  expect_error 4 "set up the provider"
+  expect_in "$stderr" "nosuch=1"
+}
+
+@test "a build that lacks the libraries of its provider says what is missing" {
+  mkdir "$BATS_TEST_TMPDIR/bare"
+  cp "$openvino"/lib/libonnxruntime.so.* "$BATS_TEST_TMPDIR/bare"
+  quick[-1]=$BATS_TEST_TMPDIR/bare
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider openvino
+  expect_error 4 "set up the provider"
+  expect_in "$stderr" "libopenvino.so"
+  # The CPU provider of the same build needs none of them.
+  tessera bench "$model" "${quick[@]}" --formats float32
+  expect_status 0
+}
