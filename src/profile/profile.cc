@@ -107,15 +107,15 @@ double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
 
 class Study::Profiler {
  public:
-  Profiler(std::unique_ptr<onnx::Model> tagged, Lab lab, graph::Graph view,
-           const onnx::Model& model, const calibrate::Ranges& ranges,
+  Profiler(std::unique_ptr<onnx::Model> tagged, std::unique_ptr<calibrate::Ranges> ranges, Lab lab,
+           graph::Graph view, const onnx::Model& model,
            std::shared_ptr<const runtime::Library> library, const ProfileOptions& options,
            Monitor& monitor)
       : tagged_(std::move(tagged)),
+        ranges_(std::move(ranges)),
         lab_(std::move(lab)),
         view_(std::move(view)),
         model_(model),
-        ranges_(ranges),
         library_(std::move(library)),
         options_(options),
         monitor_(monitor),
@@ -260,7 +260,7 @@ class Study::Profiler {
       return {};
     }
     TESSERA_TRY(alone_,
-                time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
+                time_isolated(model_, view_, units_, options_.scheme, *ranges_, library_,
                               options_.session, kIsolatedShare * options_.budget_us, monitor_));
     return {};
   }
@@ -625,11 +625,12 @@ class Study::Profiler {
     }
   }
 
-  std::unique_ptr<onnx::Model> tagged_;  ///< which the lab looks at
+  // Which the lab looks at.
+  std::unique_ptr<onnx::Model> tagged_;
+  std::unique_ptr<calibrate::Ranges> ranges_;
   Lab lab_;
   graph::Graph view_;
   const onnx::Model& model_;
-  const calibrate::Ranges& ranges_;
   std::shared_ptr<const runtime::Library> library_;
   ProfileOptions options_;
   Monitor& monitor_;
@@ -674,15 +675,24 @@ Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& sampl
   TESSERA_TRY(auto view, model.view());
   auto tagged = std::make_unique<onnx::Model>(model.clone());
   TESSERA_CHECK(tag_operators(*tagged));
+  auto own_ranges = std::make_unique<calibrate::Ranges>(ranges);
+  if (ranges.model) {
+    // With other names it is another file to the quantizer, which checks whose ranges it is given.
+    TESSERA_TRY(const auto info, model.info());
+    if (info.sha256 == ranges.model->sha256) {
+      own_ranges->model.reset();
+    }
+  }
   TESSERA_TRY(auto lab, Lab::open({.model = tagged.get(),
                                    .library = library,
                                    .session = options.session,
                                    .samples = &samples,
-                                   .ranges = &ranges,
+                                   .ranges = own_ranges.get(),
                                    .memory_bytes = options.memory_bytes},
                                   monitor));
-  auto profiler = std::make_unique<Profiler>(std::move(tagged), std::move(lab), std::move(view),
-                                             model, ranges, std::move(library), options, monitor);
+  auto profiler =
+      std::make_unique<Profiler>(std::move(tagged), std::move(own_ranges), std::move(lab),
+                                 std::move(view), model, std::move(library), options, monitor);
   TESSERA_CHECK(profiler->find_units());
   return Study(std::move(profiler));
 }

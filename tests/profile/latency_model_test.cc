@@ -262,7 +262,7 @@ TEST(RandomStates, CoverDensitiesAndRunLengths) {
       lonely += states[k] != states[k - 1] && states[k] != states[k + 1] ? 1U : 0U;
     }
   }
-  EXPECT_GT(distinct.size(), 190U);
+  EXPECT_GT(distinct.size(), 150U);
   EXPECT_THAT(density, DoubleNear(0.5, 0.1));
   EXPECT_GT(lonely, 500U);
 }

@@ -34,7 +34,10 @@ TEST(RooflineSlow, IsWithinWhatCoresCanDo_AndTakesSeconds) {
   if (describe_host().has_int8_dot_product()) {
     EXPECT_GT(roofline->int8_gops, roofline->fp32_gflops);
   }
-  EXPECT_NE(roofline->method.find("MatMul"), std::string::npos);
+  // Whichever of the two kinds of kernel reached more.
+  EXPECT_TRUE(roofline->method.find("MatMul") != std::string::npos ||
+              roofline->method.find("Conv") != std::string::npos)
+      << roofline->method;
 }
 
 TEST(Roofline, Ridges_AreOperationsPerByte) {
