@@ -9,6 +9,7 @@
 #include "cli/output_folder.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
+#include "tessera/profile/evidence.h"
 #include "tessera/profile/profile.h"
 #include "tessera/report/profile.h"
 #include "tessera/runtime/type_oracle.h"
@@ -32,6 +33,8 @@ struct Options {
   std::int64_t error_samples = 8;
   double budget_s = 240;
   std::size_t top = 20;
+  std::string shard;
+  std::vector<std::string> merge;
   std::string charts;
   std::string trace;
   bool no_isolated = false;
@@ -129,7 +132,62 @@ Status fix_batch(onnx::Model& model, const Options& options, Context& context) {
   return model.infer_types(runtime::type_oracle(library));
 }
 
+Status finish_shard(const Options& options, const profile::Profile& result,
+                    const profile::Study& study, const onnx::Model& model, Context& context) {
+  const auto& settings = options.profile;
+  const profile::Shard shard{.index = settings.shard_index,
+                             .count = settings.shard_count,
+                             .profile = result,
+                             .evidence = study.evidence()};
+  const auto envelope = context.envelope("profile-shard", &options.run, &model);
+  const auto json = to_json(shard);
+  TESSERA_CHECK(context.write(options.output, envelope, json, options.overwrite));
+  context.answer(envelope, json,
+                 fmt::format("shard {} of {} written to {}\nnext: tessera profile --merge SHARD... "
+                             "-o profile.json\n",
+                             shard.index, shard.count, options.output));
+  return {};
+}
+
+Status merge(const Options& options, Context& context) {
+  std::vector<profile::Shard> shards;
+  for (const auto& path : options.merge) {
+    TESSERA_TRY(const auto document, read_json(path));
+    TESSERA_TRY(auto shard, profile::shard_from_json(document, path));
+    shards.push_back(std::move(shard));
+  }
+  TESSERA_TRY(const auto document, read_json(options.merge.front()));
+  TESSERA_TRY(const auto result, profile::merge_shards(std::move(shards)));
+  // What was measured where stays as it was; only the command and the time are of now.
+  auto merged = enclose(context.envelope("profile"), to_json(result));
+  merged["context"] = document.at("context");
+  merged["model"] = document.at("model");
+  TESSERA_CHECK(write_json(options.output, merged, options.overwrite));
+  context.answer(context.envelope("profile"), to_json(result),
+                 report::profile_text(result, context.width(), options.top));
+  return {};
+}
+
 Status run(Options options, Context& context) {
+  if (!options.merge.empty() || !options.shard.empty()) {
+    if (options.output.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "--shard and --merge need an output file")
+          .hint("give -o FILE.json");
+    }
+    TESSERA_CHECK(check_writable(options.output, options.overwrite));
+  }
+  if (!options.merge.empty()) {
+    return merge(options, context);
+  }
+  if (options.model.empty() || options.data.source.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "a model and --data are needed")
+        .hint("see tessera profile --help");
+  }
+  if (!options.shard.empty()) {
+    TESSERA_TRY(const auto shard, parse_shard(options.shard));
+    options.profile.shard_index = shard.index;
+    options.profile.shard_count = shard.count;
+  }
   auto& settings = options.profile;
   TESSERA_TRY(settings.scheme, scheme_from(options));
   for (const auto& name : options.further) {
@@ -151,8 +209,12 @@ Status run(Options options, Context& context) {
       data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
   TESSERA_TRY(const auto samples, context.open_samples(model, data));
   TESSERA_TRY(const auto library, context.library(options.run));
-  TESSERA_TRY(const auto result,
-              profile::profile(model, samples, ranges, library, settings, context.monitor()));
+  TESSERA_TRY(auto study,
+              profile::Study::open(model, samples, ranges, library, settings, context.monitor()));
+  TESSERA_TRY(const auto result, study.measure());
+  if (!options.shard.empty()) {
+    return finish_shard(options, result, study, model, context);
+  }
   const auto envelope = context.envelope("profile", &options.run, &model);
   TESSERA_CHECK(write_output(options, envelope, result, context));
   TESSERA_CHECK(write_pictures(options, result));
@@ -171,8 +233,8 @@ void add_profile_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
-  command->add_option("model", options->model, "ONNX model in float32")->required();
-  add_data_options(*command, options->data, true);
+  command->add_option("model", options->model, "ONNX model in float32");
+  add_data_options(*command, options->data, false);
   command->add_option("--activation", options->activation,
                       "type of integer activations: u8 or s8 (default: what this machine is "
                       "fastest with)");
@@ -192,6 +254,12 @@ void add_profile_command(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->add_flag("--curve", options->profile.curve,
                     "also the curve over the k layers with most MACs: time and error");
+  command
+      ->add_option("--shard", options->shard,
+                   "this run's part of the plans, for machines of one kind that share them")
+      ->type_name("I/N");
+  command->add_option("--merge", options->merge, "put shards together to one profile")
+      ->type_name("FILE");
   command->add_option("--charts", options->charts, "folder for SVG charts")->type_name("DIR");
   command
       ->add_option("--trace", options->trace,

@@ -49,7 +49,7 @@ Result<OptimizeResult::Mixing> Mixer::open(const onnx::Model& model, const data:
                                   .calibration_plans = 8,
                                   .validation_plans = 12,
                                   .isolated = false,
-                                  .conversions = false,
+                                  .machine = false,
                                   .budget_us = kStudyShare * left_us,
                                   .memory_bytes = options_.memory_bytes,
                                   .seed = options_.seed};

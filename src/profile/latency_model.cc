@@ -425,6 +425,7 @@ void fit_interval(LatencyModel& model, const Units& units, std::span<const Whole
   }
   std::sort(ratios.begin(), ratios.end());
   const auto centre = quantile(ratios, 0.5);
+  model.centre = centre;
   model.scale *= centre;
   model.overhead_us_per_kernel *= centre;
   std::vector<double> deviations;
@@ -473,6 +474,7 @@ Json to_json(const LatencyModel& model) {
   return {{"scheme", model.scheme},
           {"scale", model.scale},
           {"overhead_us_per_kernel", model.overhead_us_per_kernel},
+          {"centre", model.centre},
           {"interval", model.interval},
           {"rows", rows}};
 }
@@ -483,6 +485,7 @@ Result<LatencyModel> latency_model_from_json(const Json& json) {
     model.scheme = json.at("scheme").get<std::string>();
     model.scale = json.at("scale").get<double>();
     model.overhead_us_per_kernel = json.at("overhead_us_per_kernel").get<double>();
+    model.centre = json.at("centre").get<double>();
     model.interval = json.at("interval").get<double>();
     for (const auto& item : json.at("rows")) {
       LatencyModel::Row row;

@@ -16,6 +16,7 @@
 #include "profile/trace.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/profile/evidence.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::profile {
@@ -40,6 +41,7 @@ struct Contender {
   States states;  ///< as built
   const quantize::Scheme* scheme = nullptr;
   Measurement row;
+  bool normalized = false;  ///< float32 throughout, as mixes have their float layers
 };
 
 std::int64_t integers_in(const States& states) {
@@ -69,40 +71,6 @@ class PlanSource {
   std::set<States> seen_;
 };
 
-/// Ranks with ties averaged.
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) {
-      ++end;
-    }
-    for (std::size_t k = i; k < end; ++k) {
-      ranks[order[k]] = static_cast<double>(i + end - 1) / 2;
-    }
-    i = end;
-  }
-  return ranks;
-}
-
-double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto x = ranks(a);
-  const auto y = ranks(b);
-  const double mean = static_cast<double>(x.size() - 1) / 2;
-  double xy = 0;
-  double xx = 0;
-  double yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - mean) * (y[i] - mean);
-    xx += (x[i] - mean) * (x[i] - mean);
-    yy += (y[i] - mean) * (y[i] - mean);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
-}
-
 }  // namespace
 
 class Study::Profiler {
@@ -131,18 +99,15 @@ class Study::Profiler {
     TESSERA_CHECK(trace_mixed());
     TESSERA_CHECK(time_alone());
     free_of_drift();
-    TESSERA_TRY(profile_.model, fit_latency(units_, training_));
-    profile_.model.scheme = profile_.scheme;
     TESSERA_CHECK(race_plans());
-    judge();
+    TESSERA_CHECK(judge());
     if (options_.curve) {
       TESSERA_CHECK(draw_curve());
     }
-    if (options_.conversions) {
-      TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    if (options_.machine) {
+      TESSERA_CHECK(look_at_machine());
     }
     describe_layers();
-    note_fastest();
     profile_.wall_us = clock_() - start_us_;
     return profile_;
   }
@@ -155,6 +120,7 @@ class Study::Profiler {
     model.scheme = profile_.scheme;
     model.scale = profile_.model.scale;
     model.overhead_us_per_kernel = profile_.model.overhead_us_per_kernel;
+    model.centre = profile_.model.centre;
     model.interval = profile_.model.interval;
     profile_.model = std::move(model);
     return {};
@@ -162,6 +128,7 @@ class Study::Profiler {
 
   [[nodiscard]] const Units& units() const noexcept { return units_; }
   [[nodiscard]] const LatencyModel& model() const noexcept { return profile_.model; }
+  [[nodiscard]] const Evidence& evidence() const noexcept { return evidence_; }
 
   /// Which operators can be integers, and why the others cannot. To be called first.
   Status find_units() {
@@ -194,6 +161,9 @@ class Study::Profiler {
   }
 
  private:
+  [[nodiscard]] bool is_mine(std::int64_t plan) const {
+    return plan % options_.shard_count == options_.shard_index;
+  }
   [[nodiscard]] bool over(double share) const {
     return clock_() - start_us_ > share * options_.budget_us;
   }
@@ -244,6 +214,10 @@ class Study::Profiler {
       // Ten plans are the least that show layers in several neighbourhoods.
       if (!states || (over(kTraceShare) && training_.size() >= 10)) {
         break;
+      }
+      drawn_.push_back(*states);
+      if (!is_mine(i)) {
+        continue;
       }
       monitor_.progress("mixed plans", i, options_.training_plans);
       TESSERA_TRY(auto traced,
@@ -325,6 +299,8 @@ class Study::Profiler {
     }
     add_contender(gains(false), options_.scheme);
     first_training_ = contenders_.size();
+    add_contender(States(units_.size(), false), options_.scheme);
+    contenders_.back().normalized = true;
     constexpr std::size_t kOverheadPlans = 10;
     // The first is float throughout, the last all integers.
     for (std::size_t i = 1; i < std::min(kOverheadPlans, training_.size() - 1); ++i) {
@@ -332,17 +308,17 @@ class Study::Profiler {
     }
     first_calibration_ = contenders_.size();
     PlanSource source(units_, options_.seed * 3 + 2);
-    for (const auto& plan : training_) {
-      source.exclude(plan.states);
+    for (const auto& states : drawn_) {
+      source.exclude(states);
     }
     for (std::int64_t i = 0; i < options_.calibration_plans + options_.validation_plans; ++i) {
-      if (const auto states = source.next()) {
+      if (i == options_.calibration_plans) {
+        first_validation_ = contenders_.size();
+      }
+      if (const auto states = source.next(); states && is_mine(i)) {
         add_contender(*states, options_.scheme);
       }
     }
-    first_validation_ =
-        std::min(first_calibration_ + static_cast<std::size_t>(options_.calibration_plans),
-                 contenders_.size());
     return race_all(contenders_, "plans without the profiler");
   }
 
@@ -369,8 +345,11 @@ class Study::Profiler {
       monitor_.progress("opening plans", static_cast<std::int64_t>(rows.size()),
                         static_cast<std::int64_t>(contenders.size()));
       TESSERA_CHECK(monitor_.check());
-      TESSERA_TRY(const auto built,
-                  lab_.build(assignment_of(units_, contender.asked, *contender.scheme), quiet_));
+      TESSERA_TRY(
+          const auto built,
+          contender.normalized
+              ? lab_.build_normalized()
+              : lab_.build(assignment_of(units_, contender.asked, *contender.scheme), quiet_));
       contender.states = states_of(units_, built.quantized);
       contender.row.size_bytes = built.size_bytes;
       const auto bytes = lab_.session_bytes(built);
@@ -391,15 +370,21 @@ class Study::Profiler {
   }
   [[nodiscard]] double reference_whole_us() const { return lab_.reference().latency.median_us; }
 
-  void judge() {
-    correct_for_profiler();
-    note_wholes();
-    std::vector<WholeTime> calibration;
-    for (auto i = first_calibration_; i < first_validation_; ++i) {
-      calibration.push_back({contenders_[i].states, whole_us(contenders_[i])});
+  Status judge() {
+    evidence_.units = units_;
+    evidence_.plans = training_;
+    evidence_.races.push_back(
+        {RacedPlan::Use::kCorrection, all_, whole_us(contenders_.front()), 0});
+    for (auto i = first_training_; i < contenders_.size(); ++i) {
+      const auto use = i < first_calibration_  ? RacedPlan::Use::kCorrection
+                       : i < first_validation_ ? RacedPlan::Use::kCalibration
+                                               : RacedPlan::Use::kValidation;
+      const auto& states = contenders_[i].states;
+      evidence_.races.push_back(
+          {use, states, whole_us(contenders_[i]), options_.isolated ? isolated_us(states) : 0});
     }
-    fit_interval(profile_.model, units_, calibration);
-    validate();
+    TESSERA_CHECK(conclude(evidence_, profile_));
+    note_wholes();
     note_gain_only();
     auto& stability = profile_.stability;
     constexpr double kDisturbed = 0.3;
@@ -407,16 +392,7 @@ class Study::Profiler {
     stability.stable = static_cast<double>(stability.disturbed_runs) <=
                            kDisturbed * static_cast<double>(stability.runs) &&
                        stability.reference_spread <= kSpread;
-  }
-
-  void correct_for_profiler() {
-    std::vector<PlanTimes> plans{uniform_.at(kFloat).times, uniform_.at(kInteger).times};
-    std::vector<double> wholes{reference_whole_us(), whole_us(contenders_.front())};
-    for (auto i = first_training_; i < first_calibration_; ++i) {
-      plans.push_back(training_[1 + i - first_training_]);
-      wholes.push_back(whole_us(contenders_[i]));
-    }
-    fit_overheads(profile_.model, plans, wholes);
+    return {};
   }
 
   [[nodiscard]] double isolated_us(const States& states) const {
@@ -429,48 +405,16 @@ class Study::Profiler {
     return us;
   }
 
-  void validate() {
-    auto& validation = profile_.validation;
-    std::vector<double> errors;
-    std::vector<double> isolated_errors;
-    std::vector<double> predicted;
-    std::vector<double> measured;
-    double inside = 0;
-    for (auto i = first_validation_; i < contenders_.size(); ++i) {
-      const auto& contender = contenders_[i];
-      const auto prediction = profile_.model.predict(units_, contender.states);
-      const double us = whole_us(contender);
-      const double isolated = options_.isolated ? isolated_us(contender.states) : 0;
-      validation.points.push_back({integers_in(contender.states), prediction.us, us, isolated});
-      errors.push_back(std::abs(prediction.us / us - 1));
-      isolated_errors.push_back(std::abs(isolated / us - 1));
-      predicted.push_back(prediction.us);
-      measured.push_back(us);
-      inside += us >= prediction.low_us && us <= prediction.high_us ? 1 : 0;
-    }
-    if (errors.empty()) {
-      return;
-    }
-    std::sort(errors.begin(), errors.end());
-    std::sort(isolated_errors.begin(), isolated_errors.end());
-    validation.median_abs_error = quantile(errors, 0.5);
-    validation.p95_abs_error = quantile(errors, 0.95);
-    validation.spearman = spearman_of(predicted, measured);
-    validation.inside_interval = inside / static_cast<double>(errors.size());
-    if (options_.isolated) {
-      validation.isolated_median_abs_error = quantile(isolated_errors, 0.5);
-      validation.isolated_p95_abs_error = quantile(isolated_errors, 0.95);
-    }
-  }
-
   void note_wholes() {
     const auto reference = lab_.reference();
     for (auto& [precision, whole] : profile_.whole) {
       const auto& times = uniform_.at(precision).times;
       whole.kernel_sum_us = times.kernel_us();
       whole.kernels = static_cast<std::int64_t>(times.kernels());
-      whole.explained_us = profile_.model.scale * times.kernel_us() +
-                           profile_.model.overhead_us_per_kernel * times.kernels();
+      // The correction alone, without the centring on unseen plans.
+      whole.explained_us = (profile_.model.scale * times.kernel_us() +
+                            profile_.model.overhead_us_per_kernel * times.kernels()) /
+                           profile_.model.centre;
       if (precision == kFloat) {
         whole.latency = reference.latency;
         whole.speedup = reference.speedup;
@@ -552,15 +496,32 @@ class Study::Profiler {
     return {};
   }
 
-  void note_fastest() {
-    const auto states = fastest_states(profile_.model, units_);
-    profile_.fastest.predicted_us = profile_.model.predict(units_, states).us;
-    for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (all_[i]) {
-        auto& names = states[i] ? profile_.fastest.integer_layers : profile_.fastest.float_layers;
-        names.push_back(units_.units[i].name);
-      }
+  Status look_at_machine() {
+    TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    if (profile_.timer == evaluate::Timer::kThreadCpu) {  // one core is what it measures
+      TESSERA_TRY(profile_.roofline, measure_roofline(library_, {}, monitor_));
     }
+    TESSERA_CHECK(measure_memory(kFloat, States(units_.size(), false), options_.scheme));
+    TESSERA_CHECK(measure_memory(kInteger, all_, options_.scheme));
+    for (const auto& scheme : options_.further) {
+      TESSERA_CHECK(measure_memory(quantize::to_string(scheme), all_, scheme));
+    }
+    return {};
+  }
+
+  Status measure_memory(const std::string& precision, const States& states,
+                        const quantize::Scheme& scheme) {
+    TESSERA_TRY(const auto built, lab_.build(assignment_of(units_, states, scheme), quiet_));
+    const auto& feeds = lab_.reference_lane().feeds.front();
+    auto memory =
+        built.file.empty()
+            ? runtime::session_memory(library_, built.bytes, model_.external_data_folder(),
+                                      options_.session, feeds)
+            : runtime::session_memory(library_, built.file, options_.session, feeds);
+    if (memory) {  // a provider that counts otherwise is no reason to lose the profile
+      profile_.whole.at(precision).memory = *memory;
+    }
+    return {};
   }
 
   // --- the table --------------------------------------------------------------------------------
@@ -646,7 +607,9 @@ class Study::Profiler {
   std::vector<double> reference_us_;  ///< by trace, in order
   double pace_us_ = 0;                ///< their median
   std::vector<std::optional<IsolatedCost>> alone_;
+  std::vector<States> drawn_;  ///< training plans of all shards, as asked
   std::vector<Contender> contenders_;
+  Evidence evidence_;
   std::size_t first_gain_ = 0;
   std::size_t first_training_ = 0;
   std::size_t first_calibration_ = 0;
@@ -708,6 +671,9 @@ const Units& Study::units() const noexcept {
 }
 const LatencyModel& Study::model() const noexcept {
   return profiler_->model();
+}
+const Evidence& Study::evidence() const noexcept {
+  return profiler_->evidence();
 }
 
 Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,

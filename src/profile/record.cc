@@ -110,14 +110,32 @@ Json whole_json(const WholeCost& whole) {
           {"explained_us", whole.explained_us},
           {"size_bytes", whole.size_bytes},
           {"kernels", whole.kernels},
-          {"disturbed_runs", whole.disturbed_runs}};
+          {"disturbed_runs", whole.disturbed_runs},
+          {"memory", whole.memory ? runtime::to_json(*whole.memory) : Json()}};
 }
 
 WholeCost whole_from(const Json& json) {
-  return {json.at("scheme").get<std::string>(),   timing_from(json.at("latency")),
-          speedup_from(json.at("speedup")),       number(json, "kernel_sum_us"),
-          number(json, "explained_us"),           json.at("size_bytes").get<std::int64_t>(),
-          json.at("kernels").get<std::int64_t>(), json.at("disturbed_runs").get<std::int64_t>()};
+  WholeCost whole{.scheme = json.at("scheme").get<std::string>(),
+                  .latency = timing_from(json.at("latency")),
+                  .speedup = speedup_from(json.at("speedup")),
+                  .kernel_sum_us = number(json, "kernel_sum_us"),
+                  .explained_us = number(json, "explained_us"),
+                  .size_bytes = json.at("size_bytes").get<std::int64_t>(),
+                  .kernels = json.at("kernels").get<std::int64_t>(),
+                  .disturbed_runs = json.at("disturbed_runs").get<std::int64_t>()};
+  if (const auto& memory = json.at("memory"); memory.is_object()) {
+    whole.memory = {memory.at("weights_bytes").get<std::int64_t>(),
+                    memory.at("arena_peak_bytes").get<std::int64_t>(), std::nullopt};
+    if (memory.at("rss_delta_bytes").is_number()) {
+      whole.memory->rss_delta_bytes = memory.at("rss_delta_bytes").get<std::int64_t>();
+    }
+  }
+  return whole;
+}
+
+Roofline roofline_from(const Json& json) {
+  return {number(json, "fp32_gflops"), number(json, "int8_gops"),
+          number(json, "bandwidth_bytes_per_s"), json.at("method").get<std::string>()};
 }
 
 Json validation_json(const Validation& validation) {
@@ -200,6 +218,7 @@ Json to_json(const Profile& profile) {
           {"validation", validation_json(profile.validation)},
           {"gain_only", gain_only},
           {"conversions", to_json(profile.conversions)},
+          {"roofline", profile.roofline ? to_json(*profile.roofline) : Json()},
           {"stability",
            {{"stable", stability.stable},
             {"runs", stability.runs},
@@ -247,6 +266,9 @@ Result<Profile> profile_from_json(const Json& result) {
     profile.wall_us = number(result, "wall_us");
     for (const auto& point : result.at("curve")) {
       profile.curve.push_back(curve_point_from(point));
+    }
+    if (const auto& roofline = result.at("roofline"); roofline.is_object()) {
+      profile.roofline = roofline_from(roofline);
     }
     TESSERA_TRY(profile.conversions, conversions_from_json(result.at("conversions")));
     TESSERA_TRY(profile.model, latency_model_from_json(result.at("latency_model")));

@@ -76,6 +76,23 @@ std::string whole_text(const Profile& profile) {
   return text;
 }
 
+std::string machine_text(const Profile& profile) {
+  std::string text;
+  if (profile.roofline) {
+    text += fmt::format("roofline     {:.0f} GFLOP/s float32, {:.0f} GOP/s int8, {:.1f} GB/s\n",
+                        profile.roofline->fp32_gflops, profile.roofline->int8_gops,
+                        profile.roofline->bandwidth_bytes_per_s / 1e9);
+  }
+  for (const auto& name : precisions_of(profile)) {
+    if (const auto& memory = profile.whole.at(name).memory) {
+      text += fmt::format("memory       {:<18} {} of weights, {} at most while it runs\n", name,
+                          bytes(static_cast<double>(memory->weights_bytes)),
+                          bytes(static_cast<double>(memory->arena_peak_bytes)));
+    }
+  }
+  return text;
+}
+
 std::string validation_text(const Profile& profile) {
   const auto& validation = profile.validation;
   auto text = fmt::format(
@@ -159,6 +176,26 @@ Agreement agreement_of(const Profile& profile) {
                       .spearman = validation.spearman,
                       .n = static_cast<std::int64_t>(validation.points.size())};
   return agreement;
+}
+
+MachinePeaks peaks_of(const Profile& profile) {
+  constexpr double kGiga = 1e9;
+  return {profile.roofline->bandwidth_bytes_per_s / kGiga, profile.roofline->fp32_gflops,
+          profile.roofline->int8_gops};
+}
+
+std::vector<LayerWork> works_of(const Profile& profile) {
+  const auto us = [](const Layer& layer, const char* precision) -> std::optional<double> {
+    const double time = total_us(layer, precision);
+    return time > 0 ? std::optional(time) : std::nullopt;
+  };
+  std::vector<LayerWork> works;
+  for (const auto& layer : profile.layers) {
+    const auto bytes = layer.weight_bytes + layer.input_bytes + layer.output_bytes;
+    works.push_back({layer.name, static_cast<double>(layer.macs), static_cast<double>(bytes),
+                     us(layer, "fp32"), layer.quantizable ? us(layer, "int8") : std::nullopt});
+  }
+  return works;
 }
 
 std::vector<CurveStep> steps_of(const Profile& profile) {
@@ -282,6 +319,10 @@ Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std:
       add("layers.svg", layer_time_figure({.subtitle = model}, layer_times(profile), kLayers)));
   TESSERA_CHECK(
       add("prediction.svg", latency_agreement_figure({.subtitle = model}, agreement_of(profile))));
+  if (profile.roofline) {
+    TESSERA_CHECK(add("roofline.svg",
+                      roofline_figure({.subtitle = model}, peaks_of(profile), works_of(profile))));
+  }
   if (!profile.curve.empty()) {
     TESSERA_CHECK(add("curve.svg", curve_figure({.subtitle = model}, steps_of(profile))));
   }
@@ -303,7 +344,7 @@ std::string profile_trace(const Profile& profile) {
 std::string profile_text(const Profile& profile, std::size_t width, std::size_t top) {
   auto text = whole_text(profile) + validation_text(profile) + gain_text(profile) +
               fastest_text(profile) + conversions_text(profile.conversions) +
-              stability_text(profile);
+              machine_text(profile) + stability_text(profile);
   text += "\n" + layer_table(profile).text(width, top);
   if (!profile.curve.empty()) {
     text += "\n" + curve_table(profile).text(width, 0);

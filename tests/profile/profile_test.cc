@@ -11,6 +11,7 @@
 #include "profile/trace.h"
 #include "support/matchers.h"
 #include "support/small_classifier.h"
+#include "tessera/profile/evidence.h"
 
 namespace tessera::profile {
 namespace {
@@ -110,6 +111,67 @@ TEST(ProfileSlow, DoubleAndMissingNames_AreToldApart) {
     }
   }
   EXPECT_EQ(names.size(), result->layers.size());
+}
+
+/// Both halves of a profile of the small classifier.
+Result<std::vector<Shard>> two_shards(const testing::Fixture& fixture) {
+  std::vector<Shard> shards;
+  for (std::int64_t index = 0; index < 2; ++index) {
+    auto options = quick();
+    options.machine = false;
+    options.shard_index = index;
+    options.shard_count = 2;
+    TESSERA_TRY(auto study, Study::open(fixture.model, fixture.samples, fixture.ranges,
+                                        fixture.library, options, Monitor::silent()));
+    TESSERA_TRY(auto profile, study.measure());
+    shards.push_back({.index = index,
+                      .count = 2,
+                      .profile = std::move(profile),
+                      .evidence = study.evidence(),
+                      .model_sha256 = "m",
+                      .cpu = "c",
+                      .runtime = "r"});
+  }
+  return shards;
+}
+
+TEST(ProfileShardsSlow, TogetherHaveThePlansOfBoth) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  const auto shards = two_shards(*fixture);
+  ASSERT_THAT(shards, IsOk());
+  auto turned = *shards;
+  std::swap(turned[0], turned[1]);
+  const auto merged = merge_shards(*shards);
+  ASSERT_THAT(merged, IsOk());
+  EXPECT_EQ(merged->training_plans,
+            (*shards)[0].profile.training_plans + (*shards)[1].profile.training_plans);
+  EXPECT_EQ(merged->validation.points.size(), (*shards)[0].profile.validation.points.size() +
+                                                  (*shards)[1].profile.validation.points.size());
+  const auto same = merge_shards(turned);
+  ASSERT_THAT(same, IsOk());
+  EXPECT_EQ(to_text(to_json(*same)), to_text(to_json(*merged)));
+}
+
+TEST(ProfileShardsSlow, ForeignOrMissing_AreNamed) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  const auto shards = two_shards(*fixture);
+  ASSERT_THAT(shards, IsOk());
+  EXPECT_THAT(merge_shards({(*shards)[1]}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("missing")));
+  EXPECT_THAT(merge_shards({(*shards)[0], (*shards)[0]}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("twice")));
+  auto other = *shards;
+  other[1].cpu = "another";
+  EXPECT_THAT(merge_shards(other), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("processor")));
+  const auto evidence = evidence_from_json(to_json((*shards)[0].evidence));
+  ASSERT_THAT(evidence, IsOk());
+  EXPECT_EQ(to_text(to_json(*evidence)), to_text(to_json((*shards)[0].evidence)));
+  auto damaged = to_json((*shards)[0].evidence);
+  damaged["plans"][0]["states"] = "1";
+  EXPECT_THAT(evidence_from_json(damaged),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("do not fit")));
 }
 
 TEST(Profile, NothingToQuantize_SaysSo) {

@@ -76,6 +76,7 @@ struct LatencyModel {
   std::vector<Row> rows;  ///< by unit, last the model's inputs
   double scale = 1;
   double overhead_us_per_kernel = 0;
+  double centre = 1;  ///< factor in both of the above that centres them on unseen plans
   /// 90 % of plans are within this share of their prediction (split conformal).
   double interval = 0;
 

@@ -22,10 +22,12 @@
 #include "tessera/onnx/model.h"
 #include "tessera/profile/conversions.h"
 #include "tessera/profile/latency_model.h"
+#include "tessera/profile/roofline.h"
 #include "tessera/profile/units.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
+#include "tessera/runtime/memory.h"
 
 namespace tessera::profile {
 
@@ -38,6 +40,8 @@ struct PrecisionCost {
   bool integer = false;  ///< computed on integers
   bool fused = false;    ///< one kernel computes it together with a neighbour
 };
+
+struct Evidence;
 
 /// A unit of the model and its costs. Precisions: "fp32", "int8" (the scheme of the profile), and
 /// any further scheme by its name.
@@ -72,6 +76,7 @@ struct WholeCost {
   std::int64_t size_bytes = 0;
   std::int64_t kernels = 0;
   std::int64_t disturbed_runs = 0;
+  std::optional<runtime::SessionMemory> memory;  ///< of a session of its own
 };
 
 /// A random mixed plan that the model was not fitted on.
@@ -119,6 +124,7 @@ struct Profile {
   std::vector<Layer> layers;
   std::map<std::string, WholeCost> whole;  ///< by precision
   ConversionCosts conversions;
+  std::optional<Roofline> roofline;  ///< what this core reaches
   LatencyModel model;
   Validation validation;
   struct Fastest {
@@ -157,10 +163,14 @@ struct ProfileOptions {
   std::int64_t training_plans = 56;
   std::int64_t calibration_plans = 14;
   std::int64_t validation_plans = 32;
-  std::int64_t runs = 7;    ///< of each plan under the profiler
-  bool isolated = true;     ///< also time layers alone, to show how far that is off
-  bool conversions = true;  ///< also time conversion kernels alone
+  std::int64_t runs = 7;  ///< of each plan under the profiler
+  bool isolated = true;   ///< also time layers alone, to show how far that is off
+  bool machine = true;    ///< also conversion kernels alone, the roofline, memory of sessions
   bool curve = false;
+  /// Several machines of one kind may share the plans: this one takes those whose number leaves
+  /// shard_index when divided by shard_count (see merge_shards()).
+  std::int64_t shard_index = 0;
+  std::int64_t shard_count = 1;
   double budget_us = 240e6;  ///< fewer training plans and rounds where it does not suffice
   std::int64_t memory_bytes = 0;
   std::uint64_t seed = 0;
@@ -195,6 +205,7 @@ class Study {
 
   [[nodiscard]] const Units& units() const noexcept;
   [[nodiscard]] const LatencyModel& model() const noexcept;
+  [[nodiscard]] const Evidence& evidence() const noexcept;  ///< after measure()
 
  private:
   class Profiler;

@@ -1,0 +1,365 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/evidence.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "tessera/core/record.h"
+#include "tessera/core/timing.h"
+
+namespace tessera::profile {
+namespace {
+
+/// Ranks with ties averaged.
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t end = i;
+    while (end < order.size() && values[order[end]] == values[order[i]]) {
+      ++end;
+    }
+    for (std::size_t k = i; k < end; ++k) {
+      ranks[order[k]] = static_cast<double>(i + end - 1) / 2;
+    }
+    i = end;
+  }
+  return ranks;
+}
+
+double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto x = ranks(a);
+  const auto y = ranks(b);
+  const double mean = static_cast<double>(x.size() - 1) / 2;
+  double xy = 0;
+  double xx = 0;
+  double yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean) * (y[i] - mean);
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
+/// Plans that were both taken apart and raced.
+void correct_for_profiler(const Evidence& evidence, LatencyModel& model) {
+  std::vector<PlanTimes> plans;
+  std::vector<double> wholes;
+  const auto quantizable = std::count_if(evidence.units.units.begin(), evidence.units.units.end(),
+                                         [](const Unit& unit) { return unit.quantizable; });
+  for (const auto& race : evidence.races) {
+    const auto twin = std::find_if(evidence.plans.begin(), evidence.plans.end(),
+                                   [&](const auto& plan) { return plan.states == race.states; });
+    if (race.use != RacedPlan::Use::kCorrection || twin == evidence.plans.end()) {
+      continue;
+    }
+    // The uniform models count for several: they are what everything is compared with.
+    const auto integers = std::count(race.states.begin(), race.states.end(), true);
+    const bool uniform = integers == 0 || integers == quantizable;
+    constexpr int kWeight = 5;
+    for (int i = 0; i < (uniform ? kWeight : 1); ++i) {
+      plans.push_back(*twin);
+      wholes.push_back(race.us);
+    }
+  }
+  fit_overheads(model, plans, wholes);
+}
+
+Validation validate(const Evidence& evidence, const LatencyModel& model) {
+  Validation validation;
+  std::vector<double> errors;
+  std::vector<double> isolated_errors;
+  std::vector<double> predicted;
+  std::vector<double> measured;
+  double inside = 0;
+  for (const auto& race : evidence.races) {
+    if (race.use != RacedPlan::Use::kValidation) {
+      continue;
+    }
+    const auto prediction = model.predict(evidence.units, race.states);
+    validation.points.push_back({std::count(race.states.begin(), race.states.end(), true),
+                                 prediction.us, race.us, race.isolated_us});
+    errors.push_back(std::abs(prediction.us / race.us - 1));
+    if (race.isolated_us > 0) {
+      isolated_errors.push_back(std::abs(race.isolated_us / race.us - 1));
+    }
+    predicted.push_back(prediction.us);
+    measured.push_back(race.us);
+    inside += race.us >= prediction.low_us && race.us <= prediction.high_us ? 1 : 0;
+  }
+  if (errors.empty()) {
+    return validation;
+  }
+  std::sort(errors.begin(), errors.end());
+  validation.median_abs_error = quantile(errors, 0.5);
+  validation.p95_abs_error = quantile(errors, 0.95);
+  validation.spearman = spearman_of(predicted, measured);
+  validation.inside_interval = inside / static_cast<double>(errors.size());
+  if (!isolated_errors.empty()) {
+    std::sort(isolated_errors.begin(), isolated_errors.end());
+    validation.isolated_median_abs_error = quantile(isolated_errors, 0.5);
+    validation.isolated_p95_abs_error = quantile(isolated_errors, 0.95);
+  }
+  return validation;
+}
+
+Profile::Fastest fastest_of(const Units& units, const LatencyModel& model) {
+  const auto states = fastest_states(model, units);
+  Profile::Fastest fastest{.predicted_us = model.predict(units, states).us};
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (units.units[i].quantizable) {
+      (states[i] ? fastest.integer_layers : fastest.float_layers).push_back(units.units[i].name);
+    }
+  }
+  return fastest;
+}
+
+std::string bits_of(const States& states) {
+  std::string bits;
+  for (const bool state : states) {
+    bits += state ? '1' : '0';
+  }
+  return bits;
+}
+
+States states_from(const Json& json) {
+  States states;
+  for (const char bit : json.get<std::string>()) {
+    states.push_back(bit == '1');
+  }
+  return states;
+}
+
+constexpr std::array<const char*, 3> kUses = {"correction", "calibration", "validation"};
+
+Json unit_json(const Unit& unit) {
+  return {{"name", unit.name},
+          {"type", unit.type},
+          {"output_bytes", unit.output_bytes},
+          {"producers", unit.producers},
+          {"consumers", unit.consumers},
+          {"reads_input", unit.reads_input},
+          {"makes_output", unit.makes_output},
+          {"quantizable", unit.quantizable}};
+}
+
+Unit unit_from(const Json& json) {
+  Unit unit;
+  unit.name = json.at("name").get<std::string>();
+  unit.type = json.at("type").get<std::string>();
+  unit.output_bytes = json.at("output_bytes").get<std::int64_t>();
+  unit.producers = json.at("producers").get<std::vector<std::size_t>>();
+  unit.consumers = json.at("consumers").get<std::vector<std::size_t>>();
+  unit.reads_input = json.at("reads_input").get<bool>();
+  unit.makes_output = json.at("makes_output").get<bool>();
+  unit.quantizable = json.at("quantizable").get<bool>();
+  return unit;
+}
+
+/// Every index and length that later code relies on.
+Status check(const Evidence& evidence) {
+  const auto count = evidence.units.size();
+  const auto inside = [count](std::size_t unit) { return unit < count; };
+  bool fits = true;
+  for (const auto& unit : evidence.units.units) {
+    fits = fits && std::all_of(unit.producers.begin(), unit.producers.end(), inside) &&
+           std::all_of(unit.consumers.begin(), unit.consumers.end(), inside);
+  }
+  for (const auto& plan : evidence.plans) {
+    fits = fits && plan.states.size() == count && plan.unit_us.size() == count &&
+           plan.unit_kernels.size() == count && plan.conversion_us.size() == count + 1 &&
+           plan.conversion_kernels.size() == count + 1;
+  }
+  for (const auto& race : evidence.races) {
+    fits = fits && race.states.size() == count && race.us > 0;
+  }
+  if (!fits) {
+    return fail(ErrorCode::kDataLoss, "the plans do not fit the layers");
+  }
+  return {};
+}
+
+double pace_of(const Shard& shard) {
+  const auto found = shard.profile.whole.find("fp32");
+  return found == shard.profile.whole.end() ? 0 : found->second.latency.median_us;
+}
+
+Status check_together(const std::vector<Shard>& shards) {
+  const auto& first = shards.front();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const auto& shard = shards[i];
+    if (shard.count != static_cast<std::int64_t>(shards.size()) ||
+        shard.index != static_cast<std::int64_t>(i)) {
+      return fail(ErrorCode::kInvalidArgument, "shard {} of {} is missing or there twice", i,
+                  first.count)
+          .hint("give every shard of one profile once");
+    }
+    const auto differs = [&](const char* what, const std::string& a, const std::string& b) {
+      return fail(ErrorCode::kInvalidArgument, "shard {} has another {}: '{}', not '{}'", i, what,
+                  b, a)
+          .hint("figures of different machines or models do not mix: keep a profile of each");
+    };
+    if (shard.model_sha256 != first.model_sha256) {
+      return differs("model", first.model_sha256, shard.model_sha256);
+    }
+    if (shard.profile.scheme != first.profile.scheme) {
+      return differs("scheme", first.profile.scheme, shard.profile.scheme);
+    }
+    if (shard.cpu != first.cpu) {
+      return differs("processor", first.cpu, shard.cpu);
+    }
+    if (shard.runtime != first.runtime) {
+      return differs("runtime", first.runtime, shard.runtime);
+    }
+    if (shard.evidence.units.size() != first.evidence.units.size() || pace_of(shard) <= 0) {
+      return fail(ErrorCode::kDataLoss, "shard {} has other layers or no float32 time", i);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status conclude(const Evidence& evidence, Profile& profile) {
+  TESSERA_TRY(profile.model, fit_latency(evidence.units, evidence.plans));
+  profile.model.scheme = profile.scheme;
+  correct_for_profiler(evidence, profile.model);
+  std::vector<WholeTime> calibration;
+  for (const auto& race : evidence.races) {
+    if (race.use == RacedPlan::Use::kCalibration) {
+      calibration.push_back({race.states, race.us});
+    }
+  }
+  fit_interval(profile.model, evidence.units, calibration);
+  profile.validation = validate(evidence, profile.model);
+  profile.fastest = fastest_of(evidence.units, profile.model);
+  profile.training_plans = static_cast<std::int64_t>(evidence.plans.size());
+  return {};
+}
+
+Json to_json(const Evidence& evidence) {
+  auto units = Json::array();
+  for (const auto& unit : evidence.units.units) {
+    units.push_back(unit_json(unit));
+  }
+  auto plans = Json::array();
+  for (const auto& plan : evidence.plans) {
+    plans.push_back({{"states", bits_of(plan.states)},
+                     {"unit_us", plan.unit_us},
+                     {"conversion_us", plan.conversion_us},
+                     {"unit_kernels", plan.unit_kernels},
+                     {"conversion_kernels", plan.conversion_kernels}});
+  }
+  auto races = Json::array();
+  for (const auto& race : evidence.races) {
+    races.push_back({{"use", kUses[static_cast<std::size_t>(race.use)]},
+                     {"states", bits_of(race.states)},
+                     {"us", race.us},
+                     {"isolated_us", race.isolated_us}});
+  }
+  return {{"units", units}, {"plans", plans}, {"races", races}};
+}
+
+Result<Evidence> evidence_from_json(const Json& json) {
+  Evidence evidence;
+  try {
+    for (const auto& unit : json.at("units")) {
+      evidence.units.units.push_back(unit_from(unit));
+    }
+    for (const auto& plan : json.at("plans")) {
+      evidence.plans.push_back({states_from(plan.at("states")),
+                                plan.at("unit_us").get<std::vector<double>>(),
+                                plan.at("conversion_us").get<std::vector<double>>(),
+                                plan.at("unit_kernels").get<std::vector<double>>(),
+                                plan.at("conversion_kernels").get<std::vector<double>>()});
+    }
+    for (const auto& race : json.at("races")) {
+      const auto use = std::find(kUses.begin(), kUses.end(), race.at("use").get<std::string>());
+      if (use == kUses.end()) {
+        return fail(ErrorCode::kDataLoss, "a race of unknown use");
+      }
+      evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()),
+                                states_from(race.at("states")), race.at("us").get<double>(),
+                                race.at("isolated_us").get<double>()});
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the evidence is damaged: {}", problem.what());
+  }
+  TESSERA_CHECK(check(evidence));
+  return evidence;
+}
+
+Json to_json(const Shard& shard) {
+  return {{"shard", shard.index},
+          {"shards", shard.count},
+          {"profile", to_json(shard.profile)},
+          {"evidence", to_json(shard.evidence)}};
+}
+
+Result<Shard> shard_from_json(const Json& document, std::string_view what) {
+  TESSERA_TRY(const auto result, open_envelope(document, "profile-shard", what));
+  Shard shard;
+  try {
+    shard.index = result.at("shard").get<std::int64_t>();
+    shard.count = result.at("shards").get<std::int64_t>();
+    shard.model_sha256 = document.at("model").at("sha256").get<std::string>();
+    const auto& context = document.at("context");
+    shard.cpu = context.at("cpu").get<std::string>();
+    shard.runtime = context.at("runtime").at("name").get<std::string>() + " " +
+                    context.at("runtime").at("version").get<std::string>();
+    TESSERA_TRY(shard.profile, profile_from_json(result.at("profile")));
+    TESSERA_TRY(shard.evidence, evidence_from_json(result.at("evidence")));
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "{}: the shard is damaged: {}", what, problem.what());
+  }
+  return shard;
+}
+
+Result<Profile> merge_shards(std::vector<Shard> shards) {
+  if (shards.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "there are no shards to merge");
+  }
+  std::sort(shards.begin(), shards.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  TESSERA_CHECK(check_together(shards));
+  auto merged = shards.front().profile;
+  Evidence all{.units = shards.front().evidence.units};
+  const double pace = pace_of(shards.front());
+  merged.wall_us = 0;
+  merged.stability = {};
+  for (const auto& shard : shards) {
+    const double factor = pace / pace_of(shard);
+    for (auto plan : shard.evidence.plans) {
+      for (auto* values : {&plan.unit_us, &plan.conversion_us}) {
+        for (auto& value : *values) {
+          value *= factor;
+        }
+      }
+      all.plans.push_back(std::move(plan));
+    }
+    for (auto race : shard.evidence.races) {
+      race.us *= factor;
+      race.isolated_us *= factor;
+      all.races.push_back(std::move(race));
+    }
+    merged.wall_us += shard.profile.wall_us;
+    const auto& stability = shard.profile.stability;
+    merged.stability.runs += stability.runs;
+    merged.stability.disturbed_runs += stability.disturbed_runs;
+    merged.stability.reference_spread =
+        std::max(merged.stability.reference_spread, stability.reference_spread);
+    merged.stability.stable = merged.stability.stable && stability.stable;
+  }
+  TESSERA_CHECK(conclude(all, merged));
+  return merged;
+}
+
+}  // namespace tessera::profile
