@@ -30,7 +30,8 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
 
 @test "inspect" {
   answer inspect inspect "$float" --cuts
-  # Bodies of control flow, unknown shapes, integer and half-precision models.
+  # Bodies of control flow, integer and half-precision models.
+  answer inspect inspect "$TESSERA_SOURCE/tests/fixtures/bodies/branching.onnx"
   answer inspect inspect "$cases/300_residual_block_fp16/ref.onnx"
   answer inspect inspect "$cases/287_lstm_layer_dyn_s8/ref.onnx" --qdq exclude
   answer inspect inspect "$cases/012_residual_block_qdq_u8s8_as/ref.onnx" --qdq discount
