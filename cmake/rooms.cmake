@@ -114,6 +114,9 @@ function(tessera_room_test name)
   target_compile_definitions(${name}_test PRIVATE
     TESSERA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TESSERA_BINARY_DIR="${PROJECT_BINARY_DIR}")
   target_link_libraries(${name}_test PRIVATE tessera_test_support)
+  if(CMAKE_CROSSCOMPILING)
+    target_compile_definitions(${name}_test PRIVATE TESSERA_EMULATED)
+  endif()
   # Suites whose name ends in Slow (more than a second, or long at work in the runtime) carry the
   # label slow, all others the label fast.
   if(TESSERA_SANITIZE OR CMAKE_CROSSCOMPILING)

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -17,5 +18,8 @@ int main(int argc, char** argv) {
   constexpr int kLarge = 1 << 20;
   (void)::mallopt(M_MMAP_THRESHOLD, kLarge);
 #endif
+  // Before any thread exists: the inference library then does not even start its telemetry client,
+  // which would write a session file into the folder for temporary files.
+  (void)::setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   return tessera::cli::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
 }

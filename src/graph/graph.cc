@@ -44,7 +44,10 @@ std::string Op::string_or(std::string_view attribute, std::string fallback) cons
   const auto found = attributes.find(attribute);
   const auto* value =
       found == attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value != nullptr) {
+    return *value;
+  }
+  return fallback;
 }
 
 std::vector<std::int64_t> Op::ints_or(std::string_view attribute,
@@ -52,7 +55,10 @@ std::vector<std::int64_t> Op::ints_or(std::string_view attribute,
   const auto found = attributes.find(attribute);
   const auto* value =
       found == attributes.end() ? nullptr : std::get_if<std::vector<std::int64_t>>(&found->second);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value != nullptr) {
+    return *value;
+  }
+  return fallback;
 }
 
 TensorId Graph::add_tensor(TensorInfo tensor) {

@@ -53,6 +53,7 @@ std::vector<TypeTotal> totals_by_type(const Graph& graph, const std::vector<OpCo
         total.macs && costs[i].macs ? std::optional(*total.macs + *costs[i].macs) : std::nullopt;
   }
   std::vector<TypeTotal> result;
+  result.reserve(totals.size());
   for (auto& [name, total] : totals) {
     result.push_back(std::move(total));
   }

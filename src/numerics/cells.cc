@@ -246,14 +246,17 @@ class RangeSearch {
       scan(false, true);
       scan(true, false);
     }
-    for (double step = kScanStep / 2; step > 0.002; step /= 2) {
+    double step = kScanStep / 2;
+    while (step > kFinestStep) {
       refine(step, low, high);
+      step /= 2;
     }
     return best_;
   }
 
  private:
   static constexpr double kScanStep = 0.5;  // octaves
+  static constexpr double kFinestStep = 0.002;
   static constexpr int kScanSteps = 12;
 
   void scan(bool low, bool high) {

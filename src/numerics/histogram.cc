@@ -16,7 +16,7 @@ namespace {
 
 using simd::FloatBins;
 
-constexpr std::size_t kTableSize = 2 * FloatBins::kPerSign;
+constexpr std::size_t kTableSize = std::size_t{2} * FloatBins::kPerSign;
 constexpr std::int32_t kOctave = 1 << FloatBins::kMantissaBits;
 /// Below this many values, the four tables cost more to sum up than they save.
 constexpr std::size_t kTablesPay = 16384;
@@ -219,7 +219,7 @@ Distribution Histogram::distribution(RealRange seen) const {
   for (std::int32_t bin = kPerSign - 1; bin > 0; --bin) {
     const std::int32_t key = base_ + bin;
     put(-edge_of(std::max(key + 1, 0)), -edge_of(std::max(key, 0)),
-        at(static_cast<std::size_t>(kPerSign + bin)));
+        at(std::size_t{kPerSign} + static_cast<std::size_t>(bin)));
   }
   if (const std::uint64_t zeros = at(0) + at(kPerSign); zeros != 0) {
     const double zero = std::clamp(0.0, seen.min, seen.max);

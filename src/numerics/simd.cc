@@ -14,6 +14,8 @@
 // foreach_target.h comes first.
 #include <hwy/highway.h>
 
+// Compiled once per target and called through tables, which Highway makes of CamelCase names.
+// NOLINTBEGIN(misc-use-internal-linkage,readability-identifier-naming)
 HWY_BEFORE_NAMESPACE();
 namespace tessera::numerics::simd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -311,6 +313,7 @@ TESSERA_NUMERICS_TYPED(S16, std::int16_t)
 
 }  // namespace tessera::numerics::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+// NOLINTEND(misc-use-internal-linkage,readability-identifier-naming)
 
 #if HWY_ONCE
 namespace tessera::numerics::simd {

@@ -132,6 +132,7 @@ std::vector<std::string> Model::attribute_names(NodeId node) const {
   return names;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as all setters, it takes the value over
 void Model::set_attribute(NodeId node, std::string_view name, AttributeValue value) {
   forget_constants(*state_, node);
   state_->unindex_node(node);

@@ -150,6 +150,10 @@ std::vector<std::string> Model::inputs() const {
   return names;
 }
 
+std::vector<std::string> Model::listed_inputs() const {
+  return names_of(std::as_const(*state_).graph().input());
+}
+
 std::vector<std::string> Model::outputs() const {
   return names_of(std::as_const(*state_).graph().output());
 }
@@ -272,7 +276,7 @@ Result<TensorView> Model::initializer(std::string_view name) const {
       return view;
     }
     initializer->cache = std::make_shared<const Tensor>(view);
-    range.file->release(range.offset, range.size_bytes);
+    range.release();
   } else if (!header.raw_data().empty() && aligned(header.raw_data().data())) {
     return TensorView{initializer->dtype, initializer->shape,
                       std::as_bytes(std::span(header.raw_data()))};
@@ -281,6 +285,16 @@ Result<TensorView> Model::initializer(std::string_view name) const {
     initializer->cache = std::make_shared<const Tensor>(std::move(unpacked));
   }
   return initializer->cache->view();
+}
+
+void Model::release_initializer(std::string_view name) const {
+  const std::lock_guard lock(state_->cache_mutex);
+  if (auto* initializer = state_->find_initializer(name); initializer != nullptr) {
+    initializer->cache.reset();
+    if (initializer->range) {
+      initializer->range->release();
+    }
+  }
 }
 
 namespace {

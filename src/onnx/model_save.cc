@@ -48,6 +48,17 @@ struct ExternalTensor {
   std::int64_t offset = 0;
 };
 
+/// Memory does not grow with what was written: pages of a mapped file are given back.
+template <class Write>
+Status write_data(const Initializer& initializer, const Write& write) {
+  TESSERA_TRY(const auto data, InitializerData::of(initializer));
+  TESSERA_CHECK(write(data.bytes()));
+  if (initializer.range && !initializer.value && !initializer.make) {
+    initializer.range->release();
+  }
+  return {};
+}
+
 /// The model as a sequence of pieces whose sizes are known before any data is touched.
 class Layout {
  public:
@@ -78,8 +89,7 @@ class Layout {
     for (const auto& piece : pieces_) {
       TESSERA_CHECK(sink(as_bytes(piece.text)));
       if (piece.data != nullptr) {
-        TESSERA_TRY(const auto data, InitializerData::of(*piece.data));
-        TESSERA_CHECK(sink(data.bytes()));
+        TESSERA_CHECK(write_data(*piece.data, sink));
       }
     }
     return {};
@@ -188,8 +198,8 @@ Status write_external(AtomicFile& file, const Layout& layout) {
   for (const auto& tensor : layout.external()) {
     const auto gap = static_cast<std::size_t>(tensor.offset - file.position());
     TESSERA_CHECK(file.write(std::span(kZeros).first(gap)));
-    TESSERA_TRY(const auto data, InitializerData::of(*tensor.initializer));
-    TESSERA_CHECK(file.write(data.bytes()));
+    TESSERA_CHECK(
+        write_data(*tensor.initializer, [&](auto bytes) -> Status { return file.write(bytes); }));
   }
   return {};
 }

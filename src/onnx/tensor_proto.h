@@ -45,6 +45,9 @@ struct FileRange {
   std::shared_ptr<WeightFile> file;
   std::int64_t offset = 0;
   std::int64_t size_bytes = 0;
+
+  /// The bytes will not be read again soon.
+  void release() const { file->release(offset, size_bytes); }
 };
 
 [[nodiscard]] DType dtype_of(const proto::TensorProto& tensor);

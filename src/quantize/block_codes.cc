@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "tessera/core/parallel.h"
 
@@ -163,7 +164,9 @@ std::vector<std::uint8_t> in_range_of(std::vector<std::uint8_t> codes, DType dty
 
 }  // namespace
 
-Result<BlockCodes> quantize_blocks(const MatrixView& matrix, const BlockSpec& spec, int threads) {
+namespace {
+
+BlockCodes sized_for(const MatrixView& matrix, const BlockSpec& spec) {
   BlockCodes result;
   result.rows = matrix.rows;
   result.columns = matrix.columns;
@@ -171,9 +174,16 @@ Result<BlockCodes> quantize_blocks(const MatrixView& matrix, const BlockSpec& sp
   result.codes.resize(static_cast<std::size_t>(matrix.rows * matrix.columns));
   result.scales.resize(static_cast<std::size_t>(result.blocks * matrix.columns));
   result.zero_points.resize(result.scales.size());
-  const BlockQuantizer quantizer(spec);
-  std::atomic<bool> finite = true;
+  return result;
+}
 
+/// Fills in the codes. `params_of(values, at)`: those of a block, `at` its place in the scales;
+/// none ends the work. Returns whether it went to its end.
+template <class ParamsOf>
+bool fill_codes(const MatrixView& matrix, const BlockSpec& spec, int threads, BlockCodes& result,
+                const ParamsOf& params_of) {
+  const BlockQuantizer quantizer(spec);
+  std::atomic<bool> complete = true;
   const auto quantize_tile = [&](std::int64_t tile) {
     std::vector<float> column(static_cast<std::size_t>(kTile * spec.block_size));
     const auto first = tile * kTile;
@@ -190,26 +200,53 @@ Result<BlockCodes> quantize_blocks(const MatrixView& matrix, const BlockSpec& sp
       for (std::int64_t c = 0; c < count; ++c) {
         const auto values = std::span(column).subspan(static_cast<std::size_t>(c * spec.block_size),
                                                       static_cast<std::size_t>(length));
-        if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-          finite = false;
+        const auto at = static_cast<std::size_t>((first + c) * result.blocks + block);
+        const std::optional<BlockParams> params = params_of(quantizer, values, at);
+        if (!params) {
+          complete = false;
           return;
         }
-        const auto params = quantizer.choose(values);
-        const auto at = static_cast<std::size_t>((first + c) * result.blocks + block);
-        result.scales[at] = params.scale;
-        result.zero_points[at] = params.zero_point;
-        const float inverse = BlockQuantizer::reciprocal(params);
+        const float inverse = BlockQuantizer::reciprocal(*params);
         auto* const out =
             &result.codes[static_cast<std::size_t>((first + c) * matrix.rows + begin)];
         std::transform(values.begin(), values.end(), out,
-                       [&](float value) { return quantizer.code(value, params, inverse); });
+                       [&](float value) { return quantizer.code(value, *params, inverse); });
       }
     }
   };
   parallel_for(threads, (matrix.columns + kTile - 1) / kTile, quantize_tile);
-  if (!finite) {
+  return complete;
+}
+
+}  // namespace
+
+Result<BlockCodes> quantize_blocks(const MatrixView& matrix, const BlockSpec& spec, int threads) {
+  auto result = sized_for(matrix, spec);
+  const auto choose = [&](const BlockQuantizer& quantizer, std::span<const float> values,
+                          std::size_t at) -> std::optional<BlockParams> {
+    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+      return std::nullopt;
+    }
+    const auto params = quantizer.choose(values);
+    result.scales[at] = params.scale;
+    result.zero_points[at] = params.zero_point;
+    return params;
+  };
+  if (!fill_codes(matrix, spec, threads, result, choose)) {
     return fail(ErrorCode::kDataLoss, "the weight holds NaN or infinite values");
   }
+  return result;
+}
+
+BlockCodes encode_blocks(const MatrixView& matrix, const BlockSpec& spec, const BlockCodes& known,
+                         int threads) {
+  auto result = sized_for(matrix, spec);
+  result.scales = known.scales;
+  result.zero_points = known.zero_points;
+  fill_codes(matrix, spec, threads, result,
+             [&](const BlockQuantizer&, std::span<const float>, std::size_t at) {
+               return std::optional(BlockParams{known.scales[at], known.zero_points[at]});
+             });
   return result;
 }
 

@@ -59,6 +59,11 @@ struct BlockCodes {
 [[nodiscard]] Result<BlockCodes> quantize_blocks(const MatrixView& matrix, const BlockSpec& spec,
                                                  int threads);
 
+/// The codes again, of a matrix that was quantized before, by the scales and zero points it got
+/// then (its codes are not looked at). Cost: one pass over the matrix.
+[[nodiscard]] BlockCodes encode_blocks(const MatrixView& matrix, const BlockSpec& spec,
+                                       const BlockCodes& known, int threads);
+
 /// The inputs B [N, blocks, block_size x bits / 8] and zero_points of com.microsoft.MatMulNBits.
 /// Codes beyond K are 0; an unused nibble of the zero points is the middle.
 [[nodiscard]] Tensor pack_for_matmul_nbits(const BlockCodes& codes, const BlockSpec& spec);

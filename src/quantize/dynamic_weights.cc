@@ -75,23 +75,28 @@ WeightForm weight_form(const Scheme& scheme) {
   return form;
 }
 
-IntegerNames DynamicWeights::add(const std::string& weight, Tensor values, Tensor scales,
-                                 Tensor zero_points) {
+template <class Make>
+Result<IntegerNames> DynamicWeights::add(const std::string& weight, Make make) {
+  TESSERA_TRY(auto integers, make(model_));
+  made_.done_with(weight);
   IntegerNames names{model_.unique_name(weight + "_quantized"),
                      model_.unique_name(weight + "_scale"),
                      model_.unique_name(weight + "_zero_point")};
-  model_.set_initializer(names.values, std::move(values));
-  model_.set_initializer(names.scale, std::move(scales));
-  model_.set_initializer(names.zero_point, std::move(zero_points));
+  const auto make_again = [make, weight](const onnx::Model& source) -> Result<Tensor> {
+    TESSERA_TRY(auto again, make(source));
+    source.release_initializer(weight);
+    return std::move(again.values);
+  };
+  made_.store(names.values, std::move(integers.values), make_again);
+  model_.set_initializer(names.scale, std::move(integers.scales));
+  model_.set_initializer(names.zero_point, std::move(integers.zero_points));
   return names;
 }
 
-Result<IntegerNames> DynamicWeights::store(const std::string& weight, const WeightForm& form) {
-  auto key = key_of(weight, form);
-  if (const auto known = stored_.find(key); known != stored_.end()) {
-    return known->second;
-  }
-  TESSERA_TRY(const auto values, model_.initializer(weight));
+Result<DynamicWeights::Integers> DynamicWeights::make(const onnx::Model& model,
+                                                      const std::string& weight,
+                                                      const WeightForm& form) {
+  TESSERA_TRY(const auto values, model.initializer(weight));
   TESSERA_TRY(auto quantized,
               quantize_values(values, form).map_error(in_file("weight '" + weight + "'")));
   if (form.transpose) {
@@ -103,31 +108,52 @@ Result<IntegerNames> DynamicWeights::store(const std::string& weight, const Weig
   auto zero_points = broadcast ? zero_point_tensor(form.dtype, {quantized.qparams.front()}, {})
                                : zero_point_tensor(form.dtype, quantized.qparams, flat);
   auto scales = scale_tensor(quantized.qparams, form.factor, broadcast ? form.scale_shape : flat);
-  const auto names =
-      add(weight, std::move(quantized.values), std::move(scales), std::move(zero_points));
-  return stored_.emplace(std::move(key), names).first->second;
+  return Integers{std::move(quantized.values), std::move(scales), std::move(zero_points)};
 }
 
-Result<IntegerNames> DynamicWeights::store_lstm(const std::string& weight, const Scheme& scheme) {
-  TESSERA_TRY(const auto values, model_.initializer(weight));
-  const Shape full(values.shape.begin(), values.shape.end());
-  auto form = weight_form(scheme);
-  form.axis = 0;
-  // The kernel takes any number of scales, but only one zero point.
-  form.symmetric = form.symmetric || scheme.per_channel || full[0] > 1;
-  auto key = fmt::format("lstm|{}|{}", scheme.per_channel, key_of(weight, form));
+Result<IntegerNames> DynamicWeights::store(const std::string& weight, const WeightForm& form) {
+  auto key = key_of(weight, form);
   if (const auto known = stored_.find(key); known != stored_.end()) {
     return known->second;
   }
+  TESSERA_TRY(const auto names, add(weight, [weight, form](const onnx::Model& model) {
+                return make(model, weight, form);
+              }));
+  return stored_.emplace(std::move(key), names).first->second;
+}
+
+Result<DynamicWeights::Integers> DynamicWeights::make_lstm(const onnx::Model& model,
+                                                           const std::string& weight,
+                                                           const WeightForm& form,
+                                                           bool per_channel) {
+  TESSERA_TRY(const auto values, model.initializer(weight));
+  const Shape full(values.shape.begin(), values.shape.end());
   const Shape rows = {full[0] * full[1], full[2]};
-  const TensorView view{values.dtype, scheme.per_channel ? rows : full, values.bytes};
+  const TensorView view{values.dtype, per_channel ? rows : full, values.bytes};
   TESSERA_TRY(auto quantized,
               quantize_values(view, form).map_error(in_file("weight '" + weight + "'")));
   quantized.values.reshape(full);
   TESSERA_TRY(auto transposed, transpose_last_two(quantized.values.view()));
-  const Shape shape = scheme.per_channel ? Shape{full[0], full[1]} : Shape{full[0]};
-  const auto names = add(weight, std::move(transposed), scale_tensor(quantized.qparams, 1, shape),
-                         zero_point_tensor(form.dtype, quantized.qparams, shape));
+  const Shape shape = per_channel ? Shape{full[0], full[1]} : Shape{full[0]};
+  return Integers{std::move(transposed), scale_tensor(quantized.qparams, 1, shape),
+                  zero_point_tensor(form.dtype, quantized.qparams, shape)};
+}
+
+Result<IntegerNames> DynamicWeights::store_lstm(const std::string& weight, const Scheme& scheme) {
+  auto form = weight_form(scheme);
+  form.axis = 0;
+  // The kernel takes any number of scales, but only one zero point.
+  const auto directions = model_.initializer_type(weight)->shape->front().value;
+  form.symmetric = form.symmetric || scheme.per_channel || directions > 1;
+  auto key = fmt::format("lstm|{}|{}", scheme.per_channel, key_of(weight, form));
+  if (const auto known = stored_.find(key); known != stored_.end()) {
+    return known->second;
+  }
+  TESSERA_TRY(
+      const auto names,
+      add(weight, [weight, form, per_channel = scheme.per_channel](const onnx::Model& model) {
+        return make_lstm(model, weight, form, per_channel);
+      }));
   return stored_.emplace(std::move(key), names).first->second;
 }
 

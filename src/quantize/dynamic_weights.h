@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "quantize/made_constants.h"
 #include "tessera/core/result.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/scheme.h"
@@ -36,7 +37,7 @@ struct WeightForm {
 /// Integer weights of a model, each made once per form, however many operators share it.
 class DynamicWeights {
  public:
-  explicit DynamicWeights(onnx::Model& model) : model_(model) {}
+  explicit DynamicWeights(onnx::Model& model) : model_(model), made_(model) {}
 
   /// Symmetric u8 weights are s8 ones moved by 128, so that both types hold the same real values.
   [[nodiscard]] Result<IntegerNames> store(const std::string& weight, const WeightForm& form);
@@ -46,9 +47,22 @@ class DynamicWeights {
   [[nodiscard]] Result<IntegerNames> store_lstm(const std::string& weight, const Scheme& scheme);
 
  private:
-  IntegerNames add(const std::string& weight, Tensor values, Tensor scales, Tensor zero_points);
+  struct Integers {
+    Tensor values;
+    Tensor scales;
+    Tensor zero_points;
+  };
+  [[nodiscard]] static Result<Integers> make(const onnx::Model& model, const std::string& weight,
+                                             const WeightForm& form);
+  [[nodiscard]] static Result<Integers> make_lstm(const onnx::Model& model,
+                                                  const std::string& weight, const WeightForm& form,
+                                                  bool per_channel);
+  /// `make` gives the integers of the weight in a model.
+  template <class Make>
+  [[nodiscard]] Result<IntegerNames> add(const std::string& weight, Make make);
 
   onnx::Model& model_;
+  MadeConstants made_;
   std::map<std::string, IntegerNames, std::less<>> stored_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "quantize/float16_ort.h"
 #include "quantize/float16_rules.h"
+#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 
 namespace tessera::quantize {
@@ -38,6 +39,7 @@ class Islands {
         ranges_(ranges),
         options_(options),
         monitor_(monitor),
+        made_(model),
         opset_(model.opset().value_or(1)) {}
 
   Status run() {
@@ -155,6 +157,7 @@ class Islands {
     if (static_cast<double>(lost) > kMostFlushed * static_cast<double>(used)) {
       reason = fmt::format("{} of {} values of '{}' would become 0 in float16", lost, used, name);
     }
+    made_.done_with(name);
     return reason;
   }
 
@@ -221,17 +224,26 @@ class Islands {
     return {};
   }
 
+  static Result<Tensor> half_of(const Model& model, const std::string& name, Float16Loss& loss) {
+    TESSERA_TRY(const auto view, model.initializer(name));
+    auto half = to_float16(view, Float16Rounding::kNearest, loss);
+    model.release_initializer(name);
+    return half;
+  }
+
   /// The float16 copy of a constant, in place if nobody reads it as float32.
   Result<std::string> half_constant(const std::string& name, OpOutcome& outcome) {
     auto known = constants_.find(name);
     if (known == constants_.end()) {
-      TESSERA_TRY(const auto view, model_.initializer(name));
       Constant made;
-      TESSERA_TRY(auto half, to_float16(view, Float16Rounding::kNearest, made.loss));
+      TESSERA_TRY(auto half, half_of(model_, name, made.loss));
       made.size = half.size();
       const bool in_place = model_.has_initializer(name) && !needs_single(name);
       made.name = in_place ? name : model_.unique_name(name + "_float16");
-      model_.set_initializer(made.name, std::move(half));
+      made_.store(made.name, std::move(half), [name](const Model& source) {
+        Float16Loss known_loss;
+        return half_of(source, name, known_loss);
+      });
       if (in_place) {
         half_.insert(name);
       }
@@ -379,6 +391,7 @@ class Islands {
   const calibrate::Ranges* ranges_;
   const QuantizeOptions& options_;
   Monitor& monitor_;
+  MadeConstants made_;
   std::int64_t opset_;
   std::set<NodeId> members_;
   std::map<NodeId, std::set<std::size_t>> half_slots_;  ///< inputs that read float16

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "quantize/float_guard.h"
+#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 #include "quantize/static_rules.h"
 #include "tessera/core/record.h"
@@ -387,16 +388,13 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
 }
 
 Status check_loads(const onnx::Model& model, std::shared_ptr<const runtime::Library> library) {
-  const auto bytes = model.serialize();
-  if (bytes) {
+  if (constant_bytes(model) <= kHeldBytes) {
+    TESSERA_TRY(const auto bytes, model.serialize());
     return check_levels([&](const runtime::SessionOptions& options) {
-      return runtime::Session::open(library, *bytes, model.external_data_folder(), options);
+      return runtime::Session::open(library, bytes, model.external_data_folder(), options);
     });
   }
-  if (bytes.error().code != ErrorCode::kResourceExhausted) {
-    return tl::unexpected<Error>(bytes.error());
-  }
-  // Too large for one message: by way of files.
+  // Too much to hold, or even too large for one message: by way of files.
   TESSERA_TRY(const auto folder, ScratchFolder::create());
   const auto path = folder.path() / "model.onnx";
   TESSERA_CHECK(model.save(path, {onnx::ExternalData::kAlways, Overwrite::kReplace}));

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "quantize/block_codes.h"
+#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 
 namespace tessera::quantize {
@@ -130,6 +132,7 @@ class WeightOnly {
       : model_(model),
         options_(options),
         monitor_(monitor),
+        made_(model),
         reference_(options.compatibility == Compatibility::kOrt) {}
 
   Status run(const std::vector<Work>& work) {
@@ -232,31 +235,39 @@ class WeightOnly {
     if (const auto known = packed_.find(key); known != packed_.end()) {
       return known->second;
     }
-    TESSERA_TRY(const auto view, model_.initializer(linear.weight));
-    std::vector<float> widened;
-    auto values = view.as<float>();
-    if (view.dtype != DType::kFloat32) {
-      TESSERA_TRY(widened, to_float32(view));
-      values = widened;
-    }
-    const auto extents = *matrix_extents(model_, linear.weight);
-    const auto [rows, columns] =
-        linear.transposed ? std::pair(extents.second, extents.first) : extents;
-    auto quantized =
-        quantize_blocks({values, rows, columns, linear.transposed}, spec, options_.threads);
+    auto quantized = with_matrix(model_, linear, [&](const MatrixView& matrix) {
+      return quantize_blocks(matrix, spec, options_.threads);
+    });
     if (!quantized) {
       auto error = std::move(quantized).error();
       error.message = fmt::format("'{}': {}", linear.weight, error.message);
       return tl::unexpected(std::move(error));
     }
-    for (auto& scale : quantized->scales) {
-      scale *= linear.alpha;
-    }
-    auto packed = nbits ? store_nbits(linear.weight, *quantized, spec)
-                        : store_qdq(linear.weight, *quantized, spec, *item.scheme);
-    packed.rows = rows;
-    packed.columns = columns;
+    auto packed = nbits
+                      ? store_nbits(linear, std::move(*quantized), spec)
+                      : store_qdq(linear, std::move(*quantized), spec, stored_dtype(*item.scheme));
     return packed_.emplace(key, std::move(packed)).first->second;
+  }
+
+  /// What `use` makes of the weight as a matrix of floats; its memory is given back.
+  template <class Use>
+  static auto with_matrix(const Model& model, const Linear& linear, const Use& use)
+      -> Result<BlockCodes> {
+    TESSERA_TRY(const auto view, model.initializer(linear.weight));
+    std::vector<float> widened;
+    std::span<const float> values;
+    if (view.dtype == DType::kFloat32) {
+      values = view.as<float>();
+    } else {
+      TESSERA_TRY(widened, to_float32(view));
+      values = widened;
+    }
+    const auto extents = *matrix_extents(model, linear.weight);
+    const auto [rows, columns] =
+        linear.transposed ? std::pair(extents.second, extents.first) : extents;
+    Result<BlockCodes> result = use(MatrixView{values, rows, columns, linear.transposed});
+    model.release_initializer(linear.weight);
+    return result;
   }
 
   std::string store(const std::string& weight, std::string_view suffix, Tensor tensor) {
@@ -265,9 +276,41 @@ class WeightOnly {
     return name;
   }
 
-  Packed store_nbits(const std::string& weight, const BlockCodes& codes, const BlockSpec& spec) {
+  /// `pack` makes the tensor that is stored of the codes.
+  template <class Pack>
+  std::string store_codes(const Linear& linear, std::string_view suffix, const BlockCodes& codes,
+                          const BlockSpec& spec, const Pack& pack) {
+    auto name = model_.unique_name(fmt::format("{}_{}", linear.weight, suffix));
+    auto known = std::make_shared<BlockCodes>();  // all of it but the codes
+    known->scales = codes.scales;
+    known->zero_points = codes.zero_points;
+    made_.store(name, pack(codes),
+                [linear, spec, pack, known,
+                 threads = options_.threads](const Model& source) -> Result<Tensor> {
+                  TESSERA_TRY(const auto again,
+                              with_matrix(source, linear, [&](const MatrixView& matrix) {
+                                return encode_blocks(matrix, spec, *known, threads);
+                              }));
+                  return pack(again);
+                });
+    return name;
+  }
+
+  static void scale_by(BlockCodes& codes, float alpha) {
+    for (auto& scale : codes.scales) {
+      scale *= alpha;
+    }
+  }
+
+  Packed store_nbits(const Linear& linear, BlockCodes codes, const BlockSpec& spec) {
+    const auto& weight = linear.weight;
     Packed packed;
-    packed.codes = store(weight, fmt::format("Q{}", spec.bits), pack_for_matmul_nbits(codes, spec));
+    packed.rows = codes.rows;
+    packed.columns = codes.columns;
+    packed.codes =
+        store_codes(linear, fmt::format("Q{}", spec.bits), codes, spec,
+                    [spec](const BlockCodes& all) { return pack_for_matmul_nbits(all, spec); });
+    scale_by(codes, linear.alpha);
     packed.scales = store(weight, "scales", pack_scales(codes, spec));
     if (!spec.symmetric) {
       packed.zero_points = store(weight, "zero_points", pack_zero_points(codes, spec));
@@ -275,11 +318,15 @@ class WeightOnly {
     return packed;
   }
 
-  Packed store_qdq(const std::string& weight, const BlockCodes& codes, const BlockSpec& spec,
-                   const Scheme& scheme) {
-    const auto dtype = stored_dtype(scheme);
+  Packed store_qdq(const Linear& linear, BlockCodes codes, const BlockSpec& spec, DType dtype) {
+    const auto& weight = linear.weight;
     Packed packed;
-    packed.codes = store(weight, fmt::format("DQ_Q{}", spec.bits), transposed_codes(codes, dtype));
+    packed.rows = codes.rows;
+    packed.columns = codes.columns;
+    packed.codes =
+        store_codes(linear, fmt::format("DQ_Q{}", spec.bits), codes, spec,
+                    [dtype](const BlockCodes& all) { return transposed_codes(all, dtype); });
+    scale_by(codes, linear.alpha);
     packed.scales = store(weight, "DQ_scales", transposed_scales(codes, spec));
     // Absent zero points mean 0, which is the middle of a signed type only.
     if (!spec.symmetric || !is_signed(dtype)) {
@@ -397,6 +444,7 @@ class WeightOnly {
   Model& model_;
   const QuantizeOptions& options_;
   Monitor& monitor_;
+  MadeConstants made_;
   bool reference_;
   bool nbits_used_ = false;
   std::map<Key, Packed> packed_;

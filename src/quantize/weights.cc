@@ -161,6 +161,9 @@ Status WeightQuantizer::quantize_one(Weight& weight) const {
   TESSERA_TRY(weight.qparams, numerics::weight_qparams(values, weight.spec, weight.axis));
   fit_biases(weight);
   if (source_ != nullptr) {
+    if (weight.is_only_use) {
+      model_.release_initializer(weight.name);
+    }
     return {};
   }
   TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, weight.spec.dtype,
@@ -204,6 +207,7 @@ void WeightQuantizer::store(Weight& weight, const std::string& name) {
                qparams = weight.qparams, axis = weight.axis]() -> Result<Tensor> {
     TESSERA_TRY(const auto values, source->initializer(original));
     TESSERA_TRY(auto quantized, numerics::quantize_weights_with(values, dtype, qparams, axis));
+    source->release_initializer(original);
     return std::move(quantized.values);
   };
   model_.set_deferred_initializer(name, weight.spec.dtype, std::move(shape), std::move(make));
@@ -265,6 +269,13 @@ void WeightQuantizer::emit(const Bias& bias) {
 Status WeightQuantizer::apply(int threads, Monitor& monitor) {
   if (float_bytes() > held_bytes_) {
     source_ = std::make_shared<const onnx::Model>(model_.clone());
+    std::map<std::string_view, int> uses;
+    for (const auto& weight : weights_) {
+      ++uses[weight.name];
+    }
+    for (auto& weight : weights_) {
+      weight.is_only_use = uses[weight.name] == 1;
+    }
   }
   const auto count = weights_.size() + constants_.size();
   std::vector<Status> status(count);

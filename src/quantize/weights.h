@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "quantize/made_constants.h"
 #include "quantize/qdq_emitter.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
@@ -66,6 +67,8 @@ class WeightQuantizer {
     std::string name;
     numerics::QuantSpec spec;
     int axis = -1;
+    /// Nobody else looks at its values, perhaps at the same time.
+    bool is_only_use = false;
     std::vector<Use> uses;
     std::vector<std::size_t> biases;
     std::vector<numerics::QParams> qparams;
@@ -99,7 +102,7 @@ class WeightQuantizer {
 
   onnx::Model& model_;
   QdqEmitter& emitter_;
-  std::int64_t held_bytes_ = std::int64_t{1} << 30;
+  std::int64_t held_bytes_ = kHeldBytes;
   std::vector<Weight> weights_;
   std::vector<Constant> constants_;
   std::vector<Bias> biases_;

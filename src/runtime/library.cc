@@ -168,6 +168,8 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
   }
   TESSERA_ORT(*state->api, CreateEnvWithCustomLogger(keep_log, &kept_log(), ORT_LOGGING_LEVEL_ERROR,
                                                      "tessera", &state->env));
+  // Released builds of 1.32 carry a telemetry client; nothing that runs here is reported anywhere.
+  TESSERA_ORT(*state->api, DisableTelemetryEvents(state->env));
   TESSERA_CHECK(read_providers(*state));
   return state;
 }

@@ -40,6 +40,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// `count` is a multiple of kColumns. Pairs with a NaN or an infinity count as (0, 0), and so does
 /// the largest float: it is how exporters write an infinity (the padding of a max pool).
+// NOLINTNEXTLINE(misc-use-internal-linkage): compiled once per target, called through a table
 void accumulate_columns(const float* reference, const float* candidate, std::size_t count,
                         ColumnSums& sums) {
   const hn::CappedTag<double, kColumns> d;

@@ -36,6 +36,44 @@ commands() {
   [ "$count" -ge 8 ]
 }
 
+@test "every example of every --help is a command that is understood" {
+  # In an empty folder an example fails for what is not there, which is looked for only once its
+  # options are understood: a file that is missing (3), never a mistake in the command (2).
+  mkdir "$BATS_TEST_TMPDIR/empty"
+  cd "$BATS_TEST_TMPDIR/empty"
+  local count=0 command example
+  for command in $(commands); do
+    tessera "$command" --help
+    while IFS= read -r example; do
+      eval "tessera ${example#tessera }"
+      case $status in
+        0) expect_in "doctor completion" "$command" ;;
+        3) expect_in "$stderr" "error: " ;;
+        *) echo "'$example' is not understood"; return 1 ;;
+      esac
+      count=$((count + 1))
+    done < <(sed -n '/^Example:/,$s/^ .*\(tessera [^)]*\).*/\1/p' <<<"$stdout")
+  done
+  [ "$count" -ge 12 ]
+}
+
+@test "every option that the pages in docs/ name exists" {
+  local known="" command page option unknown=""
+  for command in "" $(commands); do
+    # shellcheck disable=SC2086
+    tessera $command --help
+    known+=" $(grep -oE -- '--[a-z][a-z-]+' <<<"$stdout" | tr '\n' ' ')"
+  done
+  for page in "$TESSERA_SOURCE"/docs/*.md "$TESSERA_SOURCE/README.md"; do
+    # Options of other programs are no business of ours.
+    for option in $(grep -vE 'cmake |git |--use_' "$page" | grep -oE -- '`[^`]*--[a-z][a-z-]+|^ *(\$ )?(build/release/|\$)?tessera .*' |
+      grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+      [[ " $known " == *" $option "* ]] || unknown+="$(basename "$page"): $option"$'\n'
+    done
+  done
+  expect_equal "$unknown" ""
+}
+
 @test "--version is a semantic version" {
   tessera --version
   expect_status 0

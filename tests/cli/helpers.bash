@@ -69,3 +69,11 @@ expect_error() { # STATUS FRAGMENT
 
 # json FILTER: a value of the document on stdout.
 json() { jq -er "$1" "$BATS_TEST_TMPDIR/stdout"; }
+
+# validate KIND FILE...: documents against schema/, see tests/schema/validate.py. The
+# distribution's Python has the validator; another that comes first in PATH may not.
+validate() {
+  local python=/usr/bin/python3
+  "$python" -c 'import jsonschema' 2>/dev/null || python=python3
+  "$python" "$TESSERA_SOURCE/tests/schema/validate.py" "$@"
+}

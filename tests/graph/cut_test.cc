@@ -11,6 +11,7 @@
 #include <set>
 
 #include "graph/graph_support.h"
+#include "support/timing.h"
 #include "tessera/core/random.h"
 
 namespace tessera::graph {
@@ -215,7 +216,9 @@ TEST(FindCuts, OfThousandsOfOperators_TakeSeconds) {
   const auto seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   EXPECT_EQ(cuts.size(), 750U * 4 - 1);
-  EXPECT_LT(seconds, 20.0);
+  if (testing::kTimesMeanSomething) {
+    EXPECT_LT(seconds, 20.0);
+  }
   std::cout << "cuts of 3000 operators: " << seconds << " s\n";
 }
 

@@ -8,6 +8,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "support/timing.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::onnx {
@@ -188,7 +189,9 @@ TEST(Speed, OfThousandsOfOperators_IsLinear) {
   EXPECT_EQ(again->nodes().size(), 3U * kOps);
   std::cout << "edited, written, read and viewed " << 3 * kOps << " operators in " << seconds
             << " s\n";
-  EXPECT_LT(seconds, 5.0) << "quadratic somewhere (0.1 s on an idle machine)";
+  if (testing::kTimesMeanSomething) {
+    EXPECT_LT(seconds, 5.0) << "quadratic somewhere (0.1 s on an idle machine)";
+  }
 }
 
 }  // namespace

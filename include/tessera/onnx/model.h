@@ -133,6 +133,8 @@ class Model {
   // --- inputs, outputs, initializers --------------------------------------------------------
   /// Graph inputs that are not initializers, in order.
   [[nodiscard]] std::vector<std::string> inputs() const;
+  /// Graph inputs as they are listed in the file, initializers among them included.
+  [[nodiscard]] std::vector<std::string> listed_inputs() const;
   [[nodiscard]] std::vector<std::string> outputs() const;
   [[nodiscard]] bool is_input(std::string_view value) const;
   [[nodiscard]] bool is_output(std::string_view value) const;
@@ -152,6 +154,9 @@ class Model {
   /// unpacked once, deferred initializers made once. Answers for Constant operators, too.
   /// Errors: kNotFound; kUnimplemented for strings and sparse tensors; those of a deferred maker.
   [[nodiscard]] Result<TensorView> initializer(std::string_view name) const;
+  /// The values will not be asked for again soon: memory that mapping, unpacking or making them
+  /// took is given back, and views of them end. Does nothing for what has no other home.
+  void release_initializer(std::string_view name) const;
   void set_initializer(std::string_view name, Tensor value);
   /// An initializer that is made only when the model is written, so that memory stays bounded by
   /// the largest tensor. `make` must be pure: it may be called more than once.
