@@ -92,13 +92,37 @@ class BiasCorrection {
     }
     TESSERA_TRY(const auto wanted, float_means());
     TESSERA_TRY(const auto shift, estimate(wanted));
-    for (std::size_t i = 0; i < targets_.size(); ++i) {
-      TESSERA_CHECK(apply(targets_[i], shift[i]));
-    }
-    return std::ssize(targets_);
+    return apply_best_part(shift);
   }
 
  private:
+  /// All of it, a half or a quarter, whichever brings the outputs closest; nothing if none does.
+  Result<std::int64_t> apply_best_part(const Shifts& shift) {
+    const auto original = state_.model.clone();
+    auto best = original.clone();
+    TESSERA_TRY(double least, error_of(original));
+    std::int64_t changed = 0;
+    for (const double part : {1.0, 0.5, 0.25}) {
+      state_.model = original.clone();
+      for (std::size_t i = 0; i < targets_.size(); ++i) {
+        TESSERA_CHECK(apply(targets_[i], shift[i], part));
+      }
+      TESSERA_TRY(const double error, error_of(state_.model));
+      if (error < least) {
+        least = error;
+        best = std::move(state_.model);
+        changed = std::ssize(targets_);
+      }
+    }
+    state_.model = std::move(best);
+    return changed;
+  }
+
+  Result<double> error_of(const onnx::Model& model) {
+    TESSERA_CHECK(context_.monitor.check());
+    return quantized_error(context_, model, state_.assignment, state_.ranges, state_.weights);
+  }
+
   void find_targets() {
     std::set<std::uint32_t> seen;
     for (const auto& scale : details_.weights) {
@@ -258,7 +282,7 @@ class BiasCorrection {
     return shift;
   }
 
-  Status apply(const Target& target, const std::vector<double>& shift) {
+  Status apply(const Target& target, const std::vector<double>& shift, double part) {
     auto& model = state_.model;
     auto inputs = model.inputs(target.node);
     Tensor bias(DType::kFloat32, {target.channels});
@@ -275,7 +299,7 @@ class BiasCorrection {
       }
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<float>(double{values[i]} + shift[i] / target.beta);
+      values[i] = static_cast<float>(double{values[i]} + part * shift[i] / target.beta);
     }
     if (!has_bias) {
       inputs.resize(3);

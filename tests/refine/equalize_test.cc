@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "tessera/runtime/session.h"
@@ -63,7 +65,7 @@ void expect_same_function(const onnx::Model& model, std::size_t paths_expected) 
     ASSERT_THAT(got, IsOk());
     ASSERT_EQ(got->size(), expected->size());
     for (std::size_t i = 0; i < got->size(); ++i) {
-      EXPECT_NEAR((*got)[i], (*expected)[i], 1e-5 * (1 + std::abs((*expected)[i])));
+      EXPECT_NEAR((*got)[i], (*expected)[i], 1e-5 * (1 + std::abs(double{(*expected)[i]})));
     }
   }
 }
