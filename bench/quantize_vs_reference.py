@@ -30,6 +30,9 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from optimize_vs_reference import load, model_input, session
 
 OURS = ("minmax", "percentile", "entropy", "mse", "distribution")
+REFINED = {"fast": ("--refine", "fast"), "output": ("--method", "output"),
+           "bias": ("--bias-correction",), "rounding": ("--rounding", "adaptive"),
+           "equalize": ("--equalize",), "scales": ("--refine-scales",), "full": ("--refine", "full")}
 THEIRS = {"minmax": CalibrationMethod.MinMax, "entropy": CalibrationMethod.Entropy,
           "percentile": CalibrationMethod.Percentile}
 
@@ -57,9 +60,10 @@ def tensor_outputs_only(path, folder):
 
 
 def tessera(args, *words):
-    start = time.perf_counter()
+    start = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([args.tessera, *words, "-q"], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
 
 
 def ours(args, model, data, folder):
@@ -72,6 +76,13 @@ def ours(args, model, data, folder):
             args, "quantize", model, "-o", out, "--ranges", ranges, "--format", "qdq", "--activation",
             "u8", "--weight", "s8", "--per-channel", "--method", method)
         made[f"tessera-{method}"] = out
+    for name in args.refine:
+        out = os.path.join(folder, f"tessera-{name}.onnx")
+        few = ("--error-samples", str(args.error_samples)) if args.error_samples else ()
+        seconds[f"quantize_{name}_s"] = tessera(
+            args, "quantize", model, "-o", out, "--data", data, "--format", "qdq", "--activation",
+            "u8", "--weight", "s8", "--per-channel", *REFINED[name], *few)
+        made[f"tessera-{name}"] = out
     return made, seconds
 
 
@@ -118,13 +129,14 @@ def theirs(args, model, feeds, folder):
     with open(recipe, "w", encoding="utf-8") as out:
         json.dump({"default": "float32"}, out)
     prepared = os.path.join(folder, "prepared.onnx")
-    tessera(args, "quantize", model, "-o", prepared, "--recipe", recipe, "--opset", "13")
+    own = next(o.version for o in onnx.load(model).opset_import if not o.domain)
+    tessera(args, "quantize", model, "-o", prepared, "--recipe", recipe, "--opset", str(max(13, own)))
     inferred = onnx.shape_inference.infer_shapes(pad_positive_values_with_zero(onnx.load(prepared)))
     onnx.save(inferred, prepared)
     op_types = sorted(set(QLinearOpsRegistry) | set(QDQRegistry))
     made, refused, seconds = {}, {}, {}
     for name, method in THEIRS.items():
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             ranges = reference_ranges(prepared, method, op_types, feeds, folder)
             quantizer = QDQQuantizer(onnx.load(prepared), True, False, quant.QuantType.QInt8,
@@ -136,7 +148,7 @@ def theirs(args, model, feeds, folder):
             made[f"reference-{name}"] = out
         except Exception as problem:  # pylint: disable=broad-except  # a refusal is a result
             refused[f"reference-{name}"] = f"{type(problem).__name__}: {problem}"[:200]
-        seconds[f"{name}_s"] = time.perf_counter() - start
+        seconds[f"{name}_s"] = time.process_time() - start
     return made, refused, seconds
 
 
@@ -172,6 +184,8 @@ def main():
     parser.add_argument("--preset", default="unit")
     parser.add_argument("--calibration", type=int, default=20)
     parser.add_argument("--test", type=int, default=10)
+    parser.add_argument("--refine", nargs="*", default=[], choices=sorted(REFINED))
+    parser.add_argument("--error-samples", type=int, default=0)
     args = parser.parse_args()
     ort.set_default_logger_severity(4)
 

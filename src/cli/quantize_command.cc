@@ -15,6 +15,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/quantize/quantize.h"
+#include "tessera/refine/refine.h"
 #include "tessera/report/format.h"
 #include "tessera/report/table.h"
 
@@ -35,6 +36,16 @@ struct SchemeOptions {
   int block_size = 0;
 };
 
+/// What is done about the error, beyond ranges.
+struct RefineArguments {
+  std::string preset = "none";
+  bool equalize = false;
+  bool scales = false;
+  bool bias_correction = false;
+  std::string rounding;
+  std::int64_t error_samples = 0;
+};
+
 struct Options {
   std::string model;
   std::string output;
@@ -43,6 +54,7 @@ struct Options {
   quantize::Selection selection;
   std::string recipe;
   std::string ranges;
+  RefineArguments refine;
   DataOptions data;
   RunOptions run;
   std::map<std::string, std::int64_t> dims;
@@ -55,15 +67,21 @@ struct Options {
   std::size_t top = 0;
 };
 
-/// "percentile:99.99" into the method and the percentile.
+/// "percentile:99.99" into the method and the percentile. "output" is no method of measuring: it
+/// chooses among them, starting from min-max.
 struct Method {
   numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
+  bool by_output = false;
   std::optional<double> percentile;
 };
 
 Result<Method> parse_method(const std::string& text) {
   const auto colon = text.find(':');
   Method method;
+  if (text == "output") {
+    method.by_output = true;
+    return method;
+  }
   TESSERA_TRY(method.method, numerics::range_method_from_string(text.substr(0, colon)));
   if (colon == std::string::npos) {
     return method;
@@ -113,6 +131,49 @@ Result<quantize::Scheme> scheme_from(const SchemeOptions& options, bool compat) 
   return quantize::scheme_from_json(json, base);
 }
 
+Result<refine::RefineOptions> refine_options_from(const Options& options) {
+  const auto& arguments = options.refine;
+  TESSERA_TRY(const auto method, parse_method(options.scheme.method));
+  refine::RefineOptions result;
+  const bool full = arguments.preset == "full";
+  if (!full && arguments.preset != "fast" && arguments.preset != "none") {
+    return fail(ErrorCode::kInvalidArgument, "--refine '{}' is unknown", arguments.preset)
+        .hint("use none, fast or full");
+  }
+  const bool fast = full || arguments.preset == "fast";
+  if (!arguments.rounding.empty() && arguments.rounding != "nearest" &&
+      arguments.rounding != "adaptive") {
+    return fail(ErrorCode::kInvalidArgument, "--rounding '{}' is unknown", arguments.rounding)
+        .hint("use nearest or adaptive");
+  }
+  result.equalize = arguments.equalize || fast;
+  result.bias_correction = arguments.bias_correction || fast;
+  result.scales = arguments.scales || full;
+  result.ranges_by_output = method.by_output || full;
+  const bool adaptive = arguments.rounding.empty() ? fast : arguments.rounding == "adaptive";
+  result.rounding = adaptive ? refine::Rounding::kAdaptive : refine::Rounding::kNearest;
+  result.error_samples = arguments.error_samples;
+  result.threads = options.run.threads;
+  if (!result.any()) {
+    return result;
+  }
+  if (options.compat == "ort") {
+    return fail(ErrorCode::kInvalidArgument, "--compat ort writes what the reference would write")
+        .hint("leave out --compat ort, or the options that refine");
+  }
+  if (options.data.source.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "to refine, the outputs must be seen: --data is missing")
+        .hint("give --data D, the samples that ranges are measured on");
+  }
+  if (options.scheme.mode != "static") {
+    return fail(ErrorCode::kInvalidArgument, "refinement goes with --mode static, not '{}'",
+                options.scheme.mode)
+        .hint("leave out --mode, or the options that refine");
+  }
+  return result;
+}
+
 /// float16 needs the extrema only, to leave in float32 what exceeds its range.
 std::optional<numerics::RangeMethod> wanted_method(const quantize::Scheme& scheme) {
   switch (scheme.mode) {
@@ -128,7 +189,8 @@ std::optional<numerics::RangeMethod> wanted_method(const quantize::Scheme& schem
 /// Ranges from the file given, or measured now; none if no operator needs them.
 Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
                                                     const std::vector<quantize::Scheme>& assignment,
-                                                    const onnx::Model& model, Context& context) {
+                                                    const onnx::Model& model, bool all_methods,
+                                                    Context& context) {
   const bool wanted = std::any_of(assignment.begin(), assignment.end(), [](const auto& scheme) {
     return wanted_method(scheme).has_value();
   });
@@ -145,6 +207,9 @@ Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
   calibrate::CalibrateOptions calibration;
   for (const auto& scheme : assignment) {
     auto& methods = calibration.methods;
+    if (all_methods) {
+      break;  // none named: all are measured
+    }
     const auto needed = wanted_method(scheme);
     if (needed && std::find(methods.begin(), methods.end(), *needed) == methods.end()) {
       methods.push_back(*needed);
@@ -255,10 +320,36 @@ std::string summary(const Options& options, const quantize::QuantizeReport& repo
          fmt::format("\nnext: tessera compare {} {} --data D\n", options.model, options.output);
 }
 
+/// The steps and what became of them.
+std::string refinement_table(const refine::RefineReport& report, std::size_t width) {
+  report::Table table({{"step"},
+                       {"before dB", report::Align::kRight},
+                       {"after dB", report::Align::kRight},
+                       {"kept"},
+                       {"changed", report::Align::kRight},
+                       {"CPU s", report::Align::kRight}});
+  for (const auto& step : report.steps) {
+    table.add_row({step.name, fmt::format("{:.2f}", step.before_db),
+                   fmt::format("{:.2f}", step.after_db), step.kept ? "yes" : "no",
+                   std::to_string(step.changed), fmt::format("{:.1f}", step.cpu_us / 1e6)});
+  }
+  return "\n" + table.text(width, 0) +
+         fmt::format("SQNR of the outputs on {} of the {} samples, simulated\n",
+                     report.error_samples, report.samples);
+}
+
+/// What the passes get in the place of the model as published.
+struct Subject {
+  onnx::Model* model;
+  const std::vector<quantize::Scheme>* assignment;
+  const calibrate::Ranges* ranges;
+};
+
 Status run(const Options& options, Context& context) {
-  TESSERA_TRY(const auto quantizing, quantize_options_from(options));
+  TESSERA_TRY(auto quantizing, quantize_options_from(options));
   TESSERA_TRY(const auto external, external_data_from(options.external_data));
   static_cast<void>(external);
+  TESSERA_TRY(const auto refining, refine_options_from(options));
   const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
   TESSERA_TRY(const auto scheme, scheme_from(options.scheme, compat));
   TESSERA_TRY(const auto recipe, recipe_from(options, scheme, quantizing.compatibility));
@@ -266,19 +357,33 @@ Status run(const Options& options, Context& context) {
   TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
-  TESSERA_TRY(const auto ranges, ranges_for(options, assignment, model, context));
+  TESSERA_TRY(const auto ranges,
+              ranges_for(options, assignment, model, refining.ranges_by_output, context));
   const auto source = context.envelope("quantize", &options.run, &model);
   const auto now_us = steady_clock_us();
   const auto began_us = now_us();
-  TESSERA_TRY(auto report, quantize::quantize(model, assignment, ranges ? &*ranges : nullptr,
+  Subject subject{&model, &assignment, ranges ? &*ranges : nullptr};
+  std::optional<refine::Refinement> refined;
+  if (refining.any()) {
+    TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+    TESSERA_TRY(const auto library, context.library(options.run));
+    TESSERA_TRY(refined, refine::refine(model, assignment, samples, subject.ranges, library,
+                                        refining, context.monitor()));
+    subject = {&refined->model, &refined->assignment, &refined->ranges};
+    quantizing.weights = &refined->weights;
+  }
+  TESSERA_TRY(auto report, quantize::quantize(*subject.model, *subject.assignment, subject.ranges,
                                               quantizing, context.monitor()));
+  if (refined) {
+    report.ops.insert(report.ops.end(), refined->gone.begin(), refined->gone.end());
+  }
   auto wall_us = now_us() - began_us;
   if (!options.no_check) {
     TESSERA_TRY(const auto library, context.library(options.run));
-    TESSERA_CHECK(quantize::check_loads(model, library));
+    TESSERA_CHECK(quantize::check_loads(*subject.model, library));
   }
   const auto saving_us = now_us();
-  TESSERA_CHECK(save(model, options, report));
+  TESSERA_CHECK(save(*subject.model, options, report));
   wall_us += now_us() - saving_us;
   auto envelope = context.envelope("quantize", &options.run);
   envelope.model = source.model;
@@ -286,8 +391,38 @@ Status run(const Options& options, Context& context) {
   result["output"] = options.output;
   result["wall_us"] = context.timeless ? 0 : wall_us;
   result["recipe"] = to_json(recipe);
-  context.answer(envelope, result, summary(options, report, context.width()));
+  auto text = summary(options, report, context.width());
+  if (refined) {
+    for (auto& step : refined->report.steps) {
+      step.cpu_us = context.timeless ? 0 : step.cpu_us;
+    }
+    result["refinement"] = {{"options", to_json(refining)}, {"report", to_json(refined->report)}};
+    text += refinement_table(refined->report, context.width());
+  }
+  context.answer(envelope, result, text);
   return {};
+}
+
+void add_refine_options(CLI::App& command, RefineArguments& refine) {
+  command
+      .add_option("--refine", refine.preset,
+                  "win accuracy back: none, fast (equalize, rounding, bias correction) or full "
+                  "(ranges and scales by output error besides); needs --data")
+      ->capture_default_str();
+  command.add_flag("--equalize", refine.equalize,
+                   "move scale between the channels of neighbouring layers");
+  command.add_flag("--bias-correction", refine.bias_correction,
+                   "take the mean error of every channel off the biases");
+  command.add_option("--rounding", refine.rounding,
+                     "of weights: nearest, or adaptive to the layer's input (default: nearest)");
+  command.add_flag("--refine-scales", refine.scales,
+                   "search scales of activations and weights by output error");
+  command
+      .add_option("--error-samples", refine.error_samples,
+                  "samples on which --refine and --method output measure error (default: 4 for "
+                  "large models to 64 for small ones)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100000));
 }
 
 void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
@@ -307,7 +442,8 @@ void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
                      "auto, on or off (auto: on for signed types)");
   command
       .add_option("--method", scheme.method,
-                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution")
+                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution; "
+                  "output: the best of them for each tensor by the error of the outputs")
       ->capture_default_str();
   command.add_option("--block-size", scheme.block_size,
                      "weight-only: elements that share a scale (default: 128)");
@@ -343,6 +479,7 @@ void add_quantize_command(CLI::App& app, Context& context) {
   add_output_options(*command, options->output, options->overwrite, true);
   add_scheme_options(*command, options->scheme);
   add_selection_options(*command, *options);
+  add_refine_options(*command, options->refine);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");
   add_data_options(*command, options->data, false);

@@ -23,10 +23,12 @@ struct Work {
   OpOutcome* outcome = nullptr;
 };
 
-/// Static QDQ for Format::kQdq and, before lower_to_qoperator, for Format::kQOperator.
+/// Static QDQ for Format::kQdq and, before lower_to_qoperator, for Format::kQOperator. `details`
+/// learns every scale.
 [[nodiscard]] Status apply_static_qdq(onnx::Model& model, const std::vector<Work>& work,
                                       const calibrate::Ranges& ranges,
-                                      const QuantizeOptions& options, Monitor& monitor);
+                                      const QuantizeOptions& options, Monitor& monitor,
+                                      StaticDetails* details = nullptr);
 
 /// Folds DequantizeLinear -> operator -> QuantizeLinear around the given operators into
 /// QLinearConv, QGemm, QLinearAdd, ... Operators that have no integer form stay QDQ.

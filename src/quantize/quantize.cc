@@ -364,6 +364,60 @@ Status check_levels(Open open) {
 
 }  // namespace
 
+Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& assignment,
+                         const QuantizeOptions& options, Monitor& monitor) {
+  TESSERA_TRY(const auto graph, model.view());
+  TESSERA_CHECK(validate_all(assignment, graph));
+  Prepared prepared{model.clone(), {}, {}};
+  auto outcomes = outcomes_of(graph, assignment);
+  const auto groups = group(graph, outcomes);
+  TESSERA_CHECK(raise_opset(prepared.model, groups, options, monitor));
+  if (options.compatibility == Compatibility::kNone && groups.any_static()) {
+    TESSERA_CHECK(onnx::normalize_for_quantization(prepared.model).map([](const auto&) {}));
+  }
+  std::map<std::uint32_t, std::size_t> place;
+  for (std::size_t i = 0; i < graph.ops().size(); ++i) {
+    place.emplace(graph.ops()[i].source, i);
+  }
+  TESSERA_TRY(const auto after, prepared.model.view());
+  for (const auto& op : after.ops()) {
+    const auto found = place.find(op.source);
+    Scheme scheme;
+    scheme.mode = Mode::kFloat32;
+    prepared.assignment.push_back(found == place.end() ? scheme : assignment[found->second]);
+    if (found != place.end()) {
+      place.erase(found);
+    }
+  }
+  std::vector<std::size_t> gone;
+  for (const auto& [source, index] : place) {
+    gone.push_back(index);
+  }
+  std::sort(gone.begin(), gone.end());
+  for (const auto index : gone) {
+    outcomes[index].reason = "folded into its neighbour, or replaced when the opset was raised";
+    prepared.gone.push_back(std::move(outcomes[index]));
+  }
+  return prepared;
+}
+
+Result<StaticDetails> describe_static(const onnx::Model& model,
+                                      const std::vector<Scheme>& assignment,
+                                      const calibrate::Ranges& ranges,
+                                      const QuantizeOptions& options, Monitor& monitor) {
+  TESSERA_TRY(const auto graph, model.view());
+  TESSERA_CHECK(validate_all(assignment, graph));
+  auto outcomes = outcomes_of(graph, assignment);
+  auto groups = group(graph, outcomes);
+  auto work = std::move(groups.static_qdq);
+  work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
+  work.insert(work.end(), groups.exact.begin(), groups.exact.end());
+  auto scratch = model.clone();
+  StaticDetails details;
+  TESSERA_CHECK(apply_static_qdq(scratch, work, ranges, options, monitor, &details));
+  return details;
+}
+
 Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& assignment,
                                 const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                 Monitor& monitor) {

@@ -421,11 +421,15 @@ class Planner {
     return subsumes(plan_.qparams[shared], bounds->second);
   }
 
+  /// The value whose measured range is that of `id`.
+  [[nodiscard]] TensorId range_source(TensorId id) const {
+    const auto alias = ranges_of_inputs_.find(id.value);
+    return alias == ranges_of_inputs_.end() ? id : alias->second;
+  }
+
   [[nodiscard]] std::optional<RealRange> find_range(TensorId id,
                                                     numerics::RangeMethod method) const {
-    const auto alias = ranges_of_inputs_.find(id.value);
-    const auto source = alias == ranges_of_inputs_.end() ? id : alias->second;
-    const auto range = ranges_.find(graph_.tensor(source).name, method);
+    const auto range = ranges_.find(graph_.tensor(range_source(id)).name, method);
     const auto owner = owner_[id.value];
     if (owner == kNone || plan_.units[owner].rule.output != OutputScale::kUnit) {
       return range;
@@ -438,8 +442,9 @@ class Planner {
                                                         const ScaleKey& key) {
     SharedQParams shared;
     shared.dtype = key.dtype;
-    TESSERA_TRY(shared.qparams,
-                numerics::compute_qparams(range, QuantSpec{key.dtype, key.symmetric, false}));
+    shared.spec = QuantSpec{key.dtype, key.symmetric, false};
+    shared.method = key.method;
+    TESSERA_TRY(shared.qparams, numerics::compute_qparams(range, shared.spec));
     return shared;
   }
 
@@ -456,6 +461,9 @@ class Planner {
     }
     TESSERA_TRY(auto shared, qparams_of(*range, key).map_error(in_file(graph_.tensor(owner).name)));
     shared.owner = owner;
+    if (ranges_.find(graph_.tensor(range_source(owner)).name, key.method) == range) {
+      shared.range_of = range_source(owner);
+    }
     plan_.qparams.push_back(std::move(shared));
     shared_.emplace(id, plan_.qparams.size() - 1);
     return plan_.qparams.size() - 1;
@@ -477,7 +485,12 @@ class Planner {
     if (values.size() != 1 || values.dtype != DType::kFloat32) {
       return std::optional<std::size_t>();
     }
-    SharedQParams shared{dtype, {values.as<float>()[0], 0}, id, scale.name, zero_point.name};
+    SharedQParams shared;
+    shared.dtype = dtype;
+    shared.qparams = {values.as<float>()[0], 0};
+    shared.owner = id;
+    shared.scale = scale.name;
+    shared.zero_point = zero_point.name;
     plan_.qparams.push_back(std::move(shared));
     return std::optional<std::size_t>(plan_.qparams.size() - 1);
   }

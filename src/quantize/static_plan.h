@@ -25,6 +25,10 @@ struct SharedQParams {
   /// Initializers that are in the model already; empty if they are still to be made.
   std::string scale;
   std::string zero_point;
+  numerics::QuantSpec spec;
+  /// Value whose measured range by `method` decides; none for constants and fixed ranges.
+  std::optional<graph::TensorId> range_of;
+  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
 };
 
 /// An integer twin of a float value.

@@ -22,9 +22,12 @@ class Applier {
   Applier(onnx::Model& model, const graph::Graph& graph, const StaticPlan& plan)
       : model_(model), graph_(graph), plan_(plan), emitter_(model), names_(plan.forms.size()) {}
 
-  Status apply(int threads, Monitor& monitor) {
+  Status apply(const QuantizeOptions& options, Monitor& monitor, StaticDetails* details) {
     name_qparams();
-    TESSERA_CHECK(rewrite_constants(threads, monitor));
+    if (details != nullptr) {
+      note_scales(*details);
+    }
+    TESSERA_CHECK(rewrite_constants(options, monitor, details));
     drop_absorbed_activations();
     // Before any reader is rewired: a form is made of the value, not of another form.
     std::vector<bool> used = used_forms();
@@ -53,6 +56,25 @@ class Applier {
     for (const auto& shared : plan_.qparams) {
       scale_names_.push_back(shared.scale);
       zero_point_names_.push_back(shared.zero_point);
+    }
+  }
+
+  void note_scales(StaticDetails& details) const {
+    std::vector<std::vector<std::string>> tensors(plan_.qparams.size());
+    const auto used = used_forms();
+    for (std::size_t i = 0; i < plan_.forms.size(); ++i) {
+      const auto& form = plan_.forms[i];
+      if (used[i] && !form.converted_from) {
+        tensors[form.qparams].push_back(name(form.tensor));
+      }
+    }
+    for (std::size_t i = 0; i < plan_.qparams.size(); ++i) {
+      const auto& shared = plan_.qparams[i];
+      if (!tensors[i].empty() && shared.scale.empty()) {
+        details.activations.push_back({shared.range_of ? name(*shared.range_of) : std::string(),
+                                       shared.method, shared.spec, shared.qparams,
+                                       std::move(tensors[i])});
+      }
     }
   }
 
@@ -159,8 +181,10 @@ class Applier {
     }
   }
 
-  Status rewrite_constants(int threads, Monitor& monitor) {
+  Status rewrite_constants(const QuantizeOptions& options, Monitor& monitor,
+                           StaticDetails* details) {
     WeightQuantizer weights(model_, emitter_);
+    weights.use_overrides(options.weights);
     for (const auto& unit : plan_.units) {
       if (!unit.quantized) {
         continue;
@@ -175,7 +199,11 @@ class Applier {
       }
       TESSERA_CHECK(add_weights(unit, weights));
     }
-    return weights.apply(threads, monitor);
+    TESSERA_CHECK(weights.apply(options.threads, monitor));
+    if (details != nullptr) {
+      weights.note_scales(details->weights);
+    }
+    return {};
   }
 
   Status add_weights(const UnitPlan& unit, WeightQuantizer& weights) {
@@ -238,10 +266,10 @@ class Applier {
 
 Status apply_static_qdq(onnx::Model& model, const std::vector<Work>& work,
                         const calibrate::Ranges& ranges, const QuantizeOptions& options,
-                        Monitor& monitor) {
+                        Monitor& monitor, StaticDetails* details) {
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto plan, plan_static(model, graph, work, ranges, options));
-  return Applier(model, graph, plan).apply(options.threads, monitor);
+  return Applier(model, graph, plan).apply(options, monitor, details);
 }
 
 }  // namespace tessera::quantize

@@ -156,10 +156,39 @@ void WeightQuantizer::fit_biases(Weight& weight) const {
   }
 }
 
+const WeightOverride* WeightQuantizer::override_of(const Weight& weight) const {
+  if (overrides_ == nullptr) {
+    return nullptr;
+  }
+  const auto found = overrides_->find(weight.name);
+  const bool fits = found != overrides_->end() && found->second.dtype == weight.spec.dtype &&
+                    found->second.axis == weight.axis;
+  return fits ? &found->second : nullptr;
+}
+
+void WeightQuantizer::note_scales(std::vector<WeightScale>& out) const {
+  for (const auto& weight : weights_) {
+    for (const auto& use : weight.uses) {
+      out.push_back(
+          {use.node, use.input, weight.name, weight.spec.dtype, weight.axis, weight.qparams});
+    }
+  }
+}
+
 Status WeightQuantizer::quantize_one(Weight& weight) const {
   TESSERA_TRY(const auto values, model_.initializer(weight.name));
-  TESSERA_TRY(weight.qparams, numerics::weight_qparams(values, weight.spec, weight.axis));
+  const auto* given = override_of(weight);
+  if (given != nullptr) {
+    weight.qparams = given->qparams;
+  } else {
+    TESSERA_TRY(weight.qparams, numerics::weight_qparams(values, weight.spec, weight.axis));
+  }
   fit_biases(weight);
+  const bool kept = given != nullptr && weight.qparams == given->qparams;
+  if (kept && given->values.shape() == Shape(values.shape.begin(), values.shape.end())) {
+    weight.values = given->values;
+    return {};
+  }
   if (source_ != nullptr) {
     if (weight.is_only_use) {
       model_.release_initializer(weight.name);
@@ -194,7 +223,7 @@ std::int64_t WeightQuantizer::float_bytes() const {
 }
 
 void WeightQuantizer::store(Weight& weight, const std::string& name) {
-  if (source_ == nullptr) {
+  if (source_ == nullptr || !weight.values.bytes().empty()) {
     model_.set_initializer(name, std::move(weight.values));
     return;
   }

@@ -17,6 +17,7 @@
 #include "tessera/core/result.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/quantize.h"
 #include "tessera/quantize/scheme.h"
 
 namespace tessera::quantize {
@@ -41,6 +42,11 @@ class WeightQuantizer {
   /// the scale of the weight grows until they do.
   [[nodiscard]] Status add_bias(onnx::NodeId node, std::size_t input, std::string_view type,
                                 float input_scale);
+
+  /// Integers to take instead of those made here, where type and axis are the same.
+  void use_overrides(const WeightOverrides* overrides) { overrides_ = overrides; }
+  /// Scales of all weights, one entry per reader. After apply().
+  void note_scales(std::vector<WeightScale>& out) const;
 
   /// Weights of up to so many bytes together are quantized at once and kept; above that each is
   /// quantized while the model is written, so that memory does not grow with the model.
@@ -91,6 +97,7 @@ class WeightQuantizer {
                                                           std::string_view type, float input_scale,
                                                           std::size_t weight) const;
   void fit_biases(Weight& weight) const;
+  [[nodiscard]] const WeightOverride* override_of(const Weight& weight) const;
   [[nodiscard]] Status quantize_one(Weight& weight) const;
   /// All weights together, as they are in the model.
   [[nodiscard]] std::int64_t float_bytes() const;
@@ -102,6 +109,7 @@ class WeightQuantizer {
 
   onnx::Model& model_;
   QdqEmitter& emitter_;
+  const WeightOverrides* overrides_ = nullptr;
   std::int64_t held_bytes_ = kHeldBytes;
   std::vector<Weight> weights_;
   std::vector<Constant> constants_;

@@ -13,12 +13,24 @@
 #include "tessera/calibrate/ranges.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
+#include "tessera/numerics/qparams.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
 
 namespace tessera::quantize {
+
+/// Integers of a weight that somebody chose with care (see the room refine).
+struct WeightOverride {
+  DType dtype = DType::kInt8;
+  int axis = -1;  ///< of the scales; -1: per tensor
+  std::vector<numerics::QParams> qparams;
+  Tensor values;
+};
+/// By initializer. One whose type or axis is not that of the scheme is passed over; where a bias
+/// makes a scale grow, the weight is rounded to nearest with the new scale.
+using WeightOverrides = std::map<std::string, WeightOverride, std::less<>>;
 
 struct QuantizeOptions {
   Compatibility compatibility = Compatibility::kNone;
@@ -28,6 +40,8 @@ struct QuantizeOptions {
   /// Static mode: integers also where they bring only conversions (element-wise operators among
   /// float ones, everything behind the last multiplication).
   bool everywhere = false;
+  /// Static mode: not owned, none if null.
+  const WeightOverrides* weights = nullptr;
 };
 
 /// What became of one operator.
@@ -61,6 +75,54 @@ struct QuantizeReport {
                                               const std::vector<Scheme>& assignment,
                                               const calibrate::Ranges* ranges,
                                               const QuantizeOptions& options, Monitor& monitor);
+
+/// A model in the form that quantize() rewrites, with a scheme per operator of its view().
+struct Prepared {
+  onnx::Model model;
+  std::vector<Scheme> assignment;
+  std::vector<OpOutcome> gone;  ///< operators that were folded into others, or replaced
+};
+
+/// What quantize() does first: raises the opset, and normalizes where a scheme is static. Calling
+/// quantize() on the result gives what it gives on `model`. Types of values that the upgrade added
+/// are unknown until the next infer_types().
+[[nodiscard]] Result<Prepared> prepare(const onnx::Model& model,
+                                       const std::vector<Scheme>& assignment,
+                                       const QuantizeOptions& options, Monitor& monitor);
+
+/// A scale of activations.
+struct ActivationScale {
+  /// Tensor whose measured range decides; empty where none does (results in [0, 1]).
+  std::string range_of;
+  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
+  numerics::QuantSpec spec;
+  numerics::QParams qparams;
+  std::vector<std::string> tensors;  ///< every value that is rounded with it
+};
+
+/// A weight as an operator reads it.
+struct WeightScale {
+  onnx::NodeId node;
+  std::size_t input = 0;
+  std::string initializer;
+  DType dtype = DType::kInt8;
+  int axis = -1;
+  std::vector<numerics::QParams> qparams;
+};
+
+/// Every rounding that a static scheme puts into a model.
+struct StaticDetails {
+  std::vector<ActivationScale> activations;
+  std::vector<WeightScale> weights;
+};
+
+/// The scales that quantize() would use on a prepared model (see prepare()), in static mode without
+/// compatibility. The model stays as it is. Errors and cost: those of quantize().
+[[nodiscard]] Result<StaticDetails> describe_static(const onnx::Model& model,
+                                                    const std::vector<Scheme>& assignment,
+                                                    const calibrate::Ranges& ranges,
+                                                    const QuantizeOptions& options,
+                                                    Monitor& monitor);
 
 /// Opens the model at every optimization level.
 /// Errors: kUnavailable naming the level and the runtime's reason.

@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/json.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/data/sample_set.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/quantize.h"
+#include "tessera/runtime/library.h"
+
+/// Accuracy won back without training: what samples can tell a quantizer beside ranges.
+/// The mathematics, its sources and what each step gained on real models: docs/refine.md.
+namespace tessera::refine {
+
+enum class Rounding : std::uint8_t {
+  kNearest,
+  kAdaptive,  ///< of every weight, so that the layer's output is closest (GPTQ, then descent)
+};
+
+struct RefineOptions {
+  /// Moves scale between the channels of neighbouring layers. Changes ranges, so they are measured
+  /// again.
+  bool equalize = false;
+  /// The range method of every tensor by the error of the model's outputs, instead of the
+  /// scheme's own.
+  bool ranges_by_output = false;
+  /// Ends of the most harmful activation ranges by the error of the outputs; scales of weights by
+  /// the error of their layer's result.
+  bool scales = false;
+  Rounding rounding = Rounding::kNearest;
+  /// Mean error of every channel of a layer's result, taken off its bias.
+  bool bias_correction = false;
+  /// Samples on which the error of the outputs is measured, evenly spread, and as many others on
+  /// which it is decided whether a step stays; 0: from 4 for models
+  /// with many activations to 64 for those with few.
+  std::int64_t error_samples = 0;
+  /// Rows of a layer's input that its second moments are made of, at most per sample.
+  std::int64_t rows_per_sample = 256;
+  int threads = 1;  ///< of calibration; everything else is done on one
+
+  [[nodiscard]] bool any() const noexcept {
+    return equalize || ranges_by_output || scales || rounding != Rounding::kNearest ||
+           bias_correction;
+  }
+};
+
+/// One step and what it did to the error of the outputs, everything quantized: SQNR in dB on
+/// samples by which the step chose nothing. A step that lost there is taken back.
+struct Step {
+  std::string name;  ///< "equalize", "ranges-by-output", "scales", "rounding", "bias-correction"
+  double before_db = 0;
+  double after_db = 0;
+  bool kept = false;
+  std::int64_t changed = 0;  ///< tensors, weights or layers
+  double cpu_us = 0;
+};
+
+struct RefineReport {
+  std::int64_t samples = 0;        ///< all that were given
+  std::int64_t error_samples = 0;  ///< of these, those that decided whether a step stays
+  std::vector<Step> steps;
+  std::vector<std::string> skipped;  ///< why tensors or layers were left out, one line each
+};
+
+/// What quantize() takes instead of the model as published: quantize(model, assignment, &ranges,
+/// options with options.weights = &weights).
+struct Refinement {
+  onnx::Model model;                         ///< float32, prepared; types inferred
+  std::vector<quantize::Scheme> assignment;  ///< per operator of model.view()
+  calibrate::Ranges ranges;
+  quantize::WeightOverrides weights;
+  std::vector<quantize::OpOutcome> gone;  ///< as quantize::Prepared::gone
+  RefineReport report;
+};
+
+/// Runs the wanted steps in the order of RefineOptions on a float model whose types are known.
+/// Only operators with a static scheme are touched.
+///
+/// Everything is judged on the float model with roundings put in by taps, which is what the
+/// quantized model computes, short of the order of sums in its kernels; no candidate is built.
+/// `ranges` may hold several methods for `ranges_by_output` to choose from; null: measured here.
+///
+/// Cost: per step, in runs of the model (R of each sample, E of each error sample): equalize 2 R;
+/// ranges_by_output (scales x methods) E; scales 30 scales x about 8 E, and R; rounding R plus
+/// K^3 + out K^2 per layer of K inputs; bias_correction 3 R. Memory: two sessions, the outputs of
+/// the error samples, and 256 MiB of second moments (layers wait for their turn beyond that).
+/// Deterministic, and independent of threads.
+/// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at
+/// which an output is NaN or infinite; those of data, calibrate, quantize and runtime; kCancelled.
+[[nodiscard]] Result<Refinement> refine(const onnx::Model& model,
+                                        const std::vector<quantize::Scheme>& assignment,
+                                        const data::SampleSet& samples,
+                                        const calibrate::Ranges* ranges,
+                                        std::shared_ptr<const runtime::Library> library,
+                                        const RefineOptions& options, Monitor& monitor);
+
+[[nodiscard]] Json to_json(const RefineOptions& options);
+[[nodiscard]] Json to_json(const RefineReport& report);
+
+}  // namespace tessera::refine

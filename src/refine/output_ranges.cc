@@ -1,0 +1,288 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "refine/output_ranges.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "refine/quantized.h"
+
+namespace tessera::refine {
+namespace {
+
+using numerics::RangeMethod;
+using numerics::RealRange;
+using quantize::ActivationScale;
+
+/// The float model in which one scale at a time rounds its values.
+class OneByOne {
+ public:
+  static Result<OneByOne> open(const StepContext& context, const onnx::Model& model,
+                               const std::vector<quantize::Scheme>& assignment,
+                               const calibrate::Ranges& ranges) {
+    OneByOne self(context);
+    TESSERA_TRY(self.details_,
+                quantize::describe_static(model, assignment, ranges, {}, context.monitor));
+    TESSERA_TRY(self.simulator_,
+                Simulator::open(context.library, model, taps_of(self.details_, context.judged)));
+    return self;
+  }
+
+  [[nodiscard]] const std::vector<ActivationScale>& scales() const { return details_.activations; }
+
+  /// Error of the outputs if `scale` alone rounds, to `range`.
+  Result<double> error(const ActivationScale& scale, const RealRange& range) {
+    TESSERA_CHECK(context_.monitor.check());
+    TESSERA_TRY(const auto qparams, numerics::compute_qparams(range, scale.spec));
+    simulator_->round_nothing();
+    for (const auto& tensor : scale.tensors) {
+      simulator_->round(*simulator_->point_of(tensor), Rounder{scale.spec.dtype, qparams});
+    }
+    return context_.judge.error(*simulator_);
+  }
+
+ private:
+  explicit OneByOne(const StepContext& context) : context_(context) {}
+
+  const StepContext& context_;
+  quantize::StaticDetails details_;
+  std::unique_ptr<Simulator> simulator_;
+};
+
+/// Everything rounds, weights included; one scale after the other is changed.
+class Together {
+ public:
+  static Result<Together> open(const StepContext& context, const onnx::Model& model,
+                               const std::vector<quantize::Scheme>& assignment,
+                               const calibrate::Ranges& ranges) {
+    Together self(context);
+    TESSERA_TRY(const auto details,
+                quantize::describe_static(model, assignment, ranges, {}, context.monitor));
+    TESSERA_TRY(const auto rounded, with_rounded_weights(model, details, {}));
+    TESSERA_TRY(self.simulator_,
+                Simulator::open(context.library, rounded, taps_of(details, context.judged)));
+    round_activations(*self.simulator_, details);
+    TESSERA_TRY(self.error_, context.judge.error(*self.simulator_));
+    return self;
+  }
+
+  /// Takes `range` in the place of `current` if the outputs are closer for it.
+  Result<bool> offer(const ActivationScale& scale, const RealRange& current,
+                     const RealRange& range) {
+    if (current == range) {
+      return false;
+    }
+    TESSERA_CHECK(context_.monitor.check());
+    TESSERA_CHECK(round(scale, range));
+    TESSERA_TRY(const double error, context_.judge.error(*simulator_));
+    constexpr double kWorthIt = 0.998;
+    if (error < kWorthIt * error_) {
+      error_ = error;
+      return true;
+    }
+    TESSERA_CHECK(round(scale, current));
+    return false;
+  }
+
+ private:
+  explicit Together(const StepContext& context) : context_(context) {}
+
+  Status round(const ActivationScale& scale, const RealRange& range) {
+    TESSERA_TRY(const auto qparams, numerics::compute_qparams(range, scale.spec));
+    for (const auto& tensor : scale.tensors) {
+      if (const auto point = simulator_->point_of(tensor)) {
+        simulator_->round(*point, Rounder{scale.spec.dtype, qparams});
+      }
+    }
+    return {};
+  }
+
+  const StepContext& context_;
+  std::unique_ptr<Simulator> simulator_;
+  double error_ = 0;
+};
+
+/// The candidate of least error, the first of equals; different methods often agree.
+Result<RealRange> best_method(OneByOne& model, const ActivationScale& scale,
+                              const std::map<RangeMethod, RealRange>& candidates) {
+  std::vector<numerics::QParams> seen;
+  RealRange best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [method, range] : candidates) {
+    TESSERA_TRY(const auto qparams, numerics::compute_qparams(range, scale.spec));
+    if (std::find(seen.begin(), seen.end(), qparams) != seen.end()) {
+      continue;
+    }
+    seen.push_back(qparams);
+    TESSERA_TRY(const double error, model.error(scale, range));
+    if (error < least) {
+      least = error;
+      best = range;
+    }
+  }
+  return best;
+}
+
+/// Every tensor's range by `method` under the methods that schemes ask for.
+calibrate::Ranges uniform(const calibrate::Ranges& ranges, RangeMethod method) {
+  auto result = ranges;
+  for (auto& [tensor, by_method] : result.tensors) {
+    const auto found = by_method.find(method);
+    if (found == by_method.end()) {
+      continue;
+    }
+    const auto range = found->second;
+    for (auto& [key, value] : by_method) {
+      value = range;
+    }
+  }
+  return result;
+}
+
+std::int64_t differences(const std::vector<ActivationScale>& scales, const calibrate::Ranges& a,
+                         const calibrate::Ranges& b) {
+  return std::count_if(scales.begin(), scales.end(), [&](const auto& scale) {
+    return !scale.range_of.empty() &&
+           a.find(scale.range_of, scale.method) != b.find(scale.range_of, scale.method);
+  });
+}
+
+/// Draws in one end, or both of a symmetric range, while the error falls noticeably.
+class EndSearch {
+ public:
+  EndSearch(OneByOne& model, const ActivationScale& scale, RealRange range, double error)
+      : model_(model), scale_(scale), range_(range), error_(error) {}
+
+  Result<RealRange> run() {
+    const bool both = scale_.spec.symmetric;
+    if (range_.min < 0) {
+      TESSERA_CHECK(draw_in(true, both));
+    }
+    if (range_.max > 0 && !(both && range_.min < 0)) {
+      TESSERA_CHECK(draw_in(both, true));
+    }
+    return range_;
+  }
+
+ private:
+  Status draw_in(bool low, bool high) {
+    constexpr double kWorthIt = 0.995;
+    for (const double factor : {0.5, 0.8, 0.93}) {
+      for (;;) {
+        const RealRange trial{low ? range_.min * factor : range_.min,
+                              high ? range_.max * factor : range_.max};
+        TESSERA_TRY(const double error, model_.error(scale_, trial));
+        if (!(error < kWorthIt * error_)) {
+          break;
+        }
+        range_ = trial;
+        error_ = error;
+      }
+    }
+    return {};
+  }
+
+  OneByOne& model_;
+  const ActivationScale& scale_;
+  RealRange range_;
+  double error_;
+};
+
+}  // namespace
+
+namespace {
+
+/// The ranges of the one method that is best for all scales together.
+Status take_best_method(const StepContext& context, const onnx::Model& model,
+                        const std::vector<quantize::Scheme>& assignment,
+                        calibrate::Ranges& ranges) {
+  TESSERA_TRY(double least, quantized_error(context, model, assignment, ranges, {}));
+  const auto original = ranges;
+  for (const auto method : original.methods) {
+    TESSERA_CHECK(context.monitor.check());
+    auto candidate = uniform(original, method);
+    TESSERA_TRY(const double error, quantized_error(context, model, assignment, candidate, {}));
+    if (error < least) {
+      least = error;
+      ranges = std::move(candidate);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::int64_t> choose_methods(const StepContext& context, const onnx::Model& model,
+                                    const std::vector<quantize::Scheme>& assignment,
+                                    calibrate::Ranges& ranges) {
+  const auto original = ranges;
+  TESSERA_CHECK(take_best_method(context, model, assignment, ranges));
+  TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
+  TESSERA_TRY(auto together, Together::open(context, model, assignment, ranges));
+  std::int64_t done = 0;
+  const auto total = std::ssize(one_by_one.scales());
+  for (const auto& scale : one_by_one.scales()) {
+    context.monitor.progress("ranges by output error", done++, total);
+    const auto candidates = original.tensors.find(scale.range_of);
+    const auto current = ranges.find(scale.range_of, scale.method);
+    if (candidates == original.tensors.end() || !current) {
+      continue;
+    }
+    TESSERA_TRY(const auto best, best_method(one_by_one, scale, candidates->second));
+    TESSERA_TRY(const bool taken, together.offer(scale, *current, best));
+    if (taken) {
+      ranges.tensors[scale.range_of][scale.method] = best;
+    }
+  }
+  return differences(one_by_one.scales(), original, ranges);
+}
+
+Result<std::int64_t> refine_ends(const StepContext& context, const onnx::Model& model,
+                                 const std::vector<quantize::Scheme>& assignment,
+                                 calibrate::Ranges& ranges) {
+  TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
+  TESSERA_TRY(auto together, Together::open(context, model, assignment, ranges));
+  const auto original = ranges;
+  struct Entry {
+    const ActivationScale* scale;
+    RealRange range;
+    double error;
+  };
+  std::vector<Entry> entries;
+  double sum = 0;
+  for (const auto& scale : one_by_one.scales()) {
+    const auto range = ranges.find(scale.range_of, scale.method);
+    if (!range) {
+      continue;
+    }
+    TESSERA_TRY(const double error, one_by_one.error(scale, *range));
+    entries.push_back({&scale, *range, error});
+    sum += error;
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.error > b.error; });
+  // The few that make almost all of the error are worth a search.
+  constexpr double kShare = 0.97;
+  constexpr std::size_t kMost = 30;
+  double covered = 0;
+  std::size_t count = 0;
+  while (count < std::min(kMost, entries.size()) && covered < kShare * sum) {
+    covered += entries[count++].error;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& entry = entries[i];
+    context.monitor.progress("scales", static_cast<std::int64_t>(i),
+                             static_cast<std::int64_t>(count));
+    TESSERA_TRY(const auto best,
+                EndSearch(one_by_one, *entry.scale, entry.range, entry.error).run());
+    TESSERA_TRY(const bool taken, together.offer(*entry.scale, entry.range, best));
+    if (taken) {
+      ranges.tensors[entry.scale->range_of][entry.scale->method] = best;
+    }
+  }
+  return differences(one_by_one.scales(), original, ranges);
+}
+
+}  // namespace tessera::refine

@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "refine/step.h"
+
+namespace tessera::refine {
+
+/// Starts from the one method that is best for all scales together; then proposes, scale by scale,
+/// the range of the method with which this scale *alone* disturbs the outputs least. Alone, because
+/// its error would drown in that of the others; a proposal is taken if all together are closer for
+/// it. Returns how many ranges changed.
+[[nodiscard]] Result<std::int64_t> choose_methods(const StepContext& context,
+                                                  const onnx::Model& model,
+                                                  const std::vector<quantize::Scheme>& assignment,
+                                                  calibrate::Ranges& ranges);
+
+/// Draws in the ends of the ranges that disturb the outputs most, one after the other, as long as
+/// that scale's own disturbance falls, and all together are closer for it. Returns how many ranges
+/// changed.
+[[nodiscard]] Result<std::int64_t> refine_ends(const StepContext& context, const onnx::Model& model,
+                                               const std::vector<quantize::Scheme>& assignment,
+                                               calibrate::Ranges& ranges);
+
+}  // namespace tessera::refine

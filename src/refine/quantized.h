@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "refine/simulator.h"
+#include "tessera/quantize/quantize.h"
+
+namespace tessera::refine {
+
+/// The float model with the weights that quantize() would write.
+/// Errors: those of quantizing a weight.
+[[nodiscard]] Result<onnx::Model> with_rounded_weights(const onnx::Model& model,
+                                                       const quantize::StaticDetails& details,
+                                                       const quantize::WeightOverrides& overrides);
+
+/// Every activation of `details` is rounded from now on.
+void round_activations(Simulator& simulator, const quantize::StaticDetails& details);
+
+/// All values that are rounded, and `more`.
+[[nodiscard]] std::vector<std::string> taps_of(const quantize::StaticDetails& details,
+                                               const std::vector<std::string>& more);
+
+}  // namespace tessera::refine

@@ -1,0 +1,309 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "refine/simulator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "tessera/numerics/kernels.h"
+
+namespace tessera::refine {
+namespace {
+
+/// The producer makes a value of another name, and the tap makes `tensor` of it; the value of an
+/// input passes through the tap on its way to the readers.
+void add_tap(onnx::Model& model, const std::string& tensor, std::int64_t tag) {
+  const auto producer = model.producer(tensor);
+  auto other = model.unique_name(tensor + "_tap");
+  onnx::NodeSpec tap;
+  tap.name = other;
+  tap.op_type = runtime::kTapOp;
+  tap.domain = runtime::kTapDomain;
+  tap.attributes = {{"tag", tag}};
+  if (!producer) {
+    model.replace_uses(tensor, other);
+    tap.inputs = {tensor};
+    tap.outputs = {other};
+    model.add_node(tap);
+    return;
+  }
+  const auto outputs = model.outputs(*producer);
+  const auto place = std::find(outputs.begin(), outputs.end(), tensor) - outputs.begin();
+  model.set_output(*producer, static_cast<std::size_t>(place), other);
+  tap.inputs = {other};
+  tap.outputs = {tensor};
+  model.add_node(tap);
+}
+
+bool is_float32(const onnx::Model& model, const std::string& value) {
+  const auto type = model.type_of(value);
+  return type && type->dtype == DType::kFloat32;
+}
+
+/// Breadth first, so that the nearest is found.
+std::optional<std::string> floating_ancestor(const onnx::Model& model, const std::string& output) {
+  std::vector<std::string> front{output};
+  std::set<std::string> seen{output};
+  for (std::size_t i = 0; i < front.size(); ++i) {
+    const auto producer = model.producer(front[i]);
+    if (!producer) {
+      continue;
+    }
+    for (const auto& input : model.inputs(*producer)) {
+      if (input.empty() || !model.producer(input) || model.is_constant(input) ||
+          !seen.insert(input).second) {
+        continue;
+      }
+      if (is_float32(model, input)) {
+        return input;
+      }
+      front.push_back(input);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Simulator::Simulator(std::vector<std::string> tensors)
+    : tensors_(std::move(tensors)), rounders_(tensors_.size()) {
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    points_.emplace(tensors_[i], i);
+  }
+}
+
+Simulator::~Simulator() = default;
+
+Result<std::unique_ptr<Simulator>> Simulator::open(
+    const std::shared_ptr<const runtime::Library>& library, const onnx::Model& model,
+    std::vector<std::string> tensors) {
+  std::sort(tensors.begin(), tensors.end());
+  tensors.erase(std::unique(tensors.begin(), tensors.end()), tensors.end());
+  std::unique_ptr<Simulator> simulator(new Simulator(std::move(tensors)));
+  auto tapped = model.clone();
+  tapped.set_opset(runtime::kTapDomain, 1);
+  for (std::size_t i = 0; i < simulator->tensors_.size(); ++i) {
+    add_tap(tapped, simulator->tensors_[i], static_cast<std::int64_t>(i));
+  }
+  TESSERA_TRY(const auto bytes, tapped.serialize().map_error([](Error error) {
+    error.hint = "models beyond 2 GiB cannot be refined; quantize without these options";
+    return error;
+  }));
+  runtime::SessionOptions options;
+  options.tap = simulator.get();
+  auto session = runtime::Session::open(library, bytes, model.external_data_folder(), options);
+  if (!session) {
+    // A model that the runtime's optimizer stumbles over still runs as it is.
+    options.opt_level = runtime::OptLevel::kDisabled;
+    session = runtime::Session::open(library, bytes, model.external_data_folder(), options);
+  }
+  if (!session) {
+    return tl::unexpected(std::move(session).error());
+  }
+  simulator->session_ = *std::move(session);
+  return simulator;
+}
+
+std::optional<std::size_t> Simulator::point_of(std::string_view tensor) const {
+  const auto found = points_.find(tensor);
+  return found == points_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Simulator::round(std::size_t point, const std::optional<Rounder>& rounder) {
+  rounders_[point] = rounder;
+}
+
+void Simulator::round_nothing() {
+  std::fill(rounders_.begin(), rounders_.end(), std::nullopt);
+}
+
+Status Simulator::run(const data::Sample& sample, const Visit& visit, Look look) {
+  look_ = look;
+  std::vector<runtime::Feed> feeds;
+  for (const auto& tensor : sample.tensors) {
+    feeds.push_back({tensor.name, tensor.tensor.view()});
+  }
+  visitor_ = &visit;
+  const auto outputs = session_->run(feeds);
+  visitor_ = nullptr;
+  if (!outputs) {
+    auto error = outputs.error();
+    return tl::unexpected(in_file(sample.name)(std::move(error)));
+  }
+  return {};
+}
+
+void Simulator::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
+                      std::span<std::byte> data) noexcept {
+  if (dtype != DType::kFloat32) {
+    return;
+  }
+  const auto point = static_cast<std::size_t>(tag);
+  const std::span<float> values(reinterpret_cast<float*>(data.data()), data.size() / sizeof(float));
+  const bool visited = visitor_ != nullptr && *visitor_;
+  if (visited && look_ == Look::kBeforeRounding) {
+    (*visitor_)(point, shape, values);
+  }
+  if (const auto& rounder = rounders_[point]) {
+    round_in_place(*rounder, values);
+  }
+  if (visited && look_ == Look::kAfterRounding) {
+    (*visitor_)(point, shape, values);
+  }
+}
+
+void Simulator::round_in_place(const Rounder& rounder, std::span<float> values) {
+  constexpr std::size_t kChunk = 16384;  // stays in the cache between the two passes
+  scratch_.resize(kChunk * sizeof(std::int32_t));
+  for (std::size_t at = 0; at < values.size(); at += kChunk) {
+    const auto part = values.subspan(at, std::min(kChunk, values.size() - at));
+    const auto size =
+        static_cast<std::size_t>(bytes_of(rounder.dtype, static_cast<std::int64_t>(part.size())));
+    const std::span<std::byte> integers(scratch_.data(), size);
+    numerics::quantize(part, rounder.qparams, rounder.dtype, integers);
+    numerics::dequantize(integers, rounder.qparams, rounder.dtype, part);
+  }
+}
+
+namespace {
+
+/// The value that a final Softmax or Sigmoid squeezes: what it makes of it says little where it is
+/// near 0 or 1, so that a few samples would decide everything.
+std::string before_squeezing(const onnx::Model& model, std::string value) {
+  const auto producer = model.producer(value);
+  if (!producer || !model.domain(*producer).empty()) {
+    return value;
+  }
+  const auto& type = model.op_type(*producer);
+  if (type != "Softmax" && type != "LogSoftmax" && type != "Sigmoid") {
+    return value;
+  }
+  auto input = model.inputs(*producer).front();
+  return model.producer(input) && !model.is_constant(input) ? input : value;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> judged_values(const onnx::Model& model) {
+  std::vector<std::string> values;
+  for (const auto& output : model.outputs()) {
+    if (!model.producer(output)) {
+      continue;
+    }
+    auto value =
+        is_float32(model, output) ? std::optional(output) : floating_ancestor(model, output);
+    if (value) {
+      value = before_squeezing(model, *std::move(value));
+    }
+    if (value && std::find(values.begin(), values.end(), *value) == values.end()) {
+      values.push_back(*std::move(value));
+    }
+  }
+  if (values.empty()) {
+    return fail(ErrorCode::kUnimplemented,
+                "no output of '{}' is computed from a float32 value whose error could be measured",
+                model.path().string())
+        .hint("make a float32 tensor an output of the model, or quantize without these options");
+  }
+  return values;
+}
+
+namespace {
+
+/// As many as keep the work bounded: by the number of values that pass the taps for one.
+Result<std::int64_t> enough_samples(Simulator& model, const data::SampleSet& samples) {
+  constexpr std::int64_t kValues = std::int64_t{1} << 28;
+  constexpr std::int64_t kFewest = 4;
+  constexpr std::int64_t kMost = 64;
+  TESSERA_TRY(const auto sample, samples.load(0));
+  std::int64_t values = 1;
+  TESSERA_CHECK(
+      model.run(sample, [&](auto, auto, std::span<float> data) { values += std::ssize(data); }));
+  return std::clamp(kValues / values, kFewest, kMost);
+}
+
+}  // namespace
+
+Result<Judge> Judge::make(Simulator& reference, std::vector<std::string> values,
+                          const data::SampleSet& samples, std::int64_t limit, Part part) {
+  Judge judge;
+  judge.values_ = std::move(values);
+  judge.signal_.assign(judge.values_.size(), 0);
+  if (limit == 0) {
+    TESSERA_TRY(limit, enough_samples(reference, samples));
+  }
+  const auto both = std::min(2 * limit, samples.size());
+  for (std::int64_t i = part == Part::kProof && both > 1 ? 1 : 0; i < both; i += 2) {
+    TESSERA_TRY(auto sample, samples.load(i * samples.size() / both));
+    auto& kept = judge.reference_.emplace_back(judge.values_.size());
+    bool finite = true;
+    reference.round_nothing();
+    TESSERA_CHECK(reference.run(sample, [&](std::size_t point, auto, std::span<float> data) {
+      const auto found =
+          std::find(judge.values_.begin(), judge.values_.end(), reference.tensors()[point]);
+      if (found == judge.values_.end()) {
+        return;
+      }
+      const auto at = static_cast<std::size_t>(found - judge.values_.begin());
+      kept[at].assign(data.begin(), data.end());
+      for (const float value : data) {
+        finite = finite && std::isfinite(value);
+        judge.signal_[at] += double{value} * double{value};
+      }
+    }));
+    if (!finite) {
+      return fail(ErrorCode::kDataLoss, "an output of the float model is NaN or infinite in '{}'",
+                  sample.name)
+          .hint("remove the sample, or check the model and its preprocessing");
+    }
+    judge.samples_.push_back(std::move(sample));
+  }
+  const bool silent = std::all_of(judge.signal_.begin(), judge.signal_.end(),
+                                  [](double signal) { return !(signal > 0); });
+  if (silent) {
+    return fail(ErrorCode::kInvalidArgument, "every output of the model is zero on these samples")
+        .hint("give samples on which the model does something, preprocessed as it was trained");
+  }
+  return judge;
+}
+
+Result<double> Judge::error(Simulator& simulator) const {
+  std::vector<double> noise(values_.size(), 0);
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    TESSERA_CHECK(simulator.run(samples_[i], [&](std::size_t point, auto, std::span<float> data) {
+      const auto found = std::find(values_.begin(), values_.end(), simulator.tensors()[point]);
+      if (found == values_.end()) {
+        return;
+      }
+      const auto at = static_cast<std::size_t>(found - values_.begin());
+      const auto& expected = reference_[i][at];
+      if (expected.size() != data.size()) {
+        noise[at] = std::numeric_limits<double>::infinity();  // its shape depends on values
+        return;
+      }
+      for (std::size_t k = 0; k < data.size(); ++k) {
+        const double difference = double{data[k]} - double{expected[k]};
+        noise[at] += difference * difference;
+      }
+    }));
+  }
+  double sum = 0;
+  std::int64_t counted = 0;
+  for (std::size_t at = 0; at < values_.size(); ++at) {
+    if (signal_[at] > 0) {
+      sum += noise[at] / signal_[at];
+      ++counted;
+    }
+  }
+  const double error = sum / static_cast<double>(counted);
+  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+}
+
+double decibel(double error) noexcept {
+  return -10 * std::log10(error);
+}
+
+}  // namespace tessera::refine

@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/refine/adaptive_rounding.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "tessera/core/random.h"
+
+namespace tessera::refine {
+namespace {
+
+using ::testing::ElementsAre;
+
+struct Case {
+  std::vector<float> weights;
+  std::vector<float> gram;
+  std::vector<numerics::QParams> scales;
+  RoundingProblem problem;
+};
+
+/// Weights and the moments of `samples` correlated rows, rank-deficient if there are few.
+Case random_case(std::uint64_t seed, std::int64_t rows, std::int64_t columns,
+                 std::int64_t samples) {
+  Random random(seed);
+  Case made;
+  const auto size = static_cast<std::size_t>(columns * columns);
+  made.gram.assign(size, 0);
+  for (std::int64_t i = 0; i < samples; ++i) {
+    std::vector<float> x;
+    const double shared = random.normal();
+    for (std::int64_t c = 0; c < columns; ++c) {
+      x.push_back(static_cast<float>(shared + 0.3 * random.normal()));
+    }
+    for (std::size_t a = 0; a < x.size(); ++a) {
+      for (std::size_t b = 0; b < x.size(); ++b) {
+        made.gram[a * x.size() + b] += x[a] * x[b];
+      }
+    }
+  }
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    made.weights.push_back(static_cast<float>(random.normal()));
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    made.scales.push_back({static_cast<float>(0.05 + 0.3 * random.uniform()), 0});
+  }
+  made.problem = {rows, columns, made.weights, made.scales, {-8, 7}, made.gram};
+  return made;
+}
+
+RC_GTEST_PROP(AdaptiveRounding, IsNeverWorseThanNearest, (std::uint64_t seed)) {
+  const auto rows = *rc::gen::inRange<std::int64_t>(1, 6);
+  const auto columns = *rc::gen::inRange<std::int64_t>(1, 24);
+  const auto samples = *rc::gen::inRange<std::int64_t>(0, 40);
+  const auto made = random_case(seed, rows, columns, samples);
+  const auto near = nearest_rounding(made.problem);
+  const auto adapted = adaptive_rounding(made.problem);
+  RC_ASSERT(adapted.size() == near.size());
+  const auto before = row_errors(made.problem, near);
+  const auto after = row_errors(made.problem, adapted);
+  for (std::size_t r = 0; r < before.size(); ++r) {
+    RC_ASSERT(after[r] <= before[r]);
+  }
+  for (const auto level : adapted) {
+    RC_ASSERT(level >= -8 && level <= 7);
+  }
+}
+
+TEST(AdaptiveRounding, CorrelatedInputs_LoseMuchLess) {
+  const auto made = random_case(7, 8, 32, 200);
+  const double before = output_error(made.problem, nearest_rounding(made.problem));
+  const double after = output_error(made.problem, adaptive_rounding(made.problem));
+  EXPECT_LT(after, 0.3 * before);
+}
+
+TEST(AdaptiveRounding, TwoEqualInputs_ShareTheirError) {
+  // Both weights are .4: nearest loses .8 of their sum, one up and one down only .2.
+  const std::vector<float> weights{0.4F, 0.4F};
+  const std::vector<numerics::QParams> scales{{1, 0}};
+  const std::vector<float> gram{1, 1, 1, 1};
+  const RoundingProblem problem{1, 2, weights, scales, {-127, 127}, gram};
+  EXPECT_THAT(nearest_rounding(problem), ElementsAre(0, 0));
+  const auto adapted = adaptive_rounding(problem);
+  EXPECT_EQ(adapted[0] + adapted[1], 1);
+  EXPECT_NEAR(output_error(problem, adapted), 0.04, 1e-6);
+}
+
+TEST(AdaptiveRounding, UnseenInputs_AreRoundedToNearest) {
+  const std::vector<float> weights{0.4F, 1.6F, -0.6F};
+  const std::vector<numerics::QParams> scales{{1, 3}};
+  const std::vector<float> gram(9, 0.0F);
+  const RoundingProblem problem{1, 3, weights, scales, {-128, 127}, gram};
+  EXPECT_THAT(adaptive_rounding(problem), ElementsAre(3, 5, 2));
+}
+
+TEST(AdaptiveRounding, MomentsThatAreNotFinite_DoNoHarm) {
+  const std::vector<float> weights{0.4F, 1.6F};
+  const std::vector<numerics::QParams> scales{{1, 0}};
+  const std::vector<float> gram(4, std::nanf(""));
+  const RoundingProblem problem{1, 2, weights, scales, {-128, 127}, gram};
+  EXPECT_THAT(adaptive_rounding(problem), ElementsAre(0, 2));
+}
+
+}  // namespace
+}  // namespace tessera::refine

@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/refine/refine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/matchers.h"
+#include "support/small_classifier.h"
+
+namespace tessera::refine {
+namespace {
+
+using testing::FailsWith;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::make_fixture;
+using testing::ModelBuilder;
+
+quantize::Scheme u8s8() {
+  quantize::Scheme scheme;
+  scheme.per_channel = true;
+  return scheme;
+}
+
+Result<std::vector<quantize::Scheme>> everywhere(const onnx::Model& model,
+                                                 const quantize::Scheme& scheme) {
+  TESSERA_TRY(const auto graph, model.view());
+  return quantize::resolve(quantize::uniform_recipe(scheme), graph, Monitor::silent());
+}
+
+Result<Refinement> refined(const testing::Fixture& fixture, const RefineOptions& options) {
+  TESSERA_TRY(const auto assignment, everywhere(fixture.model, u8s8()));
+  return refine(fixture.model, assignment, fixture.samples, &fixture.ranges, fixture.library,
+                options, Monitor::silent());
+}
+
+RefineOptions everything() {
+  RefineOptions options;
+  options.equalize = true;
+  options.ranges_by_output = true;
+  options.scales = true;
+  options.rounding = Rounding::kAdaptive;
+  options.bias_correction = true;
+  return options;
+}
+
+/// The model that the refinement stands for, as bytes.
+Result<std::string> built(Refinement& refinement) {
+  quantize::QuantizeOptions options;
+  options.weights = &refinement.weights;
+  TESSERA_CHECK(quantize::quantize(refinement.model, refinement.assignment, &refinement.ranges,
+                                   options, Monitor::silent())
+                    .map([](const auto&) {}));
+  return refinement.model.serialize();
+}
+
+TEST(Refine, EveryStep_EndsInAModelThatLoads) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto result = refined(*fixture, everything());
+  ASSERT_THAT(result, IsOk());
+  ASSERT_EQ(result->report.steps.size(), 5U);
+  EXPECT_EQ(result->report.samples, 8);
+  double last = result->report.steps.front().before_db;
+  for (const auto& step : result->report.steps) {
+    EXPECT_DOUBLE_EQ(step.before_db, last) << step.name;
+    EXPECT_EQ(step.kept, step.after_db > step.before_db) << step.name;
+    last = step.kept ? step.after_db : step.before_db;
+  }
+  ASSERT_THAT(built(*result), IsOk());
+  EXPECT_THAT(quantize::check_loads(result->model, fixture->library), IsOk());
+}
+
+TEST(Refine, SameTwice_AndWithMoreThreads_GivesTheSameBytes) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = everything();
+  auto first = refined(*fixture, options);
+  options.threads = 2;
+  auto second = refined(*fixture, options);
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  const auto one = built(*first);
+  const auto two = built(*second);
+  ASSERT_THAT(one, IsOk());
+  ASSERT_THAT(two, IsOk());
+  EXPECT_TRUE(*one == *two);
+}
+
+TEST(Refine, ChosenIntegers_StandInTheModel) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  RefineOptions options;
+  options.rounding = Rounding::kAdaptive;
+  auto result = refined(*fixture, options);
+  ASSERT_THAT(result, IsOk());
+  if (!result->report.steps.front().kept) {
+    GTEST_SKIP() << "the step was taken back";
+  }
+  const auto weights = result->weights;
+  ASSERT_TRUE(weights.contains("w2"));
+  ASSERT_THAT(built(*result), IsOk());
+  const auto written = result->model.initializer("w2_quantized");
+  ASSERT_THAT(written, IsOk());
+  const auto chosen = weights.at("w2").values.as<std::int8_t>();
+  EXPECT_TRUE(std::equal(chosen.begin(), chosen.end(), written->as<std::int8_t>().begin()));
+}
+
+/// One convolution whose weights all lie a third of a step above an integer (but for the one that
+/// makes the step), on positive inputs: rounding takes the same off every output.
+TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {
+  std::vector<float> weights(2 * 3, 1.0F / 3);
+  weights[0] = 127;
+  weights[3] = 127;
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 3, 4, 4})
+                   .op("Abs", {"x"}, {"a"})
+                   .constant("w", Tensor::of(weights, {2, 3, 1, 1}))
+                   .op("Conv", {"a", "w"}, {"c"})
+                   .output("c", {1, 2, 4, 4})
+                   .build();
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
+  const auto inputs = calibrate::input_specs(model);
+  const auto samples = data::SampleSet::open({.source = "random:16"}, *inputs, Monitor::silent());
+  ASSERT_THAT(samples, IsOk());
+  auto scheme = u8s8();
+  scheme.activation = DType::kUInt16;  // leaves the weights' error alone
+  const auto assignment = everywhere(model, scheme);
+  ASSERT_THAT(assignment, IsOk());
+  RefineOptions options;
+  options.bias_correction = true;
+  const auto result =
+      refine(model, *assignment, *samples, nullptr, *library, options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  ASSERT_TRUE(result->report.steps.front().kept);
+  // Two weights of a third are gone; |normal| has the mean .798.
+  const auto conv = result->model.producer("c");
+  ASSERT_TRUE(conv.has_value());
+  const auto bias = result->model.initializer(result->model.inputs(*conv)[2]);
+  ASSERT_THAT(bias, IsOk());
+  for (const float value : bias->as<float>()) {
+    EXPECT_NEAR(value, 2.0 / 3 * 0.798, 0.06);
+  }
+  EXPECT_GT(result->report.steps.front().after_db, result->report.steps.front().before_db + 1);
+}
+
+TEST(Refine, WithoutStaticScheme_IsRefused) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  quantize::Scheme scheme;
+  scheme.mode = quantize::Mode::kFloat32;
+  const auto assignment = everywhere(fixture->model, scheme);
+  ASSERT_THAT(assignment, IsOk());
+  EXPECT_THAT(refine(fixture->model, *assignment, fixture->samples, &fixture->ranges,
+                     fixture->library, everything(), Monitor::silent()),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no static scheme")));
+}
+
+TEST(Refine, ZeroOutputs_AreRefused) {
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 2, 4, 4})
+                   .constant("w", Tensor(DType::kFloat32, {2, 2, 1, 1}))
+                   .op("Conv", {"x", "w"}, {"y"})
+                   .output("y", {1, 2, 4, 4})
+                   .build();
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
+  const auto samples = data::SampleSet::open({.source = "random:2"}, *calibrate::input_specs(model),
+                                             Monitor::silent());
+  ASSERT_THAT(samples, IsOk());
+  const auto assignment = everywhere(model, u8s8());
+  RefineOptions options;
+  options.bias_correction = true;
+  EXPECT_THAT(refine(model, *assignment, *samples, nullptr, *library, options, Monitor::silent()),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("is zero")));
+}
+
+class Stopped final : public Monitor {
+ public:
+  void progress(std::string_view, std::int64_t, std::int64_t) override {}
+  void warn(const Warning&) override {}
+  [[nodiscard]] bool cancelled() const noexcept override { return true; }
+};
+
+TEST(Refine, WhenTheUserStops_SaysSo) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  const auto assignment = everywhere(fixture->model, u8s8());
+  Stopped monitor;
+  EXPECT_THAT(refine(fixture->model, *assignment, fixture->samples, &fixture->ranges,
+                     fixture->library, everything(), monitor),
+              FailsWith(ErrorCode::kCancelled, ::testing::_));
+}
+
+}  // namespace
+}  // namespace tessera::refine
