@@ -116,7 +116,10 @@ void add_compare_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
+void add_error_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
+/// fit, predict and rank, of `tessera error`.
+void add_error_model_commands(CLI::App& parent, Context& context);
 
 }  // namespace tessera::cli
