@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -26,13 +25,36 @@ std::optional<double> number_member(const Json& json, const char* key) {
   return found->get<double>();
 }
 
+/// Time of a precision with the conversions that it brings along.
 std::optional<double> median_us(const Json& layer, const char* precision) {
   const auto precisions = layer.find("precisions");
   if (precisions == layer.end() || !precisions->is_object()) {
     return std::nullopt;
   }
   const auto found = precisions->find(precision);
-  return found == precisions->end() ? std::nullopt : number_member(*found, "median_us");
+  if (found == precisions->end()) {
+    return std::nullopt;
+  }
+  const auto own_us = number_member(*found, "median_us");
+  const auto conversion = found->is_object() ? found->find("conversion") : found->end();
+  const auto conversion_us =
+      own_us && conversion != found->end() ? number_member(*conversion, "median_us") : std::nullopt;
+  return own_us ? std::optional(*own_us + conversion_us.value_or(0)) : std::nullopt;
+}
+
+/// The layer of the fit that an entry of a profile is about: by its name, or else the first of
+/// its operators that is one, since a profile joins operators that run as one kernel.
+std::int32_t swept_layer(const Json& entry, const std::string& name, const LayerIndex& index) {
+  const auto ops = entry.find("ops");
+  if (index.position(name) >= 0 || ops == entry.end() || !ops->is_array()) {
+    return index.position(name);
+  }
+  for (const Json& op : *ops) {
+    if (op.is_string() && index.position(op.get<std::string>()) >= 0) {
+      return index.position(op.get<std::string>());
+    }
+  }
+  return -1;
 }
 
 /// Microseconds that int8 saves; nothing if the profile does not say.
@@ -122,21 +144,22 @@ Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
   if (listed == result.end() || !listed->is_array()) {
     return malformed(what, "has no list 'layers'");
   }
-  std::map<std::string, double> saved;
+  const LayerIndex index(model.layers);
+  std::vector<std::optional<double>> saved(model.layers.size());
   for (const Json& layer : *listed) {
     const auto name = layer.is_object() ? layer.find("name") : layer.end();
     if (name == layer.end() || !name->is_string()) {
       return malformed(what, "a layer has no name");
     }
-    if (const auto us = saved_us(layer)) {
-      saved[name->get<std::string>()] = *us;
+    const auto position = swept_layer(layer, name->get<std::string>(), index);
+    if (position >= 0) {
+      saved[static_cast<std::size_t>(position)] = saved_us(layer);
     }
   }
   Gains gains{.unit = "us"};
-  for (const auto& layer : model.layers) {
-    const auto found = saved.find(layer.name);
-    gains.gain.push_back(found == saved.end() ? 0 : found->second);
-    gains.unknown += found == saved.end() ? 1U : 0U;
+  for (const auto& us : saved) {
+    gains.gain.push_back(us.value_or(0));
+    gains.unknown += us ? 0U : 1U;
   }
   if (gains.unknown == model.layers.size()) {
     return fail(ErrorCode::kInvalidArgument,

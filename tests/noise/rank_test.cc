@@ -198,6 +198,16 @@ TEST(Gains, Profile_GivesMicrosecondsSaved) {
   EXPECT_EQ(gains->unknown, 1U);
 }
 
+TEST(Gains, ProfileOfJoinedOperators_IsFoundByTheOperatorWithItsConversions) {
+  const auto model = model_of({.exponent = 1, .terms = {}}, 2);
+  const auto gains = gains_from_profile(
+      profile(R"({"name":"unit7","ops":["relu","l1"],"precisions":{"fp32":{"median_us":10},)"
+              R"("int8":{"median_us":4,"conversion":{"median_us":1}}}})"),
+      model, "p.json");
+  ASSERT_THAT(gains, IsOk());
+  EXPECT_THAT(gains->gain, ElementsAre(0, 5));
+}
+
 TEST(Gains, ProfileOfAnotherModelOrWithoutTimes_IsRefused) {
   const auto model = model_of({.exponent = 1, .terms = {}}, 2);
   EXPECT_THAT(gains_from_profile(profile("", "other"), model, "p.json"),

@@ -27,8 +27,9 @@ struct Gains {
 [[nodiscard]] Gains gains_of_macs(const ErrorModel& model);
 
 /// Microseconds saved, from the result of `tessera profile`: layers[]{name, precisions{fp32
-/// {median_us}, int8{median_us}}}. Where a layer has no int8 time, fp32 and `speedup` say it.
-/// Errors: kDataLoss; kInvalidArgument for a profile of another model or of none of the layers.
+/// {median_us}, int8{median_us, conversion{median_us}}}}, found by name or else by `ops`. Where a
+/// layer has no int8 time, fp32 and `speedup` say it. Errors: kDataLoss; kInvalidArgument for a
+/// profile of another model or of none of the layers.
 [[nodiscard]] Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
                                                std::string_view what);
 
