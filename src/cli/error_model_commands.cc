@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -13,6 +14,7 @@
 #include "tessera/noise/subset_file.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/report/error_model.h"
+#include "tessera/report/error_model_charts.h"
 
 namespace tessera::cli {
 namespace {
@@ -25,6 +27,7 @@ struct FitCommand {
   std::vector<std::filesystem::path> sweeps;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
+  std::filesystem::path plots;
   noise::FitOptions fit;
 };
 
@@ -34,6 +37,25 @@ Envelope envelope_of(Context& context, std::string_view kind, const ModelInfo& n
     envelope.model = network;
   }
   return envelope;
+}
+
+/// Predicted against measured, one drawing per model and one of all.
+Status write_plots(const FitCommand& command, const noise::FitReport& report) {
+  if (command.plots.empty()) {
+    return {};
+  }
+  TESSERA_TRY(const auto charts, report::fit_charts(report));
+  std::error_code problem;
+  std::filesystem::create_directories(command.plots, problem);
+  if (problem) {
+    return fail(ErrorCode::kPermissionDenied, "cannot make the folder {}: {}",
+                command.plots.string(), problem.message())
+        .hint("give --plots a folder that can be written");
+  }
+  for (const auto& chart : charts) {
+    TESSERA_CHECK(write_file(command.plots / chart.file, chart.svg, command.overwrite));
+  }
+  return {};
 }
 
 Status run_fit(FitCommand command, Context& context) {
@@ -51,6 +73,7 @@ Status run_fit(FitCommand command, Context& context) {
     text +=
         fmt::format("\nnext: tessera error predict --model {} --layers A,B,C\n", command.output);
   }
+  TESSERA_CHECK(write_plots(command, report));
   context.answer(envelope, result, text);
   return {};
 }
@@ -78,6 +101,10 @@ void add_fit(CLI::App& parent, Context& context) {
       ->capture_default_str();
   command->add_option("--bound-pairs", fit.bound_pairs, "pair terms in the bound, at most")
       ->capture_default_str();
+  command
+      ->add_option("--plots", options->plots,
+                   "draw predicted against measured errors of each model into this folder")
+      ->type_name("FOLDER");
   add_output_options(*command, options->output, options->overwrite, false);
   add_common_options(*command, context,
                      "tessera error fit sweep.jsonl -o fit.json\n"

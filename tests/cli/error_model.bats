@@ -47,6 +47,17 @@ fit_once() { cp "$BATS_FILE_TMPDIR/fit.json" fit.json; }
   expect_in "$stderr" "underdetermined"
 }
 
+@test "fit draws predicted against measured errors of every model" {
+  tessera error fit "$sweep" --plots plots -q
+  expect_status 0
+  for file in polynomial-1 polynomial-2 polynomial-3 additive panel; do
+    expect_in "$(<"plots/$file.svg")" "<svg"
+    expect_in "$(<"plots/$file.svg")" "measured error"
+  done
+  tessera error fit "$sweep" --plots plots -q
+  expect_error 2 "plots/"
+}
+
 @test "fit gives the same file twice, and for shards in any order" {
   head -n 40 "$sweep" >a.jsonl
   (head -n 1 "$sweep" && tail -n +41 "$sweep") >b.jsonl
