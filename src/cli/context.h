@@ -124,7 +124,10 @@ void add_bench_command(CLI::App& app, Context& context);
 void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
 void add_energy_command(CLI::App& app, Context& context);
+void add_error_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
+/// fit, predict and rank, of `tessera error`.
+void add_error_model_commands(CLI::App& parent, Context& context);
 
 }  // namespace tessera::cli

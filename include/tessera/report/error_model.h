@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tessera/noise/fit.h"
+#include "tessera/noise/rank.h"
+
+/// Models of the error as text for people. `width`: columns, 0: no limit; `top`: rows, 0: all.
+namespace tessera::report {
+
+[[nodiscard]] std::string fit_text(const noise::FitReport& report, std::size_t width);
+[[nodiscard]] std::string ranks_text(const std::vector<noise::LayerRank>& ranks,
+                                     const noise::ErrorModel& model, const noise::Gains& gains,
+                                     std::size_t width, std::size_t top);
+[[nodiscard]] std::string search_text(const noise::SearchResult& result,
+                                      const noise::ErrorModel& model, const noise::Gains& gains,
+                                      double limit, noise::LimitBy by);
+
+/// One predicted subset.
+struct PredictedSubset {
+  std::string name;  ///< "line 3", or the layer if it is one
+  std::size_t layers = 0;
+  noise::Prediction prediction;
+  double measured = 0;  ///< NaN if it was not
+};
+[[nodiscard]] std::string predictions_text(const std::vector<PredictedSubset>& subsets,
+                                           double level, std::size_t width, std::size_t top);
+
+}  // namespace tessera::report

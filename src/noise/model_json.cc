@@ -1,0 +1,259 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tessera/noise/model.h"
+
+namespace tessera::noise {
+namespace {
+
+Failure malformed(std::string_view what, std::string_view detail) {
+  return fail(ErrorCode::kDataLoss, "{}: {}", what, detail)
+      .hint("make the file with 'tessera error fit SWEEP.jsonl -o FILE'");
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json names_of(const LayerSet& layers, const std::vector<ObservedLayer>& all) {
+  Json names = Json::array();
+  for (const auto layer : layers) {
+    names.push_back(all[static_cast<std::size_t>(layer)].name);
+  }
+  return names;
+}
+
+Json terms_to_json(const TermModel& model, const std::vector<ObservedLayer>& layers) {
+  Json terms = Json::array();
+  for (const auto& term : model.terms) {
+    terms.push_back({{"layers", names_of(term.layers, layers)}, {"coefficient", term.coefficient}});
+  }
+  return terms;
+}
+
+Json bound_to_json(const ErrorBound& bound, const std::vector<ObservedLayer>& layers) {
+  return {{"exponent", bound.model.exponent},
+          {"level", bound.level},
+          {"inflation", number(bound.inflation)},
+          {"looseness", number(bound.looseness)},
+          {"terms", terms_to_json(bound.model, layers)}};
+}
+
+Json intervals_to_json(const Intervals& intervals) {
+  Json bins = Json::array();
+  for (const auto& bin : intervals.bins) {
+    bins.push_back({{"up_to", number(bin.up_to)},
+                    {"low", number(bin.low)},
+                    {"high", number(bin.high)},
+                    {"n", bin.n}});
+  }
+  return {{"level", intervals.level}, {"bins", std::move(bins)}};
+}
+
+Json layers_to_json(const std::vector<ObservedLayer>& layers) {
+  Json json = Json::array();
+  for (const auto& layer : layers) {
+    json.push_back({{"name", layer.name},
+                    {"type", layer.type},
+                    {"macs", layer.macs},
+                    {"noise_power", layer.noise_power},
+                    {"signal_power", layer.signal_power}});
+  }
+  return json;
+}
+
+// Reading.
+
+Result<const Json*> member(const Json& json, const char* key, std::string_view what) {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  if (found == json.end()) {
+    return malformed(what, fmt::format("has no '{}'", key));
+  }
+  return &*found;
+}
+
+Result<double> number_member(const Json& json, const char* key, std::string_view what) {
+  TESSERA_TRY(const Json* value, member(json, key, what));
+  if (!value->is_number() || !std::isfinite(value->get<double>())) {
+    return malformed(what, fmt::format("'{}' is no finite number", key));
+  }
+  return value->get<double>();
+}
+
+Result<std::string> text_member(const Json& json, const char* key, std::string_view what) {
+  TESSERA_TRY(const Json* value, member(json, key, what));
+  if (!value->is_string()) {
+    return malformed(what, fmt::format("'{}' is no text", key));
+  }
+  return value->get<std::string>();
+}
+
+Result<const Json*> array_member(const Json& json, const char* key, std::string_view what) {
+  TESSERA_TRY(const Json* value, member(json, key, what));
+  if (!value->is_array()) {
+    return malformed(what, fmt::format("'{}' is no array", key));
+  }
+  return value;
+}
+
+double number_or(const Json& json, const char* key, double otherwise) {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
+}
+
+Result<Term> term_from_json(const Json& json, const LayerIndex& index, const std::string& what) {
+  Term term;
+  TESSERA_TRY(term.coefficient, number_member(json, "coefficient", what));
+  TESSERA_TRY(const Json* listed, array_member(json, "layers", what));
+  std::vector<std::string> names;
+  for (const Json& name : *listed) {
+    if (!name.is_string()) {
+      return malformed(what, "'layers' holds something else than names");
+    }
+    names.push_back(name.get<std::string>());
+  }
+  TESSERA_TRY(term.layers, index.find(names).map_error(in_file(what)));
+  return term;
+}
+
+Result<TermModel> terms_from_json(const Json& json, const LayerIndex& index,
+                                  const std::string& what) {
+  TermModel model;
+  TESSERA_TRY(model.exponent, number_member(json, "exponent", what));
+  if (model.exponent < 0) {
+    return malformed(what, "'exponent' is negative");
+  }
+  TESSERA_TRY(const Json* terms, array_member(json, "terms", what));
+  for (const Json& term : *terms) {
+    TESSERA_TRY(auto next, term_from_json(term, index, what));
+    model.terms.push_back(std::move(next));
+  }
+  return model;
+}
+
+Result<ErrorBound> bound_from_json(const Json& json, const LayerIndex& index,
+                                   const std::string& what) {
+  ErrorBound bound;
+  TESSERA_TRY(bound.model, terms_from_json(json, index, what));
+  TESSERA_TRY(bound.level, number_member(json, "level", what));
+  bound.inflation = number_or(json, "inflation", 1);
+  bound.looseness = number_or(json, "looseness", 1);
+  return bound;
+}
+
+Result<Intervals> intervals_from_json(const Json& json, const std::string& what) {
+  Intervals intervals;
+  TESSERA_TRY(intervals.level, number_member(json, "level", what));
+  TESSERA_TRY(const Json* bins, array_member(json, "bins", what));
+  for (const Json& entry : *bins) {
+    IntervalBin bin;
+    // Null stands for infinity here.
+    bin.up_to = number_or(entry, "up_to", bin.up_to);
+    TESSERA_TRY(bin.low, number_member(entry, "low", what));
+    bin.high = number_or(entry, "high", std::numeric_limits<double>::infinity());
+    bin.n = static_cast<std::int64_t>(number_or(entry, "n", 0));
+    intervals.bins.push_back(bin);
+  }
+  if (intervals.bins.empty()) {
+    return malformed(what, "has no bins");
+  }
+  return intervals;
+}
+
+Result<std::vector<ObservedLayer>> layers_from_json(const Json& json, std::string_view what) {
+  TESSERA_TRY(const Json* listed, array_member(json, "layers", what));
+  std::vector<ObservedLayer> layers;
+  for (const Json& entry : *listed) {
+    ObservedLayer layer;
+    TESSERA_TRY(layer.name, text_member(entry, "name", what));
+    TESSERA_TRY(layer.type, text_member(entry, "type", what));
+    layer.macs = static_cast<std::int64_t>(number_or(entry, "macs", 0));
+    layer.noise_power = number_or(entry, "noise_power", 0);
+    layer.signal_power = number_or(entry, "signal_power", 0);
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+Status read_bounds(const Json& result, const LayerIndex& index, const std::string& what,
+                   ErrorModel& model) {
+  TESSERA_TRY(const Json* bounds, array_member(result, "bounds", what));
+  for (const Json& entry : *bounds) {
+    TESSERA_TRY(auto bound, bound_from_json(entry, index, what + ": bounds"));
+    model.bounds.push_back(std::move(bound));
+  }
+  TESSERA_TRY(const Json* chosen, member(result, "bound", what));
+  TESSERA_TRY(const double exponent, number_member(*chosen, "exponent", what + ": bound"));
+  for (std::size_t i = 0; i < model.bounds.size(); ++i) {
+    if (model.bounds[i].model.exponent == exponent) {
+      model.chosen_bound = i;
+      return {};
+    }
+  }
+  return malformed(what, "'bound' is none of 'bounds'");
+}
+
+}  // namespace
+
+Json to_json(const ErrorModel& model) {
+  Json bounds = Json::array();
+  for (const auto& bound : model.bounds) {
+    bounds.push_back(bound_to_json(bound, model.layers));
+  }
+  return {{"model",
+           {{"kind", model.kind},
+            {"degree", model.terms.degree()},
+            {"exponent", model.terms.exponent},
+            {"terms", terms_to_json(model.terms, model.layers)}}},
+          {"intervals", intervals_to_json(model.intervals)},
+          {"bound", bounds.at(model.chosen_bound)},
+          {"bounds", bounds},
+          {"layers", layers_to_json(model.layers)},
+          {"sqnr_offset_db", number(model.sqnr_offset_db)}};
+}
+
+Json to_json(const Prediction& prediction, double level) {
+  return {{"error", number(prediction.error)},
+          {"interval",
+           {{"level", level},
+            {"lower", number(prediction.lower)},
+            {"upper", number(prediction.upper)}}},
+          {"bound", number(prediction.bound)},
+          {"sqnr_db", number(prediction.sqnr_db)},
+          {"sqnr_bound_db", number(prediction.sqnr_bound_db)}};
+}
+
+Result<ErrorModel> error_model_from_json(const Json& document, std::string_view what) {
+  const std::string name(what);
+  TESSERA_TRY(const auto result, open_envelope(document, "error-fit", what));
+  ErrorModel model;
+  if (const auto info = document.find("model"); info != document.end() && info->is_object()) {
+    const auto text = [&](const char* key) {
+      const auto found = info->find(key);
+      return found != info->end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    model.network = {text("path"), text("sha256"), text("format")};
+  }
+  TESSERA_TRY(model.layers, layers_from_json(result, name));
+  const LayerIndex index(model.layers);
+  TESSERA_TRY(const Json* terms, member(result, "model", name));
+  TESSERA_TRY(model.kind, text_member(*terms, "kind", name + ": model"));
+  TESSERA_TRY(model.terms, terms_from_json(*terms, index, name + ": model"));
+  TESSERA_TRY(const Json* intervals, member(result, "intervals", name));
+  TESSERA_TRY(model.intervals, intervals_from_json(*intervals, name + ": intervals"));
+  TESSERA_CHECK(read_bounds(result, index, name, model));
+  model.sqnr_offset_db =
+      number_or(result, "sqnr_offset_db", std::numeric_limits<double>::quiet_NaN());
+  return model;
+}
+
+Result<ErrorModel> read_error_model(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto document, read_json(path));
+  return error_model_from_json(document, path.string());
+}
+
+}  // namespace tessera::noise

@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/noise/scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <vector>
+
+#include "tessera/core/timing.h"
+
+namespace tessera::noise {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+// Of the median measurement: below it every error is as good as none.
+constexpr double kNegligible = 1e-6;
+
+/// Ranks from 0; equal values share the mean of theirs.
+std::vector<double> ranks(std::span<const double> values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> result(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    auto last = first;
+    while (last + 1 < order.size() && values[order[last + 1]] == values[order[first]]) {
+      ++last;
+    }
+    for (auto i = first; i <= last; ++i) {
+      result[order[i]] = static_cast<double>(first + last) / 2;
+    }
+    first = last + 1;
+  }
+  return result;
+}
+
+double correlation(std::span<const double> a, std::span<const double> b) {
+  const auto n = static_cast<double>(a.size());
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
+  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double aa = 0;
+  double bb = 0;
+  double ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    aa += (a[i] - mean_a) * (a[i] - mean_a);
+    bb += (b[i] - mean_b) * (b[i] - mean_b);
+    ab += (a[i] - mean_a) * (b[i] - mean_b);
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : kNan;
+}
+
+double coefficient_of_determination(std::span<const double> predicted,
+                                    std::span<const double> measured) {
+  const double mean =
+      std::accumulate(measured.begin(), measured.end(), 0.0) / static_cast<double>(measured.size());
+  double residual = 0;
+  double total = 0;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    residual += (measured[i] - predicted[i]) * (measured[i] - predicted[i]);
+    total += (measured[i] - mean) * (measured[i] - mean);
+  }
+  // Equal measurements leave rounding of their mean.
+  const double rounding = 1e-28 * mean * mean * static_cast<double>(measured.size());
+  if (total <= rounding) {
+    return residual <= 1e-18 * mean * mean * static_cast<double>(measured.size()) ? 1 : kNan;
+  }
+  return 1 - residual / total;
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+}  // namespace
+
+double spearman(std::span<const double> a, std::span<const double> b) {
+  return a.size() < 2 ? kNan : correlation(ranks(a), ranks(b));
+}
+
+Scores score(std::span<const double> predicted, std::span<const double> measured) {
+  Scores scores{.n = static_cast<std::int64_t>(measured.size())};
+  if (measured.empty()) {
+    return {.n = 0,
+            .r2 = kNan,
+            .median_abs_relative_error = kNan,
+            .p95_abs_relative_error = kNan,
+            .spearman = kNan,
+            .mean_abs_log_ratio = kNan};
+  }
+  std::vector<double> sorted(measured.begin(), measured.end());
+  std::sort(sorted.begin(), sorted.end());
+  const double floor = std::max(kNegligible * quantile(sorted, 0.5), 1e-300);
+  std::vector<double> relative;
+  double ratios = 0;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    if (measured[i] > 0) {
+      relative.push_back(std::abs(predicted[i] - measured[i]) / measured[i]);
+    }
+    const double ratio = std::log(std::max(predicted[i], floor) / std::max(measured[i], floor));
+    ratios += std::min(std::abs(ratio), kWorstLogRatio);
+  }
+  std::sort(relative.begin(), relative.end());
+  scores.r2 = coefficient_of_determination(predicted, measured);
+  scores.median_abs_relative_error = quantile(relative, 0.5);
+  scores.p95_abs_relative_error = quantile(relative, 0.95);
+  scores.spearman = spearman(predicted, measured);
+  scores.mean_abs_log_ratio = ratios / static_cast<double>(measured.size());
+  return scores;
+}
+
+Json to_json(const Scores& scores) {
+  return {{"n", scores.n},
+          {"r2", number(scores.r2)},
+          {"median_abs_relative_error", number(scores.median_abs_relative_error)},
+          {"p95_abs_relative_error", number(scores.p95_abs_relative_error)},
+          {"spearman", number(scores.spearman)},
+          {"mean_abs_log_ratio", number(scores.mean_abs_log_ratio)}};
+}
+
+}  // namespace tessera::noise

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/error_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/report/format.h"
+#include "tessera/report/table.h"
+
+namespace tessera::report {
+namespace {
+
+std::string percent(double share, int digits = 2) {
+  return std::isfinite(share) ? fmt::format("{:.{}f}", 100 * share, digits) : "-";
+}
+
+std::string figure(double value, int digits) {
+  return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "-";
+}
+
+std::string error_cell(double error) {
+  return std::isfinite(error) ? fmt::format("{:.3e}", error) : "-";
+}
+
+std::string decibels(double db) {
+  if (std::isnan(db)) {
+    return "-";
+  }
+  return std::isinf(db) ? "exact" : fmt::format("{:.1f}", db);
+}
+
+std::string gain_cell(double gain, const std::string& unit) {
+  return unit == "us" ? fmt::format("{:.1f}", gain) : count(gain);
+}
+
+std::string gain_text(double gain, const std::string& unit) {
+  return unit == "us" ? duration(gain) : count(gain) + " MACs";
+}
+
+}  // namespace
+
+std::string fit_text(const noise::FitReport& report, std::size_t width) {
+  Table table({{"model", Align::kLeft},
+               {"terms"},
+               {"power"},
+               {"left out %"},
+               {"train R2"},
+               {"test R2"},
+               {"median %"},
+               {"p95 %"},
+               {"Spearman"}});
+  for (std::size_t i = 0; i < report.alternatives.size(); ++i) {
+    const auto& row = report.alternatives[i];
+    table.add_row({row.name + (i == report.chosen    ? " *"
+                               : row.underdetermined ? " ?"
+                                                     : ""),
+                   fmt::format("{}", row.terms.terms.size()),
+                   row.terms.exponent == 0 ? "log" : fmt::format("{:g}", row.terms.exponent),
+                   percent(row.cross_validation.mean_abs_log_ratio), figure(row.train.r2, 5),
+                   figure(row.test.r2, 5), percent(row.test.median_abs_relative_error),
+                   percent(row.test.p95_abs_relative_error), figure(row.test.spearman, 4)});
+  }
+  const auto& model = report.model;
+  const auto& bound = model.bounds[model.chosen_bound];
+  const auto& tested = report.bounds[model.chosen_bound];
+  const auto& chosen = report.alternatives[report.chosen];
+  return fmt::format(
+      "layers    {}\nsubsets   {} to fit to, {} to test on\n\n{}\n"
+      "* chosen  {}\n          {}\nintervals {:.0f} % wanted, {} % of the test inside\n"
+      "bound     error^{:g} <= sum of {} terms: holds on {} % of the test, {:.2f} x the error in "
+      "the "
+      "median\n",
+      model.layers.size(), report.train, report.test, table.text(width), report.why,
+      chosen.description, 100 * model.intervals.level, percent(report.interval_coverage, 1),
+      bound.model.exponent, bound.model.terms.size(), percent(tested.holds, 1),
+      tested.median_ratio);
+}
+
+std::string ranks_text(const std::vector<noise::LayerRank>& ranks, const noise::ErrorModel& model,
+                       const noise::Gains& gains, std::size_t width, std::size_t top) {
+  const bool timed = gains.unit == "us";
+  Table table({{"layer", Align::kLeft, true},
+               {"type", Align::kLeft},
+               {"alone"},
+               {"added"},
+               {"noise %"},
+               {timed ? "gain us" : "MACs"},
+               {timed ? "error/us" : "error/GMAC"}});
+  for (const auto& rank : ranks) {
+    const auto& layer = model.layers[static_cast<std::size_t>(rank.layer)];
+    table.add_row({layer.name, layer.type, error_cell(rank.alone), error_cell(rank.added),
+                   percent(rank.share), gain_cell(rank.gain, gains.unit),
+                   std::isinf(rank.error_per_gain)
+                       ? "no gain"
+                       : error_cell(rank.error_per_gain * (timed ? 1 : 1e9))});
+  }
+  return table.text(width, top);
+}
+
+std::string search_text(const noise::SearchResult& result, const noise::ErrorModel& model,
+                        const noise::Gains& gains, double limit, noise::LimitBy by) {
+  const auto& best = result.best();
+  std::string names;
+  for (const auto layer : best.layers) {
+    names += " " + model.layers[static_cast<std::size_t>(layer)].name;
+  }
+  std::string text = fmt::format(
+      "limit     {} at most {:.3e}\ngreedy    {} layers, {}\nexchange  {} layers, {}{}\n"
+      "best      {} layers: error {:.3e} ({:.3e} to {:.3e}), bound {:.3e}, SQNR {} dB\n",
+      noise::to_string(by), limit, result.greedy.layers.size(),
+      gain_text(result.greedy.gain, gains.unit), result.exchange.layers.size(),
+      gain_text(result.exchange.gain, gains.unit),
+      result.exchange_won ? ": exchange won" : ": no more than greedy", best.layers.size(),
+      best.prediction.error, best.prediction.lower, best.prediction.upper, best.prediction.bound,
+      decibels(best.prediction.sqnr_db));
+  if (std::isfinite(result.gain_at_most) && result.gain_at_most > 0) {
+    text += fmt::format("proof     no subset gains more than {}: this one has {:.1f} % of it\n",
+                        gain_text(result.gain_at_most, gains.unit),
+                        100 * best.gain / result.gain_at_most);
+  }
+  return text + "layers   " + (names.empty() ? " none" : names) + "\n";
+}
+
+std::string predictions_text(const std::vector<PredictedSubset>& subsets, double level,
+                             std::size_t width, std::size_t top) {
+  const bool measured =
+      std::any_of(subsets.begin(), subsets.end(),
+                  [](const PredictedSubset& subset) { return std::isfinite(subset.measured); });
+  std::vector<Column> columns{{"subset", Align::kLeft, true},
+                              {"layers"},
+                              {"error"},
+                              {fmt::format("{:.0f} % from", 100 * level)},
+                              {"to"},
+                              {"bound"},
+                              {"SQNR dB"}};
+  if (measured) {
+    columns.push_back({"measured"});
+  }
+  Table table(std::move(columns));
+  for (const auto& subset : subsets) {
+    table.add_row({subset.name, fmt::format("{}", subset.layers),
+                   error_cell(subset.prediction.error), error_cell(subset.prediction.lower),
+                   error_cell(subset.prediction.upper), error_cell(subset.prediction.bound),
+                   decibels(subset.prediction.sqnr_db), error_cell(subset.measured)});
+  }
+  return table.text(width, top);
+}
+
+}  // namespace tessera::report
