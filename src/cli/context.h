@@ -124,7 +124,12 @@ void add_bench_command(CLI::App& app, Context& context);
 void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
 void add_energy_command(CLI::App& app, Context& context);
+void add_error_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
+// Those of `tessera error`.
+void add_error_sweep_command(CLI::App& parent, Context& context);
+void add_error_merge_command(CLI::App& parent, Context& context);
+void add_error_check_command(CLI::App& parent, Context& context);
 
 }  // namespace tessera::cli

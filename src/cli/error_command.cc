@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+
+#include "cli/context.h"
+
+namespace tessera::cli {
+
+void add_error_command(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand(
+      "error",
+      "How much error quantized layers add: sweeps over subsets, checks against the truth");
+  command->require_subcommand(1);
+  command->footer(
+      "Example:\n  tessera error sweep model.onnx --data images/ --preprocess imagenet "
+      "-o sweep.jsonl");
+  add_error_sweep_command(*command, context);
+  add_error_merge_command(*command, context);
+  add_error_check_command(*command, context);
+  // Commands on models of the error (fit, predict, rank) are added here.
+}
+
+}  // namespace tessera::cli
