@@ -127,7 +127,11 @@ void add_energy_command(CLI::App& app, Context& context);
 void add_error_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
-/// fit, predict and rank, of `tessera error`.
+// Those of `tessera error`.
+void add_error_sweep_command(CLI::App& parent, Context& context);
+void add_error_merge_command(CLI::App& parent, Context& context);
+void add_error_check_command(CLI::App& parent, Context& context);
+/// fit, predict and rank.
 void add_error_model_commands(CLI::App& parent, Context& context);
 
 }  // namespace tessera::cli

@@ -7,10 +7,15 @@
 namespace tessera::cli {
 
 void add_error_command(CLI::App& app, Context& context) {
-  auto* command =
-      app.add_subcommand("error", "How much error quantized layers add, and what predicts it");
+  auto* command = app.add_subcommand(
+      "error", "How much error quantized layers add: measured, modelled, predicted, ranked");
   command->require_subcommand(1);
-  command->footer("Example:\n  tessera error fit sweep.jsonl -o fit.json");
+  command->footer(
+      "Example:\n  tessera error sweep model.onnx --data images/ --preprocess imagenet "
+      "-o sweep.jsonl\n  tessera error fit sweep.jsonl -o fit.json");
+  add_error_sweep_command(*command, context);
+  add_error_merge_command(*command, context);
+  add_error_check_command(*command, context);
   add_error_model_commands(*command, context);
 }
 

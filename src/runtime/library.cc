@@ -144,6 +144,20 @@ Status check_version(const std::string& version) {
               version, kApi);
 }
 
+/// One arena for all sessions that ask for it (`session.use_env_allocators`). It grows by what is
+/// asked, so that hundreds of small sessions take little more than the largest of them.
+Status add_shared_arena(const Library::State& state) {
+  const auto& api = *state.api;
+  constexpr int kAsRequested = 1;
+  constexpr int kDefault = -1;
+  Owned<OrtArenaCfg> arena(api.ReleaseArenaCfg);
+  TESSERA_ORT(api, CreateArenaCfg(0, kAsRequested, kDefault, kDefault, arena.slot()));
+  Owned<OrtMemoryInfo> memory(api.ReleaseMemoryInfo);
+  TESSERA_ORT(api, CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, memory.slot()));
+  TESSERA_ORT(api, CreateAndRegisterAllocator(state.env, memory.get(), arena.get()));
+  return {};
+}
+
 Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
   // Never unloaded: its worker threads and static objects outlive our handle.
   void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -170,6 +184,7 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
                                                      "tessera", &state->env));
   // Released builds of 1.32 carry a telemetry client; nothing that runs here is reported anywhere.
   TESSERA_ORT(*state->api, DisableTelemetryEvents(state->env));
+  TESSERA_CHECK(add_shared_arena(*state));
   TESSERA_CHECK(read_providers(*state));
   return state;
 }

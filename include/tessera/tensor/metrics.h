@@ -30,6 +30,16 @@ struct ErrorMetrics {
   std::int64_t non_finite = 0;
 };
 
+/// What the metrics are made of. Sums over the elements that are finite on both sides.
+struct ErrorSums {
+  double signal = 0;     ///< sum of x^2
+  double noise = 0;      ///< sum of (x - y)^2
+  double dot = 0;        ///< sum of x y
+  double candidate = 0;  ///< sum of y^2
+  std::int64_t elements = 0;
+  std::int64_t non_finite = 0;  ///< as in ErrorMetrics
+};
+
 /// Accumulates over many samples, so that metrics of a whole data set need no memory. Sums are
 /// kept in double; a sample's contribution does not depend on the number of threads.
 class ErrorAccumulator {
@@ -38,6 +48,9 @@ class ErrorAccumulator {
   void add(std::span<const float> reference, std::span<const float> candidate) noexcept;
   void merge(const ErrorAccumulator& other) noexcept;
   [[nodiscard]] ErrorMetrics metrics() const noexcept;
+  [[nodiscard]] ErrorSums sums() const noexcept {
+    return {signal_, noise_, dot_, candidate_, elements_, non_finite_};
+  }
 
  private:
   double signal_ = 0;

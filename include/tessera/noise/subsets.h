@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/core/result.h"
+#include "tessera/graph/graph.h"
+#include "tessera/quantize/scheme.h"
+
+/// Which layers a sweep switches, and which subsets of them it measures.
+namespace tessera::noise {
+
+/// Places in the list of layers, ascending.
+using Subset = std::vector<std::size_t>;
+
+/// How random subsets are drawn.
+enum class Sizes : std::uint8_t {
+  kEven,     ///< every layer with probability 1/2, as in the layer-wise studies
+  kUniform,  ///< every size with the same probability, then a subset of that size
+};
+[[nodiscard]] std::string_view to_string(Sizes sizes) noexcept;
+[[nodiscard]] Result<Sizes> sizes_from_string(std::string_view name);
+
+/// The subsets that `designs` ask for, each once, in the order in which they first come:
+/// `random:N` (N distinct ones, or all there are), `one-in` (every layer alone), `one-out` (all
+/// layers but one), `pairs`, `all` (the one of every layer), `list:FILE`. A list has one subset
+/// per line: names separated by commas, a JSON array of names, or a JSON object with `layers`, as
+/// the records of a sweep are; empty lines, lines that begin with '#' and JSON objects without
+/// `layers` are passed over. The empty subset is never drawn, but may be listed.
+/// The same seed gives the same subsets on every machine.
+/// Errors: kInvalidArgument for an unknown design or layer (with the nearest names); those of
+/// reading a list.
+[[nodiscard]] Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
+                                                         std::span<const std::string> layers,
+                                                         Sizes sizes, std::uint64_t seed);
+
+/// Operators whose multiplications a scheme can do in integers, alone among float ones:
+/// what `all` and `top-macs:N` choose from.
+[[nodiscard]] bool is_switchable(const graph::Op& op) noexcept;
+
+/// Layers by `text`: `top-macs:N`, `all`, `re:REGEX` (whole name, of those that can be switched),
+/// or names separated by commas, in the order of the graph. `schemes` by OpId; layers that are
+/// float32 there are passed over, unless they are named.
+/// Errors: kInvalidArgument for an unknown name (with the nearest), a bad regex, a count of 0, a
+/// layer that stays float32 by its scheme, or if no layer is left.
+[[nodiscard]] Result<std::vector<graph::OpId>> choose_layers(
+    const graph::Graph& graph, std::string_view text, std::span<const quantize::Scheme> schemes);
+
+}  // namespace tessera::noise

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "tessera/calibrate/ranges.h"
+#include "tessera/noise/switchable.h"
+
+/// What the commands that switch layers have in common.
+namespace tessera::cli {
+
+struct SwitchOptions {
+  std::string model;
+  std::map<std::string, std::int64_t> dims;
+  RunOptions run;
+  DataOptions data;
+  std::string layers = "top-macs:15";
+  std::string recipe;
+  std::string mode = "static";
+  std::string activation;
+  std::string weight;
+  std::string method = "minmax";
+  bool per_channel = false;
+  std::string ranges;
+  std::int64_t calibration_samples = 100;
+  std::int64_t memory_mib = 256;
+};
+
+/// MODEL, --data, --images, --layers, --recipe, scheme, --ranges, --memory and the usual ones.
+void add_switch_options(CLI::App& command, SwitchOptions& options);
+
+/// Everything that a switchable model is made from. Does not move.
+struct SwitchInput {
+  onnx::Model model;
+  data::SampleSet samples;
+  std::optional<calibrate::Ranges> ranges;
+  noise::SwitchableSetup setup;  ///< points into this object
+  std::vector<std::string> layers;
+};
+
+/// Loads, chooses layers and their schemes, reads the ranges or measures them.
+[[nodiscard]] Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
+                                                                 Context& context);
+
+}  // namespace tessera::cli

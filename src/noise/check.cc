@@ -1,0 +1,264 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/noise/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "noise/score.h"
+#include "tessera/core/timing.h"
+#include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/lab.h"
+#include "tessera/quantize/quantize.h"
+
+namespace tessera::noise {
+namespace {
+
+using runtime::Session;
+
+double relative(double estimate, double truth) {
+  if (estimate == truth) {
+    return 0;
+  }
+  return truth == 0 ? std::numeric_limits<double>::infinity() : estimate / truth - 1;
+}
+
+/// Ranks from 1; equals share the mean of theirs.
+std::vector<double> ranks_of(std::span<const double> values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t begin = 0; begin < order.size();) {
+    auto end = begin;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) {
+      ++end;
+    }
+    for (auto i = begin; i < end; ++i) {
+      ranks[order[i]] = static_cast<double>(begin + end + 1) / 2;
+    }
+    begin = end;
+  }
+  return ranks;
+}
+
+double correlation(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto n = static_cast<double>(x.size());
+  const double mean = (n + 1) / 2;  // of ranks
+  double xy = 0;
+  double xx = 0;
+  double yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean) * (y[i] - mean);
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// The truth: models that are built.
+class Builder {
+ public:
+  Builder(const SwitchableSetup& setup, const data::SampleSet& samples,
+          const std::vector<std::string>& outputs)
+      : setup_(setup), samples_(samples), outputs_(outputs) {}
+
+  Status measure_reference(Monitor& monitor) {
+    TESSERA_TRY(auto session, open(setup_.model->clone()));
+    for (std::int64_t i = 0; i < samples_.size(); ++i) {
+      TESSERA_CHECK(monitor.check());
+      TESSERA_TRY(auto values, run(session, i));
+      references_.push_back(std::move(values));
+    }
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      described_.push_back({outputs_[k], references_.front()[k].size(), 0, 1});
+    }
+    return {};
+  }
+
+  [[nodiscard]] const std::vector<SweepOutput>& described() const { return described_; }
+
+  Result<SweepRecord> measure(const Subset& subset, Monitor& monitor) {
+    evaluate::QuietMonitor quiet(monitor);
+    auto model = setup_.model->clone();
+    TESSERA_TRY(const auto graph, model.view());
+    quantize::Scheme untouched;
+    untouched.mode = quantize::Mode::kFloat32;
+    std::vector<quantize::Scheme> assignment(graph.ops().size(), untouched);
+    for (const auto layer : subset) {
+      const auto op = graph.find_op(setup_.switches[layer].op);
+      assignment[op->value] = setup_.switches[layer].schemes.front();
+    }
+    TESSERA_CHECK(quantize::quantize(model, assignment, setup_.ranges, {}, quiet));
+    TESSERA_TRY(auto session, open(std::move(model)));
+    Score score;
+    for (std::int64_t i = 0; i < samples_.size(); ++i) {
+      TESSERA_CHECK(monitor.check());
+      TESSERA_TRY(const auto values, run(session, i));
+      std::vector<ErrorSums> sums;
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        ErrorAccumulator accumulator;
+        accumulator.add(references_[static_cast<std::size_t>(i)][k].as<float>(),
+                        values[k].as<float>());
+        sums.push_back(accumulator.sums());
+      }
+      score.add(sums, described_);
+    }
+    SweepRecord record;
+    score.finish(described_, record);
+    return record;
+  }
+
+ private:
+  Result<Session> open(onnx::Model model) const {
+    TESSERA_CHECK(evaluate::expose_floating_outputs(model).map([](bool) {}));
+    TESSERA_TRY(const auto bytes, model.serialize());
+    return Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
+                         setup_.session);
+  }
+
+  Result<std::vector<Tensor>> run(Session& session, std::int64_t index) const {
+    TESSERA_TRY(const auto sample, samples_.load(index));
+    std::vector<Tensor> casts;
+    TESSERA_TRY(const auto feeds, evaluate::feeds_of(sample, session.inputs(), casts));
+    TESSERA_TRY(const auto outputs, session.run(feeds));
+    std::vector<Tensor> values;
+    for (const auto& name : outputs_) {
+      for (std::size_t i = 0; i < session.outputs().size(); ++i) {
+        if (session.outputs()[i].name == name) {
+          values.emplace_back(outputs[i]);
+        }
+      }
+    }
+    if (values.size() != outputs_.size()) {
+      return fail(ErrorCode::kInternal, "a built model lost an output");
+    }
+    return values;
+  }
+
+  const SwitchableSetup& setup_;
+  const data::SampleSet& samples_;
+  const std::vector<std::string>& outputs_;
+  std::vector<std::vector<Tensor>> references_;
+  std::vector<SweepOutput> described_;
+};
+
+Result<std::vector<SweepRecord>> measure_engine(
+    SwitchableModel& model, const SwitchableSetup& setup, const data::SampleSet& samples,
+    std::span<const Subset> subsets, std::span<const SweepOutput> described, Monitor& monitor) {
+  std::vector<Setting> settings;
+  for (const auto& subset : subsets) {
+    Setting setting(setup.switches.size(), 0);
+    for (const auto layer : subset) {
+      setting[layer] = 1;
+    }
+    settings.push_back(std::move(setting));
+  }
+  std::vector<Score> scores(subsets.size());
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    TESSERA_TRY(const auto sample, samples.load(i));
+    const auto take = [&](std::size_t index, const SettingResult& result) -> Status {
+      scores[index].add(result.outputs, described);
+      return {};
+    };
+    TESSERA_CHECK(model.measure(sample, settings, take, monitor));
+  }
+  std::vector<SweepRecord> records(subsets.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    scores[i].finish(described, records[i]);
+  }
+  return records;
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+}  // namespace
+
+double CheckRow::deviation() const noexcept {
+  return relative(engine_error, built_error);
+}
+
+Agreement agreement_of(std::span<const double> estimates, std::span<const double> truths) {
+  Agreement agreement;
+  std::vector<double> deviations;
+  for (std::size_t i = 0; i < estimates.size(); ++i) {
+    deviations.push_back(std::abs(relative(estimates[i], truths[i])));
+  }
+  std::sort(deviations.begin(), deviations.end());
+  agreement.median_deviation = quantile(deviations, 0.5);
+  agreement.p95_deviation = quantile(deviations, 0.95);
+  agreement.worst_deviation = deviations.empty() ? 0 : deviations.back();
+  agreement.spearman = correlation(ranks_of(estimates), ranks_of(truths));
+  return agreement;
+}
+
+Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& samples,
+                        std::span<const Subset> subsets, Monitor& monitor) {
+  Check check;
+  check.images = samples.size();
+  auto began_us = thread_cpu_us();
+  TESSERA_TRY(auto model, SwitchableModel::open(setup, monitor));
+  const auto opening_us = thread_cpu_us() - began_us;
+  Builder builder(setup, samples, model.outputs());
+  TESSERA_CHECK(builder.measure_reference(monitor));
+  began_us = thread_cpu_us();
+  TESSERA_TRY(const auto estimated,
+              measure_engine(model, setup, samples, subsets, builder.described(), monitor));
+  const auto plans = static_cast<double>(std::max<std::size_t>(subsets.size(), 1));
+  check.engine_cpu_us = (opening_us + thread_cpu_us() - began_us) / plans;
+  began_us = thread_cpu_us();
+  std::vector<double> estimates;
+  std::vector<double> truths;
+  for (std::size_t i = 0; i < subsets.size(); ++i) {
+    monitor.progress("building", static_cast<std::int64_t>(i),
+                     static_cast<std::int64_t>(subsets.size()));
+    TESSERA_TRY(const auto truth, builder.measure(subsets[i], monitor));
+    CheckRow row;
+    for (const auto layer : subsets[i]) {
+      row.layers.push_back(setup.switches[layer].op);
+    }
+    row.built_error = truth.error;
+    row.built_sqnr_db = truth.sqnr_db;
+    row.engine_error = estimated[i].error;
+    row.engine_sqnr_db = estimated[i].sqnr_db;
+    estimates.push_back(row.engine_error);
+    truths.push_back(row.built_error);
+    check.rows.push_back(std::move(row));
+  }
+  check.built_cpu_us = (thread_cpu_us() - began_us) / plans;
+  check.engine = agreement_of(estimates, truths);
+  return check;
+}
+
+Json to_json(const Check& check) {
+  auto plans = Json::array();
+  for (const auto& row : check.rows) {
+    Json plan{{"layers", row.layers},
+              {"built_error", number(row.built_error)},
+              {"engine_error", number(row.engine_error)},
+              {"deviation", number(row.deviation())},
+              {"built_sqnr_db", number(row.built_sqnr_db)},
+              {"engine_sqnr_db", number(row.engine_sqnr_db)}};
+    if (row.predicted_error) {
+      plan["predicted_error"] = number(*row.predicted_error);
+    }
+    plans.push_back(std::move(plan));
+  }
+  return Json{{"images", check.images},
+              {"engine",
+               {{"median_deviation", number(check.engine.median_deviation)},
+                {"p95_deviation", number(check.engine.p95_deviation)},
+                {"worst_deviation", number(check.engine.worst_deviation)},
+                {"spearman", number(check.engine.spearman)}}},
+              {"cpu_us_per_plan", {{"engine", check.engine_cpu_us}, {"built", check.built_cpu_us}}},
+              {"plans", std::move(plans)}};
+}
+
+}  // namespace tessera::noise

@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/core/result.h"
+#include "tessera/graph/graph.h"
+#include "tessera/onnx/model.h"
+
+/// Where a model falls apart if some of its layers are switches.
+namespace tessera::noise {
+
+/// Operators that depend on the very same switches: computed once, they serve every setting that
+/// agrees on these.
+struct Segment {
+  std::vector<graph::OpId> ops;      ///< in topological order
+  std::optional<std::size_t> layer;  ///< the switch within, always its first operator
+  std::vector<std::size_t> depends;  ///< switches that decide its values, ascending
+  std::vector<graph::TensorId> inputs;
+  /// By input: the segment that makes it; none for an input of the model.
+  std::vector<std::optional<std::size_t>> sources;
+  std::vector<graph::TensorId> outputs;
+};
+
+/// Part of an output of the model: a tensor that is moved into it unchanged.
+struct Piece {
+  graph::TensorId tensor;
+  std::size_t segment = 0;
+  std::size_t place = 0;  ///< in Segment::outputs
+};
+
+struct Segmentation {
+  std::vector<Segment> segments;            ///< in topological order; none is of no use
+  std::vector<std::vector<Piece>> outputs;  ///< by measured output
+};
+
+/// Groups the operators of `graph` by the switches in `layers` that they depend on, which makes
+/// parts that can follow one another: what depends on more comes later. `measured` outputs are
+/// traced back through Concat, Reshape and Transpose to the values that they are put together
+/// from, unless their entry of `whole` says that they are needed in one piece.
+///
+/// Operators on constants alone are left out: whoever reads their values computes them again.
+/// Cost: O((operators + edges) x layers / 64).
+/// Errors: kUnimplemented naming a value that is no tensor and would cross from part to part.
+[[nodiscard]] Result<Segmentation> cut_at_layers(const graph::Graph& graph,
+                                                 std::span<const graph::OpId> layers,
+                                                 std::span<const graph::TensorId> measured,
+                                                 const std::vector<bool>& whole);
+
+/// The operators as a model of their own, with everything on constants alone that they read.
+/// Values keep names and types. Cost: that of a copy without weights.
+/// Errors: kUnimplemented if the type of an input is not known.
+[[nodiscard]] Result<onnx::Model> extract(const onnx::Model& model, const graph::Graph& graph,
+                                          std::span<const graph::OpId> ops,
+                                          std::span<const graph::TensorId> inputs,
+                                          std::span<const graph::TensorId> outputs);
+
+}  // namespace tessera::noise

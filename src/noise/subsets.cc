@@ -1,0 +1,352 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/noise/subsets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+#include "tessera/core/file.h"
+#include "tessera/core/json.h"
+#include "tessera/core/names.h"
+#include "tessera/core/random.h"
+#include "tessera/graph/cost.h"
+
+namespace tessera::noise {
+namespace {
+
+using graph::OpId;
+
+Result<std::int64_t> count_after(std::string_view text, std::string_view prefix) {
+  const auto digits = text.substr(prefix.size());
+  std::int64_t value = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (problem != std::errc() || end != digits.data() + digits.size() || value < 1) {
+    return fail(ErrorCode::kInvalidArgument, "'{}': a number of at least 1 was expected after '{}'",
+                text, prefix);
+  }
+  return value;
+}
+
+/// 2^layers - 1 where that is a number that one could want.
+std::int64_t subsets_in_all(std::size_t layers) {
+  constexpr std::size_t kMost = 40;
+  return (std::int64_t{1} << std::min(layers, kMost)) - 1;
+}
+
+double subsets_of_size(std::size_t layers, std::size_t size) {
+  return std::exp(std::lgamma(static_cast<double>(layers) + 1) -
+                  std::lgamma(static_cast<double>(size) + 1) -
+                  std::lgamma(static_cast<double>(layers - size) + 1));
+}
+
+class Designer {
+ public:
+  Designer(std::span<const std::string> layers, Sizes sizes, std::uint64_t seed)
+      : layers_(layers), sizes_(sizes), random_(seed) {}
+
+  Status add(std::string_view design) {
+    if (design.starts_with("random:")) {
+      TESSERA_TRY(const auto count, count_after(design, "random:"));
+      add_random(count);
+      return {};
+    }
+    if (design.starts_with("list:")) {
+      return add_list(std::string(design.substr(5)));
+    }
+    if (design == "one-in") {
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        add_subset({i});
+      }
+    } else if (design == "one-out") {
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        auto subset = everything();
+        subset.erase(subset.begin() + static_cast<std::ptrdiff_t>(i));
+        if (!subset.empty()) {
+          add_subset(std::move(subset));
+        }
+      }
+    } else if (design == "pairs") {
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        for (std::size_t k = i + 1; k < layers_.size(); ++k) {
+          add_subset({i, k});
+        }
+      }
+    } else if (design == "all") {
+      add_subset(everything());
+    } else {
+      return fail(ErrorCode::kInvalidArgument, "--subsets '{}' is unknown", design)
+          .hint("use random:N, one-in, one-out, pairs, all or list:FILE");
+    }
+    return {};
+  }
+
+  std::vector<Subset> finish() { return std::move(subsets_); }
+
+ private:
+  [[nodiscard]] Subset everything() const {
+    Subset subset(layers_.size());
+    for (std::size_t i = 0; i < subset.size(); ++i) {
+      subset[i] = i;
+    }
+    return subset;
+  }
+
+  bool add_subset(Subset subset) {
+    if (!known_.insert(subset).second) {
+      return false;
+    }
+    subsets_.push_back(std::move(subset));
+    return true;
+  }
+
+  void add_random(std::int64_t count) {
+    if (count >= subsets_in_all(layers_.size())) {
+      add_everything();
+      return;
+    }
+    std::map<std::size_t, double> drawn;  // by size, to know when there are no more
+    for (std::int64_t added = 0; added < count;) {
+      if (static_cast<std::int64_t>(known_.size()) >= subsets_in_all(layers_.size())) {
+        return;
+      }
+      auto subset = sizes_ == Sizes::kEven ? draw_even() : draw_of_any_size(drawn);
+      added += !subset.empty() && add_subset(std::move(subset)) ? 1 : 0;
+    }
+  }
+
+  void add_everything() {
+    for (std::int64_t bits = 1; bits <= subsets_in_all(layers_.size()); ++bits) {
+      Subset subset;
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        if ((bits >> i & 1) != 0) {
+          subset.push_back(i);
+        }
+      }
+      add_subset(std::move(subset));
+    }
+  }
+
+  Subset draw_even() {
+    Subset subset;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (random_.below(2) == 1) {
+        subset.push_back(i);
+      }
+    }
+    return subset;
+  }
+
+  Subset draw_of_any_size(std::map<std::size_t, double>& drawn) {
+    std::vector<std::size_t> open;
+    for (std::size_t size = 1; size <= layers_.size(); ++size) {
+      if (drawn[size] + 0.5 < subsets_of_size(layers_.size(), size)) {
+        open.push_back(size);
+      }
+    }
+    if (open.empty()) {
+      return draw_even();
+    }
+    const auto size = open[random_.below(open.size())];
+    // The first `size` of a shuffle.
+    auto places = everything();
+    for (std::size_t i = 0; i < size; ++i) {
+      std::swap(places[i], places[i + random_.below(places.size() - i)]);
+    }
+    Subset subset(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(size));
+    std::sort(subset.begin(), subset.end());
+    drawn[size] += known_.contains(subset) ? 0 : 1;
+    return subset;
+  }
+
+  Status add_list(const std::string& path) {
+    TESSERA_TRY(const auto text, read_file(path));
+    std::size_t number = 0;
+    for (std::size_t begin = 0; begin < text.size();) {
+      const auto end = std::min(text.find('\n', begin), text.size());
+      auto line = std::string_view(text).substr(begin, end - begin);
+      begin = end + 1;
+      ++number;
+      const auto first = line.find_first_not_of(" \t\r");
+      if (first == std::string_view::npos || line[first] == '#') {
+        continue;
+      }
+      line = line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
+      TESSERA_CHECK(add_line(line, fmt::format("'{}', line {}", path, number)));
+    }
+    return {};
+  }
+
+  Status add_line(std::string_view line, const std::string& what) {
+    std::vector<std::string> names;
+    if (line.front() == '[' || line.front() == '{') {
+      TESSERA_TRY(const auto json, parse_json(line, what));
+      const auto list = json.is_object() ? json.value("layers", Json()) : json;
+      if (json.is_object() && !list.is_array()) {
+        return {};  // the header of a sweep
+      }
+      for (const auto& name : list) {
+        if (!name.is_string()) {
+          return fail(ErrorCode::kInvalidArgument, "{}: a list of names was expected", what);
+        }
+        names.push_back(name.get<std::string>());
+      }
+    } else {
+      for (std::size_t begin = 0; begin <= line.size();) {
+        const auto end = std::min(line.find(',', begin), line.size());
+        names.emplace_back(line.substr(begin, end - begin));
+        begin = end + 1;
+      }
+    }
+    Subset subset;
+    for (auto& name : names) {
+      name.erase(0, name.find_first_not_of(' '));
+      name.erase(name.find_last_not_of(' ') + 1);
+      const auto place = std::find(layers_.begin(), layers_.end(), name);
+      if (place == layers_.end()) {
+        return fail(ErrorCode::kInvalidArgument, "{}: '{}' is none of the layers", what, name)
+            .hint("the nearest are: {}; --layers decides which there are",
+                  fmt::join(nearest_names(name, layers_), ", "));
+      }
+      subset.push_back(static_cast<std::size_t>(place - layers_.begin()));
+    }
+    std::sort(subset.begin(), subset.end());
+    subset.erase(std::unique(subset.begin(), subset.end()), subset.end());
+    add_subset(std::move(subset));
+    return {};
+  }
+
+  std::span<const std::string> layers_;
+  Sizes sizes_;
+  Random random_;
+  std::set<Subset> known_;
+  std::vector<Subset> subsets_;
+};
+
+bool stays_float(const quantize::Scheme& scheme) {
+  return scheme.mode == quantize::Mode::kFloat32;
+}
+
+std::vector<OpId> candidates(const graph::Graph& graph, std::span<const quantize::Scheme> schemes) {
+  std::vector<OpId> ops;
+  for (std::uint32_t i = 0; i < graph.ops().size(); ++i) {
+    const auto& op = graph.op(OpId{i});
+    const bool weights = op.inputs.size() > 1 && op.inputs[1] &&
+                         graph.tensor(*op.inputs[1]).kind == graph::TensorKind::kInitializer;
+    if (is_switchable(op) && (weights || op.type == "MatMul") && !stays_float(schemes[i])) {
+      ops.push_back(OpId{i});
+    }
+  }
+  return ops;
+}
+
+std::vector<OpId> with_most_macs(const graph::Graph& graph, std::vector<OpId> ops,
+                                 std::size_t count) {
+  const auto costs = graph::operator_costs(graph, graph::QdqCounting::kInclude);
+  std::stable_sort(ops.begin(), ops.end(), [&](OpId a, OpId b) {
+    return costs[a.value].macs.value_or(0) > costs[b.value].macs.value_or(0);
+  });
+  ops.resize(std::min(ops.size(), count));
+  std::sort(ops.begin(), ops.end());
+  return ops;
+}
+
+Result<std::vector<OpId>> matching(const graph::Graph& graph, const std::vector<OpId>& ops,
+                                   const std::string& pattern) {
+  try {
+    const std::regex regex(pattern);
+    std::vector<OpId> found;
+    std::copy_if(ops.begin(), ops.end(), std::back_inserter(found),
+                 [&](OpId op) { return std::regex_match(graph.op(op).name, regex); });
+    return found;
+  } catch (const std::regex_error& problem) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is no regular expression: {}", pattern,
+                problem.what());
+  }
+}
+
+Result<std::vector<OpId>> named(const graph::Graph& graph, std::string_view text,
+                                std::span<const quantize::Scheme> schemes) {
+  std::vector<std::string> known;
+  for (const auto& op : graph.ops()) {
+    known.push_back(op.name);
+  }
+  std::set<OpId> ops;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    const std::string name(text.substr(begin, end - begin));
+    begin = end + 1;
+    const auto op = graph.find_op(name);
+    if (!op) {
+      return fail(ErrorCode::kInvalidArgument, "no operator '{}' in the model", name)
+          .hint("the nearest names are: {}", fmt::join(nearest_names(name, known), ", "));
+    }
+    if (stays_float(schemes[op->value])) {
+      return fail(ErrorCode::kInvalidArgument, "layer '{}' ({}) cannot be quantized: {}", name,
+                  graph.op(*op).type, "its scheme is float32")
+          .hint("name layers that the recipe or the scheme quantizes");
+    }
+    ops.insert(*op);
+  }
+  return std::vector<OpId>(ops.begin(), ops.end());
+}
+
+}  // namespace
+
+std::string_view to_string(Sizes sizes) noexcept {
+  return sizes == Sizes::kEven ? "even" : "uniform";
+}
+
+Result<Sizes> sizes_from_string(std::string_view name) {
+  if (name == "even") {
+    return Sizes::kEven;
+  }
+  if (name == "uniform") {
+    return Sizes::kUniform;
+  }
+  return fail(ErrorCode::kInvalidArgument, "--sizes '{}' is unknown", name)
+      .hint("use even (every layer with probability 1/2) or uniform (every size alike)");
+}
+
+Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
+                                           std::span<const std::string> layers, Sizes sizes,
+                                           std::uint64_t seed) {
+  Designer designer(layers, sizes, seed);
+  for (const auto& design : designs) {
+    TESSERA_CHECK(designer.add(design));
+  }
+  return designer.finish();
+}
+
+bool is_switchable(const graph::Op& op) noexcept {
+  constexpr std::array<std::string_view, 3> kTypes = {"Conv", "Gemm", "MatMul"};
+  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+}
+
+Result<std::vector<OpId>> choose_layers(const graph::Graph& graph, std::string_view text,
+                                        std::span<const quantize::Scheme> schemes) {
+  auto ops = candidates(graph, schemes);
+  if (text.starts_with("top-macs:")) {
+    TESSERA_TRY(const auto count, count_after(text, "top-macs:"));
+    ops = with_most_macs(graph, std::move(ops), static_cast<std::size_t>(count));
+  } else if (text.starts_with("re:")) {
+    TESSERA_TRY(ops, matching(graph, ops, std::string(text.substr(3))));
+  } else if (text != "all") {
+    return named(graph, text, schemes);
+  }
+  if (ops.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--layers '{}' matches no layer that can be quantized",
+                text)
+        .hint("tessera inspect lists the operators; Conv, Gemm and MatMul can be switched");
+  }
+  return ops;
+}
+
+}  // namespace tessera::noise

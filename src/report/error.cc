@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/report/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "tessera/core/timing.h"
+#include "tessera/report/format.h"
+#include "tessera/report/table.h"
+
+namespace tessera::report {
+namespace {
+
+using noise::CheckRow;
+using noise::SweepLayer;
+using noise::SweepRecord;
+
+std::string sqnr_of(const SweepLayer& layer) {
+  if (!(layer.noise_power > 0) || !(layer.signal_power > 0)) {
+    return "-";
+  }
+  return number(10 * std::log10(layer.signal_power / layer.noise_power));
+}
+
+/// Errors of the layers alone, where the sweep measured them.
+std::map<std::string, double> errors_alone(const std::vector<SweepRecord>& records) {
+  std::map<std::string, double> errors;
+  for (const auto& record : records) {
+    if (record.layers.size() == 1) {
+      errors.emplace(record.layers.front(), record.error);
+    }
+  }
+  return errors;
+}
+
+Table layer_table(const noise::Sweep& sweep) {
+  const auto alone = errors_alone(sweep.records);
+  auto layers = sweep.header.layers;
+  const auto error_of = [&](const SweepLayer& layer) {
+    const auto found = alone.find(layer.name);
+    return found == alone.end() ? -1.0 : found->second;
+  };
+  std::stable_sort(layers.begin(), layers.end(), [&](const auto& a, const auto& b) {
+    return std::pair(error_of(a), a.noise_power) > std::pair(error_of(b), b.noise_power);
+  });
+  Table table({{"layer", Align::kLeft, true},
+               {"type", Align::kLeft},
+               {"scheme", Align::kLeft},
+               {"MACs"},
+               {"own SQNR dB"},
+               {"error alone"}});
+  for (const auto& layer : layers) {
+    const auto error = error_of(layer);
+    table.add_row({layer.name, layer.type, layer.scheme, count(static_cast<double>(layer.macs)),
+                   sqnr_of(layer), error < 0 ? "-" : number(error)});
+  }
+  return table;
+}
+
+std::string spread_of(const std::vector<SweepRecord>& records) {
+  std::vector<double> errors;
+  for (const auto& record : records) {
+    if (std::isfinite(record.error)) {
+      errors.push_back(record.error);
+    }
+  }
+  std::sort(errors.begin(), errors.end());
+  if (errors.empty()) {
+    return "no subset has an error that is a number\n";
+  }
+  return fmt::format("error (|x-y| / elements): median {}, 10 % below {}, 90 % below {}\n",
+                     number(quantile(errors, 0.5)), number(quantile(errors, 0.1)),
+                     number(quantile(errors, 0.9)));
+}
+
+std::string names_of(const CheckRow& row) {
+  return fmt::format("{}", fmt::join(row.layers, ","));
+}
+
+std::string percent(double value) {
+  return std::isfinite(value) ? number(100 * value) : "-";
+}
+
+}  // namespace
+
+std::string sweep_text(const noise::SweepSummary& summary, const std::string& output,
+                       std::size_t width, std::size_t top) {
+  const auto& sweep = summary.sweep;
+  auto text = layer_table(sweep).text(width, top) + "\n" + spread_of(sweep.records);
+  if (summary.measured > 0) {
+    text += fmt::format("{} per subset and sample ({} of CPU in all); {} of {} parts run\n",
+                        duration(summary.cpu_us / static_cast<double>(summary.measured) /
+                                 static_cast<double>(sweep.header.images)),
+                        duration(summary.setup_us + summary.cpu_us), summary.work.runs,
+                        summary.work.runs_unshared);
+  }
+  text += fmt::format("wrote {}: {} subsets of {} layers, {} samples{}\n", output,
+                      sweep.records.size(), sweep.header.layers.size(), sweep.header.images,
+                      summary.resumed > 0 ? fmt::format(" ({} were there)", summary.resumed) : "");
+  return text;
+}
+
+std::string check_text(const noise::Check& check, std::size_t width, std::size_t top) {
+  auto rows = check.rows;
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.deviation()) > std::abs(b.deviation());
+  });
+  Table table({{"layers in integers", Align::kLeft, true},
+               {"n"},
+               {"built"},
+               {"sweep"},
+               {"deviation %"},
+               {"built SQNR dB"},
+               {"sweep SQNR dB"}});
+  for (const auto& row : rows) {
+    table.add_row({names_of(row), std::to_string(row.layers.size()), number(row.built_error, 4),
+                   number(row.engine_error, 4), percent(row.deviation()),
+                   number(row.built_sqnr_db, 4), number(row.engine_sqnr_db, 4)});
+  }
+  return table.text(width, top) +
+         fmt::format(
+             "\n{} built models, {} samples: the sweep's error deviates by {} % (median), {} % "
+             "(95 of 100), {} % (worst); Spearman {}\nCPU per model: {} built, {} by the sweep\n",
+             rows.size(), check.images, percent(check.engine.median_deviation),
+             percent(check.engine.p95_deviation), percent(check.engine.worst_deviation),
+             std::isfinite(check.engine.spearman) ? fmt::format("{:.4f}", check.engine.spearman)
+                                                  : "-",
+             duration(check.built_cpu_us), duration(check.engine_cpu_us));
+}
+
+}  // namespace tessera::report

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+
+load helpers
+
+setup() {
+  float=$TESSERA_SOURCE/tests/fixtures/compat/cases/026_concat_branches_qop_u8s8/model.onnx
+  out=$BATS_TEST_TMPDIR/sweep.jsonl
+}
+
+sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
+
+@test "error sweep writes a header and a line for every subset" {
+  sweep --subsets one-in --subsets all -o "$out" --json
+  expect_status 0
+  layers=$(json '.result.layers | length')
+  expect_equal "$(json .schema)" "tessera.error-sweep/1"
+  expect_equal "$(head -1 "$out" | jq -r .schema)" "tessera.error-sweep/1"
+  expect_equal "$(tail -n +2 "$out" | wc -l)" "$((layers + 1))"
+  tail -n +2 "$out" | jq -e '(.layers | length) > 0 and .error > 0 and .images == 2' >/dev/null
+  expect_missing "$out.part"
+}
+
+@test "the same command gives the same file; shards merge into it" {
+  sweep --subsets random:7 --timeless -o "$out"
+  expect_status 0
+  for i in 0 1; do
+    sweep --subsets random:7 --timeless --shard "$i/2" -o "$BATS_TEST_TMPDIR/$i"
+    expect_status 0
+  done
+  tessera error merge "$BATS_TEST_TMPDIR/1" "$BATS_TEST_TMPDIR/0" -o "$BATS_TEST_TMPDIR/merged"
+  expect_status 0
+  cmp "$out" "$BATS_TEST_TMPDIR/merged"
+}
+
+@test "an output that exists is not replaced without --force" {
+  sweep --subsets all -o "$out"
+  sweep --subsets all -o "$out"
+  expect_error 2 "exists"
+  sweep --subsets all -o "$out" --force
+  expect_status 0
+}
+
+@test "resuming with another model is refused" {
+  sweep --subsets all -o "$out"
+  other=$TESSERA_SOURCE/tests/fixtures/compat/cases/004_conv_clip_qdq_s8s8/model.onnx
+  tessera error sweep "$other" --data random:2 --layers all --subsets all -o "$out" --resume
+  expect_error 2 "another model"
+}
+
+@test "a layer that is not there or cannot be quantized is a usage error" {
+  tessera error sweep "$float" --data random:2 --layers nowhere -o "$out"
+  expect_error 2 "nowhere"
+  tessera error sweep "$float" --data random:2 --layers Concat_3 --subsets all -o "$out"
+  expect_error 2 "'Concat_3' cannot be quantized by itself"
+}
+
+@test "a metric command that dies is told with its exit code" {
+  sweep --subsets all --metric-command 'exit 3' -o "$out"
+  expect_error 4 "exit code 3"
+}
+
+@test "error check compares with built models" {
+  tessera error check "$float" --data random:2 --layers all --plans 3 --json
+  expect_status 0
+  expect_equal "$(json '.result.plans | length')" 3
+  json '.result.engine.median_deviation < 0.02' >/dev/null
+}
