@@ -31,6 +31,7 @@ struct Options {
   std::string ranges;
   double budget_s = 300;
   std::size_t top = 0;
+  bool no_refine = false;
   optimize::OptimizeOptions optimize;
 };
 
@@ -39,6 +40,7 @@ struct Samples {
   data::SampleSet calibration;
   data::SampleSet validation;
   std::string relation;  ///< between the two, for the reader
+  bool separate = true;
 };
 
 Result<Samples> open_samples(const Options& options, const onnx::Model& model, Context& context) {
@@ -55,7 +57,7 @@ Result<Samples> open_samples(const Options& options, const onnx::Model& model, C
   TESSERA_TRY(auto all, context.open_samples(model, options.data));
   if (all.size() < kWorthSplitting) {
     TESSERA_TRY(auto again, context.open_samples(model, options.data));
-    return Samples{std::move(all), std::move(again), "the calibration samples themselves"};
+    return Samples{std::move(all), std::move(again), "the calibration samples themselves", false};
   }
   TESSERA_TRY(auto first, context.open_samples(model, options.data, 0, 2));
   TESSERA_TRY(auto second, context.open_samples(model, options.data, 1, 2));
@@ -159,6 +161,7 @@ Status run(const Options& given, Context& context) {
   TESSERA_TRY(const auto samples, open_samples(options, model, context));
   TESSERA_TRY(const auto ranges, ranges_for(options, model, samples.calibration, context));
   TESSERA_TRY(const auto library, context.library(options.run));
+  settings.calibration = options.no_refine || !samples.separate ? nullptr : &samples.calibration;
   TESSERA_TRY(const auto result, optimize::optimize(model, samples.validation, ranges, library,
                                                     settings, context.monitor()));
   if (result.model) {
@@ -219,6 +222,8 @@ void add_optimize_command(CLI::App& app, Context& context) {
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");
+  command->add_flag("--no-refine", options->no_refine,
+                    "do not refine the fastest integer model on the calibration samples");
   command->add_option("--budget", options->budget_s, "seconds for the whole search")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -9,11 +9,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "cli/context.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
+#include "tessera/profile/profile.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/refine/refine.h"
 #include "tessera/report/format.h"
@@ -53,6 +55,7 @@ struct Options {
   SchemeOptions scheme;
   quantize::Selection selection;
   std::string recipe;
+  std::string profile;
   std::string ranges;
   RefineArguments refine;
   DataOptions data;
@@ -253,6 +256,41 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
   return result;
 }
 
+/// The mix that a profile takes for the fastest: its float layers in float, the rest as wanted.
+Result<quantize::Recipe> fastest_recipe(const Options& options, const quantize::Scheme& scheme,
+                                        const onnx::Model& model, Monitor& monitor) {
+  if (options.profile.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "--recipe fastest needs the profile of the model")
+        .hint("make it: tessera profile MODEL --data D -o P.json; then add --profile P.json");
+  }
+  TESSERA_TRY(const auto stored, profile::read_profile(options.profile));
+  TESSERA_TRY(const auto info, model.info());
+  if (stored.model && stored.model->sha256 != info.sha256) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is the profile of another model: '{}'",
+                options.profile, stored.model->path)
+        .hint("profile this very model: tessera profile MODEL --data D -o P.json");
+  }
+  if (const auto host = describe_host(); !stored.cpu.empty() && stored.cpu != host.cpu) {
+    monitor.warn({"foreign-profile",
+                  fmt::format("the profile was measured on '{}', not on this machine", stored.cpu),
+                  "right for a model that will run there; for here, profile here"});
+  }
+  auto recipe = quantize::uniform_recipe(scheme, options.selection);
+  quantize::Rule floats;
+  floats.scheme.mode = quantize::Mode::kFloat32;
+  const auto& names = stored.profile.fastest.float_layers;
+  const std::set<std::string> left(names.begin(), names.end());
+  for (const auto& layer : stored.profile.layers) {
+    if (left.contains(layer.name)) {
+      floats.match.insert(floats.match.end(), layer.ops.begin(), layer.ops.end());
+    }
+  }
+  if (!floats.match.empty()) {
+    recipe.rules.push_back(std::move(floats));
+  }
+  return recipe;
+}
+
 Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Scheme& scheme,
                                      quantize::Compatibility compatibility) {
   if (options.recipe.empty()) {
@@ -352,9 +390,16 @@ Status run(const Options& options, Context& context) {
   TESSERA_TRY(const auto refining, refine_options_from(options));
   const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
   TESSERA_TRY(const auto scheme, scheme_from(options.scheme, compat));
-  TESSERA_TRY(const auto recipe, recipe_from(options, scheme, quantizing.compatibility));
+  const bool fastest = options.recipe == "fastest";
+  quantize::Recipe recipe;
+  if (!fastest) {
+    TESSERA_TRY(recipe, recipe_from(options, scheme, quantizing.compatibility));
+  }
   TESSERA_CHECK(check_writable(options.output, options.overwrite));
   TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
+  if (fastest) {
+    TESSERA_TRY(recipe, fastest_recipe(options, scheme, model, context.monitor()));
+  }
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
   TESSERA_TRY(const auto ranges,
@@ -463,7 +508,12 @@ void add_selection_options(CLI::App& command, Options& options) {
       .add_option("--exclude", options.selection.exclude,
                   "leave matching operators in float, reading unquantized tensors; repeatable")
       ->type_name("PATTERN");
-  command.add_option("--recipe", options.recipe, "schemes by operator: ordered rules, last wins")
+  command
+      .add_option("--recipe", options.recipe,
+                  "schemes by operator: ordered rules, last wins; or 'fastest', the mix that "
+                  "--profile takes for the fastest")
+      ->type_name("FILE|fastest");
+  command.add_option("--profile", options.profile, "measured by tessera profile")
       ->type_name("FILE");
   command.add_flag("--everywhere", options.everywhere,
                    "static: integers also where they bring only conversions");

@@ -116,7 +116,8 @@ std::string Measurement::name() const {
   plain.method = numerics::RangeMethod::kMinMax;  // the range method is a field of its own
   auto text = quantize::to_string(plain);
   if (operators != "all") {
-    text += fmt::format(" ({}{})", operators, operators.starts_with("mixed") ? "" : " only");
+    text += fmt::format(" ({}{})", operators,
+                        operators.starts_with("mixed") || operators == "refined" ? "" : " only");
   }
   return text;
 }

@@ -95,6 +95,9 @@ class Optimizer {
     }
     TESSERA_CHECK(time_survivors(result_.candidates));
     TESSERA_CHECK(mix());
+    TESSERA_CHECK(refine_fastest());
+    sort_by_speed();
+    TESSERA_CHECK(race_finalists());
     sort_by_speed();
     mark_front();
     TESSERA_CHECK(choose());
@@ -119,6 +122,12 @@ class Optimizer {
   [[nodiscard]] Result<evaluate::Built> build(const Candidate& candidate) {
     if (candidate.folded) {
       return lab_.build_normalized();
+    }
+    if (candidate.made) {
+      evaluate::Built built;
+      built.quantized_ops = candidate.row.quantized_ops;
+      TESSERA_CHECK(lab_.pack(*candidate.made, built));
+      return built;
     }
     if (!candidate.assignment.empty()) {
       return lab_.build(candidate.assignment, quiet_);
@@ -311,6 +320,38 @@ class Optimizer {
                      });
   }
 
+  /// Candidates were timed in several races, each beside other models; those near the top meet once
+  /// more in one.
+  Status race_finalists() {
+    constexpr std::size_t kMost = 6;
+    constexpr double kNear = 0.1;
+    std::vector<Measurement*> rows;
+    std::vector<Lane> lanes;
+    double fastest = 0;
+    for (auto& candidate : result_.candidates) {  // fastest first
+      auto& row = candidate.row;
+      if (row.status != RowStatus::kOk || !candidate.verdict.empty() || row.speedup.median <= 1 ||
+          row.speedup.median < fastest * (1 - kNear) || rows.size() == kMost) {
+        continue;
+      }
+      fastest = std::max(fastest, row.speedup.median);
+      TESSERA_TRY(const auto built, build(candidate));
+      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
+      lanes.push_back(std::move(lane));
+      rows.push_back(&row);
+    }
+    if (rows.size() < 2) {
+      return {};
+    }
+    RaceOptions race;
+    race.seed = options_.seed + 2;
+    race.settle_rounds = 20;
+    race.min_rounds = 8;
+    constexpr double kShare = 0.1;
+    race.budget_us = kShare * options_.budget_us;
+    return lab_.time(lanes, rows, race, "finalists", monitor_).map([](const auto&) {});
+  }
+
   /// float32 ends the front: nothing is closer to itself.
   void mark_front() {
     double best = -std::numeric_limits<double>::infinity();
@@ -467,7 +508,85 @@ class Optimizer {
     return {};
   }
 
+  /// Of those that keep the limits, the fastest static one.
+  [[nodiscard]] const Candidate* fastest_static() const {
+    const Candidate* fastest = nullptr;
+    for (const auto& candidate : result_.candidates) {
+      const auto& row = candidate.row;
+      const bool fits = row.status == RowStatus::kOk && candidate.verdict.empty() &&
+                        row.scheme.mode == Mode::kStatic && row.speedup.median > 1;
+      if (fits && (fastest == nullptr || row.speedup.median > fastest->row.speedup.median)) {
+        fastest = &candidate;
+      }
+    }
+    return fastest;
+  }
+
+  /// The same kernels with better numbers in them: as fast, and closer to float32.
+  Status refine_fastest() {
+    const auto* base = fastest_static();
+    if (base == nullptr || options_.calibration == nullptr) {
+      return {};
+    }
+    if (over(kMixShare)) {
+      result_.excluded.push_back({"refining the fastest candidate", "the time budget"});
+      return {};
+    }
+    Candidate candidate = *base;
+    auto refined = refine_candidate(candidate);
+    TESSERA_CHECK(monitor_.check());
+    if (!refined) {
+      result_.excluded.push_back({"refining the fastest candidate", refined.error().message});
+      return {};
+    }
+    if (!*refined) {
+      result_.excluded.push_back(
+          {"refining the fastest candidate", "no step brought its outputs closer to float32"});
+      return {};
+    }
+    std::vector<Candidate> one{std::move(candidate)};
+    TESSERA_CHECK(measure(one.front().row, build(one.front())));
+    apply_limits(one.front());
+    TESSERA_CHECK(time_survivors(one));
+    result_.candidates.push_back(std::move(one.front()));
+    return {};
+  }
+
+  /// False if no step was kept.
+  Result<bool> refine_candidate(Candidate& candidate) {
+    auto assignment = candidate.assignment;
+    if (assignment.empty()) {
+      TESSERA_TRY(assignment,
+                  lab_.assignment(candidate.row.scheme, selection_of(candidate.row), quiet_));
+    }
+    // The quick steps: what costs minutes is left to `quantize --refine full`.
+    const refine::RefineOptions quick{
+        .equalize = true, .rounding = refine::Rounding::kAdaptive, .bias_correction = true};
+    TESSERA_TRY(auto refinement, refine::refine(model_, assignment, *options_.calibration, &ranges_,
+                                                library_, quick, monitor_));
+    candidate.refinement = refinement.report;
+    const auto& steps = refinement.report.steps;
+    if (std::none_of(steps.begin(), steps.end(), [](const auto& step) { return step.kept; })) {
+      return false;
+    }
+    quantize::QuantizeOptions quantizing;
+    quantizing.weights = &refinement.weights;
+    TESSERA_TRY(const auto report, quantize::quantize(refinement.model, refinement.assignment,
+                                                      &refinement.ranges, quantizing, quiet_));
+    auto& row = candidate.row;
+    row.operators = row.operators == "all" ? "refined" : row.operators + ", refined";
+    row.quantized_ops = report.quantized_ops;
+    row.speedup = {};
+    row.latency = {};
+    candidate.methods.clear();
+    candidate.made = std::make_shared<const onnx::Model>(std::move(refinement.model));
+    return true;
+  }
+
   Result<onnx::Model> make(const Candidate& candidate) {
+    if (candidate.made) {
+      return candidate.made->clone();
+    }
     if (candidate.folded) {
       return lab_.make_normalized();
     }
@@ -573,6 +692,7 @@ Json candidate_json(const Candidate& candidate) {
   json["verdict"] = candidate.verdict;
   json["methods"] = methods_json(candidate);
   json["predicted_us"] = candidate.predicted_us ? Json(*candidate.predicted_us) : Json();
+  json["refinement"] = candidate.refinement ? to_json(*candidate.refinement) : Json();
   json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
   return json;
 }

@@ -82,6 +82,9 @@ class Lab {
   /// layers from.
   [[nodiscard]] Result<Built> build_normalized() const;
   [[nodiscard]] Result<onnx::Model> make_normalized() const;
+  /// Any model with the float model's inputs and outputs, in the form that sessions are opened
+  /// from, into `built`.
+  [[nodiscard]] Status pack(const onnx::Model& model, Built& built) const;
   /// The same as models, to be saved.
   [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
                                          const quantize::Selection& selection,
@@ -126,7 +129,6 @@ class Lab {
  private:
   Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}
   [[nodiscard]] Status open_reference(Monitor& monitor);
-  [[nodiscard]] Status pack(const onnx::Model& model, Built& built) const;
   [[nodiscard]] runtime::SessionOptions session_options(const LaneOptions& lane) const;
   [[nodiscard]] Result<runtime::Session> open_session(const std::string& bytes,
                                                       const LaneOptions& lane) const;

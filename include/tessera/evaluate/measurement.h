@@ -55,7 +55,7 @@ enum class RowStatus : std::uint8_t {
 struct Measurement {
   quantize::Scheme scheme;
   std::optional<runtime::ProviderChoice> provider;  ///< absent: that of the measuring session
-  /// Which were quantized: "all", types joined by "+", or "mixed: 40 of 60 layers".
+  /// Which were quantized: "all", types joined by "+", "mixed: 40 of 60 layers", or "refined".
   std::string operators = "all";
   runtime::OptLevel opt_level = runtime::OptLevel::kAll;
   RowStatus status = RowStatus::kSkipped;

@@ -18,6 +18,7 @@
 #include "tessera/onnx/model.h"
 #include "tessera/profile/profile.h"
 #include "tessera/quantize/recipe.h"
+#include "tessera/refine/refine.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -42,9 +43,12 @@ struct OptimizeOptions {
   Limits limits;
   runtime::SessionOptions session;  ///< provider, threads
   quantize::Selection selection;    ///< operators that may be quantized
-  bool mixed = true;                ///< also mixes of float32 and integers, layer by layer
-  double budget_us = 300e6;         ///< for everything; what is left out then is named
-  std::int64_t memory_bytes = 0;    ///< for sessions open at once; 0: a quarter of the machine's
+  /// Samples that ranges were measured on: for refining the fastest integer candidate (see
+  /// refine.h). Not those that errors are measured on. Not owned; null: nothing is refined.
+  const data::SampleSet* calibration = nullptr;
+  bool mixed = true;              ///< also mixes of float32 and integers, layer by layer
+  double budget_us = 300e6;       ///< for everything; what is left out then is named
+  std::int64_t memory_bytes = 0;  ///< for sessions open at once; 0: a quarter of the machine's
   std::uint64_t seed = 0;
 };
 
@@ -72,6 +76,9 @@ struct Candidate {
   /// float32 as the quantizer rewrites it before anything else: paddings, batch normalisation
   /// and the like folded.
   bool folded = false;
+  /// Of a refined candidate: the model, and what refining did.
+  std::shared_ptr<const onnx::Model> made;
+  std::optional<refine::RefineReport> refinement;
   std::optional<double> predicted_us;  ///< by the latency model, before it was built
   /// SQNR by every range method that was tried, so that the choice of method can be followed.
   std::vector<std::pair<numerics::RangeMethod, double>> methods;
@@ -110,7 +117,8 @@ struct OptimizeResult {
 /// rest race round-robin against float32; 5. with the scheme of the fastest static candidate, a
 /// latency model is fitted (profile::Study), mixes of float and integer layers that it takes for
 /// fast at several prices of error are built and measured, and what they really took is learned
-/// before a second round; 6. the fastest is confirmed in a race with float32 and the fastest
+/// before a second round; 6. the fastest integer candidate is refined on the calibration samples;
+/// 7. the fastest is confirmed in a race with float32 and the fastest
 /// uniform candidate, and gives way to either if it is not faster beyond noise. Without limits a
 /// candidate must come within 6 dB of the most accurate uniform integer candidate (and lose at most
 /// 1 point of top-1, given labels). Among those within 2 % of the fastest, the most accurate is
