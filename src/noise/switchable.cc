@@ -74,6 +74,7 @@ struct Cell {
   std::optional<Outputs> kept;
   std::int64_t bytes = 0;
   std::int64_t uses = 0;  ///< reads to come
+  std::int64_t pins = 0;  ///< runs that are waiting to read it now
   std::int64_t touched = 0;
   bool done = false;
 };
@@ -456,29 +457,28 @@ class Walk {
   }
 
   Status demand(std::size_t part, std::size_t cell_id) {
-    auto& cell = cells_[part][cell_id];
-    if (cell.kept || (cell.done && !is_wanted(part, cell))) {
-      cell.touched = ++clock_;
+    const auto& cell = cells_[part][cell_id];
+    const bool tensors_wanted = state_.setup.tensors && cell.uses > 0;  // not only the sums
+    if (cell.done && !tensors_wanted) {
       return {};
     }
-    return compute(part, cell_id);
+    return ensure(part, cell_id);
   }
-
-  /// Somebody reads the tensors, not only the sums.
-  [[nodiscard]] static bool is_wanted(std::size_t, const Cell& cell) { return cell.uses > 0; }
 
   Status compute(std::size_t part, std::size_t cell_id) {
     const auto& segment = state_.parts[part].segment;
     const auto setting = representatives_[part][cell_id];
     const auto sources = sources_of(segment);
     for (const auto source : sources) {
-      // Computing a later source must not drop an earlier one.
+      // Computing a later source must not drop an earlier one, and a source that nobody else will
+      // read any more (its reader was dropped and is computed again) must be kept until it was
+      // read.
+      ++cells_[source][id(source, setting)].pins;
       TESSERA_CHECK(ensure(source, id(source, setting)));
-      pinned_.insert({source, id(source, setting)});
     }
     TESSERA_TRY(auto outputs, run_part(part, setting));
     for (const auto source : sources) {
-      pinned_.erase({source, id(source, setting)});
+      --cells_[source][id(source, setting)].pins;
     }
     auto& cell = cells_[part][cell_id];
     if (!cell.done) {
@@ -491,7 +491,7 @@ class Walk {
     for (const auto source : sources) {
       drop_if_unused(source, id(source, setting));
     }
-    if (cell.uses > 0) {
+    if (cell.uses > 0 || cell.pins > 0) {
       keep(part, cell_id, std::move(outputs));
     }
     return {};
@@ -501,6 +501,7 @@ class Walk {
   Status ensure(std::size_t part, std::size_t cell_id) {
     auto& cell = cells_[part][cell_id];
     cell.touched = ++clock_;
+    latest_[part] = cell_id;
     return cell.kept ? Status() : compute(part, cell_id);
   }
 
@@ -611,7 +612,6 @@ class Walk {
     cell.touched = ++clock_;
     kept_bytes_ += cell.bytes;
     by_age_.insert({part, cell_id});
-    latest_[part] = cell_id;
     state_.work.kept_bytes = std::max(state_.work.kept_bytes, kept_bytes_);
     make_room();
   }
@@ -626,7 +626,8 @@ class Walk {
   }
 
   void drop_if_unused(std::size_t part, std::size_t cell_id) {
-    if (cells_[part][cell_id].uses == 0 && !pinned_.contains({part, cell_id})) {
+    const auto& cell = cells_[part][cell_id];
+    if (cell.uses == 0 && cell.pins == 0) {
       drop(part, cell_id);
     }
   }
@@ -637,7 +638,7 @@ class Walk {
       std::optional<std::pair<std::size_t, std::size_t>> oldest;
       for (const auto& place : by_age_) {
         const auto& cell = cells_[place.first][place.second];
-        if (latest_[place.first] != place.second && !pinned_.contains(place) &&
+        if (latest_[place.first] != place.second && cell.pins == 0 &&
             (!oldest || cell.touched < cells_[oldest->first][oldest->second].touched)) {
           oldest = place;
         }
@@ -665,7 +666,6 @@ class Walk {
   std::vector<std::vector<std::map<std::size_t, ErrorSums>>> sums_;
   std::vector<std::vector<std::int64_t>> chosen_;
   std::vector<std::size_t> latest_;
-  std::set<std::pair<std::size_t, std::size_t>> pinned_;
   std::set<std::pair<std::size_t, std::size_t>> by_age_;
   std::int64_t kept_bytes_ = 0;
   std::int64_t clock_ = 0;

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/float_guard.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +20,14 @@ using onnx::NodeId;
 
 bool is_quantize(const onnx::Model& model, NodeId node) {
   return model.op_type(node) == "QuantizeLinear";
+}
+
+/// The runtime moves Quantize and Dequantize past it.
+bool lets_pass(const onnx::Model& model, NodeId node) {
+  constexpr std::array<std::string_view, 6> kTypes = {"MaxPool", "Reshape",   "Slice",
+                                                      "Squeeze", "Transpose", "Unsqueeze"};
+  return model.domain(node).empty() &&
+         std::find(kTypes.begin(), kTypes.end(), model.op_type(node)) != kTypes.end();
 }
 
 class Guard {
@@ -33,8 +44,7 @@ class Guard {
       }
     }
     for (const auto& [node, channels] : candidates) {
-      const auto dequantize = model_.producer(model_.inputs(node).front());
-      if (dequantize && model_.op_type(*dequantize) == "DequantizeLinear") {
+      if (const auto dequantize = dequantize_before(node)) {
         TESSERA_TRY(const bool done, split_scale(node, *dequantize, channels));
         guarded += done ? 1 : 0;
       }
@@ -74,6 +84,14 @@ class Guard {
                     model_.int_attribute(node, "transA", 0) != 0 ? 0 : 1};
   }
 
+  [[nodiscard]] std::optional<NodeId> dequantize_before(NodeId node) const {
+    auto before = model_.producer(model_.inputs(node).front());
+    while (before && lets_pass(model_, *before)) {
+      before = model_.producer(model_.inputs(*before).front());
+    }
+    return before && model_.op_type(*before) == "DequantizeLinear" ? before : std::nullopt;
+  }
+
   /// By way of Relu and Clip, without a branch: what the runtime looks for.
   [[nodiscard]] bool leads_to_quantize(NodeId node) const {
     for (auto at = node;;) {
@@ -89,7 +107,7 @@ class Guard {
         return true;
       }
       const auto& type = model_.op_type(readers.front());
-      if (type != "Relu" && type != "Clip") {
+      if (type != "Relu" && type != "Clip" && !lets_pass(model_, readers.front())) {
         return false;
       }
       at = readers.front();
@@ -113,10 +131,14 @@ class Guard {
     const std::vector<numerics::QParams> each(static_cast<std::size_t>(channels.count), one);
     const auto value = model_.inputs(node).front();
     const auto names = emitter_.add_qparams(value, each, dtype);
-    const auto dequantized = emitter_.add_dequantize(inputs.front(), value, names, dtype,
-                                                     static_cast<int>(channels.axis));
+    const bool direct = model_.producer(value) == dequantize;
+    const auto integers = direct
+                              ? inputs.front()
+                              : emitter_.add_quantize(value, value, {inputs[1], inputs[2]}, dtype);
+    const auto dequantized =
+        emitter_.add_dequantize(integers, value, names, dtype, static_cast<int>(channels.axis));
     model_.set_input(node, 0, dequantized);
-    if (model_.consumers(value).empty() && !model_.is_output(value) &&
+    if (direct && model_.consumers(value).empty() && !model_.is_output(value) &&
         !model_.used_by_body(value)) {
       model_.remove_node(dequantize);
     }

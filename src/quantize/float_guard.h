@@ -15,6 +15,10 @@ namespace tessera::quantize {
 /// for one scale at the input; so these operators get a Dequantize of their own that says the same
 /// scale once per channel.
 ///
+/// It moves the two past MaxPool, Reshape, Slice, Squeeze, Transpose and Unsqueeze, too. Where such
+/// operators lie between the Dequantize and the operator, their result is quantized by the same
+/// scale first, which changes no value: they only pick and move what lies on its grid.
+///
 /// To be called when all Q/DQ are in place. Returns how many operators were guarded.
 /// Errors: those of reading the scales. Cost: linear in the number of operators.
 [[nodiscard]] Result<std::int64_t> guard_float_operators(onnx::Model& model);

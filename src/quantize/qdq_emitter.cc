@@ -74,8 +74,8 @@ ScaleNames QdqEmitter::add_qparams(std::string_view name,
   return names;
 }
 
-std::string QdqEmitter::add_pair(const std::string& source, const std::string& base,
-                                 const ScaleNames& names, DType dtype, const std::string& result) {
+std::string QdqEmitter::add_quantize(const std::string& source, const std::string& base,
+                                     const ScaleNames& names, DType dtype) {
   const auto integers = model_.unique_name(base + "_QuantizeLinear_Output");
   onnx::NodeSpec spec;
   spec.name = model_.unique_name(base + "_QuantizeLinear");
@@ -84,6 +84,12 @@ std::string QdqEmitter::add_pair(const std::string& source, const std::string& b
   spec.inputs = {source, names.scale, names.zero_point};
   spec.outputs = {integers};
   model_.add_node(spec);
+  return integers;
+}
+
+std::string QdqEmitter::add_pair(const std::string& source, const std::string& base,
+                                 const ScaleNames& names, DType dtype, const std::string& result) {
+  const auto integers = add_quantize(source, base, names, dtype);
   return add_dequantize(integers, base, names, dtype, -1, result);
 }
 

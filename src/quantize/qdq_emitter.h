@@ -33,6 +33,9 @@ class QdqEmitter {
   [[nodiscard]] ScaleNames add_qparams(std::string_view name,
                                        std::span<const numerics::QParams> qparams, DType dtype);
 
+  /// source -> Quantize; returns the integers.
+  std::string add_quantize(const std::string& source, const std::string& base,
+                           const ScaleNames& names, DType dtype);
   /// source -> Quantize -> Dequantize; returns the dequantized value: `result`, or a new one.
   std::string add_pair(const std::string& source, const std::string& base, const ScaleNames& names,
                        DType dtype, const std::string& result = {});

@@ -32,6 +32,23 @@ onnx::Model three_convolutions() {
       .build();
 }
 
+/// The runtime moves Quantize and Dequantize past pools, on both sides of the middle one.
+onnx::Model pooled_convolutions() {
+  const std::vector<std::int64_t> kernel{2, 2};
+  return ModelBuilder(13)
+      .input("x", {1, 8, 16, 16})
+      .weight("w1", {8, 8, 3, 3}, 0.1)
+      .weight("w2", {8, 8, 3, 3}, 0.1)
+      .weight("w3", {8, 8, 3, 3}, 0.1)
+      .op("Conv", {"x", "w1"}, {"a"})
+      .op("MaxPool", {"a"}, {"p"}, {{"kernel_shape", kernel}})
+      .op("Conv", {"p", "w2"}, {"b"})
+      .op("MaxPool", {"b"}, {"q"}, {{"kernel_shape", kernel}})
+      .op("Conv", {"q", "w3"}, {"y"})
+      .output("y", {1, 8, 8, 8})
+      .build();
+}
+
 /// Kernels of the runtime at its highest level.
 Result<std::vector<std::string>> kernels_of(
     const onnx::Model& model, const std::shared_ptr<const runtime::Library>& library) {
@@ -48,10 +65,9 @@ Result<std::vector<std::string>> kernels_of(
   return types;
 }
 
-/// The model with the middle convolution left in float, as a mixed plan asks for it.
-Result<onnx::Model> mixed(Format format) {
+/// The model with only the outer convolutions in integers, as a mixed plan asks for it.
+Result<onnx::Model> mixed(onnx::Model model, Format format) {
   TESSERA_TRY(auto library, runtime::Library::load());
-  auto model = three_convolutions();
   TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
   TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
   TESSERA_TRY(auto samples,
@@ -61,9 +77,11 @@ Result<onnx::Model> mixed(Format format) {
   integers.format = format;
   Scheme floating;
   floating.mode = Mode::kFloat32;
-  TESSERA_CHECK(
-      quantize(model, {integers, floating, floating, integers}, &ranges, {}, Monitor::silent())
-          .map([](const auto&) {}));
+  TESSERA_TRY(const auto graph, model.view());
+  std::vector<Scheme> schemes(graph.ops().size(), floating);
+  schemes.front() = integers;
+  schemes.back() = integers;
+  TESSERA_CHECK(quantize(model, schemes, &ranges, {}, Monitor::silent()).map([](const auto&) {}));
   return model;
 }
 
@@ -72,7 +90,18 @@ class FloatGuard : public ::testing::TestWithParam<Format> {};
 TEST_P(FloatGuard, FloatLayerBetweenIntegers_StaysFloatInTheRuntime) {
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
-  const auto model = mixed(GetParam());
+  const auto model = mixed(three_convolutions(), GetParam());
+  ASSERT_THAT(model, IsOk());
+  const auto kernels = kernels_of(*model, *library);
+  ASSERT_THAT(kernels, IsOk());
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "QLinearConv"), 2);
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "Conv"), 1);
+}
+
+TEST_P(FloatGuard, FloatLayerBetweenPools_StaysFloatInTheRuntime) {
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  const auto model = mixed(pooled_convolutions(), GetParam());
   ASSERT_THAT(model, IsOk());
   const auto kernels = kernels_of(*model, *library);
   ASSERT_THAT(kernels, IsOk());
