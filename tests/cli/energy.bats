@@ -57,6 +57,7 @@ teardown() { [[ -z ${counter:-} ]] || kill "$counter" 2>/dev/null || true; }
   json '.result.energy.uncertainty_joules >= 0'
   json '.result.measured | .idle_watts > 0 and .gross_joules > 0 and .inferences > 0'
   json '.result.measured.domain_joules | has("package-0")'
+  validate energy "$BATS_TEST_TMPDIR/stdout"
 }
 
 @test "a counter that cannot be read is a warning, not a silent guess" {

@@ -62,6 +62,8 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
     {"match": "re:no-such", "types": ["Conv"], "scheme": "float32"}]}' >recipe.json
   answer quantize quantize "$float" --recipe recipe.json -o q.onnx --force
   [ "$(jq -r '.warnings[0].id' answer.json)" = pattern-matches-nothing ]
+  answer quantize quantize "$float" --data random:4 --refine fast -o q.onnx --force
+  jq -e '.result.refinement.report.steps | length > 0' answer.json
 }
 
 @test "compare, with and without gates" {
@@ -69,6 +71,63 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
     --gate 'sqnr_db>=0'
   validate compare answer.json
   answer compare compare "$float" "$float" --data random:2 --outputs-only
+}
+
+@test "energy, of time and of arithmetic" {
+  answer energy energy "$float" --data random:2 --seconds 0.3
+  answer energy energy "$float" --data random:2 --seconds 0.3 --per-mac
+}
+
+@test "error sweep and check: header, records, answers" {
+  local network=$TESSERA_SOURCE/tests/fixtures/compat/cases/026_concat_branches_qop_u8s8/model.onnx
+  answer error-sweep error sweep "$network" --data random:2 --layers all --subsets one-in \
+    --subsets random:3 -o sweep.jsonl --force
+  validate_sweep sweep.jsonl
+  # Every optional member: weights, a metric, shards.
+  local shard
+  for shard in 0 1; do
+    answer error-sweep error sweep "$network" --data random:2 --layers all --subsets one-in \
+      --normalize --shard $shard/2 -o $shard.jsonl --force \
+      --metric-command "while read -r _; do echo '{\"value\": 1}'; done"
+    validate_sweep $shard.jsonl
+  done
+  jq -e 'has("metric")' records.jsonl
+  answer error-merge error merge 0.jsonl 1.jsonl -o merged.jsonl --force
+  validate_sweep merged.jsonl
+  answer error-check error check "$network" --data random:2 --layers all --plans 2
+}
+
+validate_sweep() { # FILE: its first line is a header, every other a record
+  head -n 1 "$1" >header.json
+  tail -n +2 "$1" >records.jsonl
+  validate error-sweep header.json
+  validate error-sweep-record records.jsonl
+}
+
+@test "error fit, predict and rank" {
+  local example=$TESSERA_SOURCE/examples/01_textures
+  tessera error sweep "$example/textures.onnx" --data "$example/calibration" --preprocess unit \
+    --images 1 --layers top-macs:4 --subsets random:15 -o sweep.jsonl
+  expect_status 0
+  answer error-fit error fit sweep.jsonl -o fit.json --force
+  validate error-fit fit.json
+  answer error-predict error predict --model fit.json --layers all
+  answer error-predict error predict --model fit.json --list sweep.jsonl
+  jq -e .result.measured.n answer.json
+  answer error-rank error rank --model fit.json
+  answer error-rank error rank --model fit.json --min-sqnr-db 20
+  jq -e .result.search.limit answer.json
+  jq '{schema: "tessera.profile/1", result: {layers: [.result.layers[] | {name, precisions:
+    {fp32: {median_us: 100}, int8: {median_us: 40}}}]}}' fit.json >profile.json
+  answer error-rank error rank --model fit.json --profile profile.json
+}
+
+@test "what a run was confined to stands in the context" {
+  tessera doctor --json
+  local usable
+  usable=$(json .result.host.cpus)
+  answer energy energy "$float" --data random:2 --seconds 0.3 --cpus "${usable%%[-,]*}"
+  expect_equal "$(jq -r .context.cpus answer.json)" "${usable%%[-,]*}"
 }
 
 @test "doctor" {
@@ -166,6 +225,9 @@ FILES
     jq "$change" good.json >"bad$count.json"
   done
   validate --invalid quantize bad*.json
+  # Every line of a .jsonl counts.
+  { jq -c . good.json; jq -c . bad1.json; } >lines.jsonl
+  validate --invalid quantize lines.jsonl
   # A user's reading of the same schema takes further members.
   jq '.result.ops[0].extra = 1 | .extra = 1' good.json >more.json
   validate --open quantize more.json

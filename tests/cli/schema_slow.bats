@@ -29,3 +29,22 @@ setup() {
   validate bench out/bench.json
   expect_equal "$(json '.result.candidates[0].top1 | has("drop")')" "true"
 }
+
+@test "profile: schemes, curve and comparison with layers timed alone" {
+  tessera profile "$example/textures.onnx" --data "$example/calibration" --preprocess unit \
+    --samples 8 --budget 10 --plans 4 --curve --schemes s8s8 --json -o profile.json
+  expect_status 0
+  validate profile "$BATS_TEST_TMPDIR/stdout" profile.json
+  json '[.result.layers[].isolated.fp32_us | numbers] | length > 0'
+  json '.result.curve | length > 1'
+  json '.result.whole | length == 3'
+}
+
+@test "optimize: mixed models and a refined one" {
+  tessera optimize "$example/textures.onnx" --data "$example/calibration" --samples 20 \
+    --validation "$example/test" --preprocess unit --budget 30 --json -o out
+  expect_status 0
+  validate optimize "$BATS_TEST_TMPDIR/stdout"
+  json '[.result.candidates[].refinement | objects] | length > 0'
+  json '.result.mixing.latency_model.plans > 0'
+}

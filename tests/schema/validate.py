@@ -10,6 +10,8 @@ validate.py --invalid KIND FILE...      no document is
 The published schemas let documents of tessera carry further members, since keys are added under the
 same version. Our own answers may not: here every object is closed, so that a member that no schema
 describes is found. --open leaves the schema as it is published.
+
+Of a file that ends in .jsonl every line is a document.
 """
 
 import copy
@@ -134,9 +136,14 @@ def check_schemas(documents):
 
 
 def findings(validator, file):
-    document = json.loads(pathlib.Path(file).read_text())
-    errors = sorted(validator.iter_errors(document), key=lambda error: error.json_path)
-    return [f"{file}: {error.json_path}: {error.message[:300]}" for error in errors]
+    text = pathlib.Path(file).read_text()
+    lines = text.splitlines() if file.endswith(".jsonl") else [text]
+    found = [] if lines else [f"{file}: has no document"]
+    for number, line in enumerate(lines, 1):
+        place = f"{file}:{number}" if len(lines) > 1 else file
+        errors = sorted(validator.iter_errors(json.loads(line)), key=lambda error: error.json_path)
+        found += [f"{place}: {error.json_path}: {error.message[:300]}" for error in errors]
+    return found
 
 
 def main(arguments):
