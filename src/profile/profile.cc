@@ -161,6 +161,11 @@ class Study::Profiler {
   }
 
  private:
+  /// Mixes that there are: few layers have few, and some must be left to judge by.
+  [[nodiscard]] std::int64_t mixes() const {
+    constexpr std::int64_t kMany = 20;
+    return (std::int64_t{1} << std::min<std::int64_t>(integers_in(all_), kMany)) - 2;
+  }
   [[nodiscard]] bool is_mine(std::int64_t plan) const {
     return plan % options_.shard_count == options_.shard_index;
   }
@@ -209,7 +214,8 @@ class Study::Profiler {
     TESSERA_TRY(auto floats, trace(normalized, options_.runs));
     training_.push_back(std::move(floats.times));
     PlanSource source(units_, options_.seed * 3 + 1);
-    for (std::int64_t i = 0; i < options_.training_plans; ++i) {
+    const auto wanted = std::min(options_.training_plans, mixes() / 2);
+    for (std::int64_t i = 0; i < wanted; ++i) {
       const auto states = source.next();
       // Ten plans are the least that show layers in several neighbourhoods.
       if (!states || (over(kTraceShare) && training_.size() >= 10)) {
@@ -219,7 +225,7 @@ class Study::Profiler {
       if (!is_mine(i)) {
         continue;
       }
-      monitor_.progress("mixed plans", i, options_.training_plans);
+      monitor_.progress("mixed plans", i, wanted);
       TESSERA_TRY(auto traced,
                   trace(assignment_of(units_, *states, options_.scheme), options_.runs));
       training_.push_back(std::move(traced.times));
@@ -311,8 +317,9 @@ class Study::Profiler {
     for (const auto& states : drawn_) {
       source.exclude(states);
     }
-    for (std::int64_t i = 0; i < options_.calibration_plans + options_.validation_plans; ++i) {
-      if (i == options_.calibration_plans) {
+    const auto calibrating = std::min(options_.calibration_plans, mixes() / 6);
+    for (std::int64_t i = 0; i < calibrating + options_.validation_plans; ++i) {
+      if (i == calibrating) {
         first_validation_ = contenders_.size();
       }
       if (const auto states = source.next(); states && is_mine(i)) {

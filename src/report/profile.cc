@@ -95,6 +95,9 @@ std::string machine_text(const Profile& profile) {
 
 std::string validation_text(const Profile& profile) {
   const auto& validation = profile.validation;
+  if (validation.points.empty()) {
+    return "prediction   not judged: the model has too few layers for mixes\n";
+  }
   auto text = fmt::format(
       "prediction   {} mixed plans it had not seen: median error {:.1f} %, p95 {:.1f} %, Spearman "
       "{:.3f}, {:.0f} % within its interval of +-{:.1f} %\n",
