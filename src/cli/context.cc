@@ -149,8 +149,12 @@ Envelope Context::envelope(std::string_view kind, const RunOptions* run, const o
 }
 
 void Context::answer(const Envelope& envelope, const Json& result, const std::string& text) {
+  answer(json ? enclose(envelope, result) : Json(), text);
+}
+
+void Context::answer(const Json& document, const std::string& text) {
   monitor_.clear();
-  const auto out = json ? to_text(enclose(envelope, result)) : text;
+  const auto out = json ? to_text(document) : text;
   std::fwrite(out.data(), 1, out.size(), stdout);
   std::fflush(stdout);
 }

@@ -86,6 +86,8 @@ class Context {
                                   const onnx::Model* model = nullptr);
   /// Prints the answer on stdout: the document with --json, else the text.
   void answer(const Envelope& envelope, const Json& result, const std::string& text);
+  /// The same for a document that has its envelope already.
+  void answer(const Json& document, const std::string& text);
   /// Writes the document to a file.
   [[nodiscard]] Status write(const std::filesystem::path& path, const Envelope& envelope,
                              const Json& result, Overwrite overwrite);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/context.h"
 #include "cli/output_folder.h"
@@ -98,20 +99,20 @@ Status write_output(const Options& options, const Envelope& envelope,
   return context.write(options.output, envelope, to_json(result), options.overwrite);
 }
 
-Status write_pictures(const Options& options, const profile::Profile& result) {
+Status write_pictures(const Options& options, const profile::Profile& result,
+                      std::optional<OutputFolder>& folder) {
   if (!options.trace.empty()) {
     TESSERA_CHECK(write_file(options.trace, report::profile_trace(result), options.overwrite));
   }
-  if (options.charts.empty()) {
+  if (!folder) {
     return {};
   }
-  TESSERA_TRY(auto folder, OutputFolder::create(options.charts, options.overwrite));
   const auto name = std::filesystem::path(options.model).filename().string();
   TESSERA_TRY(const auto files, report::profile_charts(result, name));
   for (const auto& file : files) {
-    TESSERA_CHECK(write_file(folder.path() / file.name, file.svg, Overwrite::kReplace));
+    TESSERA_CHECK(write_file(folder->path() / file.name, file.svg, Overwrite::kReplace));
   }
-  return folder.commit();
+  return folder->commit();
 }
 
 /// A symbolic batch becomes 1, as the samples have it: without extents there are no MACs.
@@ -160,11 +161,12 @@ Status merge(const Options& options, Context& context) {
   TESSERA_TRY(const auto result, profile::merge_shards(std::move(shards)));
   // What was measured where stays as it was; only the command and the time are of now.
   auto merged = enclose(context.envelope("profile"), to_json(result));
-  merged["context"] = document.at("context");
+  if (document.contains("context") && !context.timeless) {
+    merged["context"] = document.at("context");
+  }
   merged["model"] = document.at("model");
   TESSERA_CHECK(write_json(options.output, merged, options.overwrite));
-  context.answer(context.envelope("profile"), to_json(result),
-                 report::profile_text(result, context.width(), options.top));
+  context.answer(merged, report::profile_text(result, context.width(), options.top));
   return {};
 }
 
@@ -178,6 +180,18 @@ Status run(Options options, Context& context) {
   }
   if (!options.merge.empty()) {
     return merge(options, context);
+  }
+  std::optional<OutputFolder> charts;
+  if (!options.shard.empty() && (!options.charts.empty() || !options.trace.empty())) {
+    return fail(ErrorCode::kInvalidArgument, "a shard has no charts and no timeline")
+        .hint("merge the shards first: tessera profile --merge SHARD... -o P.json");
+  }
+  if (!options.trace.empty()) {
+    TESSERA_CHECK(check_writable(options.trace, options.overwrite));
+  }
+  if (!options.charts.empty()) {
+    TESSERA_TRY(auto folder, OutputFolder::create(options.charts, options.overwrite));
+    charts.emplace(std::move(folder));
   }
   if (options.model.empty() || options.data.source.empty()) {
     return fail(ErrorCode::kInvalidArgument, "a model and --data are needed")
@@ -217,7 +231,7 @@ Status run(Options options, Context& context) {
   }
   const auto envelope = context.envelope("profile", &options.run, &model);
   TESSERA_CHECK(write_output(options, envelope, result, context));
-  TESSERA_CHECK(write_pictures(options, result));
+  TESSERA_CHECK(write_pictures(options, result, charts));
   context.answer(envelope, to_json(result),
                  report::profile_text(result, context.width(), options.top));
   if (options.require_stable && !result.stability.stable) {

@@ -194,11 +194,19 @@ double pace_of(const Shard& shard) {
 
 Status check_together(const std::vector<Shard>& shards) {
   const auto& first = shards.front();
+  for (std::int64_t index = 0; index < first.count; ++index) {
+    const auto given = std::count_if(shards.begin(), shards.end(),
+                                     [index](const Shard& shard) { return shard.index == index; });
+    if (given != 1) {
+      return fail(ErrorCode::kInvalidArgument, "shard {} of {} is {}", index, first.count,
+                  given == 0 ? "missing" : "there twice")
+          .hint("give every shard of one profile once");
+    }
+  }
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const auto& shard = shards[i];
-    if (shard.count != static_cast<std::int64_t>(shards.size()) ||
-        shard.index != static_cast<std::int64_t>(i)) {
-      return fail(ErrorCode::kInvalidArgument, "shard {} of {} is missing or there twice", i,
+    if (shard.count != first.count) {
+      return fail(ErrorCode::kInvalidArgument, "a shard of {} among shards of {}", shard.count,
                   first.count)
           .hint("give every shard of one profile once");
     }
@@ -311,10 +319,11 @@ Result<Shard> shard_from_json(const Json& document, std::string_view what) {
     shard.index = result.at("shard").get<std::int64_t>();
     shard.count = result.at("shards").get<std::int64_t>();
     shard.model_sha256 = document.at("model").at("sha256").get<std::string>();
-    const auto& context = document.at("context");
-    shard.cpu = context.at("cpu").get<std::string>();
-    shard.runtime = context.at("runtime").at("name").get<std::string>() + " " +
-                    context.at("runtime").at("version").get<std::string>();
+    if (const auto context = document.find("context"); context != document.end()) {
+      shard.cpu = context->at("cpu").get<std::string>();
+      shard.runtime = context->at("runtime").at("name").get<std::string>() + " " +
+                      context->at("runtime").at("version").get<std::string>();
+    }
     TESSERA_TRY(shard.profile, profile_from_json(result.at("profile")));
     TESSERA_TRY(shard.evidence, evidence_from_json(result.at("evidence")));
   } catch (const Json::exception& problem) {

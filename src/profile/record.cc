@@ -139,6 +139,9 @@ Roofline roofline_from(const Json& json) {
 }
 
 Json validation_json(const Validation& validation) {
+  const auto isolated = [&](double error) {
+    return validation.isolated_p95_abs_error > 0 ? Json(error) : Json();
+  };
   auto points = Json::array();
   for (const auto& point : validation.points) {
     points.push_back({{"integer_layers", point.integer_layers},
@@ -151,8 +154,8 @@ Json validation_json(const Validation& validation) {
           {"p95_abs_error", validation.p95_abs_error},
           {"spearman", validation.spearman},
           {"inside_interval", validation.inside_interval},
-          {"isolated_median_abs_error", validation.isolated_median_abs_error},
-          {"isolated_p95_abs_error", validation.isolated_p95_abs_error},
+          {"isolated_median_abs_error", isolated(validation.isolated_median_abs_error)},
+          {"isolated_p95_abs_error", isolated(validation.isolated_p95_abs_error)},
           {"points", points}};
 }
 
@@ -290,8 +293,9 @@ Result<StoredProfile> read_profile(const std::filesystem::path& path) {
           ModelInfo{model.at("path").get<std::string>(), model.at("sha256").get<std::string>(),
                     model.at("format").get<std::string>()};
     }
-    if (const auto& context = document.at("context"); context.contains("cpu")) {
-      stored.cpu = context.at("cpu").get<std::string>();
+    const auto context = document.find("context");  // a timeless document has none
+    if (context != document.end() && context->contains("cpu")) {
+      stored.cpu = context->at("cpu").get<std::string>();
     }
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the profile's envelope is damaged: {}", problem.what());
