@@ -92,13 +92,14 @@ class Guard {
     return before && model_.op_type(*before) == "DequantizeLinear" ? before : std::nullopt;
   }
 
-  /// By way of Relu and Clip, without a branch: what the runtime looks for.
+  /// By way of Relu and Clip, with a single reader each: what the runtime looks for.
   [[nodiscard]] bool leads_to_quantize(NodeId node) const {
     for (auto at = node;;) {
       const auto outputs = model_.outputs(at);
-      if (outputs.size() != 1 || model_.is_output(outputs.front())) {
+      if (outputs.size() != 1) {
         return false;
       }
+      // An output of the model is no obstacle to the runtime.
       const auto readers = model_.consumers(outputs.front());
       if (readers.size() != 1) {
         return false;

@@ -67,3 +67,22 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   expect_equal "$(json '.result.plans | length')" 3
   json '.result.engine.median_deviation < 0.02' >/dev/null
 }
+
+@test "Ctrl-C in the middle of a sweep: exit code 130 and no file" {
+  tessera calibrate "$float" --data random:2 -o "$BATS_TEST_TMPDIR/ranges.json"
+  long=(error sweep "$float" --data random:1000000 --layers all --subsets all
+    --ranges "$BATS_TEST_TMPDIR/ranges.json" -o "$out")
+  wait=1
+  [ -z "${TESSERA_EMULATOR:-}" ] || wait=30
+  status=0
+  # One signal to the program alone: a second one would end it at once.
+  # shellcheck disable=SC2086 # an emulator comes with its own arguments
+  timeout --foreground --preserve-status -k 60 -s INT "$wait" \
+    ${TESSERA_EMULATOR:-} "$TESSERA" "${long[@]}" \
+    >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" || status=$?
+  stderr=$(<"$BATS_TEST_TMPDIR/stderr")
+  expect_status 130
+  expect_equal "$(<"$BATS_TEST_TMPDIR/stdout")" ""
+  expect_in "$stderr" "error: interrupted"
+  expect_missing "$out"
+}

@@ -11,8 +11,8 @@
 #include <functional>
 #include <set>
 
+#include "noise/noise_bench.h"
 #include "support/matchers.h"
-#include "support/small_classifier.h"
 #include "tessera/noise/check.h"
 #include "tessera/noise/run_sweep.h"
 #include "tessera/noise/subsets.h"
@@ -26,47 +26,6 @@ using testing::IsOk;
 using testing::ModelBuilder;
 
 const std::vector<std::int64_t> kPads{1, 1, 1, 1};
-
-/// What a sweep needs, made from a model.
-struct Bench {
-  std::shared_ptr<const runtime::Library> library;
-  onnx::Model model;
-  std::optional<data::SampleSet> samples;
-  calibrate::Ranges ranges;
-  SwitchableSetup setup;
-  std::vector<std::string> names;
-};
-
-quantize::Scheme scheme_of_tests() {
-  quantize::Scheme scheme;
-  scheme.per_channel = true;
-  return scheme;
-}
-
-Result<std::unique_ptr<Bench>> bench_of(onnx::Model model) {
-  auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}, {}});
-  TESSERA_TRY(bench->library, runtime::Library::load());
-  TESSERA_CHECK(bench->model.infer_types(runtime::type_oracle(bench->library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(bench->model));
-  TESSERA_TRY(auto samples,
-              data::SampleSet::open({.source = "random:3"}, inputs, Monitor::silent()));
-  bench->samples.emplace(std::move(samples));
-  calibrate::CalibrateOptions options;
-  options.methods = {numerics::RangeMethod::kMinMax};
-  TESSERA_TRY(bench->ranges, calibrate::calibrate(bench->model, *bench->samples, bench->library,
-                                                  options, Monitor::silent()));
-  TESSERA_TRY(const auto graph, bench->model.view());
-  const std::vector<quantize::Scheme> schemes(graph.ops().size(), scheme_of_tests());
-  TESSERA_TRY(const auto layers, choose_layers(graph, "all", schemes));
-  for (const auto op : layers) {
-    bench->names.push_back(graph.op(op).name);
-    bench->setup.switches.push_back({graph.op(op).name, {scheme_of_tests()}});
-  }
-  bench->setup.model = &bench->model;
-  bench->setup.library = bench->library;
-  bench->setup.ranges = &bench->ranges;
-  return bench;
-}
 
 /// Branches, a residual, a concatenation, a weight that two layers share, two outputs.
 onnx::Model tangled() {
@@ -354,6 +313,61 @@ TEST_F(RunSweep, MetricCommandThatDies_IsToldWithItsExitCode) {
               FailsWith(ErrorCode::kUnavailable, HasSubstr("exit code 3")));
   EXPECT_THAT(sweep("t", [](SweepOptions& options) { options.metric_command = "echo no; cat"; }),
               FailsWith(ErrorCode::kUnavailable, HasSubstr("'no'")));
+}
+
+/// Two convolutions and, behind them, what the test is about.
+ModelBuilder two_convolutions() {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 4, 12, 12})
+      .weight("w1", {4, 4, 3, 3}, 0.2)
+      .op("Conv", {"x", "w1"}, {"c1"}, {{"pads", kPads}})
+      .weight("w2", {4, 4, 3, 3}, 0.2)
+      .op("Conv", {"c1", "w2"}, {"c2"}, {{"pads", kPads}});
+  return builder;
+}
+
+TEST_F(RunSweep, OutputThatIsZero_HasNoSqnrAndCountsWithItsAbsoluteError) {
+  auto builder = two_convolutions();
+  builder.constant("nothing", Tensor::scalar(0.0F))
+      .op("Mul", {"c2", "nothing"}, {"zero"})
+      .output("zero", {1, 4, 12, 12});
+  auto bench = bench_of(builder.build());
+  ASSERT_THAT(bench, IsOk());
+  bench_ = std::move(*bench);
+  EXPECT_THAT(sweep("n", [](SweepOptions& options) { options.normalize = true; }),
+              FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("zero on every sample")));
+  const auto summary = sweep("zero");
+  ASSERT_THAT(summary, IsOk());
+  ASSERT_EQ(summary->sweep.records.size(), 3);
+  for (const auto& record : summary->sweep.records) {
+    EXPECT_EQ(record.error, 0);
+    EXPECT_EQ(record.relative_l2, 0);
+    EXPECT_EQ(record.cosine, 1);
+    EXPECT_EQ(record.non_finite, 0);
+  }
+  const auto line = text("zero");
+  EXPECT_THAT(line, HasSubstr(R"("sqnr_db":null)"));
+  EXPECT_THAT(line, ::testing::Not(HasSubstr("nan")));
+}
+
+TEST_F(RunSweep, SubsetThatGivesInfinities_HasNoErrorAndSaysHowMany) {
+  // Rounding makes some of the small values zero.
+  auto builder = two_convolutions();
+  builder.op("Reciprocal", {"c2"}, {"y"}).output("y", {1, 4, 12, 12});
+  auto bench = bench_of(builder.build());
+  ASSERT_THAT(bench, IsOk());
+  bench_ = std::move(*bench);
+  const auto each_alone = [](SweepOptions& options) { options.subsets = {{0}, {1}}; };
+  const auto summary = sweep("infinite", each_alone);
+  ASSERT_THAT(summary, IsOk());
+  const auto& records = summary->sweep.records;
+  ASSERT_EQ(records.size(), 2);
+  EXPECT_EQ(records[0].non_finite, 0);
+  EXPECT_GT(records[0].error, 0);
+  EXPECT_GT(records[1].non_finite, 0);
+  EXPECT_TRUE(std::isnan(records[1].error));
+  EXPECT_TRUE(std::isnan(records[1].outputs.front().sqnr_db));
+  EXPECT_THAT(text("infinite"), HasSubstr(R"("error":null)"));
 }
 
 TEST_F(RunSweep, WeightsOfOutputs_DecideWhatCounts) {

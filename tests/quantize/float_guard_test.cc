@@ -109,6 +109,22 @@ TEST_P(FloatGuard, FloatLayerBetweenPools_StaysFloatInTheRuntime) {
   EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "Conv"), 1);
 }
 
+TEST_P(FloatGuard, FloatLayerWhoseResultIsAnOutput_StaysFloatInTheRuntime) {
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  auto float_model = three_convolutions();
+  float_model.set_type("b", testing::float_type({1, 8, 12, 12}));
+  float_model.add_output("b");
+  const auto model = mixed(std::move(float_model), GetParam());
+  ASSERT_THAT(model, IsOk());
+  const auto kernels = kernels_of(*model, *library);
+  ASSERT_THAT(kernels, IsOk());
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "QLinearConv"), 2);
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "Conv"), 1);
+  // Those of its input and of the last layer's result, none of weights.
+  EXPECT_EQ(std::count(kernels->begin(), kernels->end(), "DequantizeLinear"), 2);
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, FloatGuard, ::testing::Values(Format::kQdq, Format::kQOperator));
 
 }  // namespace

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/small_classifier.h"
+#include "tessera/noise/run_sweep.h"
+#include "tessera/noise/subsets.h"
+#include "tessera/noise/switchable.h"
+
+namespace tessera::noise {
+
+/// What a sweep needs, made from a model.
+struct Bench {
+  std::shared_ptr<const runtime::Library> library;
+  onnx::Model model;
+  std::optional<data::SampleSet> samples;
+  calibrate::Ranges ranges;
+  SwitchableSetup setup;
+  std::vector<std::string> names;
+};
+
+inline quantize::Scheme scheme_of_tests() {
+  quantize::Scheme scheme;
+  scheme.per_channel = true;
+  return scheme;
+}
+
+/// Every layer that can be quantized is a switch.
+inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model model) {
+  auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}, {}});
+  TESSERA_TRY(bench->library, runtime::Library::load());
+  TESSERA_CHECK(bench->model.infer_types(runtime::type_oracle(bench->library)));
+  TESSERA_TRY(const auto inputs, calibrate::input_specs(bench->model));
+  TESSERA_TRY(auto samples,
+              data::SampleSet::open({.source = "random:3"}, inputs, Monitor::silent()));
+  bench->samples.emplace(std::move(samples));
+  calibrate::CalibrateOptions options;
+  options.methods = {numerics::RangeMethod::kMinMax};
+  TESSERA_TRY(bench->ranges, calibrate::calibrate(bench->model, *bench->samples, bench->library,
+                                                  options, Monitor::silent()));
+  TESSERA_TRY(const auto graph, bench->model.view());
+  const std::vector<quantize::Scheme> schemes(graph.ops().size(), scheme_of_tests());
+  TESSERA_TRY(const auto layers, choose_layers(graph, "all", schemes));
+  for (const auto op : layers) {
+    bench->names.push_back(graph.op(op).name);
+    bench->setup.switches.push_back({graph.op(op).name, {scheme_of_tests()}});
+  }
+  bench->setup.model = &bench->model;
+  bench->setup.library = bench->library;
+  bench->setup.ranges = &bench->ranges;
+  return bench;
+}
+
+}  // namespace tessera::noise
