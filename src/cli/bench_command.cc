@@ -127,10 +127,7 @@ void add_bench_command(CLI::App& app, Context& context) {
   command->add_option("--method", options->method, "range method of the static rows")
       ->capture_default_str();
   command->add_flag("--reduce-range", bench.reduce_range, "7-bit weights");
-  command->add_option("--op-types", bench.selection.op_types, "quantize only these operator types")
-      ->delimiter(',');
-  command->add_option("--include", bench.selection.include, "quantize only matching operators");
-  command->add_option("--exclude", bench.selection.exclude, "leave matching operators in float");
+  add_selection_options(*command, bench.selection);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");
   command->add_option("--budget", options->budget_s, "seconds for timing")

@@ -259,6 +259,13 @@ void add_data_options(CLI::App& command, DataOptions& options, bool required) {
       ->check(CLI::PositiveNumber);
 }
 
+void add_selection_options(CLI::App& command, quantize::Selection& selection) {
+  command.add_option("--op-types", selection.op_types, "quantize only these operator types")
+      ->delimiter(',');
+  command.add_option("--include", selection.include, "quantize only matching operators");
+  command.add_option("--exclude", selection.exclude, "leave matching operators in float");
+}
+
 void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims) {
   command
       .add_option_function<std::vector<std::string>>(

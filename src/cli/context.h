@@ -18,6 +18,7 @@
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -105,6 +106,8 @@ void add_common_options(CLI::App& command, Context& context, const std::string& 
 void add_run_options(CLI::App& command, RunOptions& options, bool many_providers = false);
 /// --data, --preprocess, --labels, --samples.
 void add_data_options(CLI::App& command, DataOptions& options, bool required);
+/// --op-types, --include, --exclude.
+void add_selection_options(CLI::App& command, quantize::Selection& selection);
 /// --dim NAME=VALUE, repeatable.
 void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims);
 /// -o/--output and --force.

@@ -212,11 +212,7 @@ void add_optimize_command(CLI::App& app, Context& context) {
   add_limit(*command, "--min-sqnr-db", limits.min_sqnr_db, "least SQNR of the outputs");
   add_limit(*command, "--max-top1-drop", limits.max_top1_drop,
             "most points of top-1 to lose; needs --labels");
-  auto& selection = options->optimize.selection;
-  command->add_option("--op-types", selection.op_types, "quantize only these operator types")
-      ->delimiter(',');
-  command->add_option("--include", selection.include, "quantize only matching operators");
-  command->add_option("--exclude", selection.exclude, "leave matching operators in float");
+  add_selection_options(*command, options->optimize.selection);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");
   command->add_flag_callback(

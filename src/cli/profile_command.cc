@@ -259,11 +259,7 @@ void add_profile_command(CLI::App& app, Context& context) {
       ->add_option("--schemes", options->further,
                    "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel")
       ->delimiter(',');
-  auto& selection = options->profile.selection;
-  command->add_option("--op-types", selection.op_types, "quantize only these operator types")
-      ->delimiter(',');
-  command->add_option("--include", selection.include, "quantize only matching operators");
-  command->add_option("--exclude", selection.exclude, "leave matching operators in float");
+  add_selection_options(*command, options->profile.selection);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");
   command->add_flag("--curve", options->profile.curve,

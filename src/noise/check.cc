@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "noise/score.h"
+#include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/lab.h"
@@ -25,40 +26,6 @@ double relative(double estimate, double truth) {
     return 0;
   }
   return truth == 0 ? std::numeric_limits<double>::infinity() : estimate / truth - 1;
-}
-
-/// Ranks from 1; equals share the mean of theirs.
-std::vector<double> ranks_of(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (std::size_t begin = 0; begin < order.size();) {
-    auto end = begin;
-    while (end < order.size() && values[order[end]] == values[order[begin]]) {
-      ++end;
-    }
-    for (auto i = begin; i < end; ++i) {
-      ranks[order[i]] = static_cast<double>(begin + end + 1) / 2;
-    }
-    begin = end;
-  }
-  return ranks;
-}
-
-double correlation(const std::vector<double>& x, const std::vector<double>& y) {
-  const auto n = static_cast<double>(x.size());
-  const double mean = (n + 1) / 2;  // of ranks
-  double xy = 0;
-  double xx = 0;
-  double yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - mean) * (y[i] - mean);
-    xx += (x[i] - mean) * (x[i] - mean);
-    yy += (y[i] - mean) * (y[i] - mean);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
 }
 
 /// The truth: models that are built.
@@ -195,7 +162,7 @@ Agreement agreement_of(std::span<const double> estimates, std::span<const double
   agreement.median_deviation = quantile(deviations, 0.5);
   agreement.p95_deviation = quantile(deviations, 0.95);
   agreement.worst_deviation = deviations.empty() ? 0 : deviations.back();
-  agreement.spearman = correlation(ranks_of(estimates), ranks_of(truths));
+  agreement.spearman = spearman(estimates, truths);
   return agreement;
 }
 

@@ -10,44 +10,11 @@
 #include <utility>
 
 #include "tessera/core/record.h"
+#include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
 
 namespace tessera::profile {
 namespace {
-
-/// Ranks with ties averaged.
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) {
-      ++end;
-    }
-    for (std::size_t k = i; k < end; ++k) {
-      ranks[order[k]] = static_cast<double>(i + end - 1) / 2;
-    }
-    i = end;
-  }
-  return ranks;
-}
-
-double spearman_of(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto x = ranks(a);
-  const auto y = ranks(b);
-  const double mean = static_cast<double>(x.size() - 1) / 2;
-  double xy = 0;
-  double xx = 0;
-  double yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy += (x[i] - mean) * (y[i] - mean);
-    xx += (x[i] - mean) * (x[i] - mean);
-    yy += (y[i] - mean) * (y[i] - mean);
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
-}
 
 /// Plans that were both taken apart and raced.
 void correct_for_profiler(const Evidence& evidence, LatencyModel& model) {
@@ -101,7 +68,7 @@ Validation validate(const Evidence& evidence, const LatencyModel& model) {
   std::sort(errors.begin(), errors.end());
   validation.median_abs_error = quantile(errors, 0.5);
   validation.p95_abs_error = quantile(errors, 0.95);
-  validation.spearman = spearman_of(predicted, measured);
+  validation.spearman = spearman(predicted, measured);
   validation.inside_interval = inside / static_cast<double>(errors.size());
   if (!isolated_errors.empty()) {
     std::sort(isolated_errors.begin(), isolated_errors.end());

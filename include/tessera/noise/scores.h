@@ -28,9 +28,6 @@ inline constexpr double kWorstLogRatio = 2;
 /// Both spans have the same length. Cost: O(n log n).
 [[nodiscard]] Scores score(std::span<const double> predicted, std::span<const double> measured);
 
-/// Spearman's rank correlation; NaN for fewer than two values or a constant side.
-[[nodiscard]] double spearman(std::span<const double> a, std::span<const double> b);
-
 [[nodiscard]] Json to_json(const Scores& scores);
 
 }  // namespace tessera::noise
