@@ -74,6 +74,10 @@ Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& 
                               context.monitor());
 }
 
+bool is_mix(const optimize::OptimizeResult& result) {
+  return result.chosen && !result.candidates[*result.chosen].assignment.empty();
+}
+
 /// Everything that is to be kept, complete or not at all.
 Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
                              const calibrate::Ranges& ranges,
@@ -100,7 +104,7 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
   auto artefacts = Json::array();
   std::vector<const char*> files = {"model.onnx", "ranges.json", "bench.json", "bench.csv",
                                     "summary.json"};
-  if (result.chosen && !result.candidates[*result.chosen].assignment.empty()) {
+  if (is_mix(result)) {
     files.push_back("recipe.json");
     TESSERA_CHECK(write_json(folder.path() / "recipe.json",
                              to_json(result.candidates[*result.chosen].recipe),
@@ -138,8 +142,8 @@ std::string next_steps(const Options& options, const optimize::OptimizeResult& r
     data += " --preprocess " + options.data.preprocess;
   }
   auto text = fmt::format(
-      "\nwritten to {}: model.onnx ranges.json bench.json bench.csv summary.json\nnext\n",
-      folder.string());
+      "\nwritten to {}: model.onnx ranges.json bench.json bench.csv summary.json{}\nnext\n",
+      folder.string(), is_mix(result) ? " recipe.json" : "");
   if (result.chosen) {
     text += fmt::format("  tessera compare {} {}{}   where the error comes from\n", options.model,
                         candidate, data);
