@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
 #include "tessera/evaluate/compare.h"
 #include "tessera/report/comparison.h"
+#include "tessera/report/figures.h"
 
 namespace tessera::cli {
 namespace {
@@ -24,6 +27,7 @@ struct CompareArguments {
   std::string level = "all";
   std::vector<std::string> gates;
   bool outputs_only = false;
+  std::string chart;
   std::size_t top = 20;
 };
 
@@ -78,10 +82,35 @@ Result<evaluate::CompareOptions> compare_options(const CompareArguments& argumen
   return options;
 }
 
+/// How the error grows along the model.
+Status write_chart(const CompareArguments& arguments, const onnx::Model& reference,
+                   const evaluate::Comparison& comparison) {
+  if (arguments.chart.empty()) {
+    return {};
+  }
+  TESSERA_TRY(const auto view, reference.view());
+  report::DepthSeries series{.name =
+                                 std::filesystem::path(arguments.candidate).filename().string()};
+  for (const auto& tensor : comparison.tensors) {
+    const auto id = view.find_tensor(tensor.pair.name);
+    if (id && view.tensor(*id).producer) {
+      series.values.push_back(
+          {view.tensor(*id).producer->value, tensor.pair.name, tensor.error.sqnr_db});
+    }
+  }
+  std::stable_sort(series.values.begin(), series.values.end(),
+                   [](const auto& a, const auto& b) { return a.position < b.position; });
+  TESSERA_TRY(const auto chart, report::depth_figure({}, {&series, 1}));
+  return write_file(arguments.chart, report::svg(chart), arguments.overwrite);
+}
+
 Status run(const CompareArguments& arguments, Context& context) {
   TESSERA_TRY(const auto options, compare_options(arguments, context));
   if (!arguments.output.empty()) {
     TESSERA_CHECK(check_writable(arguments.output, arguments.overwrite));
+  }
+  if (!arguments.chart.empty()) {
+    TESSERA_CHECK(check_writable(arguments.chart, arguments.overwrite));
   }
   TESSERA_TRY(const auto reference,
               context.load_model(arguments.reference, arguments.dims, arguments.run));
@@ -93,6 +122,7 @@ Status run(const CompareArguments& arguments, Context& context) {
   auto result = to_json(comparison);
   result["reference_model"] = arguments.reference;
   result["data"] = samples.describe();
+  TESSERA_CHECK(write_chart(arguments, reference, comparison));
   const auto envelope = context.envelope("compare", &arguments.run, &candidate);
   TESSERA_CHECK(write_output(arguments, envelope, comparison, result, context));
   context.answer(envelope, result,
@@ -122,6 +152,8 @@ void add_compare_command(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_flag("--outputs-only", arguments->outputs_only,
                     "do not compare the values inside the models");
+  command->add_option("--chart", arguments->chart, "SVG of the error along the depth of the model")
+      ->type_name("FILE");
   command->add_option("--top", arguments->top, "show the N worst values inside (0: all)")
       ->capture_default_str();
   add_output_options(*command, arguments->output, arguments->overwrite, false);

@@ -39,23 +39,27 @@ Envelope envelope_of(Context& context, std::string_view kind, const ModelInfo& n
   return envelope;
 }
 
-/// Predicted against measured, one drawing per model and one of all.
+Status write_charts(const std::vector<report::NamedChart>& charts,
+                    const std::filesystem::path& folder, Overwrite overwrite) {
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  if (problem) {
+    return fail(ErrorCode::kPermissionDenied, "cannot make the folder {}: {}", folder.string(),
+                problem.message())
+        .hint("give --plots a folder that can be written");
+  }
+  for (const auto& chart : charts) {
+    TESSERA_CHECK(write_file(folder / chart.file, chart.svg, overwrite));
+  }
+  return {};
+}
+
 Status write_plots(const FitCommand& command, const noise::FitReport& report) {
   if (command.plots.empty()) {
     return {};
   }
   TESSERA_TRY(const auto charts, report::fit_charts(report));
-  std::error_code problem;
-  std::filesystem::create_directories(command.plots, problem);
-  if (problem) {
-    return fail(ErrorCode::kPermissionDenied, "cannot make the folder {}: {}",
-                command.plots.string(), problem.message())
-        .hint("give --plots a folder that can be written");
-  }
-  for (const auto& chart : charts) {
-    TESSERA_CHECK(write_file(command.plots / chart.file, chart.svg, command.overwrite));
-  }
-  return {};
+  return write_charts(charts, command.plots, command.overwrite);
 }
 
 Status run_fit(FitCommand command, Context& context) {
@@ -322,6 +326,8 @@ struct RankCommand {
   std::optional<double> min_sqnr_db;
   std::string limit_by = "bound";
   std::size_t top = 0;
+  std::filesystem::path plots;
+  Overwrite overwrite = Overwrite::kRefuse;
 };
 
 /// The limit as an error; none if the user wants only the ranking.
@@ -359,6 +365,10 @@ Status run_rank(const RankCommand& command, Context& context) {
   TESSERA_TRY(const auto gains, gains_of(command, model, context));
   TESSERA_TRY(const auto limit, limit_of(command, model));
   const auto ranks = noise::rank_layers(model, gains);
+  if (!command.plots.empty()) {
+    TESSERA_TRY(const auto charts, report::rank_charts(ranks, model, gains));
+    TESSERA_CHECK(write_charts(charts, command.plots, command.overwrite));
+  }
   Json result = {{"gain", gains.unit}, {"layers", to_json(ranks, model, gains)}};
   auto text = report::ranks_text(ranks, model, gains, context.width(), command.top);
   if (limit) {
@@ -385,6 +395,10 @@ void add_rank(CLI::App& parent, Context& context) {
                                     "find the subset that gains most with an error up to this");
   command->add_option("--min-sqnr-db", options->min_sqnr_db, "the same with a least SQNR")
       ->excludes(error);
+  command->add_option("--plots", options->plots, "folder for SVG charts: layers alone, pairs")
+      ->type_name("DIR");
+  command->add_flag_callback(
+      "--force", [options] { options->overwrite = Overwrite::kReplace; }, "replace what exists");
   command
       ->add_option("--limit-by", options->limit_by,
                    "what must keep to it: bound, interval (its upper end) or prediction")

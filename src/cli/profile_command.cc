@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -60,6 +61,11 @@ Result<quantize::Scheme> scheme_from(const Options& options) {
 /// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise.
 Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
   auto scheme = base;
+  if (name == "float16") {
+    scheme = {};
+    scheme.mode = quantize::Mode::kFloat16;
+    return scheme;
+  }
   constexpr std::string_view kChannel = "-channel";
   const bool per_channel = name.ends_with(kChannel);
   const auto types = name.substr(0, per_channel ? name.size() - kChannel.size() : name.size());
@@ -208,6 +214,13 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(auto scheme, further_scheme(name, settings.scheme));
     settings.further.push_back(scheme);
   }
+  const auto host = describe_host();
+  const bool native = host.has("asimdhp") || host.has("avx512_fp16");
+  if (native && std::find(options.further.begin(), options.further.end(), "float16") ==
+                    options.further.end()) {
+    TESSERA_TRY(auto scheme, further_scheme("float16", settings.scheme));
+    settings.further.push_back(scheme);
+  }
   if (!options.output.empty()) {
     TESSERA_CHECK(check_writable(options.output, options.overwrite));
   }
@@ -257,7 +270,8 @@ void add_profile_command(CLI::App& app, Context& context) {
   command->add_option("--method", options->method, "range method")->capture_default_str();
   command
       ->add_option("--schemes", options->further,
-                   "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel")
+                   "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel, "
+                   "float16 (always where the processor computes in it)")
       ->delimiter(',');
   add_selection_options(*command, options->profile.selection);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")

@@ -137,7 +137,9 @@ class Resolver {
         is_conversion_kernel(node.op_type) ? Site::Kind::kConversion : Site::Kind::kUnit;
     for (const auto& input : node.inputs) {
       if (const auto maker = maker_.find(input); maker != maker_.end() && sites_[maker->second]) {
-        return {kind, sites_[maker->second]->unit, {}};
+        const auto unit = sites_[maker->second]->unit;
+        // What is made of the model's inputs alone belongs to them.
+        return {unit == units_.size() ? Site::Kind::kConversion : kind, unit, {}};
       }
     }
     return {Site::Kind::kConversion, units_.size(), {}};

@@ -3,10 +3,12 @@
 #include "tessera/report/error_model_charts.h"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <cmath>
 
 #include "tessera/report/chart.h"
+#include "tessera/report/figures.h"
 
 namespace tessera::report {
 namespace {
@@ -55,6 +57,41 @@ Result<std::vector<NamedChart>> fit_charts(const noise::FitReport& report) {
                                     charts, 3));
   files.push_back({"panel.svg", svg(all)});
   return files;
+}
+
+Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>& ranks,
+                                            const noise::ErrorModel& model,
+                                            const noise::Gains& gains) {
+  const auto name_of = [&](const noise::LayerRank& rank) {
+    return model.layers[static_cast<std::size_t>(rank.layer)].name;
+  };
+  std::vector<noise::LayerRank> order = ranks;
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.alone > b.alone; });
+  std::vector<Sensitivity> layers;
+  for (const auto& rank : order) {
+    layers.push_back({name_of(rank), rank.alone, std::nullopt,
+                      std::isfinite(rank.error_per_gain)
+                          ? fmt::format("{:.2e}", rank.error_per_gain)
+                          : "no gain"});
+  }
+  TESSERA_TRY(const auto sensitivity, sensitivity_figure({}, {.title = "error of the layer alone"},
+                                                         layers, "error / " + gains.unit));
+  constexpr std::size_t kMostPairs = 30;
+  order.resize(std::min(order.size(), kMostPairs));
+  std::vector<std::string> names;
+  std::vector<PairValue> pairs;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    names.push_back(name_of(order[i]));
+    for (std::size_t j = i + 1; j < order.size(); ++j) {
+      noise::LayerSet both = {order[i].layer, order[j].layer};
+      std::sort(both.begin(), both.end());
+      pairs.push_back({i, j, noise::predict(model, both).error});
+    }
+  }
+  TESSERA_TRY(const auto heat_map, pair_figure({}, "error of both", names, pairs));
+  return std::vector<NamedChart>{{"sensitivity.svg", svg(sensitivity)},
+                                 {"pairs.svg", svg(heat_map)}};
 }
 
 }  // namespace tessera::report

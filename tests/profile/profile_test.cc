@@ -78,6 +78,25 @@ TEST(ProfileSlow, SmallClassifier_EveryLayerHasATimeInBothPrecisions) {
   EXPECT_EQ(result->curve.back().k, 3);
 }
 
+TEST(ProfileSlow, FurtherSchemes_HaveColumns) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.machine = false;
+  options.isolated = false;
+  quantize::Scheme half;
+  half.mode = quantize::Mode::kFloat16;
+  options.further = {half};
+  const auto result = profile(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                              options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  ASSERT_TRUE(result->whole.contains("float16"));
+  EXPECT_GT(result->whole.at("float16").latency.median_us, 0);
+  for (const auto& layer : result->layers) {
+    EXPECT_TRUE(layer.precisions.contains("float16")) << layer.name;
+  }
+}
+
 TEST(ProfileSlow, RecordSurvivesItsJson) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

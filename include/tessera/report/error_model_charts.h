@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tessera/noise/fit.h"
+#include "tessera/noise/rank.h"
 
 namespace tessera::report {
 
@@ -18,5 +19,11 @@ struct NamedChart {
 /// Predicted against measured errors: one drawing per alternative, named after it, and
 /// "panel.svg" with all of them.
 [[nodiscard]] Result<std::vector<NamedChart>> fit_charts(const noise::FitReport& report);
+
+/// "sensitivity.svg": the error of every layer alone, and "pairs.svg": what the model says of two
+/// together, of the layers with most error.
+[[nodiscard]] Result<std::vector<NamedChart>> rank_charts(
+    const std::vector<noise::LayerRank>& ranks, const noise::ErrorModel& model,
+    const noise::Gains& gains);
 
 }  // namespace tessera::report
