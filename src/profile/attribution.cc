@@ -191,6 +191,17 @@ Result<Attribution> Attribution::make(const graph::Graph& view, const Units& uni
   return attribution;
 }
 
+Attribution Attribution::of_kernels(const graph::Graph& view, const Units& units,
+                                    std::span<const runtime::KernelTime> kernels) {
+  std::vector<Node> nodes;
+  for (const auto& kernel : kernels) {
+    nodes.push_back({kernel.node, kernel.op_type, {}, {}});
+  }
+  Attribution attribution;
+  attribution.sites_ = Resolver(view, units, std::move(nodes)).resolve();
+  return attribution;
+}
+
 const Site* Attribution::find(std::string_view kernel) const {
   const auto found = sites_.find(kernel);
   return found == sites_.end() ? nullptr : &found->second;

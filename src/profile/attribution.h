@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "tessera/graph/graph.h"
 #include "tessera/onnx/model.h"
 #include "tessera/profile/units.h"
+#include "tessera/runtime/session.h"
 
 /// Which kernel of the graph that the runtime really runs computes which operators of the model.
 namespace tessera::profile {
@@ -46,6 +48,10 @@ class Attribution {
   /// wrote (SessionOptions::optimized_model), its operators tagged.
   [[nodiscard]] static Result<Attribution> make(const graph::Graph& view, const Units& units,
                                                 const onnx::Model& optimized);
+  /// From the kernels alone, where a provider that compiles parts of the graph keeps the runtime
+  /// from writing it: by names, and what has none that is known counts to the model's inputs.
+  [[nodiscard]] static Attribution of_kernels(const graph::Graph& view, const Units& units,
+                                              std::span<const runtime::KernelTime> kernels);
   /// Null for a kernel that is not in the graph.
   [[nodiscard]] const Site* find(std::string_view kernel) const;
 

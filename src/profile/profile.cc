@@ -642,6 +642,13 @@ Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& sampl
   for (const auto& scheme : options.further) {
     TESSERA_CHECK(quantize::validate(scheme));
   }
+  if (runtime::short_provider_name(options.session.provider) != "cpu") {
+    monitor.warn({"layers-unseen",
+                  fmt::format("what provider '{}' compiles cannot be told apart by layer: whole "
+                              "models are measured, layers and mixes are not to be believed",
+                              options.session.provider),
+                  "use the CPU provider for costs of layers"});
+  }
   TESSERA_TRY(auto view, model.view());
   auto tagged = std::make_unique<onnx::Model>(model.clone());
   TESSERA_CHECK(tag_operators(*tagged));

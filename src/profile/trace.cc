@@ -145,8 +145,12 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   Trace trace;
   TESSERA_TRY(const auto folder, TemporaryDirectory::create("tessera-profile"));
   const auto optimized_path = folder.path() / "optimized.onnx";
-  TESSERA_TRY(auto lane,
-              lab.open_lane(built, {.profile = true, .optimized_model = optimized_path}));
+  auto opened = lab.open_lane(built, {.profile = true, .optimized_model = optimized_path});
+  const bool written = opened.has_value();
+  if (!written) {
+    opened = lab.open_lane(built, {.profile = true});
+  }
+  TESSERA_TRY(auto lane, std::move(opened));
   TESSERA_TRY(const auto before_us, reference_us(lab));
   std::vector<Lap> laps;
   std::int64_t good = 0;
@@ -160,8 +164,11 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   TESSERA_TRY(const auto after_us, reference_us(lab));
   trace.reference_us = (before_us + after_us) / 2;
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
-  TESSERA_TRY(const auto optimized, onnx::Model::load(optimized_path));
-  TESSERA_TRY(const auto attribution, Attribution::make(lab.graph(), units, optimized));
+  auto attribution = Attribution::of_kernels(lab.graph(), units, kernels);
+  if (written) {
+    TESSERA_TRY(const auto optimized, onnx::Model::load(optimized_path));
+    TESSERA_TRY(attribution, Attribution::make(lab.graph(), units, optimized));
+  }
 
   const auto per_run = kernels.size() / laps.size();
   std::vector<std::size_t> counted;
