@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/core/json.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -69,6 +70,17 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
 Result<Json> read_json(const std::filesystem::path& path) {
   TESSERA_TRY(const auto text, read_file(path, kMaxFileBytes));
   return parse_json(text, fmt::format("'{}'", path.string()));
+}
+
+std::int64_t integer_from(const Json& json) {
+  constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const bool fits =
+      json.is_number_unsigned() ? json.get<std::uint64_t>() <= kLargest : json.is_number_integer();
+  if (!fits) {
+    constexpr int kTypeError = 302;
+    throw Json::type_error::create(kTypeError, "a whole number was expected", &json);
+  }
+  return json.get<std::int64_t>();
 }
 
 std::string to_text(const Json& json) {

@@ -247,7 +247,11 @@ Result<Preprocess> preprocess_from(std::string_view preset_or_file) {
         .hint("presets: {}", fmt::join(preset_names(), ", "));
   }
   TESSERA_TRY(const auto json, read_json(path));
-  return Reader(path.string()).read(json);
+  return preprocess_from_json(json, path.string());
+}
+
+Result<Preprocess> preprocess_from_json(const Json& json, std::string_view what) {
+  return Reader(std::string(what)).read(json);
 }
 
 Json to_json(const Preprocess& preprocess) {

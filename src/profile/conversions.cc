@@ -188,8 +188,7 @@ Result<ConversionCosts> conversions_from_json(const Json& json) {
       (costs.*curve).ns_per_element = item.at("ns_per_element").get<double>();
       for (const auto& point : item.at("points")) {
         (costs.*curve)
-            .points.push_back(
-                {point.at("elements").get<std::int64_t>(), point.at("us").get<double>()});
+            .points.push_back({integer_from(point.at("elements")), point.at("us").get<double>()});
       }
     }
   } catch (const Json::exception& problem) {

@@ -118,13 +118,22 @@ Json unit_json(const Unit& unit) {
           {"quantizable", unit.quantizable}};
 }
 
+/// Negative ones become too large: check() refuses both.
+std::vector<std::size_t> indices_from(const Json& json) {
+  std::vector<std::size_t> indices;
+  for (const auto& index : json) {
+    indices.push_back(static_cast<std::size_t>(integer_from(index)));
+  }
+  return indices;
+}
+
 Unit unit_from(const Json& json) {
   Unit unit;
   unit.name = json.at("name").get<std::string>();
   unit.type = json.at("type").get<std::string>();
-  unit.output_bytes = json.at("output_bytes").get<std::int64_t>();
-  unit.producers = json.at("producers").get<std::vector<std::size_t>>();
-  unit.consumers = json.at("consumers").get<std::vector<std::size_t>>();
+  unit.output_bytes = integer_from(json.at("output_bytes"));
+  unit.producers = indices_from(json.at("producers"));
+  unit.consumers = indices_from(json.at("consumers"));
   unit.reads_input = json.at("reads_input").get<bool>();
   unit.makes_output = json.at("makes_output").get<bool>();
   unit.quantizable = json.at("quantizable").get<bool>();
@@ -283,8 +292,8 @@ Result<Shard> shard_from_json(const Json& document, std::string_view what) {
   TESSERA_TRY(const auto result, open_envelope(document, "profile-shard", what));
   Shard shard;
   try {
-    shard.index = result.at("shard").get<std::int64_t>();
-    shard.count = result.at("shards").get<std::int64_t>();
+    shard.index = integer_from(result.at("shard"));
+    shard.count = integer_from(result.at("shards"));
     shard.model_sha256 = document.at("model").at("sha256").get<std::string>();
     if (const auto context = document.find("context"); context != document.end()) {
       shard.cpu = context->at("cpu").get<std::string>();

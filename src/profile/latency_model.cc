@@ -303,7 +303,7 @@ Status read_cells(const Json& json, std::span<Cell> cells) {
         !item[2].is_number_integer()) {
       return fail(ErrorCode::kDataLoss, "a cell of the latency model is not [us, kernels, plans]");
     }
-    cells[i] = {item[0].get<double>(), item[1].get<double>(), item[2].get<std::int64_t>()};
+    cells[i] = {item[0].get<double>(), item[1].get<double>(), integer_from(item[2])};
   }
   return {};
 }

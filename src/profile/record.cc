@@ -33,13 +33,13 @@ Json speedup_json(const evaluate::Speedup& speedup) {
 
 evaluate::Speedup speedup_from(const Json& json) {
   return {json.at("median").get<double>(), json.at("low").get<double>(),
-          json.at("high").get<double>(), json.at("rounds").get<std::int64_t>()};
+          json.at("high").get<double>(), integer_from(json.at("rounds"))};
 }
 
 Timing timing_from(const Json& json) {
   return {json.at("median_us").get<double>(), json.at("p10_us").get<double>(),
-          json.at("p90_us").get<double>(), json.at("n").get<std::int64_t>(),
-          json.at("warmup").get<std::int64_t>()};
+          json.at("p90_us").get<double>(), integer_from(json.at("n")),
+          integer_from(json.at("warmup"))};
 }
 
 Json cost_json(const PrecisionCost& cost) {
@@ -87,10 +87,10 @@ Layer layer_from(const Json& json) {
   Layer layer{.name = json.at("name").get<std::string>(),
               .type = json.at("type").get<std::string>(),
               .ops = json.at("ops").get<std::vector<std::string>>(),
-              .macs = json.at("macs").get<std::int64_t>(),
-              .weight_bytes = json.at("weight_bytes").get<std::int64_t>(),
-              .input_bytes = json.at("input_bytes").get<std::int64_t>(),
-              .output_bytes = json.at("output_bytes").get<std::int64_t>(),
+              .macs = integer_from(json.at("macs")),
+              .weight_bytes = integer_from(json.at("weight_bytes")),
+              .input_bytes = integer_from(json.at("input_bytes")),
+              .output_bytes = integer_from(json.at("output_bytes")),
               .quantizable = json.at("quantizable").get<bool>()};
   for (const auto& [precision, cost] : json.at("precisions").items()) {
     layer.precisions.emplace(precision, cost_from(cost));
@@ -120,14 +120,14 @@ WholeCost whole_from(const Json& json) {
                   .speedup = speedup_from(json.at("speedup")),
                   .kernel_sum_us = number(json, "kernel_sum_us"),
                   .explained_us = number(json, "explained_us"),
-                  .size_bytes = json.at("size_bytes").get<std::int64_t>(),
-                  .kernels = json.at("kernels").get<std::int64_t>(),
-                  .disturbed_runs = json.at("disturbed_runs").get<std::int64_t>()};
+                  .size_bytes = integer_from(json.at("size_bytes")),
+                  .kernels = integer_from(json.at("kernels")),
+                  .disturbed_runs = integer_from(json.at("disturbed_runs"))};
   if (const auto& memory = json.at("memory"); memory.is_object()) {
-    whole.memory = {memory.at("weights_bytes").get<std::int64_t>(),
-                    memory.at("arena_peak_bytes").get<std::int64_t>(), std::nullopt};
+    whole.memory = {integer_from(memory.at("weights_bytes")),
+                    integer_from(memory.at("arena_peak_bytes")), std::nullopt};
     if (memory.at("rss_delta_bytes").is_number()) {
-      whole.memory->rss_delta_bytes = memory.at("rss_delta_bytes").get<std::int64_t>();
+      whole.memory->rss_delta_bytes = integer_from(memory.at("rss_delta_bytes"));
     }
   }
   return whole;
@@ -167,7 +167,7 @@ Validation validation_from(const Json& json) {
                         .isolated_median_abs_error = number(json, "isolated_median_abs_error"),
                         .isolated_p95_abs_error = number(json, "isolated_p95_abs_error")};
   for (const auto& point : json.at("points")) {
-    validation.points.push_back({point.at("integer_layers").get<std::int64_t>(),
+    validation.points.push_back({integer_from(point.at("integer_layers")),
                                  number(point, "predicted_us"), number(point, "measured_us"),
                                  number(point, "isolated_us")});
   }
@@ -189,9 +189,9 @@ Json curve_json(const std::vector<CurvePoint>& curve) {
 }
 
 CurvePoint curve_point_from(const Json& json) {
-  return {json.at("k").get<std::int64_t>(), json.at("layer").get<std::string>(),
-          number(json, "predicted_us"),     number(json, "measured_us"),
-          number(json, "speedup"),          number(json, "sqnr_db"),
+  return {integer_from(json.at("k")),    json.at("layer").get<std::string>(),
+          number(json, "predicted_us"),  number(json, "measured_us"),
+          number(json, "speedup"),       number(json, "sqnr_db"),
           number(json, "l2_per_element")};
 }
 
@@ -254,18 +254,18 @@ Result<Profile> profile_from_json(const Json& result) {
     profile.validation = validation_from(result.at("validation"));
     for (const auto& gain : result.at("gain_only")) {
       profile.gain_only.push_back(
-          {gain.at("by").get<std::string>(), gain.at("integer_layers").get<std::int64_t>(),
+          {gain.at("by").get<std::string>(), integer_from(gain.at("integer_layers")),
            number(gain, "predicted_speedup"), speedup_from(gain.at("measured_speedup"))});
     }
     const auto& stability = result.at("stability");
-    profile.stability = {stability.at("runs").get<std::int64_t>(),
-                         stability.at("disturbed_runs").get<std::int64_t>(),
+    profile.stability = {integer_from(stability.at("runs")),
+                         integer_from(stability.at("disturbed_runs")),
                          number(stability, "reference_spread"), stability.at("stable").get<bool>()};
     const auto& fastest = result.at("fastest");
     profile.fastest = {number(fastest, "predicted_us"),
                        fastest.at("integer_layers").get<std::vector<std::string>>(),
                        fastest.at("float_layers").get<std::vector<std::string>>()};
-    profile.training_plans = result.at("training_plans").get<std::int64_t>();
+    profile.training_plans = integer_from(result.at("training_plans"));
     profile.wall_us = number(result, "wall_us");
     for (const auto& point : result.at("curve")) {
       profile.curve.push_back(curve_point_from(point));
@@ -282,11 +282,10 @@ Result<Profile> profile_from_json(const Json& result) {
   return profile;
 }
 
-Result<StoredProfile> read_profile(const std::filesystem::path& path) {
-  TESSERA_TRY(const auto document, read_json(path));
-  TESSERA_TRY(const auto result, open_envelope(document, "profile", path.string()));
+Result<StoredProfile> stored_profile_from_json(const Json& document, std::string_view what) {
+  TESSERA_TRY(const auto result, open_envelope(document, "profile", what));
   StoredProfile stored;
-  TESSERA_TRY(stored.profile, profile_from_json(result).map_error(in_file(path.string())));
+  TESSERA_TRY(stored.profile, profile_from_json(result).map_error(in_file(std::string(what))));
   try {
     if (const auto& model = document.at("model"); model.is_object()) {
       stored.model =
@@ -298,9 +297,15 @@ Result<StoredProfile> read_profile(const std::filesystem::path& path) {
       stored.cpu = context->at("cpu").get<std::string>();
     }
   } catch (const Json::exception& problem) {
-    return fail(ErrorCode::kDataLoss, "the profile's envelope is damaged: {}", problem.what());
+    return fail(ErrorCode::kDataLoss, "{}: the profile's envelope is damaged: {}", what,
+                problem.what());
   }
   return stored;
+}
+
+Result<StoredProfile> read_profile(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto document, read_json(path));
+  return stored_profile_from_json(document, path.string());
 }
 
 }  // namespace tessera::profile

@@ -73,8 +73,9 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
 @test "--trace writes a timeline of both precisions" {
   jq -e '[.traceEvents[] | select(.ph == "X")] | length > 4 and all(.dur >= 0 and .ts >= 0)' \
     "$measured/trace.json"
-  expect_equal "$(jq -r '[.traceEvents[] | select(.name == "thread_name") | .args.name] | sort | .[0:2] | join(" ")' \
-    "$measured/trace.json")" "fp32 int8"
+  # A processor that computes in float16 has that as well.
+  jq -e '[.traceEvents[] | select(.name == "thread_name") | .args.name] | contains(["fp32", "int8"])' \
+    "$measured/trace.json"
 }
 
 @test "shards: one of two is refused, both are a profile" {

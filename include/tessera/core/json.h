@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ using Json = nlohmann::ordered_json;
 
 /// Reads and parses a file of at most 1 GiB.
 [[nodiscard]] Result<Json> read_json(const std::filesystem::path& path);
+
+/// A whole number that fits; Json::get() would cut off fractions and wrap around.
+/// Throws Json::type_error, as Json::get() does: for readers that catch Json::exception anyway.
+[[nodiscard]] std::int64_t integer_from(const Json& json);
 
 /// Two-space indented text with a final newline. NaN and infinities become null; bytes that are
 /// not UTF-8 are replaced.

@@ -66,6 +66,8 @@ struct Preprocess {
 /// Errors: kInvalidArgument for an unknown name, key or value, with the known ones; those of
 /// read_json.
 [[nodiscard]] Result<Preprocess> preprocess_from(std::string_view preset_or_file);
+/// What such a file holds; `what` names it in errors.
+[[nodiscard]] Result<Preprocess> preprocess_from_json(const Json& json, std::string_view what);
 [[nodiscard]] Json to_json(const Preprocess& preprocess);
 
 /// The preset a model with such an input most likely wants: raw255 for integers, unit for one

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tessera/calibrate/ranges.h"
@@ -228,6 +229,8 @@ struct StoredProfile {
   std::optional<ModelInfo> model;
   std::string cpu;  ///< of the machine that it was measured on
 };
+[[nodiscard]] Result<StoredProfile> stored_profile_from_json(const Json& document,
+                                                             std::string_view what);
 [[nodiscard]] Result<StoredProfile> read_profile(const std::filesystem::path& path);
 
 /// What a search weighs against time.
