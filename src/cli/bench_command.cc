@@ -116,7 +116,8 @@ void add_bench_command(CLI::App& app, Context& context) {
   add_dim_option(*command, options->dims);
   auto& bench = options->bench;
   command
-      ->add_option("--formats", bench.formats, "only these: float32,float16,dynamic,qdq,qoperator")
+      ->add_option("--formats", bench.formats,
+                   "only these: float32,float16,dynamic,qdq,qoperator,qdq-inputs")
       ->delimiter(',');
   command->add_option("--types", bench.types, "only these pairs: u8u8,u8s8,s8u8,s8s8")
       ->delimiter(',');

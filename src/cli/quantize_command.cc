@@ -473,7 +473,8 @@ void add_refine_options(CLI::App& command, RefineArguments& refine) {
 void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
   command.add_option("--mode", scheme.mode, "static, dynamic, float16 or weight-only")
       ->capture_default_str();
-  command.add_option("--format", scheme.format, "qdq or qoperator (default: qdq)");
+  command.add_option("--format", scheme.format,
+                     "qdq, qoperator, or qdq-inputs for providers that compile (default: qdq)");
   command.add_option("--activation", scheme.activation,
                      "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
   command.add_option("--weight", scheme.weight,

@@ -18,7 +18,8 @@ using quantize::Mode;
 using quantize::Scheme;
 using runtime::OptLevel;
 
-const std::vector<std::string> kFormats = {"float32", "float16", "dynamic", "qdq", "qoperator"};
+const std::vector<std::string> kFormats = {"float32", "float16",   "dynamic",
+                                           "qdq",     "qoperator", "qdq-inputs"};
 const std::vector<std::string> kTypes = {"u8u8", "u8s8", "s8u8", "s8s8"};
 const std::vector<std::string> kGranularities = {"tensor", "channel"};
 
@@ -128,6 +129,14 @@ bool is_reference(const Measurement& row, const runtime::SessionOptions& session
          row.provider == first;
 }
 
+/// The CPU provider computes a product whose result is not rounded in float: of no use unless the
+/// user asks to see it.
+bool is_for(const Measurement& row, const runtime::ProviderChoice& provider,
+            const BenchOptions& options) {
+  return row.scheme.format != Format::kQdqInputs || !options.formats.empty() ||
+         runtime::short_provider_name(provider.name) != "cpu";
+}
+
 /// Rows of the same scheme stand together, so that its model is built once.
 std::vector<Measurement> on_every_provider(std::vector<Measurement> rows,
                                            const BenchOptions& options) {
@@ -142,8 +151,10 @@ std::vector<Measurement> on_every_provider(std::vector<Measurement> rows,
     }
     for (const auto& provider : providers) {
       for (auto i = begin; i < end; ++i) {
-        all.push_back(rows[i]);
-        all.back().provider = provider;
+        if (is_for(rows[i], provider, options)) {
+          all.push_back(rows[i]);
+          all.back().provider = provider;
+        }
       }
     }
     begin = end;
@@ -264,6 +275,9 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   }
   if (wants("qoperator")) {
     plan.add_static(Format::kQOperator, types, granularities);
+  }
+  if (wants("qdq-inputs")) {
+    plan.add_static(Format::kQdqInputs, types, granularities);
   }
   return on_every_provider(plan.take(), options);
 }

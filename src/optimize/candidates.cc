@@ -87,8 +87,10 @@ class Planner {
       if (cpu_) {
         add_formats(scheme);
       } else {
-        scheme.format = Format::kQdq;
-        add(scheme);
+        for (const auto format : {Format::kQdq, Format::kQdqInputs}) {
+          scheme.format = format;
+          add(scheme);
+        }
       }
       scheme.format = Format::kQdq;
       add(scheme, kMatrixOperators);
@@ -102,9 +104,11 @@ class Planner {
   void add_second_types(Scheme scheme) {
     const bool second_signed = !cpu_ && !is_arm(host_);
     if (second_signed) {
+      // The only form that TensorRT takes: symmetric, and no integer biases.
       scheme.activation = DType::kInt8;
       scheme.weight = DType::kInt8;
-      scheme.format = Format::kQdq;
+      scheme.format = Format::kQdqInputs;
+      scheme.activation_symmetric = true;
       scheme.reduce_range = false;
       scheme.per_channel = true;
       add(scheme);

@@ -94,7 +94,7 @@ Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes) {
     const Work work{onnx::Model::node_of(graph.ops()[i]), &scheme, &outcomes[i]};
     switch (scheme.mode) {
       case Mode::kStatic:
-        (scheme.format == Format::kQdq ? groups.static_qdq : groups.static_qoperator)
+        (scheme.format == Format::kQOperator ? groups.static_qoperator : groups.static_qdq)
             .push_back(work);
         break;
       case Mode::kDynamic:
@@ -220,6 +220,13 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
     if (!groups.static_qdq.empty() && !groups.static_qoperator.empty()) {
       return fail(ErrorCode::kUnimplemented, "the reference cannot mix QDQ and QOperator")
           .hint("leave out --compat ort");
+    }
+    const auto inputs_only = [](const Work& item) {
+      return item.scheme->format == Format::kQdqInputs;
+    };
+    if (std::any_of(groups.static_qdq.begin(), groups.static_qdq.end(), inputs_only)) {
+      return fail(ErrorCode::kUnimplemented, "the reference does not write format qdq-inputs")
+          .hint("leave out --compat ort, or use --format qdq");
     }
     return groups.static_qdq.empty()
                ? apply_ort_qoperator(model, groups.static_qoperator, ranges, options, monitor)

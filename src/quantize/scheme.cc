@@ -24,7 +24,8 @@ constexpr std::array kModes = {
     Spelling<Mode>{Mode::kDynamic, "dynamic"}, Spelling<Mode>{Mode::kFloat16, "float16"},
     Spelling<Mode>{Mode::kWeightOnly, "weight-only"}};
 constexpr std::array kFormats = {Spelling<Format>{Format::kQdq, "qdq"},
-                                 Spelling<Format>{Format::kQOperator, "qoperator"}};
+                                 Spelling<Format>{Format::kQOperator, "qoperator"},
+                                 Spelling<Format>{Format::kQdqInputs, "qdq-inputs"}};
 constexpr std::array kSymmetries = {Spelling<WeightSymmetry>{WeightSymmetry::kAuto, "auto"},
                                     Spelling<WeightSymmetry>{WeightSymmetry::kOn, "on"},
                                     Spelling<WeightSymmetry>{WeightSymmetry::kOff, "off"}};
@@ -109,6 +110,10 @@ Status validate_dynamic(const Scheme& scheme) {
 }
 
 Status validate_weight_only(const Scheme& scheme) {
+  if (scheme.format == Format::kQdqInputs) {
+    return fail(ErrorCode::kInvalidArgument, "weight-only quantization has no activations to place")
+        .hint("use --format qdq or qoperator");
+  }
   if (!one_of(scheme.weight, {DType::kInt8, DType::kUInt8, DType::kInt4, DType::kUInt4})) {
     return fail(ErrorCode::kInvalidArgument, "weight-only quantization has no {} form",
                 short_name(scheme.weight))

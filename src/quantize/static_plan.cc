@@ -37,6 +37,11 @@ ScaleKey key_of(const Scheme& scheme) {
   return {scheme.activation, scheme.activation_symmetric, scheme.method};
 }
 
+/// Nothing but what it reads is rounded.
+bool rounds_inputs_only(const Scheme& scheme) {
+  return scheme.format == Format::kQdqInputs;
+}
+
 struct Bounds {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -133,6 +138,13 @@ class Planner {
       item.outcome->reason = "stays in float: " + rule.error().message;
       return;
     }
+    if (rounds_inputs_only(*item.scheme)) {
+      if (rule->gain != Gain::kArithmetic) {
+        item.outcome->reason = "stays in float: this format rounds what products read, no more";
+        return;
+      }
+      std::replace(rule->roles.begin(), rule->roles.end(), Role::kBias, Role::kOther);
+    }
     unit_of_op_[id.value] = plan_.units.size();
     UnitPlan unit;
     unit.op = id;
@@ -204,6 +216,9 @@ class Planner {
         continue;
       }
       const auto& scheme = *unit->work->scheme;
+      if (rounds_inputs_only(scheme)) {
+        continue;
+      }
       const auto own = scheme_of_op_.find(i);
       if (own != scheme_of_op_.end() && key_of(*own->second) != key_of(scheme)) {
         continue;
@@ -262,6 +277,7 @@ class Planner {
         leave_unless_everywhere(unit, "stays in float: its inputs are float");
         continue;
       }
+      integers = integers && !rounds_inputs_only(*unit.work->scheme);
       for_each_result(unit, [&](TensorId tensor) { from_integers[tensor.value] = integers; });
     }
     for (auto unit = plan_.units.rbegin(); unit != plan_.units.rend(); ++unit) {
@@ -596,7 +612,7 @@ class Planner {
 
   [[nodiscard]] bool needs_native_form(TensorId id, const UnitPlan& unit) const {
     const auto& tensor = graph_.tensor(id);
-    if (quantized_before_[id.value]) {
+    if (quantized_before_[id.value] || rounds_inputs_only(*unit.work->scheme)) {
       return false;
     }
     if (unit.rule.float_output && !read_in_integers_[id.value] && !options_.everywhere) {

@@ -143,6 +143,22 @@ TEST(Bench, Plan_HasEveryRowOnEveryProvider) {
             static_cast<std::ptrdiff_t>(one->size()));
 }
 
+TEST(Bench, Plan_HasQdqInputsWhereItIsOfUse) {
+  const auto rows_of = [](const BenchOptions& options, std::string_view provider) {
+    const auto rows = plan_bench(options);
+    return !rows ? -1 : std::count_if(rows->begin(), rows->end(), [&](const Measurement& row) {
+      return row.scheme.format == quantize::Format::kQdqInputs && row.provider->name == provider;
+    });
+  };
+  BenchOptions options;
+  EXPECT_EQ(rows_of(options, "cpu"), 0);
+  options.other_providers = {{"openvino", {}}};
+  EXPECT_EQ(rows_of(options, "cpu"), 0);
+  EXPECT_EQ(rows_of(options, "openvino"), 4 * 2 * 3);  // types, granularities, levels
+  options.formats = {"qdq-inputs"};
+  EXPECT_EQ(rows_of(options, "cpu"), 4 * 2 * 3);
+}
+
 TEST(Bench, AbsentOtherProvider_FailsBeforeTheWork) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

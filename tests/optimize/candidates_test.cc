@@ -46,11 +46,14 @@ TEST(PlanCandidates, Avx2_TriesWhatDoesNotSaturate) {
   }
 }
 
-TEST(PlanCandidates, OtherProviders_GetQdqOnly) {
+TEST(PlanCandidates, OtherProviders_GetBothFormsOfQdqOnly) {
+  const auto format_of = [](const Measurement& row) { return row.scheme.format; };
   const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "openvino");
-  for (const auto& row : plan.candidates) {
-    EXPECT_EQ(row.scheme.format, Format::kQdq) << row.name();
-  }
+  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdq)));
+  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdqInputs)));
+  EXPECT_THAT(plan.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQOperator))));
+  const auto cpu = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "cpu");
+  EXPECT_THAT(cpu.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQdqInputs))));
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "QOperator")));
 }
 

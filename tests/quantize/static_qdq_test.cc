@@ -422,6 +422,91 @@ TEST(StaticQdq, MissingRange_IsNamed) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'r'")));
 }
 
+Scheme inputs_only() {
+  return static_scheme(Format::kQdqInputs, DType::kUInt8, DType::kInt8, true);
+}
+
+TEST(QdqInputs, OnlyWhatProductsRead_IsRounded) {
+  const auto model = conv_relu_conv();
+  const auto feeds = random_feeds(model, 21);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges, inputs_only());
+  ASSERT_THAT(result, IsOk());
+  const auto& written = result->model;
+  const auto counts = count_types(written);
+  EXPECT_EQ(counts.at("QuantizeLinear"), 2);        // x and r
+  EXPECT_EQ(counts.at("DequantizeLinear"), 2 + 2);  // the same and two weights; no bias
+  EXPECT_TRUE(comes_from(written, "r", "Relu"));
+  EXPECT_TRUE(comes_from(written, "y", "Conv"));
+  const auto first = *written.find_node("first");
+  EXPECT_TRUE(comes_from(written, written.inputs(first)[0], "DequantizeLinear"));
+  EXPECT_TRUE(comes_from(written, written.inputs(first)[1], "DequantizeLinear"));
+  EXPECT_EQ(written.inputs(first)[2], "b1");
+  EXPECT_THAT(check_loads(written, library()), IsOk());
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(written, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+}
+
+TEST(QdqInputs, ReadersInFloat_ReadTheUnroundedValue) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1})
+                               .weight("w2", {3, 3, 1, 1})
+                               .named_op("a", "Conv", {"x", "w1"}, {"h"})
+                               .named_op("gate", "Sigmoid", {"h"}, {"s"})
+                               .named_op("silu", "Mul", {"h", "s"}, {"m"})
+                               .named_op("b", "Conv", {"m", "w2"}, {"c"})
+                               .named_op("sum", "Add", {"m", "c"}, {"y"})
+                               .output("y")
+                               .build());
+  const auto ranges = measure(model, random_feeds(model, 22));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges, inputs_only());
+  ASSERT_THAT(result, IsOk());
+  const auto& written = result->model;
+  EXPECT_EQ(written.inputs(*written.find_node("gate"))[0], "h");
+  EXPECT_EQ(written.inputs(*written.find_node("silu")), (std::vector<std::string>{"h", "s"}));
+  EXPECT_EQ(written.inputs(*written.find_node("sum")), (std::vector<std::string>{"m", "c"}));
+  EXPECT_EQ(count_types(written).at("QuantizeLinear"), 2);  // x and m
+  EXPECT_EQ(result->report.quantized_ops, 2);
+}
+
+TEST(QdqInputs, BesideTheUsualForm_EachKeepsItsRules) {
+  const auto model = conv_relu_conv();
+  const auto feeds = random_feeds(model, 23);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  for (const auto* inputs : {"first", "second"}) {
+    const auto result = quantize_by(model, *ranges, [&](const graph::Op& op) {
+      return op.name == inputs ? inputs_only()
+                               : static_scheme(Format::kQdq, DType::kUInt8, DType::kInt8, true);
+    });
+    ASSERT_THAT(result, IsOk()) << inputs;
+    // The result of an operator of the usual form is rounded, that of the other is not.
+    EXPECT_EQ(comes_from(result->model, "y", "Conv"), inputs == std::string("second")) << inputs;
+    EXPECT_EQ(count_types(result->model).contains("Relu"), inputs == std::string("first"));
+    EXPECT_THAT(check_loads(result->model, library()), IsOk()) << inputs;
+    const auto reference = run(model, feeds, OptLevel::kDisabled);
+    const auto output = run(result->model, feeds, OptLevel::kAll);
+    ASSERT_THAT(output, IsOk()) << inputs;
+    EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  }
+}
+
+TEST(QdqInputs, InCompatMode_IsRefused) {
+  const auto model = conv_relu_conv();
+  const auto ranges = measure(model, random_feeds(model, 24));
+  ASSERT_THAT(ranges, IsOk());
+  QuantizeOptions options;
+  options.compatibility = Compatibility::kOrt;
+  EXPECT_THAT(quantize_by(
+                  model, *ranges, [](const graph::Op&) { return inputs_only(); }, options),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("qdq-inputs")));
+}
+
 TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {
   auto model = conv_relu_conv();
   const std::vector<Scheme> assignment(3);

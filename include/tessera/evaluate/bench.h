@@ -22,7 +22,7 @@ namespace tessera::evaluate {
 
 /// Which combinations are measured. Empty lists mean all.
 struct BenchOptions {
-  std::vector<std::string> formats;        ///< float32 float16 dynamic qdq qoperator
+  std::vector<std::string> formats;        ///< float32 float16 dynamic qdq qoperator qdq-inputs
   std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8
   std::vector<std::string> granularities;  ///< tensor channel
   std::vector<runtime::OptLevel> levels;   ///< basic extended all
@@ -45,7 +45,8 @@ struct BenchResult {
 };
 
 /// The rows that a bench of these options has, nothing measured yet. float32 at level all is
-/// always among them: it is what the others are compared with.
+/// always among them: it is what the others are compared with. qdq-inputs is not planned for the
+/// CPU provider unless `formats` names it.
 /// Errors: kInvalidArgument naming an unknown format, type or granularity.
 [[nodiscard]] Result<std::vector<Measurement>> plan_bench(const BenchOptions& options);
 

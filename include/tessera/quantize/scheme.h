@@ -30,6 +30,10 @@ enum class Mode : std::uint8_t {
 enum class Format : std::uint8_t {
   kQdq,        ///< float operators between QuantizeLinear and DequantizeLinear
   kQOperator,  ///< QLinearConv, QGemm, ... on integer tensors
+  /// Q/DQ in front of convolutions and matrix products only; results and biases stay float. For
+  /// providers that compile the graph (OpenVINO, TensorRT): they fuse what follows a convolution
+  /// into its kernel and move the rounding by themselves. The CPU provider computes it in float.
+  kQdqInputs,
 };
 
 enum class WeightSymmetry : std::uint8_t { kAuto, kOn, kOff };
