@@ -79,6 +79,14 @@ TEST(WorkingRange, ReducedComesBeforeSymmetric) {
   EXPECT_EQ(working_range({.dtype = DType::kUInt4, .reduce_range = true}), (IntegerRange{0, 7}));
 }
 
+TEST(ComputeQParams, Float16Range_IsRoundedBeforeTheScale) {
+  // -1.0004 is -1 in float16: the zero point is the middle, not 7 steps off.
+  const auto qparams =
+      compute_qparams({-1.0004, 1}, {.dtype = DType::kUInt16}, {.scale_dtype = DType::kFloat16});
+  ASSERT_THAT(qparams, IsOk());
+  EXPECT_EQ(qparams->zero_point, 32768);
+}
+
 TEST(ComputeQParams, RangeThatIsNotFinite_IsRefused) {
   const double infinity = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();

@@ -414,6 +414,227 @@ TEST(StaticQdq, PadWithTheLowestFloat_BecomesThePaddingOfMaxPool) {
   EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
 }
 
+TEST(StaticQdq, ReluBehindMovedValues_IsNotLeftToTheirScale) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 8, 8})
+                               .weight("w", {3, 3, 1, 1})
+                               .weight("v", {3, 3, 1, 1})
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("MaxPool", {"h"}, {"p"}, {{"kernel_shape", Ints{1, 1}}})
+                               .op("Relu", {"p"}, {"r"})
+                               .op("Conv", {"r", "v"}, {"y"})
+                               .output("y")
+                               .build());
+  const auto feeds = random_feeds(model, 31);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(count_types(result->model).contains("Relu"));
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+}
+
+TEST(StaticQdq, WhatAClipCutsOff_GetsNoIntegers) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 3, 8, 8}).weight("w", {3, 3, 1, 1}, 5).weight("v", {3, 3, 1, 1});
+  const auto model = typed(builder.constant("low", Tensor::scalar(0.0F))
+                               .constant("high", Tensor::scalar(2.0F))
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("Clip", {"h", "low", "high"}, {"c"})
+                               .op("Conv", {"c", "v"}, {"y"})
+                               .output("y")
+                               .build());
+  const auto ranges = measure(model, random_feeds(model, 32));
+  ASSERT_THAT(ranges, IsOk());
+  ASSERT_GT(ranges->find("h", numerics::RangeMethod::kMinMax)->max, 10);
+  // Symmetric, so that rounding cannot do the work of the Clip.
+  auto scheme = static_scheme(Format::kQdq, DType::kInt8, DType::kInt8, false);
+  scheme.activation_symmetric = true;
+  const auto result = quantize_default(model, *ranges, scheme);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_FLOAT_EQ(scalar_of(result->model, "h_scale"), 2.0F / 127);
+}
+
+TEST(StaticQdq, ValuesTooLargeForAScale_StayFloat) {
+  const auto model = conv_relu_conv();
+  auto ranges = measure(model, random_feeds(model, 33)).value();
+  ranges.tensors["y"][numerics::RangeMethod::kMinMax] = {-1e35, 1e35};
+  const auto result = quantize_default(model, ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto& second = outcome_of(result->report, "second");
+  EXPECT_FALSE(second.quantized);
+  EXPECT_THAT(second.reason, HasSubstr("'y' holds values too large"));
+  EXPECT_TRUE(outcome_of(result->report, "first").quantized);
+}
+
+/// x -> Quantize -> Dequantize -> d -> MaxPool -> Conv -> y, and d -> Tanh -> t.
+template <class Integer>
+Model pool_behind_pair(Integer zero_point) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 3, 8, 8}).weight("v", {3, 3, 1, 1});
+  return typed(builder.constant("s", Tensor::scalar(0.03F))
+                   .constant("z", Tensor::scalar(zero_point))
+                   .op("QuantizeLinear", {"x", "s", "z"}, {"q"})
+                   .op("DequantizeLinear", {"q", "s", "z"}, {"d"})
+                   .named_op("pool", "MaxPool", {"d"}, {"p"}, {{"kernel_shape", Ints{2, 2}}})
+                   .op("Conv", {"p", "v"}, {"y"})
+                   .op("Tanh", {"d"}, {"t"})
+                   .output("y")
+                   .output("t")
+                   .build());
+}
+
+TEST(StaticQdq, PoolOfIntegersThatAreThere_TakesThemThoughOthersReadFloat) {
+  const auto model = pool_behind_pair(std::uint8_t{128});
+  const auto ranges = measure(model, random_feeds(model, 34));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(outcome_of(result->report, "pool").quantized)
+      << outcome_of(result->report, "pool").reason;
+}
+
+TEST(StaticQdq, PoolOfIntegersOfAnotherType_StaysFloat) {
+  const auto model = pool_behind_pair(std::int8_t{0});
+  const auto ranges = measure(model, random_feeds(model, 35));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(outcome_of(result->report, "pool").reason, HasSubstr("not a constant of its type"));
+  EXPECT_THAT(check_loads(result->model, library()), IsOk());
+}
+
+TEST(StaticQdq, ConcatWithAClippedValue_KeepsTheClipping) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1})
+                               .weight("w2", {3, 3, 1, 1})
+                               .weight("w3", {2, 6, 1, 1})
+                               .op("Conv", {"x", "w1"}, {"h"})
+                               .op("Relu", {"h"}, {"a"})
+                               .op("Conv", {"x", "w2"}, {"b"})
+                               .op("Concat", {"a", "b"}, {"c"}, {{"axis", std::int64_t{1}}})
+                               .op("Conv", {"c", "w3"}, {"y"})
+                               .output("y")
+                               .build());
+  const auto feeds = random_feeds(model, 36);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  for (const auto level : kLevels) {
+    const auto output = run(result->model, feeds, level);
+    ASSERT_THAT(output, IsOk());
+    EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  }
+}
+
+TEST(StaticQdq, ConcatOfAValueThatIsAnOutput_LeavesItItsScale) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w1", {3, 3, 1, 1}, 0.1)
+                               .weight("w2", {3, 3, 1, 1}, 2.0)
+                               .weight("w3", {2, 6, 1, 1})
+                               .op("Conv", {"x", "w1"}, {"a"})
+                               .op("Conv", {"x", "w2"}, {"b"})
+                               .op("Concat", {"a", "b"}, {"c"}, {{"axis", std::int64_t{1}}})
+                               .op("Conv", {"c", "w3"}, {"y"})
+                               .output("y")
+                               .output("a")
+                               .build());
+  const auto ranges = measure(model, random_feeds(model, 37));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  const auto own = *ranges->find("a", numerics::RangeMethod::kMinMax);
+  EXPECT_FLOAT_EQ(scalar_of(result->model, "a_scale"),
+                  static_cast<float>((own.max - own.min) / 255));
+}
+
+TEST(StaticQdq, UnitResults_TakeTheirRangeOnlyIfItIsSmall) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w", {3, 3, 1, 1})
+                               .weight("v", {3, 3, 1, 1})
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("Sigmoid", {"h"}, {"s"})
+                               .op("Conv", {"s", "v"}, {"y"})
+                               .output("y")
+                               .build());
+  auto ranges = measure(model, random_feeds(model, 38)).value();
+  for (const auto& [largest, expected] : {std::pair(0.1, 0.1F / 255), std::pair(0.9, 1.0F / 255)}) {
+    ranges.tensors["s"][numerics::RangeMethod::kMinMax] = {0, largest};
+    const auto result = quantize_default(model, ranges);
+    ASSERT_THAT(result, IsOk());
+    EXPECT_FLOAT_EQ(scalar_of(result->model, "s_scale"), expected);
+  }
+}
+
+TEST(StaticQdq, ConstantWithAnInfinity_IsNamed) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 3, 6, 6}).weight("w", {3, 3, 1, 1}).weight("v", {3, 3, 1, 1});
+  const auto model =
+      typed(builder.constant("far", Tensor::scalar(std::numeric_limits<float>::infinity()))
+                .op("Conv", {"x", "w"}, {"h"})
+                .op("Mul", {"h", "far"}, {"m"})
+                .op("Conv", {"m", "v"}, {"y"})
+                .output("y")
+                .build());
+  auto ranges = measure(model, random_feeds(model, 39)).value();
+  ranges.tensors["m"] = ranges.tensors["y"] = ranges.tensors["h"];
+  EXPECT_THAT(quantize_default(model, ranges),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("'far' holds NaN or infinities")));
+}
+
+TEST(StaticQdq, ExcludedReaderBehindAClippedResult_ReadsItClipped) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w", {3, 3, 1, 1})
+                               .weight("v", {3, 3, 1, 1})
+                               .op("Conv", {"x", "w"}, {"h"})
+                               .op("Relu", {"h"}, {"r"})
+                               .op("Conv", {"r", "v"}, {"y"})
+                               .named_op("tanh", "Tanh", {"r"}, {"t"})
+                               .output("y")
+                               .output("t")
+                               .build());
+  const auto feeds = random_feeds(model, 40);
+  const auto ranges = measure(model, feeds);
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return op.name == "tanh" ? excluded() : Scheme{};
+  });
+  ASSERT_THAT(result, IsOk());
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto output = run(result->model, feeds, OptLevel::kAll);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_GT(compare_tensors(reference->at("t").view(), output->at("t").view())->sqnr_db, 20);
+}
+
+TEST(StaticQdq, PoolBeforeAPairThatIsThere_GivesItIntegers) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 3, 8, 8}).weight("w", {3, 3, 1, 1});
+  const auto model =
+      typed(builder.constant("s", Tensor::scalar(0.03F))
+                .constant("z", Tensor::scalar(std::uint8_t{128}))
+                .op("Conv", {"x", "w"}, {"h"})
+                .named_op("pool", "MaxPool", {"h"}, {"p"}, {{"kernel_shape", Ints{2, 2}}})
+                .op("QuantizeLinear", {"p", "s", "z"}, {"q"})
+                .op("DequantizeLinear", {"q", "s", "z"}, {"y"})
+                .output("y")
+                .build());
+  const auto ranges = measure(model, random_feeds(model, 41));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_default(model, *ranges);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(outcome_of(result->report, "pool").quantized)
+      << outcome_of(result->report, "pool").reason;
+}
+
 TEST(StaticQdq, MissingRange_IsNamed) {
   const auto model = conv_relu_conv();
   auto ranges = measure(model, random_feeds(model, 15)).value();
@@ -494,6 +715,25 @@ TEST(QdqInputs, BesideTheUsualForm_EachKeepsItsRules) {
     ASSERT_THAT(output, IsOk()) << inputs;
     EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
   }
+}
+
+TEST(QdqInputs, SumOfItsResults_HasNoIntegersToKeep) {
+  const auto model = typed(ModelBuilder(13)
+                               .input("x", {1, 3, 6, 6})
+                               .weight("w", {3, 3, 1, 1})
+                               .weight("v", {3, 3, 1, 1})
+                               .named_op("first", "Conv", {"x", "w"}, {"h"})
+                               .named_op("sum", "Add", {"h", "h"}, {"s"})
+                               .named_op("second", "Conv", {"s", "v"}, {"y"})
+                               .output("y")
+                               .build());
+  const auto ranges = measure(model, random_feeds(model, 25));
+  ASSERT_THAT(ranges, IsOk());
+  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+    return op.name == "first" ? inputs_only() : Scheme{};
+  });
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(outcome_of(result->report, "sum").reason, HasSubstr("its inputs are float"));
 }
 
 TEST(QdqInputs, InCompatMode_IsRefused) {
