@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/scheme_options.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/bench.h"
@@ -22,7 +23,7 @@ struct Options {
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
-  std::string method = "minmax";
+  SchemeOptions scheme;
   std::vector<std::string> levels;
   std::int64_t error_samples = 8;
   double budget_s = 60;
@@ -43,8 +44,9 @@ Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
   }
   TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
   TESSERA_TRY(const auto library, context.library(options.run));
-  calibrate::CalibrateOptions calibration{.methods = {options.bench.method},
+  calibrate::CalibrateOptions calibration{.methods = {options.bench.base.method},
                                           .threads = options.run.threads};
+  TESSERA_CHECK(read_range_method(options.scheme.method, calibration.estimator).map([](auto) {}));
   TESSERA_TRY(auto ranges,
               calibrate::calibrate(model, samples, library, calibration, context.monitor()));
   return std::optional(std::move(ranges));
@@ -79,7 +81,7 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(const auto level, runtime::opt_level_from_string(name));
     bench.levels.push_back(level);
   }
-  TESSERA_TRY(bench.method, numerics::range_method_from_string(options.method));
+  TESSERA_TRY(bench.base, scheme_from(options.scheme, {}));
   TESSERA_CHECK(evaluate::plan_bench(bench).map([](const auto&) {}));
   if (!options.output.empty()) {
     TESSERA_CHECK(check_writable(options.output, options.overwrite));
@@ -124,9 +126,7 @@ void add_bench_command(CLI::App& app, Context& context) {
       ->delimiter(',');
   command->add_option("--levels", options->levels, "only these: disabled,basic,extended,all")
       ->delimiter(',');
-  command->add_option("--method", options->method, "range method of the static rows")
-      ->capture_default_str();
-  command->add_flag("--reduce-range", bench.reduce_range, "7-bit weights");
+  add_scheme_options(*command, options->scheme, SchemeScope::kRounding);
   add_selection_options(*command, bench.selection);
   command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
       ->type_name("FILE");

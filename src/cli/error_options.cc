@@ -18,23 +18,11 @@
 namespace tessera::cli {
 namespace {
 
-Result<quantize::Scheme> base_scheme(const SwitchOptions& options) {
-  auto base = quantize::scheme_for(describe_host());
-  base.per_channel = options.per_channel;
-  Json json{{"mode", options.mode}, {"method", options.method}};
-  if (!options.activation.empty()) {
-    json["activation"] = options.activation;
-  }
-  if (!options.weight.empty()) {
-    json["weight"] = options.weight;
-  }
-  return quantize::scheme_from_json(json, base);
-}
-
 /// Scheme of every operator: that of the options, or what the recipe says.
 Result<std::vector<quantize::Scheme>> schemes_of(const SwitchOptions& options,
                                                  const graph::Graph& graph, Context& context) {
-  TESSERA_TRY(const auto scheme, base_scheme(options));
+  TESSERA_TRY(const auto scheme,
+              scheme_from(options.scheme, quantize::scheme_for(describe_host())));
   if (options.recipe.empty()) {
     // Named layers of every type are tried; what cannot be quantized is told with its reason.
     return std::vector<quantize::Scheme>(graph.ops().size(), scheme);
@@ -50,6 +38,7 @@ Result<calibrate::Ranges> measure_ranges(const SwitchOptions& options, const Swi
   data.samples = options.calibration_samples;
   TESSERA_TRY(const auto samples, context.open_samples(input.model, data));
   calibrate::CalibrateOptions calibration;
+  TESSERA_CHECK(read_range_method(options.scheme.method, calibration.estimator).map([](auto) {}));
   std::set<numerics::RangeMethod> methods;
   for (const auto& item : input.setup.switches) {
     methods.insert(item.schemes.front().method);
@@ -96,17 +85,7 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
       ->capture_default_str();
   command.add_option("--recipe", options.recipe, "schemes by layer, as of tessera quantize")
       ->type_name("FILE");
-  command.add_option("--mode", options.mode, "static, dynamic, float16 or weight-only")
-      ->capture_default_str();
-  command.add_option("--activation", options.activation,
-                     "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
-  command.add_option("--weight", options.weight, "type of weights: s8, u8, s4, ... (default: s8)");
-  command.add_flag("--per-channel", options.per_channel,
-                   "one scale per output channel of a weight");
-  command
-      .add_option("--method", options.method,
-                  "ranges: minmax, moving-average, percentile, entropy, mse, distribution")
-      ->capture_default_str();
+  add_scheme_options(command, options.scheme);
   command
       .add_option("--ranges", options.ranges,
                   "ranges of activations made by tessera calibrate (default: measured now)")

@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/output_folder.h"
+#include "cli/scheme_options.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/profile/evidence.h"
@@ -27,10 +28,7 @@ struct Options {
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
-  std::string activation;
-  std::string weight;
-  bool per_tensor = false;
-  std::string method = "percentile";
+  SchemeOptions scheme{.method = "percentile", .per_channel = true};
   std::vector<std::string> further;
   std::int64_t error_samples = 8;
   double budget_s = 240;
@@ -43,20 +41,6 @@ struct Options {
   bool require_stable = false;
   profile::ProfileOptions profile;
 };
-
-Result<quantize::Scheme> scheme_from(const Options& options) {
-  auto base = quantize::scheme_for(describe_host());
-  base.per_channel = !options.per_tensor;
-  TESSERA_TRY(base.method, numerics::range_method_from_string(options.method));
-  if (!options.activation.empty()) {
-    TESSERA_TRY(base.activation, quantize::dtype_from_short_name(options.activation));
-  }
-  if (!options.weight.empty()) {
-    TESSERA_TRY(base.weight, quantize::dtype_from_short_name(options.weight));
-  }
-  TESSERA_CHECK(quantize::validate(base));
-  return base;
-}
 
 /// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise.
 Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
@@ -83,15 +67,16 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
 }
 
 Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
-                                     numerics::RangeMethod method, Context& context) {
+                                     Context& context) {
   if (!options.ranges.empty()) {
     return calibrate::read_ranges(options.ranges);
   }
   TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
   TESSERA_TRY(const auto library, context.library(options.run));
-  return calibrate::calibrate(model, samples, library,
-                              {.methods = {method}, .threads = options.run.threads},
-                              context.monitor());
+  calibrate::CalibrateOptions calibration{.threads = options.run.threads};
+  TESSERA_TRY(const auto method, read_range_method(options.scheme.method, calibration.estimator));
+  calibration.methods = {method};
+  return calibrate::calibrate(model, samples, library, calibration, context.monitor());
 }
 
 Status write_output(const Options& options, const Envelope& envelope,
@@ -209,12 +194,12 @@ Status run(Options options, Context& context) {
     options.profile.shard_count = shard.count;
   }
   auto& settings = options.profile;
-  TESSERA_TRY(settings.scheme, scheme_from(options));
+  const auto host = describe_host();
+  TESSERA_TRY(settings.scheme, scheme_from(options.scheme, quantize::scheme_for(host)));
   for (const auto& name : options.further) {
     TESSERA_TRY(auto scheme, further_scheme(name, settings.scheme));
     settings.further.push_back(scheme);
   }
-  const auto host = describe_host();
   const bool native = host.has("asimdhp") || host.has("avx512_fp16");
   if (native && std::find(options.further.begin(), options.further.end(), "float16") ==
                     options.further.end()) {
@@ -230,7 +215,7 @@ Status run(Options options, Context& context) {
   settings.seed = context.seed;
   TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
   TESSERA_CHECK(fix_batch(model, options, context));
-  TESSERA_TRY(const auto ranges, ranges_for(options, model, settings.scheme.method, context));
+  TESSERA_TRY(const auto ranges, ranges_for(options, model, context));
   auto data = options.data;
   data.samples =
       data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
@@ -262,12 +247,7 @@ void add_profile_command(CLI::App& app, Context& context) {
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
   command->add_option("model", options->model, "ONNX model in float32");
   add_data_options(*command, options->data, false);
-  command->add_option("--activation", options->activation,
-                      "type of integer activations: u8 or s8 (default: what this machine is "
-                      "fastest with)");
-  command->add_option("--weight", options->weight, "type of integer weights: s8 or u8");
-  command->add_flag("--per-tensor", options->per_tensor, "one scale per weight, not per channel");
-  command->add_option("--method", options->method, "range method")->capture_default_str();
+  add_scheme_options(*command, options->scheme, SchemeScope::kStatic);
   command
       ->add_option("--schemes", options->further,
                    "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel, "
