@@ -10,7 +10,6 @@
 #include "cli/context.h"
 #include "cli/output_folder.h"
 #include "cli/scheme_options.h"
-#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/profile/evidence.h"
 #include "tessera/profile/profile.h"
@@ -64,19 +63,6 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   scheme.reduce_range = false;
   TESSERA_CHECK(quantize::validate(scheme));
   return scheme;
-}
-
-Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
-                                     Context& context) {
-  if (!options.ranges.empty()) {
-    return calibrate::read_ranges(options.ranges);
-  }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  calibrate::CalibrateOptions calibration{.threads = options.run.threads};
-  TESSERA_TRY(const auto method, read_range_method(options.scheme.method, calibration.estimator));
-  calibration.methods = {method};
-  return calibrate::calibrate(model, samples, library, calibration, context.monitor());
 }
 
 Status write_output(const Options& options, const Envelope& envelope,
@@ -215,14 +201,14 @@ Status run(Options options, Context& context) {
   settings.seed = context.seed;
   TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
   TESSERA_CHECK(fix_batch(model, options, context));
-  TESSERA_TRY(const auto ranges, ranges_for(options, model, context));
-  auto data = options.data;
-  data.samples =
-      data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
-  TESSERA_TRY(const auto samples, context.open_samples(model, data));
+  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&settings.scheme, 1}));
+  TESSERA_TRY(const auto ranges,
+              context.ranges(options.ranges, model, options.data, options.run, calibration));
+  TESSERA_TRY(const auto samples,
+              context.open_samples(model, options.data.at_most(options.error_samples)));
   TESSERA_TRY(const auto library, context.library(options.run));
   TESSERA_TRY(auto study,
-              profile::Study::open(model, samples, ranges, library, settings, context.monitor()));
+              profile::Study::open(model, samples, *ranges, library, settings, context.monitor()));
   TESSERA_TRY(const auto result, study.measure());
   if (!options.shard.empty()) {
     return finish_shard(options, result, study, model, context);
@@ -254,8 +240,7 @@ void add_profile_command(CLI::App& app, Context& context) {
                    "float16 (always where the processor computes in it)")
       ->delimiter(',');
   add_selection_options(*command, options->profile.selection);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   command->add_flag("--curve", options->profile.curve,
                     "also the curve over the k layers with most MACs: time and error");
   command

@@ -13,7 +13,6 @@
 
 #include "cli/context.h"
 #include "cli/scheme_options.h"
-#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/profile/profile.h"
@@ -100,53 +99,6 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
         .hint("leave out --mode, or the options that refine");
   }
   return result;
-}
-
-/// float16 needs the extrema only, to leave in float32 what exceeds its range.
-std::optional<numerics::RangeMethod> wanted_method(const quantize::Scheme& scheme) {
-  switch (scheme.mode) {
-    case quantize::Mode::kStatic:
-      return scheme.method;
-    case quantize::Mode::kFloat16:
-      return numerics::RangeMethod::kMinMax;
-    default:
-      return std::nullopt;
-  }
-}
-
-/// Ranges from the file given, or measured now; none if no operator needs them.
-Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
-                                                    const std::vector<quantize::Scheme>& assignment,
-                                                    const onnx::Model& model, bool all_methods,
-                                                    Context& context) {
-  const bool wanted = std::any_of(assignment.begin(), assignment.end(), [](const auto& scheme) {
-    return wanted_method(scheme).has_value();
-  });
-  if (!options.ranges.empty()) {
-    TESSERA_TRY(auto ranges, calibrate::read_ranges(options.ranges));
-    return std::optional(std::move(ranges));
-  }
-  if (!wanted || options.data.source.empty()) {
-    return std::nullopt;
-  }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  calibrate::CalibrateOptions calibration;
-  TESSERA_CHECK(read_range_method(options.scheme.method, calibration.estimator).map([](auto) {}));
-  for (const auto& scheme : assignment) {
-    auto& methods = calibration.methods;
-    if (all_methods) {
-      break;  // none named: all are measured
-    }
-    const auto needed = wanted_method(scheme);
-    if (needed && std::find(methods.begin(), methods.end(), *needed) == methods.end()) {
-      methods.push_back(*needed);
-    }
-  }
-  calibration.threads = options.run.threads;
-  TESSERA_TRY(auto ranges,
-              calibrate::calibrate(model, samples, library, calibration, context.monitor()));
-  return std::optional(std::move(ranges));
 }
 
 Result<onnx::ExternalData> external_data_from(const std::string& text) {
@@ -330,8 +282,12 @@ Status run(Options options, Context& context) {
   }
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
+  TESSERA_TRY(auto calibration, calibration_for(options.scheme, assignment));
+  if (calibration && refining.ranges_by_output) {
+    calibration->methods.clear();  // none named: all are measured
+  }
   TESSERA_TRY(const auto ranges,
-              ranges_for(options, assignment, model, refining.ranges_by_output, context));
+              context.ranges(options.ranges, model, options.data, options.run, calibration));
   const auto source = context.envelope("quantize", &options.run, &model);
   const auto now_us = steady_clock_us();
   const auto began_us = now_us();
@@ -398,20 +354,7 @@ void add_refine_options(CLI::App& command, RefineArguments& refine) {
       ->check(CLI::Range(1, 100000));
 }
 
-void add_selection_options(CLI::App& command, Options& options) {
-  command
-      .add_option("--op-types", options.selection.op_types, "quantize only these operator types")
-      ->type_name("A,B")
-      ->delimiter(',');
-  command
-      .add_option("--include", options.selection.include,
-                  "quantize only matching operators: NAME, re:REGEX, type:OP, path:FROM..TO; "
-                  "repeatable")
-      ->type_name("PATTERN");
-  command
-      .add_option("--exclude", options.selection.exclude,
-                  "leave matching operators in float, reading unquantized tensors; repeatable")
-      ->type_name("PATTERN");
+void add_recipe_options(CLI::App& command, Options& options) {
   command
       .add_option("--recipe", options.recipe,
                   "schemes by operator: ordered rules, last wins; or 'fastest', the mix that "
@@ -435,10 +378,10 @@ void add_quantize_command(CLI::App& app, Context& context) {
   auto* method = command->get_option("--method");
   method->description(method->get_description() +
                       "; output: the best of them for each tensor by the error of the outputs");
-  add_selection_options(*command, *options);
+  add_selection_options(*command, options->selection);
+  add_recipe_options(*command, *options);
   add_refine_options(*command, options->refine);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   add_data_options(*command, options->data, false);
   command->add_option("--compat", options->compat,
                       "ort: the graph of onnxruntime.quantization, names and bits");

@@ -6,8 +6,24 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace tessera::cli {
+namespace {
+
+/// float16 needs the extrema only, to leave in float32 what exceeds its range.
+std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
+  switch (scheme.mode) {
+    case quantize::Mode::kStatic:
+      return scheme.method;
+    case quantize::Mode::kFloat16:
+      return numerics::RangeMethod::kMinMax;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
 
 void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope scope) {
   if (scope == SchemeScope::kWhole) {
@@ -65,6 +81,23 @@ Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Sch
     json["block_size"] = options.block_size;
   }
   return quantize::scheme_from_json(json, base);
+}
+
+Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
+    const SchemeOptions& options, std::span<const quantize::Scheme> schemes) {
+  calibrate::CalibrateOptions calibration;
+  TESSERA_CHECK(read_range_method(options.method, calibration.estimator).map([](auto) {}));
+  std::set<numerics::RangeMethod> methods;
+  for (const auto& scheme : schemes) {
+    if (const auto method = method_of(scheme)) {
+      methods.insert(*method);
+    }
+  }
+  if (methods.empty()) {
+    return std::nullopt;
+  }
+  calibration.methods.assign(methods.begin(), methods.end());
+  return std::optional(std::move(calibration));
 }
 
 Result<numerics::RangeMethod> read_range_method(const std::string& text,

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 
+#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/result.h"
 #include "tessera/numerics/range_estimator.h"
 #include "tessera/quantize/scheme.h"
@@ -44,6 +47,11 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options,
 /// The scheme that was typed. Errors: kInvalidArgument.
 [[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
                                                    quantize::Scheme base);
+
+/// What must be measured for these schemes, nothing if none of them needs ranges.
+/// Errors: kInvalidArgument.
+[[nodiscard]] Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
+    const SchemeOptions& options, std::span<const quantize::Scheme> schemes);
 
 /// Reads "mse", "percentile:99.99" or "distribution:6"; the number goes into `estimator`.
 /// Errors: kInvalidArgument.
