@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/core/affinity.h"
+#include "tessera/core/text.h"
 #include "tessera/core/timing.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -218,10 +219,8 @@ std::vector<std::string> split_providers(const std::vector<std::string>& texts) 
       names.push_back(text);
       continue;
     }
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const auto comma = std::min(text.find(',', begin), text.size());
-      names.push_back(text.substr(begin, comma - begin));
-      begin = comma + 1;
+    for (const auto name : split(text, ',')) {
+      names.emplace_back(name);
     }
   }
   return names;
