@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
-#include "tessera/calibrate/calibrate.h"
+#include "cli/scheme_options.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/report/evaluation.h"
@@ -22,33 +22,13 @@ struct Options {
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
-  std::string method = "minmax";
+  SchemeOptions scheme;
   std::vector<std::string> levels;
   std::int64_t error_samples = 8;
   double budget_s = 60;
   std::size_t top = 0;
   evaluate::BenchOptions bench;
 };
-
-/// Ranges from the file given, measured now, or none if no row needs them.
-Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
-                                                    const onnx::Model& model, Context& context) {
-  if (!evaluate::needs_ranges(options.bench)) {
-    return std::nullopt;
-  }
-  if (!options.ranges.empty()) {
-    return calibrate::read_ranges(options.ranges).map([](calibrate::Ranges ranges) {
-      return std::optional(std::move(ranges));
-    });
-  }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  calibrate::CalibrateOptions calibration{.methods = {options.bench.method},
-                                          .threads = options.run.threads};
-  TESSERA_TRY(auto ranges,
-              calibrate::calibrate(model, samples, library, calibration, context.monitor()));
-  return std::optional(std::move(ranges));
-}
 
 Status write_output(const Options& options, const Envelope& envelope,
                     const evaluate::BenchResult& result, Context& context) {
@@ -79,7 +59,7 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(const auto level, runtime::opt_level_from_string(name));
     bench.levels.push_back(level);
   }
-  TESSERA_TRY(bench.method, numerics::range_method_from_string(options.method));
+  TESSERA_TRY(bench.base, scheme_from(options.scheme, {}));
   TESSERA_CHECK(evaluate::plan_bench(bench).map([](const auto&) {}));
   if (!options.output.empty()) {
     TESSERA_CHECK(check_writable(options.output, options.overwrite));
@@ -89,11 +69,12 @@ Status run(Options options, Context& context) {
   bench.budget_us = options.budget_s * 1e6;
   bench.seed = context.seed;
   TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
-  TESSERA_TRY(const auto ranges, ranges_for(options, model, context));
-  auto data = options.data;
-  data.samples =
-      data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
-  TESSERA_TRY(const auto samples, context.open_samples(model, data));
+  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&bench.base, 1}));
+  TESSERA_TRY(const auto ranges,
+              context.ranges(options.ranges, model, options.data, options.run,
+                             evaluate::needs_ranges(bench) ? calibration : std::nullopt));
+  TESSERA_TRY(const auto samples,
+              context.open_samples(model, options.data.at_most(options.error_samples)));
   TESSERA_TRY(const auto library, context.library(options.run));
   TESSERA_TRY(const auto result, evaluate::bench(model, samples, ranges ? &*ranges : nullptr,
                                                  library, bench, context.monitor()));
@@ -125,12 +106,9 @@ void add_bench_command(CLI::App& app, Context& context) {
       ->delimiter(',');
   command->add_option("--levels", options->levels, "only these: disabled,basic,extended,all")
       ->delimiter(',');
-  command->add_option("--method", options->method, "range method of the static rows")
-      ->capture_default_str();
-  command->add_flag("--reduce-range", bench.reduce_range, "7-bit weights");
+  add_scheme_options(*command, options->scheme, SchemeScope::kRounding);
   add_selection_options(*command, bench.selection);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   command->add_option("--budget", options->budget_s, "seconds for timing")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/scheme_options.h"
 #include "tessera/calibrate/calibrate.h"
 
 namespace tessera::cli {
@@ -34,22 +35,8 @@ Result<calibrate::CalibrateOptions> calibrate_options(const CalibrateArguments& 
   options.estimator.symmetric = arguments.symmetric;
   options.estimator.quantized_levels = arguments.levels;
   for (const std::string& text : arguments.methods) {
-    const auto colon = text.find(':');
-    TESSERA_TRY(const auto method,
-                numerics::range_method_from_string(std::string_view(text).substr(0, colon)));
+    TESSERA_TRY(const auto method, read_range_method(text, options.estimator));
     options.methods.push_back(method);
-    if (colon == std::string::npos) {
-      continue;
-    }
-    double& parameter = method == numerics::RangeMethod::kDistribution
-                            ? options.estimator.deviations
-                            : options.estimator.percentile;
-    const bool takes_one = method == numerics::RangeMethod::kDistribution ||
-                           method == numerics::RangeMethod::kPercentile;
-    if (!takes_one || !CLI::detail::lexical_cast(text.substr(colon + 1), parameter)) {
-      return fail(ErrorCode::kInvalidArgument, "method '{}' is not understood", text)
-          .hint("write percentile:99.99 or distribution:6; the others take no number");
-    }
   }
   std::sort(options.methods.begin(), options.methods.end());
   options.methods.erase(std::unique(options.methods.begin(), options.methods.end()),

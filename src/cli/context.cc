@@ -12,8 +12,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/affinity.h"
+#include "tessera/core/text.h"
 #include "tessera/core/timing.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -35,6 +35,12 @@ Result<std::int64_t> parse_integer(std::string_view text, std::string_view what)
 }
 
 }  // namespace
+
+DataOptions DataOptions::at_most(std::int64_t count) const {
+  auto fewer = *this;
+  fewer.samples = samples > 0 ? std::min(samples, count) : count;
+  return fewer;
+}
 
 Context::Context(std::vector<std::string> command)
     : command_(std::move(command)), started_at_(utc_now()) {}
@@ -93,6 +99,35 @@ Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const Da
     monitor_.note(fmt::format("{} samples, preprocess {}", set.size(), set.preprocess()->name));
   }
   return set;
+}
+
+Result<calibrate::Ranges> Context::read_ranges(const std::string& file, const onnx::Model& model) {
+  TESSERA_TRY(auto ranges, calibrate::read_ranges(file));
+  TESSERA_TRY(const auto info, model.info());
+  if (ranges.model && !ranges.model->sha256.empty() && ranges.model->sha256 != info.sha256) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' was measured on another model: '{}'", file,
+                ranges.model->path)
+        .hint("leave --ranges out, or make it anew: tessera calibrate {} --data D", info.path);
+  }
+  return ranges;
+}
+
+Result<std::optional<calibrate::Ranges>> Context::ranges(
+    const std::string& file, const onnx::Model& model, const DataOptions& data,
+    const RunOptions& run, std::optional<calibrate::CalibrateOptions> calibration) {
+  if (!file.empty()) {
+    TESSERA_TRY(auto ranges, read_ranges(file, model));
+    return std::optional(std::move(ranges));
+  }
+  if (!calibration || data.source.empty()) {
+    return std::nullopt;
+  }
+  calibration->threads = run.threads;
+  TESSERA_TRY(const auto samples, open_samples(model, data));
+  TESSERA_TRY(auto loaded, library(run));
+  TESSERA_TRY(auto ranges,
+              calibrate::calibrate(model, samples, std::move(loaded), *calibration, monitor_));
+  return std::optional(std::move(ranges));
 }
 
 Result<runtime::SessionOptions> Context::session_options(const RunOptions& options) const {
@@ -184,10 +219,8 @@ std::vector<std::string> split_providers(const std::vector<std::string>& texts) 
       names.push_back(text);
       continue;
     }
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const auto comma = std::min(text.find(',', begin), text.size());
-      names.push_back(text.substr(begin, comma - begin));
-      begin = comma + 1;
+    for (const auto name : split(text, ',')) {
+      names.emplace_back(name);
     }
   }
   return names;
@@ -259,11 +292,26 @@ void add_data_options(CLI::App& command, DataOptions& options, bool required) {
       ->check(CLI::PositiveNumber);
 }
 
+void add_ranges_option(CLI::App& command, std::string& file) {
+  command
+      .add_option("--ranges", file,
+                  "ranges of activations from tessera calibrate (default: measured now)")
+      ->type_name("FILE");
+}
+
 void add_selection_options(CLI::App& command, quantize::Selection& selection) {
   command.add_option("--op-types", selection.op_types, "quantize only these operator types")
+      ->type_name("A,B")
       ->delimiter(',');
-  command.add_option("--include", selection.include, "quantize only matching operators");
-  command.add_option("--exclude", selection.exclude, "leave matching operators in float");
+  command
+      .add_option("--include", selection.include,
+                  "quantize only matching operators: NAME, re:REGEX, type:OP, path:FROM..TO; "
+                  "repeatable")
+      ->type_name("PATTERN");
+  command
+      .add_option("--exclude", selection.exclude,
+                  "leave matching operators in float, reading unquantized tensors; repeatable")
+      ->type_name("PATTERN");
 }
 
 void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims) {

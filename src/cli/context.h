@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/terminal.h"
+#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/file.h"
 #include "tessera/core/json.h"
 #include "tessera/core/record.h"
@@ -47,6 +48,9 @@ struct DataOptions {
   std::string preprocess;    ///< --preprocess
   std::string labels;        ///< --labels
   std::int64_t samples = 0;  ///< --samples
+
+  /// The same with at most so many samples.
+  [[nodiscard]] DataOptions at_most(std::int64_t count) const;
 };
 
 /// One invocation of the program.
@@ -76,6 +80,14 @@ class Context {
                                                      const DataOptions& options,
                                                      std::int64_t shard_index = 0,
                                                      std::int64_t shard_count = 1);
+  /// Reads ranges. Errors: kInvalidArgument for those of another model.
+  [[nodiscard]] static Result<calibrate::Ranges> read_ranges(const std::string& file,
+                                                             const onnx::Model& model);
+  /// The ranges of `file`; without one, what `calibration` asks for is measured on the samples.
+  /// None if neither is there.
+  [[nodiscard]] Result<std::optional<calibrate::Ranges>> ranges(
+      const std::string& file, const onnx::Model& model, const DataOptions& data,
+      const RunOptions& run, std::optional<calibrate::CalibrateOptions> calibration);
   /// Session options that follow from the command line.
   [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options) const;
   /// The providers after the first. Errors: kInvalidArgument for one that is named twice.
@@ -106,6 +118,8 @@ void add_common_options(CLI::App& command, Context& context, const std::string& 
 void add_run_options(CLI::App& command, RunOptions& options, bool many_providers = false);
 /// --data, --preprocess, --labels, --samples.
 void add_data_options(CLI::App& command, DataOptions& options, bool required);
+/// --ranges.
+void add_ranges_option(CLI::App& command, std::string& file);
 /// --op-types, --include, --exclude.
 void add_selection_options(CLI::App& command, quantize::Selection& selection);
 /// --dim NAME=VALUE, repeatable.

@@ -296,9 +296,9 @@ void add_predict(CLI::App& parent, Context& context) {
       ->type_name("A,B,C");
   command
       ->add_option("--list", options->list,
-                   "one subset per line: [names] or {\"layers\": [names]}, such as a sweep; "
+                   "one subset per line: A,B,C, [names] or {\"layers\": [names]}, such as a sweep; "
                    "measured errors in it are compared")
-      ->type_name("FILE.jsonl");
+      ->type_name("FILE");
   command->add_option("--plan", options->plan, "the layers that a plan runs in integers")
       ->type_name("PLAN.json");
   command->add_option("--recipe", options->recipe, "the layers that a recipe quantizes in MODEL")

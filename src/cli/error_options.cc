@@ -5,12 +5,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <set>
 
-#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
 #include "tessera/quantize/recipe.h"
@@ -18,66 +14,17 @@
 namespace tessera::cli {
 namespace {
 
-Result<quantize::Scheme> base_scheme(const SwitchOptions& options) {
-  auto base = quantize::scheme_for(describe_host());
-  base.per_channel = options.per_channel;
-  Json json{{"mode", options.mode}, {"method", options.method}};
-  if (!options.activation.empty()) {
-    json["activation"] = options.activation;
-  }
-  if (!options.weight.empty()) {
-    json["weight"] = options.weight;
-  }
-  return quantize::scheme_from_json(json, base);
-}
-
 /// Scheme of every operator: that of the options, or what the recipe says.
 Result<std::vector<quantize::Scheme>> schemes_of(const SwitchOptions& options,
                                                  const graph::Graph& graph, Context& context) {
-  TESSERA_TRY(const auto scheme, base_scheme(options));
+  TESSERA_TRY(const auto scheme,
+              scheme_from(options.scheme, quantize::scheme_for(describe_host())));
   if (options.recipe.empty()) {
     // Named layers of every type are tried; what cannot be quantized is told with its reason.
     return std::vector<quantize::Scheme>(graph.ops().size(), scheme);
   }
   TESSERA_TRY(const auto recipe, quantize::read_recipe(options.recipe, scheme));
   return quantize::resolve(recipe, graph, context.monitor());
-}
-
-/// Calibration samples are not those that the error is measured on, as far as `limit` goes.
-Result<calibrate::Ranges> measure_ranges(const SwitchOptions& options, const SwitchInput& input,
-                                         Context& context) {
-  auto data = options.data;
-  data.samples = options.calibration_samples;
-  TESSERA_TRY(const auto samples, context.open_samples(input.model, data));
-  calibrate::CalibrateOptions calibration;
-  std::set<numerics::RangeMethod> methods;
-  for (const auto& item : input.setup.switches) {
-    methods.insert(item.schemes.front().method);
-  }
-  calibration.methods.assign(methods.begin(), methods.end());
-  calibration.threads = options.run.threads;
-  TESSERA_TRY(const auto library, context.library(options.run));
-  return calibrate::calibrate(input.model, samples, library, calibration, context.monitor());
-}
-
-bool needs_ranges(const SwitchInput& input) {
-  return std::any_of(input.setup.switches.begin(), input.setup.switches.end(),
-                     [](const auto& item) {
-                       const auto mode = item.schemes.front().mode;
-                       return mode == quantize::Mode::kStatic || mode == quantize::Mode::kFloat16;
-                     });
-}
-
-/// Ranges of another model would give errors that mean nothing.
-Status check_ranges(const calibrate::Ranges& ranges, const SwitchInput& input,
-                    const std::string& path) {
-  TESSERA_TRY(const auto info, input.model.info());
-  if (ranges.model && !ranges.model->sha256.empty() && ranges.model->sha256 != info.sha256) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' was measured on another model: '{}'", path,
-                ranges.model->path)
-        .hint("leave --ranges out, or make it anew: tessera calibrate {} --data D", info.path);
-  }
-  return {};
 }
 
 }  // namespace
@@ -96,21 +43,8 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
       ->capture_default_str();
   command.add_option("--recipe", options.recipe, "schemes by layer, as of tessera quantize")
       ->type_name("FILE");
-  command.add_option("--mode", options.mode, "static, dynamic, float16 or weight-only")
-      ->capture_default_str();
-  command.add_option("--activation", options.activation,
-                     "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
-  command.add_option("--weight", options.weight, "type of weights: s8, u8, s4, ... (default: s8)");
-  command.add_flag("--per-channel", options.per_channel,
-                   "one scale per output channel of a weight");
-  command
-      .add_option("--method", options.method,
-                  "ranges: minmax, moving-average, percentile, entropy, mse, distribution")
-      ->capture_default_str();
-  command
-      .add_option("--ranges", options.ranges,
-                  "ranges of activations made by tessera calibrate (default: measured now)")
-      ->type_name("FILE");
+  add_scheme_options(command, options.scheme);
+  add_ranges_option(command, options.ranges);
   command
       .add_option("--calibration-samples", options.calibration_samples,
                   "samples of --data that ranges are measured on, without --ranges")
@@ -131,16 +65,18 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   TESSERA_TRY(const auto graph, input->model.view());
   TESSERA_TRY(const auto schemes, schemes_of(options, graph, context));
   TESSERA_TRY(const auto chosen, noise::choose_layers(graph, options.layers, schemes));
+  std::vector<quantize::Scheme> switched;
   for (const auto op : chosen) {
+    switched.push_back(schemes[op.value]);
     input->setup.switches.push_back({graph.op(op).name, {schemes[op.value]}});
     input->layers.push_back(graph.op(op).name);
   }
-  if (!options.ranges.empty()) {
-    TESSERA_TRY(input->ranges, calibrate::read_ranges(options.ranges));
-    TESSERA_CHECK(check_ranges(*input->ranges, *input, options.ranges));
-  } else if (needs_ranges(*input)) {
-    TESSERA_TRY(input->ranges, measure_ranges(options, *input, context));
-  }
+  // Calibration samples are not those that the error is measured on, as far as the limit goes.
+  auto data = options.data;
+  data.samples = options.calibration_samples;
+  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, switched));
+  TESSERA_TRY(input->ranges,
+              context.ranges(options.ranges, input->model, data, options.run, calibration));
   input->setup.model = &input->model;
   input->setup.ranges = input->ranges ? &*input->ranges : nullptr;
   input->setup.memory_bytes = options.memory_mib << 20;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/context.h"
+#include "cli/scheme_options.h"
 #include "tessera/calibrate/ranges.h"
 #include "tessera/noise/switchable.h"
 
@@ -23,11 +24,7 @@ struct SwitchOptions {
   DataOptions data;
   std::string layers = "top-macs:15";
   std::string recipe;
-  std::string mode = "static";
-  std::string activation;
-  std::string weight;
-  std::string method = "minmax";
-  bool per_channel = false;
+  SchemeOptions scheme;
   std::string ranges;
   std::int64_t calibration_samples = 100;
   std::int64_t memory_mib = 256;

@@ -67,7 +67,7 @@ Result<Samples> open_samples(const Options& options, const onnx::Model& model, C
 Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
                                      const data::SampleSet& samples, Context& context) {
   if (!options.ranges.empty()) {
-    return calibrate::read_ranges(options.ranges);
+    return Context::read_ranges(options.ranges, model);
   }
   TESSERA_TRY(const auto library, context.library(options.run));
   return calibrate::calibrate(model, samples, library, {.threads = options.run.threads},
@@ -217,8 +217,7 @@ void add_optimize_command(CLI::App& app, Context& context) {
   add_limit(*command, "--max-top1-drop", limits.max_top1_drop,
             "most points of top-1 to lose; needs --labels");
   add_selection_options(*command, options->optimize.selection);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");

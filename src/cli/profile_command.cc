@@ -9,7 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/output_folder.h"
-#include "tessera/calibrate/calibrate.h"
+#include "cli/scheme_options.h"
 #include "tessera/core/host.h"
 #include "tessera/profile/evidence.h"
 #include "tessera/profile/profile.h"
@@ -27,10 +27,7 @@ struct Options {
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
-  std::string activation;
-  std::string weight;
-  bool per_tensor = false;
-  std::string method = "percentile";
+  SchemeOptions scheme{.method = "percentile", .per_channel = true};
   std::vector<std::string> further;
   std::int64_t error_samples = 8;
   double budget_s = 240;
@@ -43,20 +40,6 @@ struct Options {
   bool require_stable = false;
   profile::ProfileOptions profile;
 };
-
-Result<quantize::Scheme> scheme_from(const Options& options) {
-  auto base = quantize::scheme_for(describe_host());
-  base.per_channel = !options.per_tensor;
-  TESSERA_TRY(base.method, numerics::range_method_from_string(options.method));
-  if (!options.activation.empty()) {
-    TESSERA_TRY(base.activation, quantize::dtype_from_short_name(options.activation));
-  }
-  if (!options.weight.empty()) {
-    TESSERA_TRY(base.weight, quantize::dtype_from_short_name(options.weight));
-  }
-  TESSERA_CHECK(quantize::validate(base));
-  return base;
-}
 
 /// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise.
 Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
@@ -80,18 +63,6 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   scheme.reduce_range = false;
   TESSERA_CHECK(quantize::validate(scheme));
   return scheme;
-}
-
-Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
-                                     numerics::RangeMethod method, Context& context) {
-  if (!options.ranges.empty()) {
-    return calibrate::read_ranges(options.ranges);
-  }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  return calibrate::calibrate(model, samples, library,
-                              {.methods = {method}, .threads = options.run.threads},
-                              context.monitor());
 }
 
 Status write_output(const Options& options, const Envelope& envelope,
@@ -209,12 +180,12 @@ Status run(Options options, Context& context) {
     options.profile.shard_count = shard.count;
   }
   auto& settings = options.profile;
-  TESSERA_TRY(settings.scheme, scheme_from(options));
+  const auto host = describe_host();
+  TESSERA_TRY(settings.scheme, scheme_from(options.scheme, quantize::scheme_for(host)));
   for (const auto& name : options.further) {
     TESSERA_TRY(auto scheme, further_scheme(name, settings.scheme));
     settings.further.push_back(scheme);
   }
-  const auto host = describe_host();
   const bool native = host.has("asimdhp") || host.has("avx512_fp16");
   if (native && std::find(options.further.begin(), options.further.end(), "float16") ==
                     options.further.end()) {
@@ -230,14 +201,14 @@ Status run(Options options, Context& context) {
   settings.seed = context.seed;
   TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
   TESSERA_CHECK(fix_batch(model, options, context));
-  TESSERA_TRY(const auto ranges, ranges_for(options, model, settings.scheme.method, context));
-  auto data = options.data;
-  data.samples =
-      data.samples > 0 ? std::min(data.samples, options.error_samples) : options.error_samples;
-  TESSERA_TRY(const auto samples, context.open_samples(model, data));
+  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&settings.scheme, 1}));
+  TESSERA_TRY(const auto ranges,
+              context.ranges(options.ranges, model, options.data, options.run, calibration));
+  TESSERA_TRY(const auto samples,
+              context.open_samples(model, options.data.at_most(options.error_samples)));
   TESSERA_TRY(const auto library, context.library(options.run));
   TESSERA_TRY(auto study,
-              profile::Study::open(model, samples, ranges, library, settings, context.monitor()));
+              profile::Study::open(model, samples, *ranges, library, settings, context.monitor()));
   TESSERA_TRY(const auto result, study.measure());
   if (!options.shard.empty()) {
     return finish_shard(options, result, study, model, context);
@@ -262,20 +233,14 @@ void add_profile_command(CLI::App& app, Context& context) {
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
   command->add_option("model", options->model, "ONNX model in float32");
   add_data_options(*command, options->data, false);
-  command->add_option("--activation", options->activation,
-                      "type of integer activations: u8 or s8 (default: what this machine is "
-                      "fastest with)");
-  command->add_option("--weight", options->weight, "type of integer weights: s8 or u8");
-  command->add_flag("--per-tensor", options->per_tensor, "one scale per weight, not per channel");
-  command->add_option("--method", options->method, "range method")->capture_default_str();
+  add_scheme_options(*command, options->scheme, SchemeScope::kStatic);
   command
       ->add_option("--schemes", options->further,
                    "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel, "
                    "float16 (always where the processor computes in it)")
       ->delimiter(',');
   add_selection_options(*command, options->profile.selection);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   command->add_flag("--curve", options->profile.curve,
                     "also the curve over the k layers with most MACs: time and error");
   command

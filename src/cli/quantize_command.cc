@@ -12,7 +12,7 @@
 #include <set>
 
 #include "cli/context.h"
-#include "tessera/calibrate/calibrate.h"
+#include "cli/scheme_options.h"
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/profile/profile.h"
@@ -24,19 +24,8 @@
 namespace tessera::cli {
 namespace {
 
-/// The options of the scheme as they were typed; what was not typed keeps the host's default.
-struct SchemeOptions {
-  std::string mode = "static";
-  std::string format;
-  std::string activation;
-  std::string weight;
-  std::string weight_symmetric;
-  std::string method = "minmax";
-  bool per_channel = false;
-  bool reduce_range = false;
-  bool activation_symmetric = false;
-  int block_size = 0;
-};
+/// --method output is no method of measuring: it chooses among them, starting from the default.
+constexpr std::string_view kByOutput = "output";
 
 /// What is done about the error, beyond ranges.
 struct RefineArguments {
@@ -70,73 +59,8 @@ struct Options {
   std::size_t top = 0;
 };
 
-/// "percentile:99.99" into the method and the percentile. "output" is no method of measuring: it
-/// chooses among them, starting from min-max.
-struct Method {
-  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
-  bool by_output = false;
-  std::optional<double> percentile;
-};
-
-Result<Method> parse_method(const std::string& text) {
-  const auto colon = text.find(':');
-  Method method;
-  if (text == "output") {
-    method.by_output = true;
-    return method;
-  }
-  TESSERA_TRY(method.method, numerics::range_method_from_string(text.substr(0, colon)));
-  if (colon == std::string::npos) {
-    return method;
-  }
-  const auto number = text.substr(colon + 1);
-  double value = 0;
-  const bool parsed = CLI::detail::lexical_cast(number, value);
-  if (method.method != numerics::RangeMethod::kPercentile || !parsed || !(value > 50) ||
-      !(value <= 100)) {
-    return fail(ErrorCode::kInvalidArgument, "method '{}' is not percentile:P", text)
-        .hint("P is a percentage above 50, for example percentile:99.99");
-  }
-  method.percentile = value;
-  return method;
-}
-
-Result<quantize::Scheme> scheme_from(const SchemeOptions& options, bool compat) {
-  // The reference's graphs do not depend on the machine; ours take the types it is fast with.
-  Json json{{"mode", options.mode}};
-  auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
-  if (options.mode == "dynamic") {
-    base.activation = DType::kUInt8;
-  }
-  const auto take = [&json](const char* key, const std::string& text) {
-    if (!text.empty()) {
-      json[key] = text;
-    }
-  };
-  take("format", options.format);
-  take("activation", options.activation);
-  take("weight", options.weight);
-  take("weight_symmetric", options.weight_symmetric);
-  TESSERA_TRY(const auto method, parse_method(options.method));
-  json["method"] = numerics::to_string(method.method);
-  if (options.per_channel) {
-    json["per_channel"] = true;
-  }
-  if (options.activation_symmetric) {
-    json["activation_symmetric"] = true;
-  }
-  // The bit that saves u8 x s8 products from saturation is nothing to other types.
-  const bool typed = !options.activation.empty() || !options.weight.empty();
-  json["reduce_range"] = options.reduce_range || (base.reduce_range && !typed);
-  if (options.block_size != 0) {
-    json["block_size"] = options.block_size;
-  }
-  return quantize::scheme_from_json(json, base);
-}
-
-Result<refine::RefineOptions> refine_options_from(const Options& options) {
+Result<refine::RefineOptions> refine_options_from(const Options& options, bool by_output) {
   const auto& arguments = options.refine;
-  TESSERA_TRY(const auto method, parse_method(options.scheme.method));
   refine::RefineOptions result;
   const bool full = arguments.preset == "full";
   if (!full && arguments.preset != "fast" && arguments.preset != "none") {
@@ -152,7 +76,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options) {
   result.equalize = arguments.equalize || fast;
   result.bias_correction = arguments.bias_correction || fast;
   result.scales = arguments.scales || full;
-  result.ranges_by_output = method.by_output || full;
+  result.ranges_by_output = by_output || full;
   const bool adaptive = arguments.rounding.empty() ? fast : arguments.rounding == "adaptive";
   result.rounding = adaptive ? refine::Rounding::kAdaptive : refine::Rounding::kNearest;
   result.error_samples = arguments.error_samples;
@@ -175,56 +99,6 @@ Result<refine::RefineOptions> refine_options_from(const Options& options) {
         .hint("leave out --mode, or the options that refine");
   }
   return result;
-}
-
-/// float16 needs the extrema only, to leave in float32 what exceeds its range.
-std::optional<numerics::RangeMethod> wanted_method(const quantize::Scheme& scheme) {
-  switch (scheme.mode) {
-    case quantize::Mode::kStatic:
-      return scheme.method;
-    case quantize::Mode::kFloat16:
-      return numerics::RangeMethod::kMinMax;
-    default:
-      return std::nullopt;
-  }
-}
-
-/// Ranges from the file given, or measured now; none if no operator needs them.
-Result<std::optional<calibrate::Ranges>> ranges_for(const Options& options,
-                                                    const std::vector<quantize::Scheme>& assignment,
-                                                    const onnx::Model& model, bool all_methods,
-                                                    Context& context) {
-  const bool wanted = std::any_of(assignment.begin(), assignment.end(), [](const auto& scheme) {
-    return wanted_method(scheme).has_value();
-  });
-  if (!options.ranges.empty()) {
-    TESSERA_TRY(auto ranges, calibrate::read_ranges(options.ranges));
-    return std::optional(std::move(ranges));
-  }
-  if (!wanted || options.data.source.empty()) {
-    return std::nullopt;
-  }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  TESSERA_TRY(const auto method, parse_method(options.scheme.method));
-  calibrate::CalibrateOptions calibration;
-  for (const auto& scheme : assignment) {
-    auto& methods = calibration.methods;
-    if (all_methods) {
-      break;  // none named: all are measured
-    }
-    const auto needed = wanted_method(scheme);
-    if (needed && std::find(methods.begin(), methods.end(), *needed) == methods.end()) {
-      methods.push_back(*needed);
-    }
-  }
-  if (method.percentile) {
-    calibration.estimator.percentile = *method.percentile;
-  }
-  calibration.threads = options.run.threads;
-  TESSERA_TRY(auto ranges,
-              calibrate::calibrate(model, samples, library, calibration, context.monitor()));
-  return std::optional(std::move(ranges));
 }
 
 Result<onnx::ExternalData> external_data_from(const std::string& text) {
@@ -383,13 +257,19 @@ struct Subject {
   const calibrate::Ranges* ranges;
 };
 
-Status run(const Options& options, Context& context) {
+Status run(Options options, Context& context) {
+  const bool by_output = options.scheme.method == kByOutput;
+  if (by_output) {
+    options.scheme.method = SchemeOptions().method;
+  }
   TESSERA_TRY(auto quantizing, quantize_options_from(options));
   TESSERA_TRY(const auto external, external_data_from(options.external_data));
   static_cast<void>(external);
-  TESSERA_TRY(const auto refining, refine_options_from(options));
+  TESSERA_TRY(const auto refining, refine_options_from(options, by_output));
   const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
-  TESSERA_TRY(const auto scheme, scheme_from(options.scheme, compat));
+  // The reference's graphs do not depend on the machine; ours take the types it is fast with.
+  const auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
+  TESSERA_TRY(const auto scheme, scheme_from(options.scheme, base));
   const bool fastest = options.recipe == "fastest";
   quantize::Recipe recipe;
   if (!fastest) {
@@ -402,8 +282,12 @@ Status run(const Options& options, Context& context) {
   }
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto assignment, quantize::resolve(recipe, graph, context.monitor()));
+  TESSERA_TRY(auto calibration, calibration_for(options.scheme, assignment));
+  if (calibration && refining.ranges_by_output) {
+    calibration->methods.clear();  // none named: all are measured
+  }
   TESSERA_TRY(const auto ranges,
-              ranges_for(options, assignment, model, refining.ranges_by_output, context));
+              context.ranges(options.ranges, model, options.data, options.run, calibration));
   const auto source = context.envelope("quantize", &options.run, &model);
   const auto now_us = steady_clock_us();
   const auto began_us = now_us();
@@ -470,45 +354,7 @@ void add_refine_options(CLI::App& command, RefineArguments& refine) {
       ->check(CLI::Range(1, 100000));
 }
 
-void add_scheme_options(CLI::App& command, SchemeOptions& scheme) {
-  command.add_option("--mode", scheme.mode, "static, dynamic, float16 or weight-only")
-      ->capture_default_str();
-  command.add_option("--format", scheme.format,
-                     "qdq, qoperator, or qdq-inputs for providers that compile (default: qdq)");
-  command.add_option("--activation", scheme.activation,
-                     "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
-  command.add_option("--weight", scheme.weight,
-                     "type of weights: s8, u8, s16, u16, s4, u4 (default: s8)");
-  command.add_flag("--per-channel", scheme.per_channel, "one scale per output channel of a weight");
-  command.add_flag("--reduce-range", scheme.reduce_range,
-                   "7-bit weights, against saturation on CPUs without VNNI");
-  command.add_flag("--activation-symmetric", scheme.activation_symmetric,
-                   "activation ranges of equal size on both sides of zero");
-  command.add_option("--weight-symmetric", scheme.weight_symmetric,
-                     "auto, on or off (auto: on for signed types)");
-  command
-      .add_option("--method", scheme.method,
-                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution; "
-                  "output: the best of them for each tensor by the error of the outputs")
-      ->capture_default_str();
-  command.add_option("--block-size", scheme.block_size,
-                     "weight-only: elements that share a scale (default: 128)");
-}
-
-void add_selection_options(CLI::App& command, Options& options) {
-  command
-      .add_option("--op-types", options.selection.op_types, "quantize only these operator types")
-      ->type_name("A,B")
-      ->delimiter(',');
-  command
-      .add_option("--include", options.selection.include,
-                  "quantize only matching operators: NAME, re:REGEX, type:OP, path:FROM..TO; "
-                  "repeatable")
-      ->type_name("PATTERN");
-  command
-      .add_option("--exclude", options.selection.exclude,
-                  "leave matching operators in float, reading unquantized tensors; repeatable")
-      ->type_name("PATTERN");
+void add_recipe_options(CLI::App& command, Options& options) {
   command
       .add_option("--recipe", options.recipe,
                   "schemes by operator: ordered rules, last wins; or 'fastest', the mix that "
@@ -529,10 +375,13 @@ void add_quantize_command(CLI::App& app, Context& context) {
   command->add_option("model", options->model, "ONNX model")->required();
   add_output_options(*command, options->output, options->overwrite, true);
   add_scheme_options(*command, options->scheme);
-  add_selection_options(*command, *options);
+  auto* method = command->get_option("--method");
+  method->description(method->get_description() +
+                      "; output: the best of them for each tensor by the error of the outputs");
+  add_selection_options(*command, options->selection);
+  add_recipe_options(*command, *options);
   add_refine_options(*command, options->refine);
-  command->add_option("--ranges", options->ranges, "ranges from tessera calibrate")
-      ->type_name("FILE");
+  add_ranges_option(*command, options->ranges);
   add_data_options(*command, options->data, false);
   command->add_option("--compat", options->compat,
                       "ort: the graph of onnxruntime.quantization, names and bits");

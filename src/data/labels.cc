@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "tessera/core/file.h"
+#include "tessera/core/text.h"
 
 namespace tessera::data {
 namespace fs = std::filesystem;
@@ -20,12 +21,7 @@ std::string key_of(const fs::path& path) {
 }
 
 std::optional<std::int64_t> parse_index(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  const auto end = text.find_last_not_of(" \t");
-  if (begin == std::string_view::npos) {
-    return std::nullopt;
-  }
-  text = text.substr(begin, end - begin + 1);
+  text = trim(text);
   std::int64_t value = -1;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && rest == text.data() + text.size();

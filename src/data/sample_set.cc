@@ -14,6 +14,7 @@
 #include "data/layout.h"
 #include "tessera/core/file.h"
 #include "tessera/core/random.h"
+#include "tessera/core/text.h"
 #include "tessera/tensor/npy.h"
 
 namespace tessera::data {
@@ -115,18 +116,6 @@ Result<FileTable> table_of_folder(const fs::path& source, const std::vector<Inpu
   return table;
 }
 
-std::vector<std::string> split(std::string_view line, char separator) {
-  std::vector<std::string> parts(1);
-  for (const char c : line) {
-    if (c == separator) {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
 Result<FileTable> table_of_list(const fs::path& list, std::size_t inputs) {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
   TESSERA_TRY(const auto text, read_file(list, kMaxBytes));
@@ -135,7 +124,7 @@ Result<FileTable> table_of_list(const fs::path& list, std::size_t inputs) {
   for (auto line : split(text, '\n')) {
     ++number;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
-      line.pop_back();
+      line.remove_suffix(1);
     }
     if (line.empty() || line.front() == '#') {
       continue;

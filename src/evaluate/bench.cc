@@ -59,10 +59,7 @@ std::vector<OptLevel> levels_of(const BenchOptions& options) {
 /// Collects the rows of the table.
 class Plan {
  public:
-  explicit Plan(const BenchOptions& options) : levels_(levels_of(options)) {
-    base_.method = options.method;
-    base_.reduce_range = options.reduce_range;
-  }
+  explicit Plan(const BenchOptions& options) : base_(options.base), levels_(levels_of(options)) {}
 
   void add(const Scheme& scheme, const std::vector<OptLevel>& levels) {
     for (const auto level : levels) {
@@ -87,7 +84,9 @@ class Plan {
   void add_dynamic(const std::vector<std::string>& types) {
     for (const auto* pair : {"u8u8", "u8s8"}) {
       if (std::find(types.begin(), types.end(), pair) != types.end()) {
-        add(with_types(with_mode(Mode::kDynamic), pair), {OptLevel::kAll});
+        auto scheme = with_types(with_mode(Mode::kDynamic), pair);
+        scheme.activation_symmetric = false;  // DynamicQuantizeLinear decides
+        add(scheme, {OptLevel::kAll});
       }
     }
   }
@@ -96,7 +95,7 @@ class Plan {
                   const std::vector<std::string>& granularities) {
     for (const auto& pair : types) {
       for (const auto& granularity : granularities) {
-        auto scheme = with_types(base_, pair);
+        auto scheme = with_types(with_mode(Mode::kStatic), pair);
         scheme.format = format;
         scheme.per_channel = granularity == "channel";
         add(scheme, levels_);

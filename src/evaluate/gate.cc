@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "tessera/core/text.h"
+
 namespace tessera::evaluate {
 namespace {
 
@@ -26,13 +28,6 @@ constexpr std::array<Spelling, 4> kRelations{{{">=", Relation::kAtLeast},
 constexpr std::array<std::string_view, 10> kMetrics{
     "sqnr_db",       "cosine",     "max_abs", "l2_per_element", "relative_l2",
     "worst_sqnr_db", "non_finite", "top1",    "top1_drop",      "top1_agreement"};
-
-std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(' ');
-  return begin == std::string_view::npos
-             ? std::string_view()
-             : text.substr(begin, text.find_last_not_of(' ') - begin + 1);
-}
 
 double worst_sqnr_db(const Accuracy& accuracy) {
   double worst = INFINITY;

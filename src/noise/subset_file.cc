@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "noise/lines.h"
 #include "tessera/core/file.h"
 #include "tessera/core/json.h"
+#include "tessera/core/text.h"
 
 namespace tessera::noise {
 namespace {
@@ -39,7 +41,8 @@ Result<std::string> integer_layer(const Json& entry, const std::string& what) {
   return is_float(precision->get<std::string>()) ? std::string() : name->get<std::string>();
 }
 
-Result<LayerSet> layers_of(const Json& listed, const std::string& what, const LayerIndex& index) {
+/// Names of the layers that are in integers.
+Result<std::vector<std::string>> layers_of(const Json& listed, const std::string& what) {
   if (!listed.is_array()) {
     return malformed(what, "'layers' is no list");
   }
@@ -50,50 +53,67 @@ Result<LayerSet> layers_of(const Json& listed, const std::string& what, const La
       names.push_back(std::move(name));
     }
   }
-  return index.find(names).map_error(in_file(what));
+  return names;
 }
 
-Result<NamedSubset> subset_from_line(const Json& json, const std::string& what,
-                                     const LayerIndex& index) {
-  NamedSubset subset;
-  const auto listed = json.is_object() ? json.find("layers") : json.end();
-  if (!json.is_array() && listed == json.end()) {
-    return malformed(what, "is neither a list of layers nor an object with one");
+/// The text of a line is a list or an object; nothing for the header of a sweep.
+Result<std::optional<WrittenSubset>> subset_from_json(const Line& line) {
+  TESSERA_TRY(const auto json, parse_json(line.text, line.place));
+  WrittenSubset subset{{}, std::numeric_limits<double>::quiet_NaN(), line.number, line.place};
+  if (json.is_array()) {
+    TESSERA_TRY(subset.layers, layers_of(json, line.place));
+    return subset;
   }
-  TESSERA_TRY(subset.layers, layers_of(json.is_array() ? json : *listed, what, index));
-  if (json.is_object()) {
-    if (const auto error = json.find("error"); error != json.end() && error->is_number()) {
-      subset.error = error->get<double>();
-    }
+  if (json.contains("schema")) {
+    return std::nullopt;
+  }
+  const auto listed = json.find("layers");
+  if (listed == json.end()) {
+    return malformed(line.place, "is neither a list of layers nor an object with one");
+  }
+  TESSERA_TRY(subset.layers, layers_of(*listed, line.place));
+  if (const auto error = json.find("error"); error != json.end() && error->is_number()) {
+    subset.error = error->get<double>();
+  }
+  return subset;
+}
+
+WrittenSubset subset_from_names(const Line& line) {
+  WrittenSubset subset{{}, std::numeric_limits<double>::quiet_NaN(), line.number, line.place};
+  for (const auto name : split(line.text, ',')) {
+    subset.layers.emplace_back(trim(name));
   }
   return subset;
 }
 
 }  // namespace
 
+Result<std::vector<WrittenSubset>> parse_written_subsets(std::string_view text,
+                                                         std::string_view what) {
+  std::vector<WrittenSubset> subsets;
+  for (const auto& line : lines_of(text, what)) {
+    if (line.text.front() == '[' || line.text.front() == '{') {
+      TESSERA_TRY(auto subset, subset_from_json(line));
+      if (subset) {
+        subsets.push_back(*std::move(subset));
+      }
+    } else if (line.text.front() != '#') {
+      subsets.push_back(subset_from_names(line));
+    }
+  }
+  return subsets;
+}
+
 Result<std::vector<NamedSubset>> parse_subsets(std::string_view text, const std::string& what,
                                                const LayerIndex& index) {
-  std::vector<NamedSubset> subsets;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const auto line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
-      continue;
-    }
-    const auto place = fmt::format("{}:{}", what, number);
-    TESSERA_TRY(const auto json, parse_json(line, place));
-    if (json.is_object() && json.contains("schema")) {
-      continue;
-    }
-    TESSERA_TRY(auto subset, subset_from_line(json, place, index));
-    subset.name = fmt::format("line {}", number);
-    subsets.push_back(std::move(subset));
-  }
-  if (subsets.empty()) {
+  TESSERA_TRY(const auto written, parse_written_subsets(text, what));
+  if (written.empty()) {
     return malformed(what, "has no subset");
+  }
+  std::vector<NamedSubset> subsets;
+  for (const auto& subset : written) {
+    TESSERA_TRY(auto layers, index.find(subset.layers).map_error(in_file(subset.place)));
+    subsets.push_back({fmt::format("line {}", subset.line), std::move(layers), subset.error});
   }
   return subsets;
 }
@@ -114,7 +134,8 @@ Result<NamedSubset> subset_from_plan(const Json& document, const std::string& wh
   if (listed == holder->end()) {
     return malformed(what, "the plan has no 'layers'");
   }
-  TESSERA_TRY(auto layers, layers_of(*listed, what, index));
+  TESSERA_TRY(const auto names, layers_of(*listed, what));
+  TESSERA_TRY(auto layers, index.find(names).map_error(in_file(what)));
   return NamedSubset{.name = what, .layers = std::move(layers)};
 }
 

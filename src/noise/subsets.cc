@@ -9,15 +9,16 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 
+#include "noise/lines.h"
 #include "tessera/core/file.h"
-#include "tessera/core/json.h"
 #include "tessera/core/names.h"
 #include "tessera/core/random.h"
+#include "tessera/core/text.h"
 #include "tessera/graph/cost.h"
+#include "tessera/noise/observations.h"
 
 namespace tessera::noise {
 namespace {
@@ -168,58 +169,12 @@ class Designer {
 
   Status add_list(const std::string& path) {
     TESSERA_TRY(const auto text, read_file(path));
-    std::size_t number = 0;
-    for (std::size_t begin = 0; begin < text.size();) {
-      const auto end = std::min(text.find('\n', begin), text.size());
-      auto line = std::string_view(text).substr(begin, end - begin);
-      begin = end + 1;
-      ++number;
-      const auto first = line.find_first_not_of(" \t\r");
-      if (first == std::string_view::npos || line[first] == '#') {
-        continue;
-      }
-      line = line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
-      TESSERA_CHECK(add_line(line, fmt::format("'{}', line {}", path, number)));
+    TESSERA_TRY(const auto written, parse_written_subsets(text, path));
+    const LayerIndex index({layers_.begin(), layers_.end()});
+    for (const auto& subset : written) {
+      TESSERA_TRY(const auto layers, index.find(subset.layers).map_error(in_file(subset.place)));
+      add_subset(Subset(layers.begin(), layers.end()));
     }
-    return {};
-  }
-
-  Status add_line(std::string_view line, const std::string& what) {
-    std::vector<std::string> names;
-    if (line.front() == '[' || line.front() == '{') {
-      TESSERA_TRY(const auto json, parse_json(line, what));
-      const auto list = json.is_object() ? json.value("layers", Json()) : json;
-      if (json.is_object() && !list.is_array()) {
-        return {};  // the header of a sweep
-      }
-      for (const auto& name : list) {
-        if (!name.is_string()) {
-          return fail(ErrorCode::kInvalidArgument, "{}: a list of names was expected", what);
-        }
-        names.push_back(name.get<std::string>());
-      }
-    } else {
-      for (std::size_t begin = 0; begin <= line.size();) {
-        const auto end = std::min(line.find(',', begin), line.size());
-        names.emplace_back(line.substr(begin, end - begin));
-        begin = end + 1;
-      }
-    }
-    Subset subset;
-    for (auto& name : names) {
-      name.erase(0, name.find_first_not_of(' '));
-      name.erase(name.find_last_not_of(' ') + 1);
-      const auto place = std::find(layers_.begin(), layers_.end(), name);
-      if (place == layers_.end()) {
-        return fail(ErrorCode::kInvalidArgument, "{}: '{}' is none of the layers", what, name)
-            .hint("the nearest are: {}; --layers decides which there are",
-                  fmt::join(nearest_names(name, layers_), ", "));
-      }
-      subset.push_back(static_cast<std::size_t>(place - layers_.begin()));
-    }
-    std::sort(subset.begin(), subset.end());
-    subset.erase(std::unique(subset.begin(), subset.end()), subset.end());
-    add_subset(std::move(subset));
     return {};
   }
 
@@ -279,10 +234,8 @@ Result<std::vector<OpId>> named(const graph::Graph& graph, std::string_view text
     known.push_back(op.name);
   }
   std::set<OpId> ops;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    const std::string name(text.substr(begin, end - begin));
-    begin = end + 1;
+  for (const auto part : split(text, ',')) {
+    const std::string name(part);
     const auto op = graph.find_op(name);
     if (!op) {
       return fail(ErrorCode::kInvalidArgument, "no operator '{}' in the model", name)

@@ -12,16 +12,13 @@
 #include <string_view>
 #include <utility>
 
+#include "noise/lines.h"
+
 namespace tessera::noise {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-Failure malformed(std::string_view what, std::string_view detail) {
-  return fail(ErrorCode::kDataLoss, "{}: {}", what, detail)
-      .hint("make the file with 'tessera error sweep MODEL --data D -o FILE'");
-}
 
 /// nlohmann writes what JSON has no number for as null; this says so in the value already.
 Json number(double value) {
@@ -36,9 +33,16 @@ double number_or(const Json& json, const char* key, double absent, double null) 
   return found->is_number() ? found->get<double>() : null;
 }
 
+/// Takes 10.0 for 10, as some programs write it.
 std::int64_t integer_or(const Json& json, const char* key, std::int64_t absent) {
+  constexpr double kMost = std::int64_t{1} << 53;
   const auto found = json.find(key);
-  return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : absent;
+  if (found == json.end() || !found->is_number()) {
+    return absent;
+  }
+  const auto value = found->get<double>();
+  const bool whole = std::abs(value) <= kMost && std::trunc(value) == value;
+  return found->is_number_integer() || whole ? found->get<std::int64_t>() : absent;
 }
 
 std::string text_or(const Json& json, const char* key) {
@@ -89,19 +93,35 @@ SweepLayer layer_from_json(const Json& json) {
           number_or(json, "signal_power", 0, kNaN)};
 }
 
-Result<std::vector<Json>> objects(const Json& result, const char* key, std::string_view what) {
-  std::vector<Json> list;
-  const auto found = result.find(key);
+Result<std::vector<SweepLayer>> layers_from_json(const Json& result, std::string_view what) {
+  const auto found = result.find("layers");
   if (found == result.end() || !found->is_array()) {
-    return malformed(what, fmt::format("the header has no list '{}'", key));
+    return malformed_sweep(what, "the header has no list 'layers'");
   }
+  std::vector<SweepLayer> layers;
   for (const auto& item : *found) {
     if (!item.is_object() || text_or(item, "name").empty()) {
-      return malformed(what, fmt::format("an entry of '{}' has no name", key));
+      return malformed_sweep(what, "a layer has no name");
     }
-    list.push_back(item);
+    layers.push_back(layer_from_json(item));
   }
-  return list;
+  return layers;
+}
+
+/// Who writes a sweep by hand may say nothing of the outputs.
+std::vector<SweepOutput> outputs_from_json(const Json& result) {
+  std::vector<SweepOutput> outputs;
+  const auto found = result.find("outputs");
+  if (found == result.end() || !found->is_array()) {
+    return outputs;
+  }
+  for (const auto& item : *found) {
+    if (item.is_object()) {
+      outputs.push_back({text_or(item, "name"), integer_or(item, "elements", 0),
+                         number_or(item, "power", 0, kNaN), number_or(item, "weight", 1, 1)});
+    }
+  }
+  return outputs;
 }
 
 std::optional<ModelInfo> model_of(const Json& document) {
@@ -125,12 +145,12 @@ std::string whole_design(const std::string& design) {
 Result<std::vector<std::string>> layer_names(const Json& json, std::string_view what) {
   const auto found = json.find("layers");
   if (found == json.end() || !found->is_array()) {
-    return malformed(what, "has no list 'layers'");
+    return malformed_sweep(what, "has no list 'layers'");
   }
   std::vector<std::string> names;
   for (const auto& name : *found) {
     if (!name.is_string()) {
-      return malformed(what, "'layers' holds something that is no name");
+      return malformed_sweep(what, "'layers' holds something that is no name");
     }
     names.push_back(name.get<std::string>());
   }
@@ -153,48 +173,54 @@ std::vector<SweepOutputError> output_errors(const Json& json) {
   return outputs;
 }
 
-struct Line {
-  std::string_view text;
-  std::size_t number = 0;
-  bool complete = false;  ///< ends in a newline
-};
-
-std::vector<Line> lines_of(std::string_view text) {
-  std::vector<Line> lines;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const auto line = text.substr(0, end);
-    ++number;
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
-      lines.push_back({line, number, end != std::string_view::npos});
-    }
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+Result<SweepRecord> read_record(const Json& json, std::string_view what, MissingError missing) {
+  if (!json.is_object()) {
+    return malformed_sweep(what, "is no object");
   }
-  return lines;
+  SweepRecord record;
+  TESSERA_TRY(record.layers, layer_names(json, what));
+  if (missing == MissingError::kRefused && !json.contains("error")) {
+    return malformed_sweep(what, "has no 'error'");
+  }
+  record.index = integer_or(json, "index", -1);
+  record.error = number_or(json, "error", kNaN, kNaN);
+  record.sqnr_db = number_or(json, "sqnr_db", kNaN, unlimited_db(record.error));
+  record.cosine = number_or(json, "cosine", kNaN, kNaN);
+  record.relative_l2 = number_or(json, "relative_l2", kNaN, kInfinity);
+  record.images = integer_or(json, "images", 0);
+  record.non_finite = integer_or(json, "non_finite", 0);
+  record.outputs = output_errors(json);
+  record.agreement = optional_number(json, "agreement");
+  record.metric = optional_number(json, "metric");
+  return record;
 }
 
-/// Gathers the records of several files.
-class Reader {
+Result<SweepLine> read_line(const Line& line, MissingError missing) {
+  TESSERA_TRY(const auto json, parse_json(line.text, line.place));
+  TESSERA_TRY(auto record, read_record(json, line.place, missing));
+  return SweepLine{std::move(record), line.place};
+}
+
+/// Puts the records of several files in their order.
+class Merger {
  public:
-  Status add(const std::filesystem::path& path) {
-    const auto what = fmt::format("'{}'", path.string());
-    TESSERA_TRY(const auto text, read_file(path));
-    const auto lines = lines_of(text);
-    if (lines.empty()) {
-      return malformed(what, "is empty");
-    }
-    TESSERA_TRY(const auto document,
-                parse_json(lines.front().text, fmt::format("{}, line 1,", what)));
-    TESSERA_TRY(auto header, header_from_json(document, what));
+  Status add(SweepFile file, std::string_view what) {
     if (sweep_.document.empty()) {
-      sweep_.header = std::move(header);
-      sweep_.document = to_line(document);
+      sweep_.header = std::move(file.header);
+      sweep_.document = std::move(file.document);
     } else {
-      TESSERA_CHECK(check_same_sweep(sweep_.header, header, what));
+      TESSERA_CHECK(check_same_sweep(sweep_.header, file.header, fmt::format("'{}'", what)));
     }
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-      TESSERA_CHECK(add_line(lines[i], i + 1 == lines.size(), what));
+    for (auto& [record, place] : file.lines) {
+      if (record.index < 0) {
+        record.index = static_cast<std::int64_t>(records_.size());
+      }
+      const auto [known, fresh] = records_.emplace(record.index, record);
+      if (!fresh && known->second.layers != record.layers) {
+        return fail(ErrorCode::kInvalidArgument, "{}: subset {} is another than in a line before",
+                    place, record.index)
+            .hint("the files are not of one sweep; give only shards of the same command");
+      }
     }
     return {};
   }
@@ -203,8 +229,10 @@ class Reader {
     if (several) {
       sweep_.header.design = whole_design(sweep_.header.design);
       auto document = Json::parse(sweep_.document);
-      if (document["result"].contains("design")) {
-        document["result"]["design"].erase("shard");
+      auto& result = document["result"];
+      if (const auto design = result.find("design");
+          design != result.end() && design->is_object()) {
+        design->erase("shard");
       }
       sweep_.document = to_line(document);
     }
@@ -215,26 +243,6 @@ class Reader {
   }
 
  private:
-  Status add_line(const Line& line, bool last, const std::string& what) {
-    const auto where = fmt::format("{}, line {},", what, line.number);
-    auto json = parse_json(line.text, where);
-    if (!json && last && !line.complete) {
-      return {};  // an interruption cut it off
-    }
-    TESSERA_CHECK(json);
-    TESSERA_TRY(auto record, record_from_json(*json, where));
-    if (!json->contains("index")) {
-      record.index = static_cast<std::int64_t>(records_.size());
-    }
-    const auto [place, fresh] = records_.emplace(record.index, record);
-    if (!fresh && place->second.layers != record.layers) {
-      return fail(ErrorCode::kInvalidArgument, "{} subset {} is another than in a line before",
-                  where, record.index)
-          .hint("the files are not of one sweep; give only shards of the same command");
-    }
-    return {};
-  }
-
   Sweep sweep_;
   std::map<std::int64_t, SweepRecord> records_;
 };
@@ -305,32 +313,39 @@ Json to_json(const SweepRecord& record) {
   return json;
 }
 
+Failure malformed_sweep(std::string_view what, std::string_view detail) {
+  return fail(ErrorCode::kDataLoss, "{}: {}", what, detail)
+      .hint("make the file with 'tessera error sweep MODEL --data D -o FILE'");
+}
+
+Result<SweepFile> parse_sweep_file(const SweepText& file, MissingError missing) {
+  const auto lines = lines_of(file.text, file.what);
+  if (lines.empty()) {
+    return malformed_sweep(file.what, "is empty");
+  }
+  TESSERA_TRY(const auto document, parse_json(lines.front().text, lines.front().place));
+  SweepFile result{.document = to_line(document), .header = {}, .lines = {}};
+  TESSERA_TRY(result.header, header_from_json(document, lines.front().place));
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    auto line = read_line(lines[i], missing);
+    result.truncated = !line && lines[i].cut_short;
+    if (line) {
+      result.lines.push_back(*std::move(line));
+    } else if (!result.truncated) {
+      return tl::unexpected(std::move(line).error());
+    }
+  }
+  return result;
+}
+
 Result<SweepRecord> record_from_json(const Json& json, std::string_view what) {
-  if (!json.is_object()) {
-    return malformed(what, "is no object");
-  }
-  SweepRecord record;
-  TESSERA_TRY(record.layers, layer_names(json, what));
-  if (!json.contains("error")) {
-    return malformed(what, "has no 'error'");
-  }
-  record.index = integer_or(json, "index", 0);
-  record.error = number_or(json, "error", kNaN, kNaN);
-  record.sqnr_db = number_or(json, "sqnr_db", kNaN, unlimited_db(record.error));
-  record.cosine = number_or(json, "cosine", kNaN, kNaN);
-  record.relative_l2 = number_or(json, "relative_l2", kNaN, kInfinity);
-  record.images = integer_or(json, "images", 1);
-  record.non_finite = integer_or(json, "non_finite", 0);
-  record.outputs = output_errors(json);
-  record.agreement = optional_number(json, "agreement");
-  record.metric = optional_number(json, "metric");
-  return record;
+  return read_record(json, what, MissingError::kRefused);
 }
 
 Result<SweepHeader> header_from_json(const Json& document, std::string_view what) {
   TESSERA_TRY(const auto result, open_envelope(document, "error-sweep", what));
   if (!result.is_object()) {
-    return malformed(what, "the header's 'result' is no object");
+    return malformed_sweep(what, "the header's 'result' is no object");
   }
   SweepHeader header;
   header.model = model_of(document);
@@ -338,14 +353,8 @@ Result<SweepHeader> header_from_json(const Json& document, std::string_view what
       seed != document.end() && seed->is_number_unsigned()) {
     header.seed = seed->get<std::uint64_t>();
   }
-  TESSERA_TRY(const auto layers, objects(result, "layers", what));
-  std::transform(layers.begin(), layers.end(), std::back_inserter(header.layers), layer_from_json);
-  TESSERA_TRY(const auto outputs, objects(result, "outputs", what));
-  for (const auto& output : outputs) {
-    header.outputs.push_back({text_or(output, "name"), integer_or(output, "elements", 0),
-                              number_or(output, "power", 0, kNaN),
-                              number_or(output, "weight", 1, 1)});
-  }
+  TESSERA_TRY(header.layers, layers_from_json(result, what));
+  header.outputs = outputs_from_json(result);
   header.images = integer_or(result, "images", 0);
   header.metric = text_or(result, "metric");
   header.reference_metric = optional_number(result, "reference_metric");
@@ -358,16 +367,31 @@ std::string to_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Result<Sweep> read_sweep(std::span<const std::filesystem::path> paths) {
-  if (paths.empty()) {
+Result<Sweep> parse_sweep(std::span<const SweepText> files) {
+  if (files.empty()) {
     return fail(ErrorCode::kInvalidArgument, "no sweep file was given")
         .hint("make one with 'tessera error sweep MODEL --data D -o FILE'");
   }
-  Reader reader;
-  for (const auto& path : paths) {
-    TESSERA_CHECK(reader.add(path));
+  Merger merger;
+  for (const auto& text : files) {
+    TESSERA_TRY(auto file, parse_sweep_file(text, MissingError::kRefused));
+    TESSERA_CHECK(merger.add(std::move(file), text.what));
   }
-  return reader.finish(paths.size() > 1);
+  return merger.finish(files.size() > 1);
+}
+
+Result<Sweep> read_sweep(std::span<const std::filesystem::path> paths) {
+  TESSERA_TRY(const auto files, read_texts(paths));
+  return parse_sweep(files);
+}
+
+Result<std::vector<SweepText>> read_texts(std::span<const std::filesystem::path> paths) {
+  std::vector<SweepText> files;
+  for (const auto& path : paths) {
+    TESSERA_TRY(auto text, read_file(path));
+    files.push_back({path.string(), std::move(text)});
+  }
+  return files;
 }
 
 Status check_same_sweep(const SweepHeader& expected, const SweepHeader& actual,

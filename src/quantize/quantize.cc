@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -16,6 +14,7 @@
 #include "quantize/made_constants.h"
 #include "quantize/passes.h"
 #include "quantize/static_rules.h"
+#include "tessera/core/file.h"
 #include "tessera/core/record.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/runtime/session.h"
@@ -325,33 +324,6 @@ std::vector<std::string> reference_types(Mode mode) {
           "Where"};
 }
 
-/// A folder that goes with everything in it.
-class ScratchFolder {
- public:
-  static Result<ScratchFolder> create() {
-    auto name = (std::filesystem::temp_directory_path() / "tessera-check-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      return fail(ErrorCode::kPermissionDenied, "no folder can be made in '{}'",
-                  std::filesystem::temp_directory_path().string())
-          .hint("set TMPDIR to a writable folder with room for the model, or use --no-check");
-    }
-    return ScratchFolder(name);
-  }
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) {
-      std::filesystem::remove_all(path_, ignored);
-    }
-  }
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-};
-
 template <class Open>
 Status check_levels(Open open) {
   using runtime::OptLevel;
@@ -456,7 +428,7 @@ Status check_loads(const onnx::Model& model, std::shared_ptr<const runtime::Libr
     });
   }
   // Too much to hold, or even too large for one message: by way of files.
-  TESSERA_TRY(const auto folder, ScratchFolder::create());
+  TESSERA_TRY(const auto folder, TemporaryDirectory::create("tessera-check"));
   const auto path = folder.path() / "model.onnx";
   TESSERA_CHECK(model.save(path, {onnx::ExternalData::kAlways, Overwrite::kReplace}));
   return check_levels([&](const runtime::SessionOptions& options) {

@@ -40,6 +40,19 @@ squeezenet() { # ARGUMENT...
   expect_missing "$out"
 }
 
+@test "calibrate: ranges of another model are refused by every command that takes them" {
+  local cases=$TESSERA_SOURCE/tests/fixtures/compat/cases command
+  tessera calibrate "$cases/004_conv_clip_qdq_s8s8/model.onnx" --data random:2 -o "$out"
+  expect_status 0
+  for command in "quantize -o int8.onnx" bench profile "optimize -o folder" "error check" \
+    "error sweep -o sweep.jsonl"; do
+    # shellcheck disable=SC2086 # a command and what it needs
+    tessera $command "$cases/026_concat_branches_qop_u8s8/model.onnx" --data random:2 \
+      --ranges "$out"
+    expect_error 2 "another model"
+  done
+}
+
 @test "calibrate: inputs that are missing or damaged are input errors" {
   tessera calibrate "$BATS_TEST_TMPDIR/none.onnx" --data random:1 -o "$out"
   expect_error 3 "none.onnx"

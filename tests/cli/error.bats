@@ -22,6 +22,21 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   expect_missing "$out.part"
 }
 
+@test "the scheme's options are those of quantize" {
+  sweep --subsets all --format qoperator --activation u8 --weight u8 --per-channel --reduce-range \
+    --activation-symmetric --weight-symmetric off --method percentile:99.9 -o "$out" --json
+  expect_status 0
+  expect_equal "$(json '.result.layers[0].scheme')" \
+    qoperator-u8u8-channel-reduced-symmetric-wasym-percentile
+  tessera error check "$float" --data random:2 --layers all --plans 2 --format qoperator --json
+  expect_status 0
+  json '.result.engine.median_deviation < 0.02' >/dev/null
+  sweep --mode weight-only --block-size 17 -o "$out" --force
+  expect_error 2 "block size 17"
+  sweep --method output -o "$out" --force
+  expect_error 2 "'output'"
+}
+
 @test "the same command gives the same file; shards merge into it" {
   sweep --subsets random:7 --timeless -o "$out"
   expect_status 0

@@ -157,7 +157,7 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
     COMP_WORDS=(tessera qu) COMP_CWORD=1; _tessera; echo "${COMPREPLY[@]}"
     COMP_WORDS=(tessera quantize --per) COMP_CWORD=2; _tessera; echo "${COMPREPLY[@]}"
   ' bash "$BATS_TEST_TMPDIR/completion")
-  expect_equal "$offered" $'quantize\n--per-channel'
+  expect_equal "$offered" $'quantize\n--per-channel --per-tensor'
 }
 
 @test "a closed stdout does not hang or crash the program" {

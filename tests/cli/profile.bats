@@ -147,6 +147,8 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
   expect_error 2 "--plans"
   tessera profile "$network" --data random:2 --method best
   expect_error 2 "best"
+  tessera profile "$network" --data random:2 --method mse:3
+  expect_error 2 "'mse:3'"
   tessera profile "$network" --data random:2 --activation u32
   expect_error 2 "u32"
   tessera profile none.onnx --data random:2
@@ -164,7 +166,8 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
 }
 
 @test "-o with .csv is a table; --require-stable says so by its exit code" {
-  tessera profile "${example[@]}" "${quick[@]}" --no-isolated --require-stable -o layers.csv -q
+  tessera profile "${example[@]}" "${quick[@]}" --no-isolated --require-stable -o layers.csv -q \
+    --activation u8 --weight s8 --per-tensor --reduce-range --method percentile:99
   # Whether the machine is quiet enough is not ours to say; that both agree is.
   if [ "$status" -eq 0 ]; then
     expect_equal "$stderr" ""
@@ -174,6 +177,7 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
     expect_in "$stderr" "hint: "
   fi
   expect_in "$stdout" "not faster"
+  expect_in "$stdout" "qdq-u8s8-reduced-percentile"
   expect_in "$(head -n 1 layers.csv)" "name"
   expect_equal "$(tail -n +2 layers.csv | wc -l)" "$(jq '.result.layers | length' "$measured/profile.json")"
 }

@@ -81,6 +81,22 @@ TEST(PlanBench, Filters_KeepTheReference) {
   EXPECT_EQ((*rows)[1].name(), "qdq-u8s8-channel");
 }
 
+TEST(PlanBench, WhatIsNoAxis_IsThatOfEveryRow) {
+  BenchOptions options;
+  options.formats = {"qdq", "dynamic"};
+  options.types = {"u8s8"};
+  options.granularities = {"tensor"};
+  options.levels = {runtime::OptLevel::kAll};
+  options.base.reduce_range = true;
+  options.base.activation_symmetric = true;
+  options.base.method = numerics::RangeMethod::kMse;
+  const auto rows = plan_bench(options);
+  ASSERT_THAT(rows, IsOk());
+  ASSERT_THAT(*rows, SizeIs(3));
+  EXPECT_EQ((*rows)[1].name(), "dynamic-u8s8-reduced");
+  EXPECT_EQ(quantize::to_string((*rows)[2].scheme), "qdq-u8s8-reduced-symmetric-mse");
+}
+
 TEST(PlanBench, UnknownWord_IsNamed) {
   BenchOptions options;
   options.types = {"u8u9"};

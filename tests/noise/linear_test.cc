@@ -86,7 +86,8 @@ RC_GTEST_PROP(NonNegative, AnyProblem_MeetsTheOptimalityConditions, ()) {
   for (Index i = 0; i < columns; ++i) {
     RC_ASSERT(solution[i] >= 0);
     RC_ASSERT(gradient[i] > -1e-5);
-    RC_ASSERT(solution[i] * std::abs(gradient[i]) < 1e-5);
+    // The tiny ridge that keeps the equations regular shows where the solution is large.
+    RC_ASSERT(solution[i] * std::abs(gradient[i]) < 1e-5 + 1e-8 * solution[i] * solution[i]);
   }
 }
 

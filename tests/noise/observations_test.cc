@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "noise/error_support.h"
 #include "support/matchers.h"
 
@@ -90,6 +92,33 @@ TEST(Observations, RecordsWithoutError_AreLeftOutAndCounted) {
   EXPECT_EQ(read->rows.size(), 1U);
   EXPECT_EQ(notes.without_error, 2);
   EXPECT_TRUE(listener.ids.contains("errors-missing"));
+}
+
+TEST(Observations, WrittenByHand_IsRead) {
+  ObservationNotes notes;
+  const auto read =
+      parse({{"a", R"({"schema":"tessera.error-sweep/1","result":{"layers":[{"name":"x"}],)"
+                   R"("outputs":[{"elements":10.0,"power":40}]}})"
+                   "\n\n"
+                   R"({"layers":["x"],"error":0.5,"later":true})"
+                   "\n"
+                   R"({"layers":[]})"
+                   "\n"}},
+            &notes);
+  ASSERT_THAT(read, IsOk());
+  EXPECT_DOUBLE_EQ(read->signal, 4);
+  ASSERT_EQ(read->rows.size(), 1U);
+  EXPECT_EQ(read->rows[0].error, 0.5);
+  EXPECT_EQ(read->rows[0].images, 0);
+  EXPECT_TRUE(std::isnan(read->rows[0].sqnr_db));
+  EXPECT_EQ(notes.without_error, 1);
+}
+
+TEST(Observations, MeanOfLargeErrors_IsFinite) {
+  const auto read =
+      parse({{"a", header() + line(R"("fc")", "1.5e308", 1) + line(R"("fc")", "0.5e308", 3)}});
+  ASSERT_THAT(read, IsOk());
+  EXPECT_DOUBLE_EQ(read->rows[0].error, 0.75e308);
 }
 
 TEST(Observations, NothingButMissingErrors_IsRefused) {

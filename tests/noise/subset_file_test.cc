@@ -36,9 +36,22 @@ TEST_F(SubsetFile, ListsAndObjects_AreReadByLine) {
   EXPECT_EQ(read->back().error, 0.5);
 }
 
+TEST_F(SubsetFile, NamesAndRemarks_AreReadByLine) {
+  const auto read = parse_subsets("# mine\n l2 , l0\r\nl1\n", "f", index_);
+  ASSERT_THAT(read, IsOk());
+  ASSERT_EQ(read->size(), 2U);
+  EXPECT_EQ(read->front().name, "line 2");
+  EXPECT_THAT(read->front().layers, ElementsAre(0, 2));
+  EXPECT_THAT(read->back().layers, ElementsAre(1));
+}
+
 TEST_F(SubsetFile, WhatIsNoSubset_IsRefusedWithItsLine) {
-  EXPECT_THAT(parse_subsets("[\"l0\"]\n7\n", "f", index_),
+  EXPECT_THAT(parse_subsets("[\"l0\"]\n[7]\n", "f", index_),
               FailsWith(ErrorCode::kDataLoss, HasSubstr("f:2")));
+  EXPECT_THAT(parse_subsets("{\"layer\":[]}\n", "f", index_),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("f:1")));
+  EXPECT_THAT(parse_subsets("l0,7\n", "f", index_),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("f:1: unknown layer '7'")));
   EXPECT_THAT(parse_subsets("[\"l9\"]\n", "f", index_),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("f:1: unknown layer 'l9'")));
   EXPECT_THAT(parse_subsets("\n", "f", index_),

@@ -125,7 +125,7 @@ TEST_F(SweepFile, LastLineCutOff_IsPassedOver) {
 TEST_F(SweepFile, BrokenLineInBetween_IsNamed) {
   put("s", to_line(document_of(small_header())) + "{\"index\":1,\n" +
                to_line(to_json(record_of(0, {"a"}, 1))));
-  EXPECT_THAT(read({"s"}), FailsWith(ErrorCode::kDataLoss, HasSubstr("line 2")));
+  EXPECT_THAT(read({"s"}), FailsWith(ErrorCode::kDataLoss, HasSubstr("s:2")));
   put("t", to_line(document_of(small_header())) + "{\"layers\":[]}\n");
   EXPECT_THAT(read({"t"}), FailsWith(ErrorCode::kDataLoss, HasSubstr("error")));
 }
@@ -160,6 +160,15 @@ TEST_F(SweepFile, Shards_MergeInAnyOrder) {
     EXPECT_EQ(sweep->records[2].error, 1);
     EXPECT_EQ(sweep->document, to_line(document_of(small_header())));
   }
+}
+
+TEST_F(SweepFile, DesignThatIsNoObject_IsLeftAsItIs) {
+  const SweepText file{
+      "s", R"({"schema":"tessera.error-sweep/1","result":{"layers":[],"design":"mine"}})"
+           "\n"};
+  const auto sweep = parse_sweep(std::vector{file, file});
+  ASSERT_THAT(sweep, IsOk());
+  EXPECT_EQ(sweep->document, file.text);
 }
 
 TEST_F(SweepFile, FilesOfDifferentSweeps_AreRefused) {

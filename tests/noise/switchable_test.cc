@@ -194,6 +194,22 @@ TEST(Subsets, Designs_AreWhatTheySay) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("random:")));
 }
 
+TEST(Subsets, List_IsReadFromItsFile) {
+  const auto folder = TemporaryDirectory::create("tessera-subsets");
+  ASSERT_THAT(folder, IsOk());
+  const auto path = folder->path() / "list";
+  const auto put = [&](const char* text) { return write_file(path, text, Overwrite::kReplace); };
+  const std::vector<std::string> layers{"a", "b", "c"};
+  const std::vector<std::string> design{"list:" + path.string(), "one-in"};
+  ASSERT_THAT(put("# mine\nc, a\n[\"b\"]\n{\"layers\":[]}\n"), IsOk());
+  const auto subsets = choose_subsets(design, layers, Sizes::kEven, 0);
+  ASSERT_THAT(subsets, IsOk());
+  EXPECT_EQ(*subsets, (std::vector<Subset>{{0, 2}, {1}, {}, {0}, {2}}));
+  ASSERT_THAT(put("a\nb,d\n"), IsOk());
+  EXPECT_THAT(choose_subsets(design, layers, Sizes::kEven, 0),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("list:2: unknown layer 'd'")));
+}
+
 /// Runs sweeps into a folder.
 class RunSweep : public ::testing::Test {
  protected:

@@ -26,9 +26,8 @@ struct BenchOptions {
   std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8
   std::vector<std::string> granularities;  ///< tensor channel
   std::vector<runtime::OptLevel> levels;   ///< basic extended all
-  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
-  bool reduce_range = false;
-  quantize::Selection selection;    ///< operators that are quantized
+  quantize::Scheme base;                   ///< of every row, but for what is an axis
+  quantize::Selection selection;           ///< operators that are quantized
   runtime::SessionOptions session;  ///< provider of the float32 that all are compared with; threads
   /// Every combination runs on each of these too, in the same rounds.
   std::vector<runtime::ProviderChoice> other_providers;

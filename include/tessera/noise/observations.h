@@ -13,6 +13,7 @@
 
 #include "tessera/core/record.h"
 #include "tessera/core/result.h"
+#include "tessera/noise/sweep.h"
 
 /// Measured errors of subsets of quantized layers, as models of the error are fitted to them.
 namespace tessera::noise {
@@ -70,12 +71,6 @@ struct ObservationNotes {
 [[nodiscard]] Result<Observations> read_observations(std::span<const std::filesystem::path> paths,
                                                      Monitor& monitor,
                                                      ObservationNotes* notes = nullptr);
-
-/// The same from text; `what` names it in errors.
-struct SweepText {
-  std::string what;
-  std::string text;
-};
 [[nodiscard]] Result<Observations> parse_observations(std::span<const SweepText> files,
                                                       Monitor& monitor,
                                                       ObservationNotes* notes = nullptr);
@@ -83,6 +78,7 @@ struct SweepText {
 /// Finds layers by name. Errors: kInvalidArgument with the nearest names.
 class LayerIndex {
  public:
+  explicit LayerIndex(std::vector<std::string> names);
   explicit LayerIndex(std::span<const ObservedLayer> layers);
   [[nodiscard]] Result<LayerSet> find(std::span<const std::string> names) const;
   /// -1 if there is no such layer.

@@ -19,8 +19,9 @@ struct NamedSubset {
   double error = std::numeric_limits<double>::quiet_NaN();  ///< measured, if the file says so
 };
 
-/// JSON lines, each a list of names or an object with `layers` and possibly `error`; a sweep's
-/// first line is passed over. Subsets are named by their line.
+/// One subset per line: names separated by commas, a JSON list of names, or an object with `layers`
+/// and possibly `error`, as the records of a sweep are. Passed over are a sweep's first line, empty
+/// lines and those that begin with '#'. Subsets are named by their line.
 /// Errors: kDataLoss with file and line; kInvalidArgument for unknown layers; kNotFound.
 [[nodiscard]] Result<std::vector<NamedSubset>> read_subsets(const std::filesystem::path& path,
                                                             const LayerIndex& index);

@@ -28,10 +28,8 @@ enum class Sizes : std::uint8_t {
 
 /// The subsets that `designs` ask for, each once, in the order in which they first come:
 /// `random:N` (N distinct ones, or all there are), `one-in` (every layer alone), `one-out` (all
-/// layers but one), `pairs`, `all` (the one of every layer), `list:FILE`. A list has one subset
-/// per line: names separated by commas, a JSON array of names, or a JSON object with `layers`, as
-/// the records of a sweep are; empty lines, lines that begin with '#' and JSON objects without
-/// `layers` are passed over. The empty subset is never drawn, but may be listed.
+/// layers but one), `pairs`, `all` (the one of every layer), `list:FILE` (lines as of
+/// read_subsets()). The empty subset is never drawn, but may be listed.
 /// The same seed gives the same subsets on every machine.
 /// Errors: kInvalidArgument for an unknown design or layer (with the nearest names); those of
 /// reading a list.

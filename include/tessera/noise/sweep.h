@@ -53,7 +53,7 @@ struct SweepOutputError {
 
 /// One subset. Figures are of all outputs together, each multiplied by its weight.
 struct SweepRecord {
-  std::int64_t index = 0;           ///< place in the design, from 0
+  std::int64_t index = 0;           ///< place in the design, from 0; -1 if a line does not say it
   std::vector<std::string> layers;  ///< that are quantized, in the order of the header
   /// Mean over the samples of |x - y|_2 / elements. NaN if the subset gave values that are none.
   double error = 0;
@@ -101,11 +101,18 @@ struct Sweep {
 /// Compact text of one line with its newline.
 [[nodiscard]] std::string to_line(const Json& json);
 
+/// A file's content; `what` names it in errors.
+struct SweepText {
+  std::string what;
+  std::string text;
+};
+
 /// Reads sweep files, shards of one sweep in any order among them. A last line that was cut off by
 /// an interruption is passed over. Records that stand in several files count once.
 /// Errors: kNotFound; kDataLoss naming file and line; kInvalidArgument if the files are of
 /// different models, layers, data, seeds or designs, or contradict each other.
 [[nodiscard]] Result<Sweep> read_sweep(std::span<const std::filesystem::path> paths);
+[[nodiscard]] Result<Sweep> parse_sweep(std::span<const SweepText> files);
 
 /// How two sweeps differ so that their records cannot stand in one file; ok if they do not. The
 /// machine may differ. `what` names the second.

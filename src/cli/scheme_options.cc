@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/scheme_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace tessera::cli {
+namespace {
+
+/// float16 needs the extrema only, to leave in float32 what exceeds its range.
+std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
+  switch (scheme.mode) {
+    case quantize::Mode::kStatic:
+      return scheme.method;
+    case quantize::Mode::kFloat16:
+      return numerics::RangeMethod::kMinMax;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope scope) {
+  if (scope == SchemeScope::kWhole) {
+    command.add_option("--mode", options.mode, "static, dynamic, float16 or weight-only")
+        ->capture_default_str();
+    command.add_option("--format", options.format,
+                       "qdq, qoperator, or qdq-inputs for providers that compile (default: qdq)");
+    command.add_option("--block-size", options.block_size,
+                       "weight-only: elements that share a scale (default: 128)");
+  }
+  if (scope != SchemeScope::kRounding) {
+    command.add_option(
+        "--activation", options.activation,
+        "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
+    command.add_option("--weight", options.weight,
+                       "type of weights: s8, u8, s16, u16, s4, u4 (default: s8)");
+    command.add_flag("--per-channel,!--per-tensor", options.per_channel,
+                     fmt::format("one scale per output channel of a weight, or one per weight "
+                                 "(default: per {})",
+                                 options.per_channel ? "channel" : "tensor"));
+  }
+  command.add_flag("--reduce-range", options.reduce_range,
+                   "7-bit weights, against saturation on CPUs without VNNI");
+  command.add_flag("--activation-symmetric", options.activation_symmetric,
+                   "activation ranges of equal size on both sides of zero");
+  command.add_option("--weight-symmetric", options.weight_symmetric,
+                     "auto, on or off (auto: on for signed types)");
+  command
+      .add_option("--method", options.method,
+                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution[:K]")
+      ->capture_default_str();
+}
+
+Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Scheme base) {
+  if (options.mode == "dynamic") {
+    base.activation = DType::kUInt8;
+  }
+  numerics::EstimatorOptions ignored;
+  TESSERA_TRY(base.method, read_range_method(options.method, ignored));
+  base.per_channel = options.per_channel;
+  base.activation_symmetric = options.activation_symmetric;
+  // The bit that saves u8 x s8 products from saturation is nothing to other types.
+  const bool typed = !options.activation.empty() || !options.weight.empty();
+  base.reduce_range = options.reduce_range || (base.reduce_range && !typed);
+  Json json{{"mode", options.mode}};
+  const auto take = [&json](const char* key, const std::string& text) {
+    if (!text.empty()) {
+      json[key] = text;
+    }
+  };
+  take("format", options.format);
+  take("activation", options.activation);
+  take("weight", options.weight);
+  take("weight_symmetric", options.weight_symmetric);
+  if (options.block_size != 0) {
+    json["block_size"] = options.block_size;
+  }
+  return quantize::scheme_from_json(json, base);
+}
+
+Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
+    const SchemeOptions& options, std::span<const quantize::Scheme> schemes) {
+  calibrate::CalibrateOptions calibration;
+  TESSERA_CHECK(read_range_method(options.method, calibration.estimator).map([](auto) {}));
+  std::set<numerics::RangeMethod> methods;
+  for (const auto& scheme : schemes) {
+    if (const auto method = method_of(scheme)) {
+      methods.insert(*method);
+    }
+  }
+  if (methods.empty()) {
+    return std::nullopt;
+  }
+  calibration.methods.assign(methods.begin(), methods.end());
+  return std::optional(std::move(calibration));
+}
+
+Result<numerics::RangeMethod> read_range_method(const std::string& text,
+                                                numerics::EstimatorOptions& estimator) {
+  const auto colon = text.find(':');
+  TESSERA_TRY(const auto method, numerics::range_method_from_string(text.substr(0, colon)));
+  if (colon == std::string::npos) {
+    return method;
+  }
+  const bool percentile = method == numerics::RangeMethod::kPercentile;
+  double value = 0;
+  const bool parsed = CLI::detail::lexical_cast(text.substr(colon + 1), value);
+  if (!parsed || (!percentile && method != numerics::RangeMethod::kDistribution)) {
+    return fail(ErrorCode::kInvalidArgument, "method '{}' is not understood", text)
+        .hint("write percentile:99.99 or distribution:6; the others take no number");
+  }
+  (percentile ? estimator.percentile : estimator.deviations) = value;
+  return method;
+}
+
+}  // namespace tessera::cli

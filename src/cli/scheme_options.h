@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "tessera/calibrate/calibrate.h"
+#include "tessera/core/result.h"
+#include "tessera/numerics/range_estimator.h"
+#include "tessera/quantize/scheme.h"
+
+namespace CLI {
+class App;
+}
+
+/// How operators are quantized: options of the same names and meaning in every command.
+namespace tessera::cli {
+
+/// As typed; what was not typed is decided by the base that scheme_from() is given.
+struct SchemeOptions {
+  std::string mode = "static";
+  std::string format;
+  std::string activation;
+  std::string weight;
+  std::string weight_symmetric;
+  std::string method = "minmax";
+  bool per_channel = false;
+  bool reduce_range = false;
+  bool activation_symmetric = false;
+  int block_size = 0;
+};
+
+/// What of a scheme a command leaves to the user.
+enum class SchemeScope : std::uint8_t {
+  kWhole,
+  kStatic,    ///< no --mode, --format and --block-size: always static QDQ
+  kRounding,  ///< nor types and granularity, which the command goes through by itself
+};
+
+/// Declares those options of `tessera quantize`. Values in `options` are the defaults.
+void add_scheme_options(CLI::App& command, SchemeOptions& options,
+                        SchemeScope scope = SchemeScope::kWhole);
+
+/// The scheme that was typed. Errors: kInvalidArgument.
+[[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
+                                                   quantize::Scheme base);
+
+/// What must be measured for these schemes, nothing if none of them needs ranges.
+/// Errors: kInvalidArgument.
+[[nodiscard]] Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
+    const SchemeOptions& options, std::span<const quantize::Scheme> schemes);
+
+/// Reads "mse", "percentile:99.99" or "distribution:6"; the number goes into `estimator`.
+/// Errors: kInvalidArgument.
+[[nodiscard]] Result<numerics::RangeMethod> read_range_method(
+    const std::string& text, numerics::EstimatorOptions& estimator);
+
+}  // namespace tessera::cli
