@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/core/json.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -69,6 +70,10 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
 Result<Json> read_json(const std::filesystem::path& path) {
   TESSERA_TRY(const auto text, read_file(path, kMaxFileBytes));
   return parse_json(text, fmt::format("'{}'", path.string()));
+}
+
+Json finite_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 std::string to_text(const Json& json) {

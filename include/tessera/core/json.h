@@ -22,6 +22,9 @@ using Json = nlohmann::ordered_json;
 /// Reads and parses a file of at most 1 GiB.
 [[nodiscard]] Result<Json> read_json(const std::filesystem::path& path);
 
+/// null for NaN and infinities, as to_text() writes them.
+[[nodiscard]] Json finite_or_null(double value);
+
 /// Two-space indented text with a final newline. NaN and infinities become null; bytes that are
 /// not UTF-8 are replaced.
 [[nodiscard]] std::string to_text(const Json& json);
