@@ -104,11 +104,7 @@ Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const Da
 Result<calibrate::Ranges> Context::read_ranges(const std::string& file, const onnx::Model& model) {
   TESSERA_TRY(auto ranges, calibrate::read_ranges(file));
   TESSERA_TRY(const auto info, model.info());
-  if (ranges.model && !ranges.model->sha256.empty() && ranges.model->sha256 != info.sha256) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' was measured on another model: '{}'", file,
-                ranges.model->path)
-        .hint("leave --ranges out, or make it anew: tessera calibrate {} --data D", info.path);
-  }
+  TESSERA_CHECK(calibrate::check_model(ranges, info).map_error(in_file(file)));
   return ranges;
 }
 
