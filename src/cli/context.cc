@@ -195,6 +195,22 @@ Status Context::write(const std::filesystem::path& path, const Envelope& envelop
   return write_json(path, enclose(envelope, result), overwrite);
 }
 
+Status Context::write(const std::string& path, const Envelope& envelope, const Json& result,
+                      const std::string& csv, Overwrite overwrite) {
+  if (path.empty()) {
+    return {};
+  }
+  return path.ends_with(".csv") ? write_file(path, csv, overwrite)
+                                : write(path, envelope, result, overwrite);
+}
+
+std::string machine_text(const Envelope& envelope) {
+  return fmt::format("{}; {}; {} thread(s), {} {}", envelope.host.cpu,
+                     fmt::join(envelope.host.isa, " "), envelope.threads,
+                     envelope.runtime ? envelope.runtime->name : "",
+                     envelope.runtime ? envelope.runtime->version : "");
+}
+
 void add_common_options(CLI::App& command, Context& context, const std::string& example) {
   command.add_flag("--json", context.json, "print one JSON document instead of text");
   command.add_flag_callback(
