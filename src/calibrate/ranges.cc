@@ -103,6 +103,18 @@ std::optional<RealRange> Ranges::find(std::string_view tensor, RangeMethod metho
   return range == found->second.end() ? std::nullopt : std::optional(range->second);
 }
 
+Status check_model(const Ranges& ranges, const ModelInfo& model) {
+  const auto& measured = ranges.model;
+  if (!measured || measured->sha256.empty() || model.sha256.empty() ||
+      measured->sha256 == model.sha256) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              "the ranges were measured on another model: '{}' (sha256 {:.12}), not '{}' ({:.12})",
+              measured->path, measured->sha256, model.path, model.sha256)
+      .hint("calibrate this model: tessera calibrate MODEL --data D -o RANGES.json");
+}
+
 Json to_json(const Ranges& ranges) {
   Json json = {{"methods", Json::array()}, {"samples", ranges.samples}};
   for (const RangeMethod method : ranges.methods) {

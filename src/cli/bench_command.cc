@@ -30,26 +30,8 @@ struct Options {
   evaluate::BenchOptions bench;
 };
 
-Status write_output(const Options& options, const Envelope& envelope,
-                    const evaluate::BenchResult& result, Context& context) {
-  if (options.output.empty()) {
-    return {};
-  }
-  if (options.output.ends_with(".csv")) {
-    return write_file(options.output, report::measurement_sheet(result.rows).csv(),
-                      options.overwrite);
-  }
-  return context.write(options.output, envelope, to_json(result), options.overwrite);
-}
-
 std::string header(const Envelope& envelope) {
-  std::string isa;
-  for (const auto& extension : envelope.host.isa) {
-    isa += " " + extension;
-  }
-  return fmt::format("machine  {};{}; {} thread(s), {} {}\nmeaning  {}\n\n", envelope.host.cpu, isa,
-                     envelope.threads, envelope.runtime ? envelope.runtime->name : "",
-                     envelope.runtime ? envelope.runtime->version : "",
+  return fmt::format("machine  {}\nmeaning  {}\n\n", machine_text(envelope),
                      evaluate::explain_isa(envelope.host));
 }
 
@@ -79,7 +61,8 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(const auto result, evaluate::bench(model, samples, ranges ? &*ranges : nullptr,
                                                  library, bench, context.monitor()));
   const auto envelope = context.envelope("bench", &options.run, &model);
-  TESSERA_CHECK(write_output(options, envelope, result, context));
+  TESSERA_CHECK(context.write(options.output, envelope, to_json(result),
+                              report::measurement_sheet(result.rows).csv(), options.overwrite));
   context.answer(envelope, to_json(result),
                  header(envelope) + report::bench_text(result, context.width(), options.top));
   return {};

@@ -40,18 +40,6 @@ Result<onnx::Model> load_candidate(const CompareArguments& arguments, Context& c
   return context.load_model(arguments.candidate, {}, arguments.run);
 }
 
-Status write_output(const CompareArguments& arguments, const Envelope& envelope,
-                    const evaluate::Comparison& comparison, const Json& result, Context& context) {
-  if (arguments.output.empty()) {
-    return {};
-  }
-  if (arguments.output.ends_with(".csv")) {
-    return write_file(arguments.output, report::tensor_error_table(comparison).csv(),
-                      arguments.overwrite);
-  }
-  return context.write(arguments.output, envelope, result, arguments.overwrite);
-}
-
 Status missed_gates(const evaluate::Comparison& comparison) {
   std::string missed;
   for (const auto& [gate, value, passed] : comparison.gates) {
@@ -124,7 +112,8 @@ Status run(const CompareArguments& arguments, Context& context) {
   result["data"] = samples.describe();
   TESSERA_CHECK(write_chart(arguments, reference, comparison));
   const auto envelope = context.envelope("compare", &arguments.run, &candidate);
-  TESSERA_CHECK(write_output(arguments, envelope, comparison, result, context));
+  TESSERA_CHECK(context.write(arguments.output, envelope, result,
+                              report::tensor_error_table(comparison).csv(), arguments.overwrite));
   context.answer(envelope, result,
                  report::comparison_text(comparison, context.width(), arguments.top));
   return missed_gates(comparison);

@@ -104,11 +104,7 @@ Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const Da
 Result<calibrate::Ranges> Context::read_ranges(const std::string& file, const onnx::Model& model) {
   TESSERA_TRY(auto ranges, calibrate::read_ranges(file));
   TESSERA_TRY(const auto info, model.info());
-  if (ranges.model && !ranges.model->sha256.empty() && ranges.model->sha256 != info.sha256) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' was measured on another model: '{}'", file,
-                ranges.model->path)
-        .hint("leave --ranges out, or make it anew: tessera calibrate {} --data D", info.path);
-  }
+  TESSERA_CHECK(calibrate::check_model(ranges, info).map_error(in_file(file)));
   return ranges;
 }
 
@@ -197,6 +193,22 @@ void Context::answer(const Json& document, const std::string& text) {
 Status Context::write(const std::filesystem::path& path, const Envelope& envelope,
                       const Json& result, Overwrite overwrite) {
   return write_json(path, enclose(envelope, result), overwrite);
+}
+
+Status Context::write(const std::string& path, const Envelope& envelope, const Json& result,
+                      const std::string& csv, Overwrite overwrite) {
+  if (path.empty()) {
+    return {};
+  }
+  return path.ends_with(".csv") ? write_file(path, csv, overwrite)
+                                : write(path, envelope, result, overwrite);
+}
+
+std::string machine_text(const Envelope& envelope) {
+  return fmt::format("{}; {}; {} thread(s), {} {}", envelope.host.cpu,
+                     fmt::join(envelope.host.isa, " "), envelope.threads,
+                     envelope.runtime ? envelope.runtime->name : "",
+                     envelope.runtime ? envelope.runtime->version : "");
 }
 
 void add_common_options(CLI::App& command, Context& context, const std::string& example) {

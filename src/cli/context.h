@@ -104,6 +104,9 @@ class Context {
   /// Writes the document to a file.
   [[nodiscard]] Status write(const std::filesystem::path& path, const Envelope& envelope,
                              const Json& result, Overwrite overwrite);
+  /// The same with a choice: `csv` to a name that ends so. Nothing without a name.
+  [[nodiscard]] Status write(const std::string& path, const Envelope& envelope, const Json& result,
+                             const std::string& csv, Overwrite overwrite);
 
  private:
   std::vector<std::string> command_;
@@ -111,6 +114,9 @@ class Context {
   TerminalMonitor monitor_;
   std::shared_ptr<const runtime::Library> library_;
 };
+
+/// Processor, instruction set, threads and runtime, for the head of a table.
+[[nodiscard]] std::string machine_text(const Envelope& envelope);
 
 /// --json, --timeless, --seed, -q: on every command. `example` is shown at the end of --help.
 void add_common_options(CLI::App& command, Context& context, const std::string& example);

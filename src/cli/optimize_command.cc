@@ -120,16 +120,10 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
 }
 
 std::string header(const Options& options, const Envelope& envelope, const Samples& samples) {
-  std::string isa;
-  for (const auto& extension : envelope.host.isa) {
-    isa += " " + extension;
-  }
   return fmt::format(
-      "model     {}\nmachine   {};{}; {} thread(s), {} {}\nmeaning   {}\nsamples   {} to "
-      "calibrate, {} to measure error ({})\n\n",
-      options.model, envelope.host.cpu, isa, envelope.threads,
-      envelope.runtime ? envelope.runtime->name : "",
-      envelope.runtime ? envelope.runtime->version : "", evaluate::explain_isa(envelope.host),
+      "model     {}\nmachine   {}\nmeaning   {}\nsamples   {} to calibrate, {} to measure error "
+      "({})\n\n",
+      options.model, machine_text(envelope), evaluate::explain_isa(envelope.host),
       samples.calibration.size(), samples.validation.size(), samples.relation);
 }
 

@@ -65,17 +65,6 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   return scheme;
 }
 
-Status write_output(const Options& options, const Envelope& envelope,
-                    const profile::Profile& result, Context& context) {
-  if (options.output.empty()) {
-    return {};
-  }
-  if (options.output.ends_with(".csv")) {
-    return write_file(options.output, report::layer_sheet(result).csv(), options.overwrite);
-  }
-  return context.write(options.output, envelope, to_json(result), options.overwrite);
-}
-
 Status write_pictures(const Options& options, const profile::Profile& result,
                       std::optional<OutputFolder>& folder) {
   if (!options.trace.empty()) {
@@ -214,7 +203,8 @@ Status run(Options options, Context& context) {
     return finish_shard(options, result, study, model, context);
   }
   const auto envelope = context.envelope("profile", &options.run, &model);
-  TESSERA_CHECK(write_output(options, envelope, result, context));
+  TESSERA_CHECK(context.write(options.output, envelope, to_json(result),
+                              report::layer_sheet(result).csv(), options.overwrite));
   TESSERA_CHECK(write_pictures(options, result, charts));
   context.answer(envelope, to_json(result),
                  report::profile_text(result, context.width(), options.top));

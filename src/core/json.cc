@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/core/json.h"
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -81,6 +82,10 @@ std::int64_t integer_from(const Json& json) {
     throw Json::type_error::create(kTypeError, "a whole number was expected", &json);
   }
   return json.get<std::int64_t>();
+}
+
+Json finite_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 std::string to_text(const Json& json) {

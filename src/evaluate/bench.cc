@@ -165,7 +165,12 @@ std::vector<Measurement> on_every_provider(std::vector<Measurement> rows,
 class Bench {
  public:
   Bench(Lab& lab, const BenchOptions& options, std::vector<Measurement>& rows, Monitor& monitor)
-      : lab_(lab), options_(options), rows_(rows), monitor_(monitor) {}
+      : lab_(lab),
+        options_(options),
+        rows_(rows),
+        monitor_(monitor),
+        batches_(lab, "timing rows", options.budget_us / static_cast<double>(rows.size()),
+                 options.seed, monitor) {}
 
   Status run() {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -174,7 +179,7 @@ class Bench {
       TESSERA_CHECK(prepare(i));
     }
     monitor_.progress("preparing rows", total(), total());
-    return lanes_.empty() && timed_ ? Status() : flush();
+    return batches_.finish();
   }
 
  private:
@@ -196,15 +201,10 @@ class Bench {
       row.reason = built_->error().message;
       return built_->error().code == ErrorCode::kCancelled ? monitor_.check() : Status();
     }
-    const auto bytes = lab_.session_bytes(**built_);
-    if (!lanes_.empty() && open_bytes_ + bytes > lab_.memory_bytes()) {
-      TESSERA_CHECK(flush());
-    }
+    TESSERA_CHECK(batches_.make_room(**built_));
     TESSERA_TRY(auto lane, lab_.prepare(**built_, row, monitor_));
     if (lane) {
-      lanes_.push_back(std::move(*lane));
-      open_rows_.push_back(&row);
-      open_bytes_ += bytes;
+      batches_.add(**built_, *std::move(lane), row);
     }
     return {};
   }
@@ -219,30 +219,12 @@ class Bench {
     }
   }
 
-  /// Times what is open against the reference, or the reference alone, and closes it.
-  Status flush() {
-    RaceOptions race;
-    race.seed = options_.seed;
-    race.budget_us =
-        options_.budget_us * static_cast<double>(lanes_.size() + 1) / static_cast<double>(total());
-    auto status =
-        lab_.time(lanes_, open_rows_, race, "timing rows", monitor_).map([](const auto&) {});
-    lanes_.clear();
-    open_rows_.clear();
-    open_bytes_ = 0;
-    timed_ = true;
-    return status;
-  }
-
   Lab& lab_;
   const BenchOptions& options_;
   std::vector<Measurement>& rows_;
   Monitor& monitor_;
   std::optional<Result<Built>> built_;  // of the row before, which often has the same scheme
-  std::vector<Lane> lanes_;
-  std::vector<Measurement*> open_rows_;
-  std::int64_t open_bytes_ = 0;
-  bool timed_ = false;
+  Batches batches_;
 };
 
 }  // namespace

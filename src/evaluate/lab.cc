@@ -335,4 +335,31 @@ Timer Lab::timer() const {
   return timer_for(setup_.session, setup_.other_providers);
 }
 
+Status Batches::make_room(const Built& built) {
+  const bool full = open_bytes_ + lab_.session_bytes(built) > lab_.memory_bytes();
+  return full && !lanes_.empty() ? flush() : Status();
+}
+
+void Batches::add(const Built& built, Lane lane, Measurement& row) {
+  lanes_.push_back(std::move(lane));
+  rows_.push_back(&row);
+  open_bytes_ += lab_.session_bytes(built);
+}
+
+Status Batches::finish() {
+  return lanes_.empty() && timed_ ? Status() : flush();
+}
+
+Status Batches::flush() {
+  RaceOptions race;
+  race.seed = seed_;
+  race.budget_us = budget_us_per_lane_ * static_cast<double>(lanes_.size() + 1);
+  auto status = lab_.time(lanes_, rows_, race, stage_, monitor_).map([](const auto&) {});
+  lanes_.clear();
+  rows_.clear();
+  open_bytes_ = 0;
+  timed_ = true;
+  return status;
+}
+
 }  // namespace tessera::evaluate

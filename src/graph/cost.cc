@@ -165,14 +165,7 @@ std::optional<std::int64_t> peak_activation_bytes(const Graph& graph) {
     last = last == kNever ? at : std::max(last, at);
   };
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    for (const auto& tensor : ops[i].inputs) {
-      if (tensor) {
-        use(*tensor, i);
-      }
-    }
-    for (const auto captured : ops[i].captures) {
-      use(captured, i);
-    }
+    for_each_read(ops[i], [&](TensorId id) { use(id, i); });
     for (const auto& tensor : ops[i].outputs) {
       if (tensor) {
         use(*tensor, i);

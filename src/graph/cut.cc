@@ -32,18 +32,6 @@ struct Network {
   std::vector<std::vector<std::uint32_t>> links_of_node;
 };
 
-template <class Visit>
-void for_each_read(const Op& op, const Visit& visit) {
-  for (const auto& input : op.inputs) {
-    if (input) {
-      visit(*input);
-    }
-  }
-  for (const auto captured : op.captures) {
-    visit(captured);
-  }
-}
-
 class NetworkBuilder {
  public:
   explicit NetworkBuilder(const Graph& graph)

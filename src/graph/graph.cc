@@ -100,19 +100,6 @@ void Graph::mark_output(TensorId id) {
 
 namespace {
 
-/// Calls `visit` for every value that an operator waits for, as often as it reads it.
-template <class Visit>
-void for_each_read(const Op& op, const Visit& visit) {
-  for (const auto& input : op.inputs) {
-    if (input) {
-      visit(*input);
-    }
-  }
-  for (const auto captured : op.captures) {
-    visit(captured);
-  }
-}
-
 Status check_origins(const Graph& graph) {
   for (const auto& op : graph.ops()) {
     Status status;

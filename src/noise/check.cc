@@ -142,10 +142,6 @@ Result<std::vector<SweepRecord>> measure_engine(
   return records;
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 }  // namespace
 
 double CheckRow::deviation() const noexcept {
@@ -208,22 +204,22 @@ Json to_json(const Check& check) {
   auto plans = Json::array();
   for (const auto& row : check.rows) {
     Json plan{{"layers", row.layers},
-              {"built_error", number(row.built_error)},
-              {"engine_error", number(row.engine_error)},
-              {"deviation", number(row.deviation())},
-              {"built_sqnr_db", number(row.built_sqnr_db)},
-              {"engine_sqnr_db", number(row.engine_sqnr_db)}};
+              {"built_error", finite_or_null(row.built_error)},
+              {"engine_error", finite_or_null(row.engine_error)},
+              {"deviation", finite_or_null(row.deviation())},
+              {"built_sqnr_db", finite_or_null(row.built_sqnr_db)},
+              {"engine_sqnr_db", finite_or_null(row.engine_sqnr_db)}};
     if (row.predicted_error) {
-      plan["predicted_error"] = number(*row.predicted_error);
+      plan["predicted_error"] = finite_or_null(*row.predicted_error);
     }
     plans.push_back(std::move(plan));
   }
   return Json{{"images", check.images},
               {"engine",
-               {{"median_deviation", number(check.engine.median_deviation)},
-                {"p95_deviation", number(check.engine.p95_deviation)},
-                {"worst_deviation", number(check.engine.worst_deviation)},
-                {"spearman", number(check.engine.spearman)}}},
+               {{"median_deviation", finite_or_null(check.engine.median_deviation)},
+                {"p95_deviation", finite_or_null(check.engine.p95_deviation)},
+                {"worst_deviation", finite_or_null(check.engine.worst_deviation)},
+                {"spearman", finite_or_null(check.engine.spearman)}}},
               {"cpu_us_per_plan", {{"engine", check.engine_cpu_us}, {"built", check.built_cpu_us}}},
               {"plans", std::move(plans)}};
 }

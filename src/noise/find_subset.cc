@@ -110,8 +110,7 @@ class Search {
   [[nodiscard]] bool improve(Selection& selection) const;
   [[nodiscard]] bool add_one(Selection& selection) const;
   [[nodiscard]] bool swap_one(Selection& selection) const;
-  [[nodiscard]] bool swap_for_two(Selection& selection) const;
-  [[nodiscard]] bool swap_two(Selection& selection) const;
+  [[nodiscard]] bool swap_with_two(Selection& selection, bool leaves) const;
   [[nodiscard]] Selection climb(Selection selection) const;
 
   Selection empty_;
@@ -208,22 +207,23 @@ bool Search::swap_one(Selection& selection) const {
   return leaves >= 0;
 }
 
-/// One leaves, two enter.
-bool Search::swap_for_two(Selection& selection) const {
-  for (const auto out : candidates_) {
-    if (!selection.has(out)) {
+/// One leaves and two enter, or one enters and two leave.
+bool Search::swap_with_two(Selection& selection, bool leaves) const {
+  for (const auto one : candidates_) {
+    if (selection.has(one) != leaves) {
       continue;
     }
-    selection.toggle(out);
+    selection.toggle(one);
     for (std::size_t a = 0; a < candidates_.size(); ++a) {
       const auto first = candidates_[a];
-      if (first == out || selection.has(first)) {
+      if (first == one || selection.has(first) == leaves) {
         continue;
       }
       for (std::size_t b = a + 1; b < candidates_.size(); ++b) {
         const auto second = candidates_[b];
-        if (second != out && !selection.has(second) &&
-            selection.gain_of(first) + selection.gain_of(second) > selection.gain_of(out) &&
+        const double more =
+            selection.gain_of(first) + selection.gain_of(second) - selection.gain_of(one);
+        if (second != one && selection.has(second) != leaves && (leaves ? more > 0 : more < 0) &&
             selection.fits_after(first, second)) {
           selection.toggle(first);
           selection.toggle(second);
@@ -231,42 +231,14 @@ bool Search::swap_for_two(Selection& selection) const {
         }
       }
     }
-    selection.toggle(out);
-  }
-  return false;
-}
-
-/// Two leave, one enters.
-bool Search::swap_two(Selection& selection) const {
-  for (const auto in : candidates_) {
-    if (selection.has(in)) {
-      continue;
-    }
-    selection.toggle(in);
-    for (std::size_t a = 0; a < candidates_.size(); ++a) {
-      const auto first = candidates_[a];
-      if (first == in || !selection.has(first)) {
-        continue;
-      }
-      for (std::size_t b = a + 1; b < candidates_.size(); ++b) {
-        const auto second = candidates_[b];
-        if (second != in && selection.has(second) &&
-            selection.gain_of(first) + selection.gain_of(second) < selection.gain_of(in) &&
-            selection.fits_after(first, second)) {
-          selection.toggle(first);
-          selection.toggle(second);
-          return true;
-        }
-      }
-    }
-    selection.toggle(in);
+    selection.toggle(one);
   }
   return false;
 }
 
 bool Search::improve(Selection& selection) const {
-  return add_one(selection) || swap_one(selection) || swap_two(selection) ||
-         swap_for_two(selection);
+  return add_one(selection) || swap_one(selection) || swap_with_two(selection, false) ||
+         swap_with_two(selection, true);
 }
 
 Selection Search::climb(Selection selection) const {

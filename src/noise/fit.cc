@@ -230,10 +230,6 @@ Status check_options(const FitOptions& options) {
   return {};
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json points_to_json(const FitPoints& points) {
   return {{"measured", points.measured}, {"predicted", points.predicted}};
 }
@@ -305,10 +301,10 @@ Json to_json(const FitReport& report) {
   json["train"] = to_json(chosen.train);
   json["test"] = to_json(chosen.test);
   json["cross_validation"] = to_json(chosen.cross_validation);
-  json["intervals"]["test_coverage"] = number(report.interval_coverage);
+  json["intervals"]["test_coverage"] = finite_or_null(report.interval_coverage);
   const auto describe = [&](Json& bound, const BoundTest& tested) {
-    bound["test_holds"] = number(tested.holds);
-    bound["test_median_ratio"] = number(tested.median_ratio);
+    bound["test_holds"] = finite_or_null(tested.holds);
+    bound["test_median_ratio"] = finite_or_null(tested.median_ratio);
   };
   for (std::size_t i = 0; i < report.bounds.size(); ++i) {
     describe(json["bounds"][i], report.bounds[i]);

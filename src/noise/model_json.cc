@@ -15,10 +15,6 @@ Failure malformed(std::string_view what, std::string_view detail) {
       .hint("make the file with 'tessera error fit SWEEP.jsonl -o FILE'");
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json names_of(const LayerSet& layers, const std::vector<ObservedLayer>& all) {
   Json names = Json::array();
   for (const auto layer : layers) {
@@ -38,17 +34,17 @@ Json terms_to_json(const TermModel& model, const std::vector<ObservedLayer>& lay
 Json bound_to_json(const ErrorBound& bound, const std::vector<ObservedLayer>& layers) {
   return {{"exponent", bound.model.exponent},
           {"level", bound.level},
-          {"inflation", number(bound.inflation)},
-          {"looseness", number(bound.looseness)},
+          {"inflation", finite_or_null(bound.inflation)},
+          {"looseness", finite_or_null(bound.looseness)},
           {"terms", terms_to_json(bound.model, layers)}};
 }
 
 Json intervals_to_json(const Intervals& intervals) {
   Json bins = Json::array();
   for (const auto& bin : intervals.bins) {
-    bins.push_back({{"up_to", number(bin.up_to)},
-                    {"low", number(bin.low)},
-                    {"high", number(bin.high)},
+    bins.push_back({{"up_to", finite_or_null(bin.up_to)},
+                    {"low", finite_or_null(bin.low)},
+                    {"high", finite_or_null(bin.high)},
                     {"n", bin.n}});
   }
   return {{"level", intervals.level}, {"bins", std::move(bins)}};
@@ -219,18 +215,18 @@ Json to_json(const ErrorModel& model) {
           {"bound", bounds.at(model.chosen_bound)},
           {"bounds", bounds},
           {"layers", layers_to_json(model.layers)},
-          {"sqnr_offset_db", number(model.sqnr_offset_db)}};
+          {"sqnr_offset_db", finite_or_null(model.sqnr_offset_db)}};
 }
 
 Json to_json(const Prediction& prediction, double level) {
-  return {{"error", number(prediction.error)},
+  return {{"error", finite_or_null(prediction.error)},
           {"interval",
            {{"level", level},
-            {"lower", number(prediction.lower)},
-            {"upper", number(prediction.upper)}}},
-          {"bound", number(prediction.bound)},
-          {"sqnr_db", number(prediction.sqnr_db)},
-          {"sqnr_bound_db", number(prediction.sqnr_bound_db)}};
+            {"lower", finite_or_null(prediction.lower)},
+            {"upper", finite_or_null(prediction.upper)}}},
+          {"bound", finite_or_null(prediction.bound)},
+          {"sqnr_db", finite_or_null(prediction.sqnr_db)},
+          {"sqnr_bound_db", finite_or_null(prediction.sqnr_bound_db)}};
 }
 
 Result<ErrorModel> error_model_from_json(const Json& document, std::string_view what) {

@@ -102,10 +102,6 @@ std::vector<double> shares(const ErrorModel& model) {
   return parts;
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json names_of(const LayerSet& layers, const ErrorModel& model) {
   Json names = Json::array();
   for (const auto layer : layers) {
@@ -225,11 +221,11 @@ Json to_json(const std::vector<LayerRank>& ranks, const ErrorModel& model, const
     const auto& layer = model.layers[static_cast<std::size_t>(rank.layer)];
     json.push_back({{"name", layer.name},
                     {"type", layer.type},
-                    {"error_alone", number(rank.alone)},
-                    {"error_added", number(rank.added)},
-                    {"noise_share", number(rank.share)},
+                    {"error_alone", finite_or_null(rank.alone)},
+                    {"error_added", finite_or_null(rank.added)},
+                    {"noise_share", finite_or_null(rank.share)},
                     {"gain_" + gains.unit, rank.gain},
-                    {"error_per_gain", number(rank.error_per_gain)}});
+                    {"error_per_gain", finite_or_null(rank.error_per_gain)}});
   }
   return json;
 }
@@ -239,7 +235,7 @@ Json to_json(const SearchResult& result, const ErrorModel& model) {
           {"best", found_to_json(result.best(), model)},
           {"greedy", found_to_json(result.greedy, model)},
           {"exchange", found_to_json(result.exchange, model)},
-          {"gain_at_most", number(result.gain_at_most)}};
+          {"gain_at_most", finite_or_null(result.gain_at_most)}};
 }
 
 }  // namespace tessera::noise

@@ -37,10 +37,6 @@ double coefficient_of_determination(std::span<const double> predicted,
   return 1 - residual / total;
 }
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 }  // namespace
 
 Scores score(std::span<const double> predicted, std::span<const double> measured) {
@@ -76,11 +72,11 @@ Scores score(std::span<const double> predicted, std::span<const double> measured
 
 Json to_json(const Scores& scores) {
   return {{"n", scores.n},
-          {"r2", number(scores.r2)},
-          {"median_abs_relative_error", number(scores.median_abs_relative_error)},
-          {"p95_abs_relative_error", number(scores.p95_abs_relative_error)},
-          {"spearman", number(scores.spearman)},
-          {"mean_abs_log_ratio", number(scores.mean_abs_log_ratio)}};
+          {"r2", finite_or_null(scores.r2)},
+          {"median_abs_relative_error", finite_or_null(scores.median_abs_relative_error)},
+          {"p95_abs_relative_error", finite_or_null(scores.p95_abs_relative_error)},
+          {"spearman", finite_or_null(scores.spearman)},
+          {"mean_abs_log_ratio", finite_or_null(scores.mean_abs_log_ratio)}};
 }
 
 }  // namespace tessera::noise

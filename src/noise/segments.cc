@@ -40,19 +40,6 @@ std::vector<std::size_t> members(const Bits& set) {
   return list;
 }
 
-/// Calls `visit` for everything an operator reads, what its bodies capture included.
-template <class Visit>
-void for_each_read(const Op& op, Visit visit) {
-  for (const auto& input : op.inputs) {
-    if (input) {
-      visit(*input);
-    }
-  }
-  for (const auto capture : op.captures) {
-    visit(capture);
-  }
-}
-
 /// Its result holds the elements of its inputs, each once.
 bool only_moves(const Op& op) {
   constexpr std::array<std::string_view, 7> kTypes = {"Concat",  "Flatten",   "Identity", "Reshape",

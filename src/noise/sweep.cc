@@ -20,11 +20,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// nlohmann writes what JSON has no number for as null; this says so in the value already.
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 double number_or(const Json& json, const char* key, double absent, double null) {
   const auto found = json.find(key);
   if (found == json.end()) {
@@ -73,14 +68,14 @@ Json layer_json(const SweepLayer& layer) {
               {"type", layer.type},
               {"macs", layer.macs},
               {"scheme", layer.scheme},
-              {"noise_power", number(layer.noise_power)},
-              {"signal_power", number(layer.signal_power)}};
+              {"noise_power", finite_or_null(layer.noise_power)},
+              {"signal_power", finite_or_null(layer.signal_power)}};
 }
 
 Json output_json(const SweepOutput& output) {
   return Json{{"name", output.name},
               {"elements", output.elements},
-              {"power", number(output.power)},
+              {"power", finite_or_null(output.power)},
               {"weight", output.weight}};
 }
 
@@ -278,7 +273,7 @@ Json to_json(const SweepHeader& header) {
             {"metric", header.metric},
             {"outputs", std::move(outputs)}};
   if (header.reference_metric) {
-    json["reference_metric"] = number(*header.reference_metric);
+    json["reference_metric"] = finite_or_null(*header.reference_metric);
   }
   if (!header.data.empty()) {
     json["data"] = Json::parse(header.data, nullptr, false);
@@ -290,9 +285,12 @@ Json to_json(const SweepHeader& header) {
 }
 
 Json to_json(const SweepRecord& record) {
-  Json json{{"index", record.index},           {"layers", record.layers},
-            {"error", number(record.error)},   {"sqnr_db", number(record.sqnr_db)},
-            {"cosine", number(record.cosine)}, {"relative_l2", number(record.relative_l2)},
+  Json json{{"index", record.index},
+            {"layers", record.layers},
+            {"error", finite_or_null(record.error)},
+            {"sqnr_db", finite_or_null(record.sqnr_db)},
+            {"cosine", finite_or_null(record.cosine)},
+            {"relative_l2", finite_or_null(record.relative_l2)},
             {"images", record.images}};
   if (record.non_finite > 0) {
     json["non_finite"] = record.non_finite;
@@ -300,15 +298,15 @@ Json to_json(const SweepRecord& record) {
   auto outputs = Json::array();
   for (const auto& output : record.outputs) {
     outputs.push_back(Json{{"name", output.name},
-                           {"error", number(output.error)},
-                           {"sqnr_db", number(output.sqnr_db)}});
+                           {"error", finite_or_null(output.error)},
+                           {"sqnr_db", finite_or_null(output.sqnr_db)}});
   }
   json["outputs"] = std::move(outputs);
   if (record.agreement) {
-    json["agreement"] = number(*record.agreement);
+    json["agreement"] = finite_or_null(*record.agreement);
   }
   if (record.metric) {
-    json["metric"] = number(*record.metric);
+    json["metric"] = finite_or_null(*record.metric);
   }
   return json;
 }

@@ -277,40 +277,22 @@ class Optimizer {
   }
 
   Status time_survivors(std::span<Candidate> candidates) {
-    std::vector<Lane> lanes;
-    std::vector<Measurement*> rows;
-    std::int64_t open_bytes = 0;
-    bool timed = false;
-    const auto flush = [&]() -> Status {
-      RaceOptions race;
-      race.seed = options_.seed;
-      constexpr double kShare = 0.3;
-      race.budget_us = kShare * options_.budget_us * static_cast<double>(lanes.size() + 1) /
-                       static_cast<double>(candidates.size() + 1);
-      auto status =
-          lab_.time(lanes, rows, race, "timing candidates", monitor_).map([](const auto&) {});
-      lanes.clear();
-      rows.clear();
-      open_bytes = 0;
-      timed = true;
-      return status;
-    };
+    constexpr double kShare = 0.3;
+    evaluate::Batches batches(
+        lab_, "timing candidates",
+        kShare * options_.budget_us / static_cast<double>(candidates.size() + 1), options_.seed,
+        monitor_);
     for (auto& candidate : candidates) {
       if (!is_timed(candidate)) {
         continue;
       }
       auto& row = candidate.row;
       TESSERA_TRY(const auto built, build(candidate));
-      const auto bytes = lab_.session_bytes(built);
-      if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
-        TESSERA_CHECK(flush());
-      }
+      TESSERA_CHECK(batches.make_room(built));
       TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
-      lanes.push_back(std::move(lane));
-      rows.push_back(&row);
-      open_bytes += bytes;
+      batches.add(built, std::move(lane), row);
     }
-    return lanes.empty() && timed ? Status() : flush();
+    return batches.finish();
   }
 
   void sort_by_speed() {

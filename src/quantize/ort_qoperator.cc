@@ -37,6 +37,15 @@ void append(std::vector<std::string>& inputs, const QuantizedValue& value) {
   inputs.insert(inputs.end(), {value.values, value.scale, value.zero_point});
 }
 
+Status append_all(OrtQuantizer& q, NodeId node, const std::vector<std::string>& activations,
+                  std::vector<std::string>& inputs) {
+  for (const auto& activation : activations) {
+    TESSERA_TRY(const auto value, q.quantize_activation(activation, node));
+    append(inputs, value);
+  }
+  return {};
+}
+
 /// Q(activations..., output parameters): the shape of most contrib operators.
 Handled quantize_elementwise(OrtQuantizer& q, NodeId node) {
   const auto op = look_at(q, node);
@@ -44,10 +53,7 @@ Handled quantize_elementwise(OrtQuantizer& q, NodeId node) {
     return false;
   }
   std::vector<std::string> inputs;
-  for (const auto& input : op.inputs) {
-    TESSERA_TRY(const auto value, q.quantize_activation(input, node));
-    append(inputs, value);
-  }
+  TESSERA_CHECK(append_all(q, node, op.inputs, inputs));
   TESSERA_TRY(const auto output, q.parameters_of(op.outputs.front()));
   inputs.insert(inputs.end(), {output.scale, output.zero_point});
   q.record(op.outputs.front(), output);
@@ -67,10 +73,7 @@ Handled quantize_concat(OrtQuantizer& q, NodeId node) {
   }
   TESSERA_TRY(const auto output, q.parameters_of(op.outputs.front()));
   std::vector<std::string> inputs = {output.scale, output.zero_point};
-  for (const auto& input : op.inputs) {
-    TESSERA_TRY(const auto value, q.quantize_activation(input, node));
-    append(inputs, value);
-  }
+  TESSERA_CHECK(append_all(q, node, op.inputs, inputs));
   q.record(op.outputs.front(), output);
   q.replace(node, {q.quantized_name(node),
                    "QLinearConcat",

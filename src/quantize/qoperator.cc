@@ -372,18 +372,24 @@ class Lowering {
     return {};
   }
 
-  /// com.microsoft QLinearX(inputs..., output parameters), all of one integer type.
-  Status contrib(NodeId node, std::vector<onnx::NamedAttribute> attributes = {}) {
-    TESSERA_TRY(const auto unit, with_output(node));
-    IntegerOp op{
-        "QLinear" + model_.op_type(node), std::string(kMicrosoft), {}, std::move(attributes), {}};
-    for (std::size_t i = 0; i < unit.inputs.size(); ++i) {
+  /// Appends the inputs from the `first` on, which must have the integer type of the output.
+  Status append_alike(const Unit& unit, std::size_t first, IntegerOp& op) {
+    for (auto i = first; i < unit.inputs.size(); ++i) {
       TESSERA_TRY(const auto value, activation(unit, i));
       if (value.dtype != unit.output->dtype) {
         return stays("its inputs and output have different integer types");
       }
       append(op.inputs, value);
     }
+    return {};
+  }
+
+  /// com.microsoft QLinearX(inputs..., output parameters), all of one integer type.
+  Status contrib(NodeId node, std::vector<onnx::NamedAttribute> attributes = {}) {
+    TESSERA_TRY(const auto unit, with_output(node));
+    IntegerOp op{
+        "QLinear" + model_.op_type(node), std::string(kMicrosoft), {}, std::move(attributes), {}};
+    TESSERA_CHECK(append_alike(unit, 0, op));
     op.inputs.insert(op.inputs.end(), {unit.output->scale, unit.output->zero_point});
     replace(unit, op);
     return {};
@@ -412,13 +418,7 @@ class Lowering {
                  {unit.output->scale, unit.output->zero_point},
                  {},
                  {}};
-    for (std::size_t i = 0; i < unit.inputs.size(); ++i) {
-      TESSERA_TRY(const auto value, activation(unit, i));
-      if (value.dtype != unit.output->dtype) {
-        return stays("its inputs and output have different integer types");
-      }
-      append(op.inputs, value);
-    }
+    TESSERA_CHECK(append_alike(unit, 0, op));
     replace(unit, op);
     return {};
   }
@@ -426,13 +426,7 @@ class Lowering {
   Status where(NodeId node) {
     TESSERA_TRY(const auto unit, with_output(node));
     IntegerOp op{"QLinearWhere", std::string(kMicrosoft), {unit.inputs.front()}, {}, {}};
-    for (const std::size_t i : {1U, 2U}) {
-      TESSERA_TRY(const auto value, activation(unit, i));
-      if (value.dtype != unit.output->dtype) {
-        return stays("its inputs and output have different integer types");
-      }
-      append(op.inputs, value);
-    }
+    TESSERA_CHECK(append_alike(unit, 1, op));
     op.inputs.insert(op.inputs.end(), {unit.output->scale, unit.output->zero_point});
     replace(unit, op);
     return {};

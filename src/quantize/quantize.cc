@@ -47,18 +47,8 @@ Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
         .hint(
             "give --ranges FILE (made by `tessera calibrate`) or --data D; or use --mode dynamic");
   }
-  if (!ranges->model || ranges->model->sha256.empty()) {
-    return {};
-  }
   TESSERA_TRY(const auto info, model.info());
-  if (!info.sha256.empty() && info.sha256 != ranges->model->sha256) {
-    return fail(
-               ErrorCode::kInvalidArgument,
-               "the ranges were measured on another model: '{}' (sha256 {:.12}), not '{}' ({:.12})",
-               ranges->model->path, ranges->model->sha256, info.path, info.sha256)
-        .hint("calibrate this model: tessera calibrate MODEL --data D -o RANGES.json");
-  }
-  return {};
+  return calibrate::check_model(*ranges, info);
 }
 
 Status validate_all(const std::vector<Scheme>& assignment, const graph::Graph& graph) {

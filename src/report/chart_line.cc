@@ -13,11 +13,8 @@ namespace {
 constexpr std::size_t kManyPoints = 80;
 constexpr double kCap = 3;  ///< half the width of the ends of an error bar
 
-struct Drawable {
+struct Drawable : Extents {
   std::vector<std::vector<Point>> series;  ///< finite points only, spreads that can be drawn
-  Extent x;
-  Extent y;
-  std::size_t left_out = 0;
 };
 
 Result<Drawable> select(const LineChart& chart) {
@@ -25,20 +22,10 @@ Result<Drawable> select(const LineChart& chart) {
   for (const auto& series : chart.series) {
     auto& points = selected.series.emplace_back();
     for (auto point : series.points) {
-      if (!is_drawable(point.x) || !is_drawable(point.y)) {
-        ++selected.left_out;
-        continue;
+      TESSERA_TRY(const bool taken, selected.take(point, chart.x, chart.y, series.name));
+      if (taken) {
+        points.push_back(std::move(point));
       }
-      const auto& whose = point.label.empty() ? series.name : point.label;
-      TESSERA_CHECK(selected.x.add(chart.x, point.x, whose));
-      TESSERA_CHECK(selected.y.add(chart.y, point.y, whose));
-      if (is_drawable(point.spread, chart.y)) {
-        selected.y.add(point.spread->lower);
-        selected.y.add(point.spread->upper);
-      } else {
-        point.spread.reset();
-      }
-      points.push_back(std::move(point));
     }
   }
   for (const auto& guide : chart.guides) {

@@ -21,31 +21,18 @@ struct Placed {
   std::size_t series = 0;
 };
 
-struct Drawable {
+struct Drawable : Extents {
   std::vector<Placed> points;
-  Extent x;
-  Extent y;
-  std::size_t left_out = 0;
 };
 
 Result<Drawable> select(const ScatterChart& chart) {
   Drawable selected;
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
     for (auto point : chart.series[s].points) {
-      if (!is_drawable(point.x) || !is_drawable(point.y)) {
-        ++selected.left_out;
-        continue;
+      TESSERA_TRY(const bool taken, selected.take(point, chart.x, chart.y, chart.series[s].name));
+      if (taken) {
+        selected.points.push_back({std::move(point), s});
       }
-      const auto& whose = point.label.empty() ? chart.series[s].name : point.label;
-      TESSERA_CHECK(selected.x.add(chart.x, point.x, whose));
-      TESSERA_CHECK(selected.y.add(chart.y, point.y, whose));
-      if (is_drawable(point.spread, chart.y)) {
-        selected.y.add(point.spread->lower);
-        selected.y.add(point.spread->upper);
-      } else {
-        point.spread.reset();
-      }
-      selected.points.push_back({std::move(point), s});
     }
   }
   if (chart.cover) {

@@ -60,6 +60,24 @@ Status Extent::add(const Axis& axis, const Spread& range, std::string_view whose
   return {};
 }
 
+Result<bool> Extents::take(Point& point, const Axis& x_axis, const Axis& y_axis,
+                           std::string_view series) {
+  if (!is_drawable(point.x) || !is_drawable(point.y)) {
+    ++left_out;
+    return false;
+  }
+  const auto whose = point.label.empty() ? series : std::string_view(point.label);
+  TESSERA_CHECK(x.add(x_axis, point.x, whose));
+  TESSERA_CHECK(y.add(y_axis, point.y, whose));
+  if (is_drawable(point.spread, y_axis)) {
+    y.add(point.spread->lower);
+    y.add(point.spread->upper);
+  } else {
+    point.spread.reset();
+  }
+  return true;
+}
+
 Scale::Scale(const Axis& axis, const Extent& extent) : log_(axis.scale == AxisScale::kLog) {
   auto lower = extent.empty() ? (log_ ? 1.0 : 0.0) : extent.lower();
   auto upper = extent.empty() ? (log_ ? 10.0 : 1.0) : extent.upper();

@@ -36,6 +36,18 @@ class Extent {
   double upper_ = 0;
 };
 
+/// What the axes of a chart of points must hold.
+struct Extents {
+  Extent x;
+  Extent y;
+  std::size_t left_out = 0;
+
+  /// Takes in a point, and off it a spread that cannot be drawn. A point that cannot be drawn is
+  /// counted as left out: false. `series` names it in errors if it has no label.
+  [[nodiscard]] Result<bool> take(Point& point, const Axis& x_axis, const Axis& y_axis,
+                                  std::string_view series);
+};
+
 /// Labels of ticks: as many decimals as the step needs; k, M, G, T from 100 000 on; below 0.001 a
 /// common factor; powers of ten where that is not enough.
 struct TickLabels {

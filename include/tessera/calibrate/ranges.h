@@ -32,6 +32,10 @@ struct Ranges {
                                                         numerics::RangeMethod method) const;
 };
 
+/// Whether the ranges were measured on this model, as far as both are known.
+/// Errors: kInvalidArgument naming both models.
+[[nodiscard]] Status check_model(const Ranges& ranges, const ModelInfo& model);
+
 /// The `result` part of a tessera.calibrate document.
 [[nodiscard]] Json to_json(const Ranges& ranges);
 [[nodiscard]] Result<Ranges> ranges_from_json(const Json& result, std::string_view what);

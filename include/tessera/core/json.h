@@ -27,6 +27,9 @@ using Json = nlohmann::ordered_json;
 /// Throws Json::type_error, as Json::get() does: for readers that catch Json::exception anyway.
 [[nodiscard]] std::int64_t integer_from(const Json& json);
 
+/// null for NaN and infinities, as to_text() writes them.
+[[nodiscard]] Json finite_or_null(double value);
+
 /// Two-space indented text with a final newline. NaN and infinities become null; bytes that are
 /// not UTF-8 are replaced.
 [[nodiscard]] std::string to_text(const Json& json);

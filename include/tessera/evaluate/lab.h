@@ -152,6 +152,39 @@ class Lab {
   std::vector<double> reference_us_;
 };
 
+/// Rows whose sessions are open together, as many as the lab's memory holds. Each batch races
+/// against the reference, so that speed-ups of all rows can be compared.
+class Batches {
+ public:
+  /// `stage` names the races in the progress.
+  Batches(Lab& lab, std::string stage, double budget_us_per_lane, std::uint64_t seed,
+          Monitor& monitor)
+      : lab_(lab),
+        stage_(std::move(stage)),
+        budget_us_per_lane_(budget_us_per_lane),
+        seed_(seed),
+        monitor_(monitor) {}
+
+  /// Times and closes what is open if a session of this build does not fit besides.
+  [[nodiscard]] Status make_room(const Built& built);
+  void add(const Built& built, Lane lane, Measurement& row);
+  /// Times the rest; the reference alone if there never was a row.
+  [[nodiscard]] Status finish();
+
+ private:
+  [[nodiscard]] Status flush();
+
+  Lab& lab_;
+  std::string stage_;
+  double budget_us_per_lane_;
+  std::uint64_t seed_;
+  Monitor& monitor_;
+  std::vector<Lane> lanes_;
+  std::vector<Measurement*> rows_;
+  std::int64_t open_bytes_ = 0;
+  bool timed_ = false;
+};
+
 /// Passes cancellation on and drops progress and warnings: for the many small steps of a long job.
 class QuietMonitor final : public Monitor {
  public:

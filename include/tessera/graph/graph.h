@@ -85,6 +85,20 @@ struct Op {
                                                   std::vector<std::int64_t> fallback) const;
 };
 
+/// Calls `visit` for every value that an operator waits for, what its bodies capture included, as
+/// often as it reads it.
+template <class Visit>
+void for_each_read(const Op& op, const Visit& visit) {
+  for (const auto& input : op.inputs) {
+    if (input) {
+      visit(*input);
+    }
+  }
+  for (const auto captured : op.captures) {
+    visit(captured);
+  }
+}
+
 /// A topologically ordered operator graph. Built once, read by everybody.
 class Graph {
  public:
