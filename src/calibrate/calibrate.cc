@@ -220,6 +220,7 @@ Result<Shard> open_shard(const Json& document, std::size_t position) {
 
 std::vector<std::string_view> names_of(const Observations& observations) {
   std::vector<std::string_view> names;
+  names.reserve(observations.tensors.size());
   for (const auto& [name, state] : observations.tensors) {
     names.push_back(name);
   }
@@ -291,7 +292,7 @@ Result<std::vector<Shard>> open_shards(std::span<const Json> documents) {
 }  // namespace
 
 Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
-                         std::shared_ptr<const runtime::Library> library,
+                         const std::shared_ptr<const runtime::Library>& library,
                          const CalibrateOptions& options, Monitor& monitor) {
   const Clock clock = steady_clock_us();
   const double started_us = clock();
@@ -308,7 +309,7 @@ Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& sample
 
 Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& samples,
                              std::int64_t shard_index, std::int64_t shard_count,
-                             std::shared_ptr<const runtime::Library> library,
+                             const std::shared_ptr<const runtime::Library>& library,
                              const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_TRY(const Observations observations, observe(model, samples, library, options, monitor));
   Json json = {{"shard", {{"index", shard_index}, {"count", shard_count}}}};

@@ -18,11 +18,10 @@ Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options
   }
 }
 
-Result<std::unique_ptr<Collector>> Collector::open(std::shared_ptr<const runtime::Library> library,
-                                                   std::string_view tapped,
-                                                   const std::filesystem::path& folder,
-                                                   const Plan& plan,
-                                                   const numerics::EstimatorOptions& options) {
+Result<std::unique_ptr<Collector>> Collector::open(
+    const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
+    const std::filesystem::path& folder, const Plan& plan,
+    const numerics::EstimatorOptions& options) {
   std::unique_ptr<Collector> collector(new Collector(plan, options));
   runtime::SessionOptions session;
   session.opt_level = runtime::OptLevel::kAll;
@@ -43,6 +42,7 @@ Result<std::unique_ptr<Collector>> Collector::open(std::shared_ptr<const runtime
 Status Collector::run(const data::Sample& sample, std::int64_t order) {
   order_ = order;
   std::vector<runtime::Feed> feeds;
+  feeds.reserve(sample.tensors.size());
   for (const NamedTensor& tensor : sample.tensors) {
     feeds.push_back({tensor.name, tensor.tensor.view()});
   }

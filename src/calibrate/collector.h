@@ -18,7 +18,7 @@ class Collector final : private runtime::TensorTap {
  public:
   /// `tapped` is the serialized model with taps, `folder` where its external data lies.
   [[nodiscard]] static Result<std::unique_ptr<Collector>> open(
-      std::shared_ptr<const runtime::Library> library, std::string_view tapped,
+      const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
       const std::filesystem::path& folder, const Plan& plan,
       const numerics::EstimatorOptions& options);
 

@@ -46,6 +46,7 @@ Result<calibrate::CalibrateOptions> calibrate_options(const CalibrateArguments& 
 
 std::string summary(const calibrate::Ranges& ranges, const std::string& output) {
   std::vector<std::string_view> names;
+  names.reserve(ranges.methods.size());
   for (const auto method : ranges.methods) {
     names.push_back(numerics::to_string(method));
   }

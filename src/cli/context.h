@@ -23,7 +23,7 @@
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): of the library
 class App;
 }
 

@@ -54,6 +54,7 @@ void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
     return;
   }
   std::vector<std::string> examples;
+  examples.reserve(inspection.symbols.size());
   for (const auto& symbol : inspection.symbols) {
     examples.push_back(fmt::format("--dim {}=1", symbol));
   }
@@ -119,7 +120,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
   add_dim_option(command, options->dims);
   command
       .add_option_function<std::string>(
-          "--qdq", [options](const std::string& name) { options->qdq = kCountings.at(name); },
+          "--qdq", [&how = options->qdq](const std::string& name) { how = kCountings.at(name); },
           "how Quantize/DequantizeLinear count: include, exclude, or discount those that a runtime "
           "folds into integer kernels")
       ->type_name("HOW")
@@ -128,8 +129,8 @@ void add_inspect_command(CLI::App& app, Context& context) {
   command
       .add_option_function<std::string>(
           "--cuts",
-          [options](const std::string& text) {
-            options->cut_tensors = text.empty() ? kDefaultCutTensors : std::stoi(text);
+          [&cuts = options->cut_tensors](const std::string& text) {
+            cuts = text.empty() ? kDefaultCutTensors : std::stoi(text);
           },
           fmt::format("list the places to split the model where at most N tensors cross ({})",
                       kDefaultCutTensors))

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tessera/core/host.h"
 #include "tessera/report/format.h"
 
 namespace tessera::cli {
@@ -36,10 +37,9 @@ double seconds(steady_clock::duration duration) {
 }  // namespace
 
 bool colour_allowed(int descriptor) {
-  const char* terminal = std::getenv("TERM");
-  const char* refused = std::getenv("NO_COLOR");
-  return ::isatty(descriptor) == 1 && (refused == nullptr || *refused == '\0') &&
-         terminal != nullptr && std::string_view(terminal) != "dumb";
+  const std::string terminal = environment("TERM");
+  return ::isatty(descriptor) == 1 && environment("NO_COLOR").empty() && !terminal.empty() &&
+         terminal != "dumb";
 }
 
 TerminalMonitor::TerminalMonitor() : on_terminal_(colour_allowed(STDERR_FILENO)) {

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
+
+#include "tessera/core/host.h"
 
 namespace tessera {
 namespace {
@@ -134,8 +135,8 @@ Energy per_mac_energy(const MacCounts& macs) {
 }
 
 fs::path EnergyMeter::default_root() {
-  const char* root = std::getenv("TESSERA_POWERCAP");
-  return root != nullptr && *root != '\0' ? root : "/sys/class/powercap";
+  const std::string root = environment("TESSERA_POWERCAP");
+  return root.empty() ? "/sys/class/powercap" : root;
 }
 
 Result<EnergyMeter> EnergyMeter::open(const fs::path& root) {

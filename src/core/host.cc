@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -84,6 +85,12 @@ Host describe_host() {
     host.memory_bytes = static_cast<std::int64_t>(memory.totalram) * memory.mem_unit;
   }
   return host;
+}
+
+std::string environment(const char* variable) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets a variable once there are threads
+  const char* value = std::getenv(variable);
+  return value == nullptr ? "" : value;
 }
 
 std::int64_t peak_rss_bytes() {

@@ -127,8 +127,8 @@ class Reader {
             "\"std\": [..]}}");
   }
 
-  Status check_keys(const Json& json, std::string_view prefix,
-                    const std::vector<std::string>& known) const {
+  [[nodiscard]] Status check_keys(const Json& json, std::string_view prefix,
+                                  const std::vector<std::string>& known) const {
     if (!json.is_object()) {
       return wrong(prefix.empty() ? "(the document)" : prefix, "an object");
     }

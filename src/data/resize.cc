@@ -36,6 +36,11 @@ struct Taps {
   std::size_t last = 0;
 };
 
+/// Half up, then towards zero: what Pillow's casts do, also below zero and one step under one half.
+std::int64_t round_like_pillow(double value) {
+  return static_cast<std::int64_t>(value + 0.5);  // NOLINT(bugprone-incorrect-roundings): see above
+}
+
 Taps make_taps(std::int64_t source_size, std::int64_t target_size, std::int64_t begin,
                std::int64_t count) {
   const double scale = static_cast<double>(source_size) / static_cast<double>(target_size);
@@ -45,8 +50,8 @@ Taps make_taps(std::int64_t source_size, std::int64_t target_size, std::int64_t 
   std::vector<double> weights;
   for (std::int64_t i = begin; i < begin + count; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
-    const auto low = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - support + 0.5));
-    const auto high = std::min(source_size, static_cast<std::int64_t>(center + support + 0.5));
+    const auto low = std::max<std::int64_t>(0, round_like_pillow(center - support));
+    const auto high = std::min(source_size, round_like_pillow(center + support));
     double sum = 0;
     weights.clear();
     for (std::int64_t x = low; x < high; ++x) {
@@ -57,7 +62,7 @@ Taps make_taps(std::int64_t source_size, std::int64_t target_size, std::int64_t 
     const Tap tap{static_cast<std::size_t>(low), weights.size(), result.weights.size()};
     for (const double weight : weights) {
       const double scaled = weight / sum * (1 << kPrecisionBits);
-      result.weights.push_back(static_cast<std::int32_t>(scaled + 0.5));
+      result.weights.push_back(static_cast<std::int32_t>(round_like_pillow(scaled)));
     }
     result.taps.push_back(tap);
     result.first = std::min(result.first, tap.first);

@@ -32,6 +32,7 @@ std::vector<std::size_t> measured_indices(const std::vector<ValueInfo>& outputs)
 std::vector<std::string> names_at(const std::vector<ValueInfo>& values,
                                   const std::vector<std::size_t>& indices) {
   std::vector<std::string> names;
+  names.reserve(indices.size());
   for (const auto index : indices) {
     names.push_back(values[index].name);
   }

@@ -166,7 +166,7 @@ bool Comparison::passed() const noexcept {
 
 Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
                            const data::SampleSet& samples,
-                           std::shared_ptr<const runtime::Library> library,
+                           const std::shared_ptr<const runtime::Library>& library,
                            const CompareOptions& options, Monitor& monitor) {
   Comparison result;
   TESSERA_TRY(result.accuracy,

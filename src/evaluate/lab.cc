@@ -15,7 +15,6 @@ namespace tessera::evaluate {
 namespace {
 
 using quantize::Mode;
-using runtime::OptLevel;
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 /// Inputs that timing rotates through, so that no single image's values decide.

@@ -15,9 +15,9 @@ namespace {
 
 constexpr double kNotRun = std::numeric_limits<double>::quiet_NaN();
 /// Above this a run is long against the refilling of caches, and once per turn is enough.
-constexpr double kRepeatBelow_us = 50e3;
+constexpr double kRepeatBelowUs = 50e3;
 /// A turn of the reference fills about this time.
-constexpr double kTurn_us = 5e3;
+constexpr double kTurnUs = 5e3;
 constexpr double kMostRepeats = 10;
 constexpr int kResamples = 400;
 constexpr std::int64_t kRoundsBeforeSorting = 5;
@@ -100,11 +100,11 @@ class Race {
   }
 
   [[nodiscard]] int repeats() const {
-    if (reference_us_ >= kRepeatBelow_us) {
+    if (reference_us_ >= kRepeatBelowUs) {
       return 1;
     }
     return static_cast<int>(
-        std::clamp(1 + kTurn_us / std::max(reference_us_, 1.0), 2.0, kMostRepeats));
+        std::clamp(1 + kTurnUs / std::max(reference_us_, 1.0), 2.0, kMostRepeats));
   }
 
   /// One contestant's turn: the fastest of its runs.

@@ -82,7 +82,7 @@ class Builder {
   }
 
  private:
-  Result<Session> open(onnx::Model model) const {
+  [[nodiscard]] Result<Session> open(onnx::Model model) const {
     TESSERA_CHECK(evaluate::expose_floating_outputs(model).map([](bool) {}));
     TESSERA_TRY(const auto bytes, model.serialize());
     return Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
@@ -151,6 +151,7 @@ double CheckRow::deviation() const noexcept {
 Agreement agreement_of(std::span<const double> estimates, std::span<const double> truths) {
   Agreement agreement;
   std::vector<double> deviations;
+  deviations.reserve(estimates.size());
   for (std::size_t i = 0; i < estimates.size(); ++i) {
     deviations.push_back(std::abs(relative(estimates[i], truths[i])));
   }

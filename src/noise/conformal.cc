@@ -32,6 +32,7 @@ double ratio(double measured, double predicted) {
 
 std::vector<double> ratios_of(const VectorXd& measured, const VectorXd& predicted) {
   std::vector<double> ratios;
+  ratios.reserve(static_cast<std::size_t>(measured.size()));
   for (Index i = 0; i < measured.size(); ++i) {
     ratios.push_back(ratio(measured[i], predicted[i]));
   }

@@ -60,7 +60,7 @@ VectorXd shares_of(const VectorXd& additive) {
 /// that two subsets share give the elementary symmetric polynomials of pairs and triples.
 MatrixXd covariance(const MatrixXd& x, const VectorXd& u, double pairs, double triples) {
   const VectorXd u2 = u.cwiseProduct(u);
-  const MatrixXd p1 = x * u.asDiagonal() * x.transpose();
+  MatrixXd p1 = x * u.asDiagonal() * x.transpose();
   if (pairs == 0 && triples == 0) {
     return p1;
   }

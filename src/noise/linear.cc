@@ -58,7 +58,7 @@ class Pivoting {
 
  private:
   void update();
-  std::vector<Index> infeasible() const;
+  [[nodiscard]] std::vector<Index> infeasible() const;
   void exchange(const std::vector<Index>& wrong);
 
   const MatrixXd& gram_;

@@ -133,7 +133,8 @@ class Sweeper {
     TESSERA_CHECK(weigh_outputs());
     TESSERA_CHECK(take_up_journal());
     summary_.setup_us = thread_cpu_us() - began_us;
-    TESSERA_CHECK(measure().map_error([this](Error error) { return with_way_on(error); }));
+    TESSERA_CHECK(
+        measure().map_error([this](Error error) { return with_way_on(std::move(error)); }));
     TESSERA_CHECK(finish());
     summary_.work = model_->work();
     return std::move(summary_);
@@ -165,7 +166,7 @@ class Sweeper {
     }
   }
 
-  Error with_way_on(Error error) const {
+  [[nodiscard]] Error with_way_on(Error error) const {
     if (error.code == ErrorCode::kCancelled) {
       error.message = fmt::format("stopped; {} of {} subsets are in '{}'", records_.size(),
                                   mine_.size() + static_cast<std::size_t>(summary_.resumed),
@@ -316,6 +317,7 @@ class Sweeper {
 
   void choose_mine() {
     std::vector<Setting> settings;
+    settings.reserve(options_.subsets.size());
     for (const auto& subset : options_.subsets) {
       settings.push_back(setting_of(subset));
     }

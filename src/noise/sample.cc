@@ -26,6 +26,7 @@ Sample pick(const Sample& sample, const std::vector<Index>& rows) {
 
 std::vector<LayerSet> monomials(Index layers, int degree) {
   std::vector<LayerSet> sets;
+  sets.reserve(static_cast<std::size_t>(layers));
   std::size_t begin = 0;
   for (Index i = 0; i < layers; ++i) {
     sets.push_back({static_cast<std::int32_t>(i)});

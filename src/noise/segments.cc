@@ -141,6 +141,7 @@ class Cutter {
     }
     // What depends on fewer switches comes first: dependencies are subsets.
     std::vector<std::pair<std::vector<std::size_t>, std::vector<OpId>>> ordered;
+    ordered.reserve(groups.size());
     for (auto& [bits, ops] : groups) {
       ordered.emplace_back(members(bits), std::move(ops));
     }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <map>
 #include <regex>
 #include <set>
@@ -42,10 +41,14 @@ std::int64_t subsets_in_all(std::size_t layers) {
   return (std::int64_t{1} << std::min(layers, kMost)) - 1;
 }
 
+/// Exact, or more than could ever be drawn.
 double subsets_of_size(std::size_t layers, std::size_t size) {
-  return std::exp(std::lgamma(static_cast<double>(layers) + 1) -
-                  std::lgamma(static_cast<double>(size) + 1) -
-                  std::lgamma(static_cast<double>(layers - size) + 1));
+  constexpr double kEndless = 1e15;
+  double count = 1;
+  for (std::size_t i = 1; i <= std::min(size, layers - size) && count < kEndless; ++i) {
+    count = count * static_cast<double>(layers - i + 1) / static_cast<double>(i);
+  }
+  return count;
 }
 
 class Designer {

@@ -334,6 +334,7 @@ std::int64_t bytes_held(const Outputs& outputs) {
 /// Inputs of the model by name, as float32 sessions want them.
 Result<std::vector<runtime::Feed>> model_feeds(const data::Sample& sample) {
   std::vector<runtime::Feed> feeds;
+  feeds.reserve(sample.tensors.size());
   for (const auto& tensor : sample.tensors) {
     feeds.push_back({tensor.name, tensor.tensor.view()});
   }
@@ -566,7 +567,7 @@ class Walk {
     return pieces.size() == 1 && pieces.front().segment == part && pieces.front().place == place;
   }
 
-  SettingResult result_of(std::size_t setting) const {
+  [[nodiscard]] SettingResult result_of(std::size_t setting) const {
     SettingResult result;
     for (std::size_t output = 0; output < state_.pieces.size(); ++output) {
       ErrorSums total;

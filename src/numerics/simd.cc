@@ -255,7 +255,7 @@ inline void histogram_bins(const float* values, std::size_t count, std::int32_t 
 
 inline void count_bins(const std::uint16_t* bins, std::size_t count, std::uint32_t* tables,
                        int table_count) {
-  constexpr std::size_t kSize = 2 * FloatBins::kPerSign;
+  constexpr std::size_t kSize = std::size_t{2} * FloatBins::kPerSign;
   const std::size_t stride = table_count == FloatBins::kTables ? kSize : 0;
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {

@@ -85,7 +85,7 @@ class Layout {
   [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
   [[nodiscard]] const std::vector<ExternalTensor>& external() const { return external_; }
 
-  Status write(const Sink& sink) const {
+  [[nodiscard]] Status write(const Sink& sink) const {
     for (const auto& piece : pieces_) {
       TESSERA_CHECK(sink(as_bytes(piece.text)));
       if (piece.data != nullptr) {

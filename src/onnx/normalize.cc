@@ -24,14 +24,14 @@ std::string input(const Model& model, NodeId node, std::size_t index) {
 }
 
 std::vector<std::int64_t> ints_or(const Model& model, NodeId node, std::string_view name,
-                                  std::vector<std::int64_t> fallback) {
+                                  const std::vector<std::int64_t>& fallback) {
   const auto value = model.attribute(node, name);
   const auto* list = value ? std::get_if<std::vector<std::int64_t>>(&*value) : nullptr;
   return list == nullptr ? fallback : *list;
 }
 
 std::string string_or(const Model& model, NodeId node, std::string_view name,
-                      std::string fallback) {
+                      const std::string& fallback) {
   const auto value = model.attribute(node, name);
   const auto* text = value ? std::get_if<std::string>(&*value) : nullptr;
   return text == nullptr ? fallback : *text;

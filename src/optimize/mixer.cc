@@ -42,17 +42,17 @@ Result<OptimizeResult::Mixing> Mixer::open(const onnx::Model& model, const data:
                                            const calibrate::Ranges& ranges,
                                            std::shared_ptr<const runtime::Library> library,
                                            double left_us) {
-  profile::ProfileOptions options{.scheme = scheme_,
-                                  .selection = options_.selection,
-                                  .session = options_.session,
-                                  .training_plans = 44,
-                                  .calibration_plans = 8,
-                                  .validation_plans = 12,
-                                  .isolated = false,
-                                  .machine = false,
-                                  .budget_us = kStudyShare * left_us,
-                                  .memory_bytes = options_.memory_bytes,
-                                  .seed = options_.seed};
+  const profile::ProfileOptions options{.scheme = scheme_,
+                                        .selection = options_.selection,
+                                        .session = options_.session,
+                                        .training_plans = 44,
+                                        .calibration_plans = 8,
+                                        .validation_plans = 12,
+                                        .isolated = false,
+                                        .machine = false,
+                                        .budget_us = kStudyShare * left_us,
+                                        .memory_bytes = options_.memory_bytes,
+                                        .seed = options_.seed};
   TESSERA_TRY(auto study,
               profile::Study::open(model, samples, ranges, std::move(library), options, monitor_));
   TESSERA_TRY(const auto profile, study.measure());

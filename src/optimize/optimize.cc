@@ -30,14 +30,14 @@ using quantize::Mode;
 using quantize::Scheme;
 
 /// Without limits: how far from the most accurate integer candidate one may be.
-constexpr double kSqnrSlack_db = 6;
+constexpr double kSqnrSlackDb = 6;
 constexpr double kTop1Slack = 1;
 /// Speeds closer than this are the same speed, as are those up to kLooseTie apart whose intervals
 /// overlap; the more accurate candidate is taken.
 constexpr double kTie = 0.02;
 constexpr double kLooseTie = 0.05;
 /// A model that keeps less than this of its signal is hardly the same model.
-constexpr double kAlarming_db = 10;
+constexpr double kAlarmingDb = 10;
 /// Share of the budget after which no further mixes are tried.
 constexpr double kMixShare = 0.9;
 
@@ -262,7 +262,7 @@ class Optimizer {
     }
     Limits limits;
     if (std::isfinite(best)) {
-      limits.min_sqnr_db = best - kSqnrSlack_db;
+      limits.min_sqnr_db = best - kSqnrSlackDb;
     }
     if (lab_.baseline().reference_top1_percent()) {
       limits.max_top1_drop = kTop1Slack;
@@ -396,6 +396,7 @@ class Optimizer {
       measured.push_back(finalist.row);
     }
     std::vector<Measurement*> rows;
+    rows.reserve(measured.size());
     for (auto& row : measured) {
       rows.push_back(&row);
     }
@@ -448,7 +449,7 @@ class Optimizer {
     return fmt::format(
         "no limits were given: the fastest candidate within {:.0f} dB of the most accurate integer "
         "one{}",
-        kSqnrSlack_db,
+        kSqnrSlackDb,
         lab_.baseline().reference_top1_percent() ? " that loses at most 1 point of top-1" : "");
   }
 
@@ -479,7 +480,7 @@ class Optimizer {
       return {};
     }
     const auto& row = result_.candidates[*result_.chosen].row;
-    if (sqnr_of(row) < kAlarming_db) {
+    if (sqnr_of(row) < kAlarmingDb) {
       monitor_.warn({"low-sqnr",
                      fmt::format("the chosen model keeps only {:.1f} dB of the output's signal",
                                  sqnr_of(row)),

@@ -150,7 +150,7 @@ Json curve_json(const ConversionCurve& curve) {
 
 }  // namespace
 
-Result<ConversionCosts> measure_conversions(std::shared_ptr<const runtime::Library> library,
+Result<ConversionCosts> measure_conversions(const std::shared_ptr<const runtime::Library>& library,
                                             const runtime::SessionOptions& session,
                                             Monitor& monitor) {
   constexpr std::array<std::int64_t, 5> kSizes = {1 << 10, 1 << 13, 1 << 16, 1 << 19, 1 << 22};

@@ -51,7 +51,7 @@ class Bench {
     }
     constexpr std::size_t kMostRuns = 20;
     constexpr std::size_t kLeastRuns = 3;
-    constexpr double kEnough_us = 10e3;
+    constexpr double kEnoughUs = 10e3;
     std::vector<double> times;
     double total = 0;
     for (std::size_t run = 0; run <= kMostRuns; ++run) {
@@ -62,7 +62,7 @@ class Bench {
         times.push_back(time);
         total += time;
       }
-      if (times.size() >= kLeastRuns && total > kEnough_us) {
+      if (times.size() >= kLeastRuns && total > kEnoughUs) {
         break;
       }
     }
@@ -95,6 +95,7 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
       continue;
     }
     std::vector<onnx::NodeId> nodes;
+    nodes.reserve(unit.ops.size());
     for (const auto op : unit.ops) {
       nodes.push_back(onnx::Model::node_of(view.op(op)));
     }

@@ -397,7 +397,7 @@ void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
                    std::span<const double> whole_us) {
   // Relative errors count alike for fast and slow plans: every row is divided by its whole time.
   Eigen::MatrixXd left(static_cast<Eigen::Index>(plans.size()), 2);
-  Eigen::VectorXd right = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(plans.size()));
+  const Eigen::VectorXd right = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(plans.size()));
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const auto row = static_cast<Eigen::Index>(i);
     left(row, 0) = plans[i].kernel_us() / whole_us[i];
@@ -420,6 +420,7 @@ void fit_interval(LatencyModel& model, const Units& units, std::span<const Whole
     return;
   }
   std::vector<double> ratios;
+  ratios.reserve(plans.size());
   for (const auto& plan : plans) {
     ratios.push_back(plan.us / model.predict(units, plan.states).us);
   }
@@ -429,6 +430,7 @@ void fit_interval(LatencyModel& model, const Units& units, std::span<const Whole
   model.scale *= centre;
   model.overhead_us_per_kernel *= centre;
   std::vector<double> deviations;
+  deviations.reserve(ratios.size());
   for (const auto ratio : ratios) {
     deviations.push_back(std::abs(ratio / centre - 1));
   }

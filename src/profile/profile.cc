@@ -567,8 +567,8 @@ class Study::Profiler {
     };
     const double floats = total(kFloat);
     const double integers = total(kInteger);
-    constexpr double kResolution_us = 1;
-    if (floats >= kResolution_us && integers >= kResolution_us) {
+    constexpr double kResolutionUs = 1;
+    if (floats >= kResolutionUs && integers >= kResolutionUs) {
       layer.speedup = floats / integers;
     }
     if (!layer.quantizable) {

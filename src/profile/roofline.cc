@@ -222,7 +222,7 @@ Json to_json(const Roofline& roofline) {
           {"method", roofline.method}};
 }
 
-Result<Roofline> measure_roofline(std::shared_ptr<const runtime::Library> library,
+Result<Roofline> measure_roofline(const std::shared_ptr<const runtime::Library>& library,
                                   const RooflineOptions& options, Monitor& monitor) {
   constexpr std::string_view kStage = "measuring the roofline";
   const auto share_us = options.budget_us / kMeasurements;

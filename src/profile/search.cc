@@ -56,9 +56,9 @@ class Descent {
       }
     }
     flip(changed);
-    constexpr double kWorthIt_us = 1e-6;
+    constexpr double kWorthItUs = 1e-6;
     const double after_us = cost_us();
-    if (!changed.empty() && after_us < cost_us_ - kWorthIt_us) {
+    if (!changed.empty() && after_us < cost_us_ - kWorthItUs) {
       cost_us_ = after_us;
       return true;
     }

@@ -23,8 +23,8 @@ struct Lap {
   /// Another program had the processor meanwhile. A few microseconds of interrupts are no matter.
   [[nodiscard]] bool disturbed() const {
     constexpr double kShare = 1.02;
-    constexpr double kSlack_us = 30;
-    return wall_us > kShare * cpu_us + kSlack_us;
+    constexpr double kSlackUs = 30;
+    return wall_us > kShare * cpu_us + kSlackUs;
   }
 };
 
@@ -104,6 +104,7 @@ class Collector {
     }
     [[nodiscard]] Timing timing(std::int64_t warmup) const {
       std::vector<double> sums;
+      sums.reserve(us.size());
       for (const auto& run : us) {
         sums.push_back(std::accumulate(run.begin(), run.end(), 0.0));
       }

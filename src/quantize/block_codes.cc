@@ -28,7 +28,7 @@ class BlockQuantizer {
         largest_(static_cast<float>((1 << spec.bits) - 1)),
         middle_(static_cast<std::uint8_t>(1 << (spec.bits - 1))) {}
 
-  BlockParams choose(std::span<const float> values) const {
+  [[nodiscard]] BlockParams choose(std::span<const float> values) const {
     auto best = params(values, 1.0F);
     if (!spec_.search || best.scale == 0) {
       return best;
@@ -46,7 +46,7 @@ class BlockQuantizer {
     return best;
   }
 
-  std::uint8_t code(float value, const BlockParams& block, float reciprocal) const {
+  [[nodiscard]] std::uint8_t code(float value, const BlockParams& block, float reciprocal) const {
     const auto zero = static_cast<float>(block.zero_point);
     const float raw = spec_.rounding == BlockRounding::kWithZeroPoint
                           ? std::round(value * reciprocal + zero)
@@ -59,7 +59,7 @@ class BlockQuantizer {
   }
 
  private:
-  BlockParams params(std::span<const float> values, float shrink) const {
+  [[nodiscard]] BlockParams params(std::span<const float> values, float shrink) const {
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
     const auto block = spec_.symmetric ? symmetric(*low * shrink, *high * shrink)
                                        : asymmetric(*low * shrink, *high * shrink);
@@ -69,12 +69,12 @@ class BlockQuantizer {
   }
 
   /// The value of largest magnitude becomes code 0, which is one step more than the last code has.
-  BlockParams symmetric(float low, float high) const {
+  [[nodiscard]] BlockParams symmetric(float low, float high) const {
     const float extreme = std::abs(high) > std::abs(low) ? high : low;
     return {rounded(extreme / -static_cast<float>(middle_)), middle_};
   }
 
-  BlockParams asymmetric(float low, float high) const {
+  [[nodiscard]] BlockParams asymmetric(float low, float high) const {
     low = std::min(low, 0.0F);
     high = std::max(high, 0.0F);
     const float scale = (high - low) / largest_;
@@ -83,12 +83,13 @@ class BlockQuantizer {
             static_cast<std::uint8_t>(std::round(std::clamp(zero, 0.0F, largest_)))};
   }
 
-  float rounded(float scale) const {
+  [[nodiscard]] float rounded(float scale) const {
     return spec_.scale_dtype == DType::kFloat16 ? float16_to_float32(float32_to_float16(scale))
                                                 : scale;
   }
 
-  double squared_error(std::span<const float> values, const BlockParams& block) const {
+  [[nodiscard]] double squared_error(std::span<const float> values,
+                                     const BlockParams& block) const {
     const float inverse = reciprocal(block);
     double sum = 0;
     for (const float value : values) {

@@ -219,7 +219,7 @@ class DynamicQuantizer {
     for (auto& value : scaled.as<float>()) {
       value *= beta;
     }
-    const auto name = model_.unique_name(bias + "_scaled");
+    auto name = model_.unique_name(bias + "_scaled");
     model_.set_initializer(name, std::move(scaled));
     return name;
   }
@@ -282,7 +282,7 @@ class DynamicQuantizer {
     TESSERA_TRY(const auto view, model_.initializer(bias));
     Tensor reshaped(view);
     reshaped.reshape(shape);
-    const auto name = model_.unique_name(bias + "_reshaped");
+    auto name = model_.unique_name(bias + "_reshaped");
     model_.set_initializer(name, std::move(reshaped));
     biases_.emplace(key, name);
     return name;

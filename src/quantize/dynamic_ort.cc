@@ -81,7 +81,7 @@ class GemmSplitter {
     if (const auto known = transposed_.find(weight); known != transposed_.end()) {
       return known->second;
     }
-    const std::string name = transposed_name(model_, weight);
+    std::string name = transposed_name(model_, weight);
     TESSERA_TRY(const auto values, model_.initializer(weight));
     TESSERA_TRY(auto transposed, transpose_last_two(values));
     model_.set_initializer(name, std::move(transposed));

@@ -76,7 +76,7 @@ WeightForm weight_form(const Scheme& scheme) {
 }
 
 template <class Make>
-Result<IntegerNames> DynamicWeights::add(const std::string& weight, Make make) {
+Result<IntegerNames> DynamicWeights::add(const std::string& weight, const Make& make) {
   TESSERA_TRY(auto integers, make(model_));
   made_.done_with(weight);
   IntegerNames names{model_.unique_name(weight + "_quantized"),

@@ -59,7 +59,7 @@ class DynamicWeights {
                                                   bool per_channel);
   /// `make` gives the integers of the weight in a model.
   template <class Make>
-  [[nodiscard]] Result<IntegerNames> add(const std::string& weight, Make make);
+  [[nodiscard]] Result<IntegerNames> add(const std::string& weight, const Make& make);
 
   onnx::Model& model_;
   MadeConstants made_;

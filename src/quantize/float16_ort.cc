@@ -97,7 +97,7 @@ class Reference {
  private:
   /// The reference converts bodies without regard to what they capture; what comes out rarely
   /// loads. There is nothing to be equal to.
-  Status refuse_bodies() const {
+  [[nodiscard]] Status refuse_bodies() const {
     for (const auto node : nodes_) {
       if (model_.has_body(node)) {
         return fail(ErrorCode::kUnimplemented, "operator '{}' ({}) has a body", model_.name(node),
@@ -108,14 +108,14 @@ class Reference {
     return {};
   }
 
-  bool is_blocked(NodeId node) const {
+  [[nodiscard]] bool is_blocked(NodeId node) const {
     if (model_.op_type(node) == "Constant") {
       return false;
     }
     return !wanted_.contains(node) || contains(kBlockedTypes, model_.op_type(node));
   }
 
-  bool is_always_float(NodeId node, std::size_t index) const {
+  [[nodiscard]] bool is_always_float(NodeId node, std::size_t index) const {
     const auto& type = model_.op_type(node);
     if (type == "Resize") {
       return index == (model_.opset().value_or(11) <= 10 ? 1U : 2U);
@@ -123,7 +123,7 @@ class Reference {
     return (type == "GroupNorm" || type == "SkipGroupNorm") && (index == 1 || index == 2);
   }
 
-  bool is_mixed(NodeId node) const {
+  [[nodiscard]] bool is_mixed(NodeId node) const {
     const auto& type = model_.op_type(node);
     return type == "Resize" || type == "GroupNorm" || type == "SkipGroupNorm";
   }
@@ -241,7 +241,7 @@ class Reference {
     return {};
   }
 
-  bool is_read_as_half(const std::string& name) const {
+  [[nodiscard]] bool is_read_as_half(const std::string& name) const {
     for (const auto reader : model_.consumers(name)) {
       const auto inputs = model_.inputs(reader);
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -253,7 +253,7 @@ class Reference {
     return false;
   }
 
-  bool is_half(const std::string& value) const {
+  [[nodiscard]] bool is_half(const std::string& value) const {
     return half_values_.contains(value) || half_initializers_.contains(value);
   }
 

@@ -734,6 +734,7 @@ class OrtQdq {
   static std::vector<float> products(const KnownScale& input, const KnownScale& weight, float beta,
                                      DType dtype) {
     std::vector<float> scales;
+    scales.reserve(weight.values.size());
     const auto in = input.values.front();
     for (const auto one : weight.values) {
       scales.push_back(rounded_to(dtype, rounded_to(dtype, in * one) * rounded_to(dtype, beta)));

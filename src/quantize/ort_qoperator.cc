@@ -272,7 +272,7 @@ Handled quantize_split(OrtQuantizer& q, NodeId node) {
 Result<std::string> quantize_pad_value(OrtQuantizer& q, const QuantizedValue& input,
                                        const std::string& value, NodeId node) {
   auto& model = q.model();
-  const std::string name = value + "_quantized";
+  std::string name = value + "_quantized";
   if (!model.has_initializer(value)) {
     q.add({value + "_QuantizeLinear",
            "QuantizeLinear",
@@ -293,7 +293,7 @@ Result<std::string> quantize_pad_value(OrtQuantizer& q, const QuantizedValue& in
   TESSERA_TRY(auto quantized,
               numerics::quantize_weights_with(constant, q.scheme().activation, {&qparams, 1}, -1));
   // Several Pads may share a constant and differ in scale.
-  const std::string unique = model.unique_name(name);
+  std::string unique = model.unique_name(name);
   model.set_initializer(unique, std::move(quantized.values));
   return unique;
 }

@@ -29,6 +29,7 @@ Tensor integers(const std::vector<std::int32_t>& values, bool scalar) {
 
 Tensor zero_points(DType dtype, const std::vector<QParams>& qparams, bool scalar) {
   std::vector<std::int32_t> values;
+  values.reserve(qparams.size());
   for (const auto& q : qparams) {
     values.push_back(q.zero_point);
   }
@@ -38,6 +39,7 @@ Tensor zero_points(DType dtype, const std::vector<QParams>& qparams, bool scalar
 
 Tensor scales(const std::vector<QParams>& qparams, bool scalar) {
   std::vector<float> values;
+  values.reserve(qparams.size());
   for (const auto& q : qparams) {
     values.push_back(q.scale);
   }
@@ -209,7 +211,7 @@ Result<QuantizedValue> OrtQuantizer::quantize_input(const std::string& value, DT
   if (dynamic_) {
     return quantize_dynamically(value, before);
   }
-  TESSERA_TRY(const auto names, parameters_of(value));
+  TESSERA_TRY(auto names, parameters_of(value));
   add({fmt::format("{}_QuantizeLinear", value),
        "QuantizeLinear",
        "",
@@ -351,6 +353,7 @@ Result<std::vector<float>> OrtQuantizer::widen_weight_scale(const std::string& w
     return weight_scales;
   }
   std::vector<QParams> qparams;
+  qparams.reserve(weight_scales.size());
   for (const float scale : weight_scales) {
     qparams.push_back({scale, 0});
   }

@@ -14,7 +14,6 @@
 namespace tessera::quantize {
 namespace {
 
-using numerics::QParams;
 using onnx::Model;
 using onnx::NodeId;
 
@@ -161,7 +160,6 @@ class Lowering {
   /// Puts `op` in the place of the whole unit.
   void replace(const Unit& unit, const IntegerOp& op) {
     touch_inputs(unit.node);
-    const auto type = model_.op_type(unit.node);
     const auto name = integer_name(unit.node);
     const auto bounds = joint_bounds(unit);
     const std::string values = unit.output ? unit.output->values : unit.result;
@@ -274,6 +272,7 @@ class Lowering {
   [[nodiscard]] static std::vector<float> product_scales(const IntegerValue& left,
                                                          const IntegerValue& right) {
     std::vector<float> scales;
+    scales.reserve(right.scales.size());
     for (const float scale : right.scales) {
       scales.push_back(left.scales.front() * scale);
     }

@@ -209,12 +209,11 @@ Tensor scalar_of(DType dtype, std::int32_t value) {
 }
 
 Result<std::string> integer_bias(Model& model, const std::string& name,
-                                 const std::vector<float>& unit, float factor) {
+                                 const std::vector<float>& scales, float factor) {
   if (name.empty()) {
     return std::string();
   }
   TESSERA_TRY(const auto bias, read_bias(model, name));
-  std::vector<float> scales = unit;
   if (factor == 1 && stored_under(bias, scales)) {
     return bias.integers;
   }
@@ -233,7 +232,7 @@ Result<std::string> integer_bias(Model& model, const std::string& name,
     }
     integers.push_back(static_cast<std::int32_t>(rounded));
   }
-  const auto stored = model.unique_name(name + "_integer");
+  auto stored = model.unique_name(name + "_integer");
   model.set_initializer(stored, Tensor::of(integers, bias.shape));
   return stored;
 }

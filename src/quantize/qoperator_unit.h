@@ -57,10 +57,10 @@ struct IntegerBounds {
 /// A one-element tensor of an 8-bit type.
 [[nodiscard]] Tensor scalar_of(DType dtype, std::int32_t value);
 
-/// An int32 bias under scale `unit`[c] x factor: the initializer that the bias was dequantized from
-/// if it already is that, else a new one. "" for an absent bias.
-/// Errors: kUnimplemented if it is not constant, does not fit 32 bits or has another length.
+/// An int32 bias under scale `scales`[c] x factor: the initializer that the bias was dequantized
+/// from if it already is that, else a new one. "" for an absent bias. Errors: kUnimplemented if it
+/// is not constant, does not fit 32 bits or has another length.
 [[nodiscard]] Result<std::string> integer_bias(onnx::Model& model, const std::string& bias,
-                                               const std::vector<float>& unit, float factor);
+                                               const std::vector<float>& scales, float factor);
 
 }  // namespace tessera::quantize

@@ -187,7 +187,7 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
     return {};
   }
   auto raised = model.clone();
-  const auto status = onnx::upgrade_opset(raised, target);
+  auto status = onnx::upgrade_opset(raised, target);
   if (status) {
     model = std::move(raised);
     return {};
@@ -359,6 +359,7 @@ Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& as
     }
   }
   std::vector<std::size_t> gone;
+  gone.reserve(place.size());
   for (const auto& [source, index] : place) {
     gone.push_back(index);
   }

@@ -50,6 +50,7 @@ auto parse(const Table& table, std::string_view what, std::string_view text)
     }
   }
   std::vector<std::string> known;
+  known.reserve(table.size());
   for (const auto& row : table) {
     known.emplace_back(row.text);
   }

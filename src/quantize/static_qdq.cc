@@ -89,7 +89,7 @@ class Applier {
     return {scale_names_[index], zero_point_names_[index]};
   }
 
-  std::vector<bool> used_forms() const {
+  [[nodiscard]] std::vector<bool> used_forms() const {
     std::vector<bool> used(plan_.forms.size(), false);
     for (std::size_t i = 0; i < plan_.forms.size(); ++i) {
       used[i] = plan_.forms[i].native;

@@ -18,7 +18,6 @@ namespace tessera::quantize {
 namespace {
 
 using onnx::Model;
-using onnx::NamedAttribute;
 using onnx::NodeId;
 
 constexpr std::string_view kMicrosoft = "com.microsoft";
@@ -177,7 +176,7 @@ class WeightOnly {
                        [](const Work& item) { return item.scheme->format == Format::kQOperator; });
   }
 
-  std::string refusal(const Work& item, const Linear& linear) const {
+  [[nodiscard]] std::string refusal(const Work& item, const Linear& linear) const {
     if (!linear.reason.empty()) {
       return linear.reason;
     }
@@ -193,7 +192,7 @@ class WeightOnly {
                : "";
   }
 
-  BlockSpec spec_of(const Scheme& scheme, DType weight_dtype) const {
+  [[nodiscard]] BlockSpec spec_of(const Scheme& scheme, DType weight_dtype) const {
     BlockSpec spec;
     spec.bits = bits_of(scheme.weight);
     spec.block_size = scheme.block_size;
@@ -206,7 +205,7 @@ class WeightOnly {
   }
 
   /// The element type of the codes in QDQ format; the reference ties it to the symmetry.
-  DType stored_dtype(const Scheme& scheme) const {
+  [[nodiscard]] DType stored_dtype(const Scheme& scheme) const {
     if (!reference_) {
       return scheme.weight;
     }
@@ -356,7 +355,7 @@ class WeightOnly {
     return store(linear.bias, "scaled", std::move(scaled));
   }
 
-  std::string node_name(NodeId node, std::string_view suffix) const {
+  [[nodiscard]] std::string node_name(NodeId node, std::string_view suffix) const {
     const auto& name = model_.name(node);
     if (reference_) {
       return name.empty() ? std::string() : fmt::format("{}_{}", name, suffix);
@@ -365,7 +364,7 @@ class WeightOnly {
   }
 
   /// One bias per column can be added by the kernel itself.
-  bool fits_kernel(const std::string& bias, std::int64_t columns) const {
+  [[nodiscard]] bool fits_kernel(const std::string& bias, std::int64_t columns) const {
     const auto type = model_.initializer_type(bias);
     return type && type->shape && type->shape->size() == 1 && type->shape->front().value == columns;
   }

@@ -138,6 +138,9 @@ Status WeightQuantizer::add_bias(onnx::NodeId node, std::size_t input, std::stri
 
 void WeightQuantizer::fit_biases(Weight& weight) const {
   const auto channels = weight.qparams.size();
+  if (channels == 0) {
+    return;  // a weight without elements
+  }
   for (const auto index : weight.biases) {
     const auto& bias = biases_[index];
     std::vector<double> largest(channels, 0);

@@ -87,7 +87,7 @@ class Rounder {
   /// One weight at a time to the level that is best given all others; every step lowers the error.
   void descend(Integers& integers) const {
     for (Eigen::Index r = 0; r < rows_; ++r) {
-      Eigen::RowVectorXd difference = weights_.row(r) - reals(integers).row(r);
+      const Eigen::RowVectorXd difference = weights_.row(r) - reals(integers).row(r);
       Eigen::RowVectorXd slope = difference * gram_;
       for (int sweep = 0; sweep < kSweeps; ++sweep) {
         if (!sweep_row(r, integers, slope)) {

@@ -57,10 +57,11 @@ std::vector<Mean> channel_means(const Target& target, std::span<const std::int64
       }
     }
   }
-  const auto count = static_cast<double>(values.size() / means.size());
+  const auto per_channel = std::max<std::size_t>(values.size() / means.size(), 1);
+  const auto count = static_cast<double>(per_channel);
   for (auto& mean : means) {
-    mean.value /= std::max(count, 1.0);
-    mean.share /= std::max(count, 1.0);
+    mean.value /= count;
+    mean.share /= count;
   }
   return means;
 }
@@ -169,7 +170,7 @@ class BiasCorrection {
   }
 
   /// Relu and those that come near it. SiLU is a Sigmoid and a Mul.
-  bool is_rectified(const std::string& value) const {
+  [[nodiscard]] bool is_rectified(const std::string& value) const {
     constexpr std::array<std::string_view, 8> kTypes = {"Relu",      "Clip", "Sigmoid",   "Mul",
                                                         "LeakyRelu", "Gelu", "HardSwish", "PRelu"};
     const auto readers = state_.model.consumers(value);
@@ -184,8 +185,9 @@ class BiasCorrection {
     return sigmoid_or_relu && !state_.model.is_output(value);
   }
 
-  std::vector<std::string> outputs() const {
+  [[nodiscard]] std::vector<std::string> outputs() const {
     std::vector<std::string> names;
+    names.reserve(targets_.size());
     for (const auto& target : targets_) {
       names.push_back(target.output);
     }
@@ -193,7 +195,7 @@ class BiasCorrection {
   }
 
   /// By point of the simulator: the target whose result passes there.
-  std::vector<std::optional<std::size_t>> places(const Simulator& simulator) const {
+  [[nodiscard]] std::vector<std::optional<std::size_t>> places(const Simulator& simulator) const {
     std::vector<std::optional<std::size_t>> result(simulator.tensors().size());
     for (std::size_t i = 0; i < targets_.size(); ++i) {
       result[*simulator.point_of(targets_[i].output)] = i;

@@ -76,12 +76,12 @@ class Finder {
   }
 
   /// A constant that this operator alone reads.
-  bool is_own_constant(const std::string& name) const {
+  [[nodiscard]] bool is_own_constant(const std::string& name) const {
     return !name.empty() && model_.is_constant(name) && model_.consumers(name).size() == 1 &&
            !model_.used_by_body(name) && !model_.is_output(name);
   }
 
-  std::optional<Shape> shape_of(const std::string& constant) const {
+  [[nodiscard]] std::optional<Shape> shape_of(const std::string& constant) const {
     const auto type = model_.initializer_type(constant);
     if (!type || !type->shape || type->dtype != DType::kFloat32) {
       return std::nullopt;

@@ -123,6 +123,7 @@ void Simulator::round_nothing() {
 Status Simulator::run(const data::Sample& sample, const Visit& visit, Look look) {
   look_ = look;
   std::vector<runtime::Feed> feeds;
+  feeds.reserve(sample.tensors.size());
   for (const auto& tensor : sample.tensors) {
     feeds.push_back({tensor.name, tensor.tensor.view()});
   }

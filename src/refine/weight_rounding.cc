@@ -155,6 +155,7 @@ class WeightRounding {
     const auto rows = as_rows(layer, values.as<float>());
     auto scales = layer.scale.qparams;
     std::vector<Matrix> grams;
+    grams.reserve(static_cast<std::size_t>(layer.groups));
     for (std::int64_t group = 0; group < layer.groups; ++group) {
       grams.push_back(moments.of_group(group, options_.bias_correction));
     }

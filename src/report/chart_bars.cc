@@ -119,6 +119,7 @@ void draw_bar(Svg& svg, const BarChart& chart, const Scale& scale, const BarRow&
 Result<Chart> draw(const BarChart& chart) {
   TESSERA_TRY(const auto selected, select(chart));
   std::vector<LegendEntry> legend;
+  legend.reserve(chart.series.size());
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
     legend.push_back(
         {chart.series[s].name, LegendEntry::Kind::kBar, color_index(chart.series[s].color, s), s});

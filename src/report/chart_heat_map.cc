@@ -248,7 +248,7 @@ Result<Chart> draw(const HeatMap& chart) {
                          : fmt::format("Heat map of {} by {} cells; {} from {} to {}.",
                                        chart.rows.size(), chart.columns.size(), chart.value_title,
                                        value_text(extent.lower()), value_text(extent.upper()));
-  return finish(std::move(svg), chart.heading, std::move(description), width, bottom + kEdge, 0);
+  return finish(std::move(svg), chart.heading, description, width, bottom + kEdge, 0);
 }
 
 }  // namespace tessera::report

@@ -96,6 +96,7 @@ void draw_series(Frame& frame, const LineChart& chart, const Series& series,
     draw_band(frame, points, color);
   }
   std::vector<Position> line;
+  line.reserve(points.size());
   for (const auto& point : points) {
     line.push_back({frame.x(point.x), frame.y(point.y)});
   }

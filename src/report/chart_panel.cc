@@ -38,7 +38,7 @@ Result<Chart> panel(const Heading& heading, std::span<const Chart> charts, std::
     svg.text({width / 2, y + 30}, "no data", "m", Anchor::kMiddle);
     y += 60;
   }
-  return finish(std::move(svg), heading, std::move(description), width, y, left_out);
+  return finish(std::move(svg), heading, description, width, y, left_out);
 }
 
 }  // namespace tessera::report

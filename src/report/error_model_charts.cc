@@ -69,6 +69,7 @@ Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>&
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.alone > b.alone; });
   std::vector<Sensitivity> layers;
+  layers.reserve(order.size());
   for (const auto& rank : order) {
     layers.push_back({name_of(rank), rank.alone, std::nullopt,
                       std::isfinite(rank.error_per_gain)

@@ -89,7 +89,8 @@ Scale::Scale(const Axis& axis, const Extent& extent) : log_(axis.scale == AxisSc
   if (axis.whole && !log_ && ticks_[1] - ticks_[0] < 1) {
     const auto first = std::floor(lower);
     ticks_.clear();
-    for (double i = 0; i <= std::max(1.0, std::ceil(upper) - first); ++i) {
+    const auto steps = static_cast<int>(std::max(1.0, std::ceil(upper) - first));
+    for (int i = 0; i <= steps; ++i) {
       ticks_.push_back(first + i);
     }
   }
@@ -392,7 +393,7 @@ Frame make_frame(const FrameInput& input) {
   return frame;
 }
 
-Chart finish(Svg&& svg, const Heading& heading, std::string description, double width,
+Chart finish(Svg&& svg, const Heading& heading, const std::string& description, double width,
              double height, std::size_t left_out, double plot_left) {
   return {clean_text(heading.title),
           clean_text(heading.description.empty() ? description : heading.description),
@@ -409,9 +410,10 @@ void LabelPlacer::avoid_mark(Position at, double radius) {
 
 void LabelPlacer::avoid_line(Position from, Position to) {
   constexpr double kStep = 6;
-  const auto steps = std::ceil(std::hypot(to.x - from.x, to.y - from.y) / kStep);
-  for (double i = 0; i <= steps; ++i) {
-    const auto along = steps > 0 ? i / steps : 0;
+  const auto steps =
+      static_cast<int>(std::max(1.0, std::ceil(std::hypot(to.x - from.x, to.y - from.y) / kStep)));
+  for (int i = 0; i <= steps; ++i) {
+    const auto along = static_cast<double>(i) / steps;
     const auto x = from.x + along * (to.x - from.x);
     const auto y = from.y + along * (to.y - from.y);
     avoid({x - 1, y - 1, x + 1, y + 1});

@@ -142,8 +142,8 @@ struct FrameInput {
 /// Draws everything but the marks; says "no data" if it is empty.
 [[nodiscard]] Frame make_frame(const FrameInput& input);
 
-[[nodiscard]] Chart finish(Svg&& svg, const Heading& heading, std::string description, double width,
-                           double height, std::size_t left_out, double plot_left = 0);
+[[nodiscard]] Chart finish(Svg&& svg, const Heading& heading, const std::string& description,
+                           double width, double height, std::size_t left_out, double plot_left = 0);
 
 /// Finds room for labels beside marks without touching what is there already.
 class LabelPlacer {

@@ -179,6 +179,7 @@ Table cut_table(const Inspection& inspection, const Graph& graph, std::size_t to
   for (const auto i : chosen) {
     const auto& cut = cuts[i];
     std::vector<std::string> names;
+    names.reserve(cut.tensors.size());
     for (const auto tensor : cut.tensors) {
       names.push_back(
           fmt::format("{} {}", graph.tensor(tensor).name, shape_text(graph.tensor(tensor))));

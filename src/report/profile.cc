@@ -203,6 +203,7 @@ std::vector<LayerWork> works_of(const Profile& profile) {
 
 std::vector<CurveStep> steps_of(const Profile& profile) {
   std::vector<CurveStep> steps;
+  steps.reserve(profile.curve.size());
   for (const auto& point : profile.curve) {
     steps.push_back({.k = point.k,
                      .layer = point.layer,
@@ -334,6 +335,7 @@ Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std:
 
 std::string profile_trace(const Profile& profile) {
   std::vector<TraceEvent> events;
+  events.reserve(profile.events.size());
   for (const auto& event : profile.events) {
     events.push_back({event.precision,
                       event.layer.empty() ? event.kernel : event.layer + " " + event.kernel,

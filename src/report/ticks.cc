@@ -110,7 +110,7 @@ std::vector<double> log_ticks(double lower, double upper) {
   highest += scaled(1, highest) < upper ? 1 : 0;
   auto exponents = linear_ticks(lowest, highest);
   for (auto& exponent : exponents) {
-    exponent = scaled(1, static_cast<int>(exponent));
+    exponent = scaled(1.0, static_cast<int>(exponent));
   }
   return exponents;
 }

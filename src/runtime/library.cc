@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <mutex>
 #include <utility>
 
 #include "runtime/ort.h"
+#include "tessera/core/host.h"
 
 namespace tessera::runtime {
 namespace {
@@ -72,11 +72,11 @@ fs::path library_at(const fs::path& path) {
 }
 
 fs::path cache_folder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+  if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) {
     return fs::path(cache) / "tessera";
   }
-  const char* home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "/" : home) / ".cache/tessera";
+  const std::string home = environment("HOME");
+  return fs::path(home.empty() ? "/" : home) / ".cache/tessera";
 }
 
 /// onnxruntime-*/lib of the cache, newest first.
@@ -162,6 +162,7 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
   // Never unloaded: its worker threads and static objects outlive our handle.
   void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own
     const char* reason = ::dlerror();
     return fail(ErrorCode::kUnavailable, "{}", reason == nullptr ? "cannot be loaded" : reason);
   }
@@ -262,11 +263,10 @@ Library::~Library() {
 }
 
 Result<std::shared_ptr<const Library>> Library::load(const fs::path& path) {
-  const char* variable = std::getenv("TESSERA_ONNXRUNTIME");
-  const bool named = variable != nullptr && *variable != '\0';
-  auto state = !path.empty() ? open_named(path, "--runtime")
-               : named       ? open_named(variable, "TESSERA_ONNXRUNTIME")
-                             : open_first(Library::search_places());
+  const std::string variable = environment("TESSERA_ONNXRUNTIME");
+  auto state = !path.empty()       ? open_named(path, "--runtime")
+               : !variable.empty() ? open_named(variable, "TESSERA_ONNXRUNTIME")
+                                   : open_first(Library::search_places());
   if (!state) {
     return tl::unexpected(std::move(state).error());
   }

@@ -173,6 +173,7 @@ Result<std::unique_ptr<TapDomain>> TapDomain::add_to(const OrtApi& api, OrtSessi
   op.ReleaseMayInplace = TapCallbacks::release_in_place;
 
   domain->domain_ = Owned<OrtCustomOpDomain>(api.ReleaseCustomOpDomain);
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the whole of a literal
   TESSERA_ORT(api, CreateCustomOpDomain(kTapDomain.data(), domain->domain_.slot()));
   TESSERA_ORT(api, CustomOpDomain_Add(domain->domain_.get(), &op));
   TESSERA_ORT(api, AddCustomOpDomain(options, domain->domain_.get()));

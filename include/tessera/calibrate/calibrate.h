@@ -42,14 +42,14 @@ struct CalibrateOptions {
 /// Errors: kDataLoss naming the tensor and the sample where a NaN first appears; kInvalidArgument
 /// for options out of range; those of data and runtime.
 [[nodiscard]] Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
-                                       std::shared_ptr<const runtime::Library> library,
+                                       const std::shared_ptr<const runtime::Library>& library,
                                        const CalibrateOptions& options, Monitor& monitor);
 
 /// One of `shard_count` parts of the work: `samples` are those of shard `shard_index`. The result
 /// of a tessera.calibrate-shard document, which merge_shards takes.
 [[nodiscard]] Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& samples,
                                            std::int64_t shard_index, std::int64_t shard_count,
-                                           std::shared_ptr<const runtime::Library> library,
+                                           const std::shared_ptr<const runtime::Library>& library,
                                            const CalibrateOptions& options, Monitor& monitor);
 
 /// Documents of calibrate-shard runs, in any order, become the ranges that one run over all

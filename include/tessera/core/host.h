@@ -24,6 +24,9 @@ struct Host {
 
 [[nodiscard]] Host describe_host();
 
+/// Value of an environment variable; empty if it is not set.
+[[nodiscard]] std::string environment(const char* variable);
+
 /// Peak resident set of this process so far; 0 if the system does not tell.
 [[nodiscard]] std::int64_t peak_rss_bytes();
 /// Resets the peak to the present resident set, where the system can (Linux clear_refs).

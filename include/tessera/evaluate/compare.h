@@ -95,7 +95,7 @@ struct Comparison {
 /// labels or a classifier that are not there; those of data and runtime; kCancelled.
 [[nodiscard]] Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
                                          const data::SampleSet& samples,
-                                         std::shared_ptr<const runtime::Library> library,
+                                         const std::shared_ptr<const runtime::Library>& library,
                                          const CompareOptions& options, Monitor& monitor);
 
 /// {samples, outputs[], overall, top1, tensors[], gates[], passed}.

@@ -44,7 +44,7 @@ struct ConversionCosts {
 /// Times the conversion kernels of the runtime alone, from 1 Ki to 4 Mi elements, one tensor per
 /// call. `session`: provider and threads. Cost: about a second.
 [[nodiscard]] Result<ConversionCosts> measure_conversions(
-    std::shared_ptr<const runtime::Library> library, const runtime::SessionOptions& session,
+    const std::shared_ptr<const runtime::Library>& library, const runtime::SessionOptions& session,
     Monitor& monitor);
 
 /// {quantize_ns_per_element, dequantize_ns_per_element, cast_ns_per_element, ..., curves{}}.

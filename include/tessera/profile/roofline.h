@@ -41,7 +41,8 @@ struct RooflineOptions {
 /// asked for. Takes about `budget_us`, and up to 800 MB of memory (less where the machine has
 /// less than eight times that).
 /// Errors: those of Session::open and run; kCancelled.
-[[nodiscard]] Result<Roofline> measure_roofline(std::shared_ptr<const runtime::Library> library,
-                                                const RooflineOptions& options, Monitor& monitor);
+[[nodiscard]] Result<Roofline> measure_roofline(
+    const std::shared_ptr<const runtime::Library>& library, const RooflineOptions& options,
+    Monitor& monitor);
 
 }  // namespace tessera::profile
