@@ -57,6 +57,9 @@ Result<std::shared_ptr<const runtime::Library>> Context::library(const RunOption
   if (library_ == nullptr) {
     TESSERA_TRY(library_, runtime::Library::load(options.runtime));
   }
+  // At once, and also where the work is done on the CPU whatever was asked.
+  TESSERA_TRY(const auto provider, runtime::parse_provider(options.provider));
+  TESSERA_CHECK(runtime::check_provider(*library_, provider));
   return library_;
 }
 

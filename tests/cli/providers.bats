@@ -23,6 +23,12 @@ setup() {
   tessera optimize "$model" --data "$TESSERA_SOURCE/examples/01_textures/test/0000.jpg" \
     --preprocess unit -q --provider cuda -o "$BATS_TEST_TMPDIR/out"
   expect_error 4 "execution provider 'cuda'"
+  for command in calibrate quantize; do
+    tessera "$command" "$TESSERA_SOURCE/examples/01_textures/textures.onnx" --data random:2 \
+      --provider cuda -o "$BATS_TEST_TMPDIR/out"
+    expect_error 4 "execution provider 'cuda'"
+    expect_missing "$BATS_TEST_TMPDIR/out"
+  done
   expect_missing "$BATS_TEST_TMPDIR/out"
 }
 
