@@ -7,14 +7,11 @@
 #include <span>
 #include <string>
 
+#include "cli/context.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/result.h"
 #include "tessera/numerics/range_estimator.h"
 #include "tessera/quantize/scheme.h"
-
-namespace CLI {
-class App;
-}
 
 /// How operators are quantized: options of the same names and meaning in every command.
 namespace tessera::cli {

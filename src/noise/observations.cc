@@ -25,6 +25,7 @@ double finite_or_zero(double value) {
 
 std::vector<ObservedLayer> observed(const std::vector<SweepLayer>& layers) {
   std::vector<ObservedLayer> result;
+  result.reserve(layers.size());
   for (const auto& layer : layers) {
     result.push_back({.name = layer.name,
                       .type = layer.type,
