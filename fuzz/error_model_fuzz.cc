@@ -5,16 +5,27 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <string_view>
 
+#include "json_input.h"
 #include "tessera/noise/model.h"
 #include "tessera/noise/rank.h"
 #include "tessera/noise/subset_file.h"
 
 namespace {
 
+/// What commands read besides the model: a profile and a plan, of layers c0 to c3.
+void read_as_others(const tessera::Json& json) {
+  using namespace tessera::noise;  // NOLINT(google-build-using-namespace)
+  ErrorModel model;
+  for (const auto* name : {"c0", "c1", "c2", "c3"}) {
+    model.layers.push_back({.name = name, .type = "Conv"});
+  }
+  (void)gains_from_profile(json, model, "input");
+  (void)subset_from_plan(json, "input", LayerIndex(model.layers));
+}
+
 /// Everything that commands do with a model of the error.
-void use(const tessera::noise::ErrorModel& model, const tessera::Json& json) {
+void use(const tessera::noise::ErrorModel& model) {
   using namespace tessera::noise;  // NOLINT(google-build-using-namespace)
   LayerSet all(model.layers.size());
   std::iota(all.begin(), all.end(), 0);
@@ -22,27 +33,25 @@ void use(const tessera::noise::ErrorModel& model, const tessera::Json& json) {
   if (predict(model, {}).error != 0) {
     std::abort();
   }
-  const auto gains = gains_of_macs(model);
-  (void)rank_layers(model, gains);
-  (void)gains_from_profile(json, model, "input");
-  (void)subset_from_plan(json, "input", LayerIndex(model.layers));
+  (void)rank_layers(model, gains_of_macs(model));
 }
 
 }  // namespace
 
-/// A model of the error survives writing and reading again, and predicts whatever it holds.
+/// Profiles and plans are read or refused; a model of the error survives writing and reading again,
+/// and predicts whatever it holds.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tessera;  // NOLINT(google-build-using-namespace)
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto json = parse_json(text, "input");
+  const auto json = json_input(data, size);
   if (!json) {
     return 0;
   }
+  read_as_others(*json);
   const auto model = noise::error_model_from_json(*json, "input");
   if (!model) {
     return 0;
   }
-  use(*model, *json);
+  use(*model);
   auto document = *json;
   document["result"] = to_json(*model);
   const auto again = noise::error_model_from_json(document, "written");

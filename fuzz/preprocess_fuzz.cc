@@ -4,15 +4,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
+#include "json_input.h"
 #include "tessera/data/preprocess.h"
 
 /// What a preprocessing file asks for is done to an image, or refused; never something else.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tessera;  // NOLINT(google-build-using-namespace)
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto json = parse_json(text, "input");
+  const auto json = json_input(data, size);
   if (!json) {
     return 0;
   }

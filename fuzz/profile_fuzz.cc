@@ -4,15 +4,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <string_view>
+#include <utility>
 
+#include "json_input.h"
 #include "tessera/profile/evidence.h"
 #include "tessera/profile/profile.h"
 
 namespace {
-
-using tessera::Json;
-using tessera::profile::Shard;
 
 /// Infinities become null, which is read as absent: what was read once stays as it is.
 void check_round_trip(const tessera::profile::Profile& profile) {
@@ -29,8 +27,7 @@ void check_round_trip(const tessera::profile::Profile& profile) {
 
 /// A profile survives writing and reading again; a shard's evidence is fitted or refused.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto json = tessera::parse_json(text, "input");
+  const auto json = tessera::json_input(data, size);
   if (!json) {
     return 0;
   }

@@ -4,16 +4,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <vector>
 
+#include "json_input.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/calibrate/ranges.h"
 
 /// A ranges file survives writing and reading again; a shard's file is merged or refused.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto json = tessera::parse_json(text, "input");
+  const auto json = tessera::json_input(data, size);
   if (!json) {
     return 0;
   }

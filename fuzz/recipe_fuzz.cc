@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
+#include "json_input.h"
 #include "tessera/quantize/recipe.h"
 
 namespace {
@@ -39,8 +39,7 @@ tessera::graph::Graph small_graph() {
 /// A recipe that is read survives writing and reading again, and resolves to the same schemes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tessera;  // NOLINT(google-build-using-namespace)
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto json = parse_json(text, "input");
+  const auto json = json_input(data, size);
   if (!json) {
     return 0;
   }

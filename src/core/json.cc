@@ -73,15 +73,30 @@ Result<Json> read_json(const std::filesystem::path& path) {
   return parse_json(text, fmt::format("'{}'", path.string()));
 }
 
-std::int64_t integer_from(const Json& json) {
+std::optional<std::int64_t> whole_number(const Json& json) {
   constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const bool fits =
-      json.is_number_unsigned() ? json.get<std::uint64_t>() <= kLargest : json.is_number_integer();
-  if (!fits) {
+  constexpr double kLargestExact = std::int64_t{1} << 53;
+  if (json.is_number_float()) {
+    const auto value = json.get<double>();
+    const bool whole = std::abs(value) <= kLargestExact && std::trunc(value) == value;
+    return whole ? std::optional(static_cast<std::int64_t>(value)) : std::nullopt;
+  }
+  const bool fits = !json.is_number_unsigned() || json.get<std::uint64_t>() <= kLargest;
+  return json.is_number_integer() && fits ? std::optional(json.get<std::int64_t>()) : std::nullopt;
+}
+
+std::int64_t whole_number_or(const Json& json, const char* key, std::int64_t otherwise) {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return found == json.end() ? otherwise : whole_number(*found).value_or(otherwise);
+}
+
+std::int64_t integer_from(const Json& json) {
+  const auto value = whole_number(json);
+  if (!value) {
     constexpr int kTypeError = 302;
     throw Json::type_error::create(kTypeError, "a whole number was expected", &json);
   }
-  return json.get<std::int64_t>();
+  return *value;
 }
 
 Json finite_or_null(double value) {

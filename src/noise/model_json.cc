@@ -101,12 +101,6 @@ double number_or(const Json& json, const char* key, double otherwise) {
   return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
 }
 
-/// Absent or no whole number: 0.
-std::int64_t count_member(const Json& json, const char* key) {
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return found != json.end() && found->is_number_integer() ? integer_from(*found) : 0;
-}
-
 Result<Term> term_from_json(const Json& json, const LayerIndex& index, const std::string& what) {
   Term term;
   TESSERA_TRY(term.coefficient, number_member(json, "coefficient", what));
@@ -157,7 +151,7 @@ Result<Intervals> intervals_from_json(const Json& json, const std::string& what)
     bin.up_to = number_or(entry, "up_to", bin.up_to);
     TESSERA_TRY(bin.low, number_member(entry, "low", what));
     bin.high = number_or(entry, "high", std::numeric_limits<double>::infinity());
-    bin.n = count_member(entry, "n");
+    bin.n = whole_number_or(entry, "n", 0);
     intervals.bins.push_back(bin);
   }
   if (intervals.bins.empty()) {
@@ -173,7 +167,7 @@ Result<std::vector<ObservedLayer>> layers_from_json(const Json& json, std::strin
     ObservedLayer layer;
     TESSERA_TRY(layer.name, text_member(entry, "name", what));
     TESSERA_TRY(layer.type, text_member(entry, "type", what));
-    layer.macs = count_member(entry, "macs");
+    layer.macs = whole_number_or(entry, "macs", 0);
     layer.noise_power = number_or(entry, "noise_power", 0);
     layer.signal_power = number_or(entry, "signal_power", 0);
     layers.push_back(std::move(layer));

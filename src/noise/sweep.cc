@@ -28,18 +28,6 @@ double number_or(const Json& json, const char* key, double absent, double null) 
   return found->is_number() ? found->get<double>() : null;
 }
 
-/// Takes 10.0 for 10, as some programs write it.
-std::int64_t integer_or(const Json& json, const char* key, std::int64_t absent) {
-  constexpr double kMost = std::int64_t{1} << 53;
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_number()) {
-    return absent;
-  }
-  const auto value = found->get<double>();
-  const bool whole = std::abs(value) <= kMost && std::trunc(value) == value;
-  return found->is_number_integer() || whole ? found->get<std::int64_t>() : absent;
-}
-
 std::string text_or(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -82,7 +70,7 @@ Json output_json(const SweepOutput& output) {
 SweepLayer layer_from_json(const Json& json) {
   return {text_or(json, "name"),
           text_or(json, "type"),
-          integer_or(json, "macs", 0),
+          whole_number_or(json, "macs", 0),
           text_or(json, "scheme"),
           number_or(json, "noise_power", 0, kNaN),
           number_or(json, "signal_power", 0, kNaN)};
@@ -112,7 +100,7 @@ std::vector<SweepOutput> outputs_from_json(const Json& result) {
   }
   for (const auto& item : *found) {
     if (item.is_object()) {
-      outputs.push_back({text_or(item, "name"), integer_or(item, "elements", 0),
+      outputs.push_back({text_or(item, "name"), whole_number_or(item, "elements", 0),
                          number_or(item, "power", 0, kNaN), number_or(item, "weight", 1, 1)});
     }
   }
@@ -177,13 +165,13 @@ Result<SweepRecord> read_record(const Json& json, std::string_view what, Missing
   if (missing == MissingError::kRefused && !json.contains("error")) {
     return malformed_sweep(what, "has no 'error'");
   }
-  record.index = integer_or(json, "index", -1);
+  record.index = whole_number_or(json, "index", -1);
   record.error = number_or(json, "error", kNaN, kNaN);
   record.sqnr_db = number_or(json, "sqnr_db", kNaN, unlimited_db(record.error));
   record.cosine = number_or(json, "cosine", kNaN, kNaN);
   record.relative_l2 = number_or(json, "relative_l2", kNaN, kInfinity);
-  record.images = integer_or(json, "images", 0);
-  record.non_finite = integer_or(json, "non_finite", 0);
+  record.images = whole_number_or(json, "images", 0);
+  record.non_finite = whole_number_or(json, "non_finite", 0);
   record.outputs = output_errors(json);
   record.agreement = optional_number(json, "agreement");
   record.metric = optional_number(json, "metric");
@@ -353,7 +341,7 @@ Result<SweepHeader> header_from_json(const Json& document, std::string_view what
   }
   TESSERA_TRY(header.layers, layers_from_json(result, what));
   header.outputs = outputs_from_json(result);
-  header.images = integer_or(result, "images", 0);
+  header.images = whole_number_or(result, "images", 0);
   header.metric = text_or(result, "metric");
   header.reference_metric = optional_number(result, "reference_metric");
   header.data = compact_or(result, "data");

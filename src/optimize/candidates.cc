@@ -16,10 +16,6 @@ using quantize::Scheme;
 
 constexpr std::string_view kMatrixOperators = "Conv+ConvTranspose+Gemm+MatMul";
 
-bool is_cpu(const std::string& provider) {
-  return provider == "cpu" || provider == "CPUExecutionProvider";
-}
-
 bool is_arm(const Host& host) {
   return host.architecture == "aarch64" || host.architecture == "arm64" || host.has("asimd");
 }
@@ -74,8 +70,10 @@ class Planner {
     plan_.excluded.push_back({std::move(what), std::move(why)});
   }
 
+  /// Integers as the provider takes them: the CPU's reads integer operators too, those that compile
+  /// do best with float results.
   void add_formats(Scheme scheme) {
-    for (const auto format : {Format::kQdq, Format::kQOperator}) {
+    for (const auto format : {Format::kQdq, cpu_ ? Format::kQOperator : Format::kQdqInputs}) {
       scheme.format = format;
       add(scheme);
     }
@@ -84,14 +82,7 @@ class Planner {
   void add_static(Scheme scheme) {
     for (const bool per_channel : {false, true}) {
       scheme.per_channel = per_channel;
-      if (cpu_) {
-        add_formats(scheme);
-      } else {
-        for (const auto format : {Format::kQdq, Format::kQdqInputs}) {
-          scheme.format = format;
-          add(scheme);
-        }
-      }
+      add_formats(scheme);
       scheme.format = Format::kQdq;
       add(scheme, kMatrixOperators);
     }
@@ -172,7 +163,7 @@ class Planner {
 
 CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
                               const std::string& provider) {
-  return Planner(host, graph, is_cpu(provider)).plan();
+  return Planner(host, graph, runtime::short_provider_name(provider) == "cpu").plan();
 }
 
 }  // namespace tessera::optimize

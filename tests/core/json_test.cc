@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
@@ -41,6 +42,22 @@ TEST(ParseJson_Test, RefusesBottomlessNestingAndTrailingText) {
   EXPECT_THAT(parse_json("{} x", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("JSON")));
   EXPECT_THAT(parse_json("", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("JSON")));
   EXPECT_THAT(parse_json("[1e999]", "text"), FailsWith(ErrorCode::kDataLoss, HasSubstr("text")));
+}
+
+TEST(WholeNumber, IsOneThatFits) {
+  const auto read = [](const char* text) { return whole_number(*parse_json(text, "text")); };
+  EXPECT_EQ(read("10"), 10);
+  EXPECT_EQ(read("10.0"), 10);
+  EXPECT_EQ(read("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(read("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  for (const auto* text : {"9223372036854775808", "18446744073709551615", "1e58", "-1e58", "2.5",
+                           "\"1\"", "true", "null", "[1]"}) {
+    EXPECT_EQ(read(text), std::nullopt) << text;
+    EXPECT_EQ(whole_number_or(Json{{"n", *parse_json(text, "text")}}, "n", -1), -1) << text;
+    EXPECT_THROW((void)integer_from(*parse_json(text, "text")), Json::type_error) << text;
+  }
+  EXPECT_EQ(whole_number_or(Json::object(), "n", 7), 7);
+  EXPECT_EQ(whole_number_or(Json(3), "n", 7), 7);
 }
 
 TEST(ToText_Test, WritesNanAsNullAndSurvivesBadUtf8) {

@@ -153,5 +153,13 @@ TEST(ErrorModelJson, DamagedDocuments_AreRefused) {
   EXPECT_THAT(read(no_bins), FailsWith(ErrorCode::kDataLoss, HasSubstr("no bins")));
 }
 
+TEST(ErrorModelJson, CountThatDoesNotFit_IsNoCount) {
+  auto json = document(small_model());
+  json["result"]["layers"][0]["macs"] = std::numeric_limits<std::uint64_t>::max();
+  const auto read = error_model_from_json(json, "fit.json");
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->layers[0].macs, 0);
+}
+
 }  // namespace
 }  // namespace tessera::noise

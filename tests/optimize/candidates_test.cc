@@ -52,6 +52,8 @@ TEST(PlanCandidates, OtherProviders_GetBothFormsOfQdqOnly) {
   EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdq)));
   EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdqInputs)));
   EXPECT_THAT(plan.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQOperator))));
+  const auto arm = plan_candidates(host_with({"asimd"}), {}, "cuda");
+  EXPECT_THAT(arm.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQOperator))));
   const auto cpu = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "cpu");
   EXPECT_THAT(cpu.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQdqInputs))));
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "QOperator")));

@@ -51,6 +51,32 @@ Result<Outcome> quantize_default(const Model& model, const calibrate::Ranges& ra
   return quantize_by(model, ranges, [&](const graph::Op&) { return scheme; });
 }
 
+/// The same on ranges measured on random feeds.
+Result<Outcome> quantize_measured(const Model& model, const Feeds& feeds,
+                                  const std::function<Scheme(const graph::Op&)>& pick,
+                                  QuantizeOptions options = {}) {
+  TESSERA_TRY(const auto ranges, measure(model, feeds));
+  return quantize_by(model, ranges, pick, std::move(options));
+}
+
+Result<Outcome> quantize_measured(const Model& model, const Feeds& feeds,
+                                  const Scheme& scheme = {}) {
+  return quantize_measured(model, feeds, [&](const graph::Op&) { return scheme; });
+}
+
+/// Of one output of what was written, at the level where kernels are fused.
+double sqnr_db(const Model& model, const Model& written, const Feeds& feeds,
+               const std::string& output, OptLevel level = OptLevel::kAll) {
+  const auto reference = run(model, feeds, OptLevel::kDisabled);
+  const auto result = run(written, feeds, level);
+  EXPECT_THAT(reference, IsOk());
+  EXPECT_THAT(result, IsOk());
+  if (!reference || !result) {
+    return -std::numeric_limits<double>::infinity();
+  }
+  return compare_tensors(reference->at(output).view(), result->at(output).view())->sqnr_db;
+}
+
 Scheme excluded() {
   Scheme scheme;
   scheme.mode = Mode::kFloat32;
@@ -126,12 +152,10 @@ TEST(StaticQdq, ConvReluConv_ReluIsDoneByRounding) {
 TEST(StaticQdq, ConvReluConv_ReluStaysWhereRoundingDoesNotClip) {
   // A symmetric type has room below zero: without Relu, negative values would come through.
   const auto model = conv_relu_conv();
-  const auto ranges = measure(model, random_feeds(model, 1));
-  ASSERT_THAT(ranges, IsOk());
   Scheme scheme;
   scheme.activation = DType::kInt8;
   scheme.activation_symmetric = true;
-  const auto result = quantize_default(model, *ranges, scheme);
+  const auto result = quantize_measured(model, random_feeds(model, 1), scheme);
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(count_types(result->model).contains("Relu"));
 }
@@ -166,9 +190,7 @@ TEST(StaticQdq, EveryScheme_LoadsAtEveryLevelAndStaysClose) {
 
 TEST(StaticQdq, ExcludedOperator_ReadsTheUnquantizedTensor) {
   const auto model = conv_relu_conv();
-  const auto ranges = measure(model, random_feeds(model, 3));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+  const auto result = quantize_measured(model, random_feeds(model, 3), [](const graph::Op& op) {
     return op.name == "second" ? excluded() : Scheme{};
   });
   ASSERT_THAT(result, IsOk());
@@ -187,10 +209,9 @@ TEST(StaticQdq, ExcludedReaderOfAQuantizedTensor_ReadsItBesideTheOthers) {
                                .output("y")
                                .output("z")
                                .build());
-  const auto ranges = measure(model, random_feeds(model, 4));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(
-      model, *ranges, [](const graph::Op& op) { return op.name == "b" ? excluded() : Scheme{}; });
+  const auto result = quantize_measured(model, random_feeds(model, 4), [](const graph::Op& op) {
+    return op.name == "b" ? excluded() : Scheme{};
+  });
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->model.inputs(*result->model.producer("z"))[0], "x");
   const auto conv = *result->model.find_node("a");
@@ -205,9 +226,7 @@ TEST(StaticQdq, FloatReaderThatIsNotExcluded_LeavesTheIntegerKernelWhole) {
                                .op("Tanh", {"h"}, {"y"})
                                .output("y")
                                .build());
-  const auto ranges = measure(model, random_feeds(model, 5));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, random_feeds(model, 5));
   ASSERT_THAT(result, IsOk());
   const auto tanh = only(result->model, "Tanh");
   EXPECT_TRUE(comes_from(result->model, result->model.inputs(tanh)[0], "DequantizeLinear"));
@@ -218,9 +237,7 @@ TEST(StaticQdq, FloatReaderThatIsNotExcluded_LeavesTheIntegerKernelWhole) {
 TEST(StaticQdq, ReadersOfOtherTypes_GetAConversionBehindTheProducersOwnType) {
   const auto model = conv_relu_conv();
   const auto feeds = random_feeds(model, 6);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+  const auto result = quantize_measured(model, feeds, [](const graph::Op& op) {
     return static_scheme(Format::kQdq, op.name == "second" ? DType::kUInt16 : DType::kUInt8,
                          DType::kInt8, false);
   });
@@ -228,10 +245,7 @@ TEST(StaticQdq, ReadersOfOtherTypes_GetAConversionBehindTheProducersOwnType) {
   // x, r and its conversion, y.
   EXPECT_EQ(count_types(result->model).at("QuantizeLinear"), 4);
   EXPECT_THAT(check_loads(result->model, library()), IsOk());
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(result->model, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  EXPECT_GT(sqnr_db(model, result->model, feeds, "y"), 25);
 }
 
 TEST(StaticQdq, FloatValueReadInTwoTypes_IsQuantizedOncePerType) {
@@ -244,9 +258,7 @@ TEST(StaticQdq, FloatValueReadInTwoTypes_IsQuantizedOncePerType) {
                                .output("y")
                                .output("z")
                                .build());
-  const auto ranges = measure(model, random_feeds(model, 7));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+  const auto result = quantize_measured(model, random_feeds(model, 7), [](const graph::Op& op) {
     return static_scheme(Format::kQdq, op.name == "a" ? DType::kUInt8 : DType::kInt8, DType::kInt8,
                          false);
   });
@@ -268,17 +280,12 @@ TEST(StaticQdq, SharedWeightAndBias_AreQuantizedForEveryReader) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 8);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(count_types(result->model).at("DequantizeLinear"), 3 + 1 + 2);
   EXPECT_FALSE(result->model.has_initializer("w"));
   EXPECT_FALSE(result->model.has_initializer("b"));
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(result->model, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  EXPECT_GT(sqnr_db(model, result->model, feeds, "y"), 25);
 }
 
 TEST(StaticQdq, BiasFarAboveItsScale_GrowsTheWeightScaleUntilItFits) {
@@ -289,9 +296,7 @@ TEST(StaticQdq, BiasFarAboveItsScale_GrowsTheWeightScaleUntilItFits) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 9);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   const auto output = run(result->model, feeds, OptLevel::kAll);
   ASSERT_THAT(output, IsOk());
@@ -340,9 +345,7 @@ TEST(StaticQdq, MovedValues_KeepTheirScale) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 11);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(result->model.has_initializer("h_scale"));
   EXPECT_FALSE(result->model.has_initializer("p_scale"));
@@ -360,9 +363,7 @@ TEST(StaticQdq, WhatIsBehindTheLastMultiplication_StaysFloat) {
                 .named_op("softmax", "Softmax", {"p"}, {"y"}, {{"axis", std::int64_t{1}}})
                 .output("y")
                 .build());
-  const auto ranges = measure(model, random_feeds(model, 12));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, random_feeds(model, 12));
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->report.quantize_nodes, 2);
   EXPECT_THAT(outcome_of(result->report, "pool").reason, HasSubstr("float"));
@@ -379,9 +380,7 @@ TEST(StaticQdq, ExistingPairs_AreKeptAndNotDoubled) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 13);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->report.quantize_nodes, 2);  // x as before, and y
   EXPECT_EQ(result->model.inputs(only(result->model, "Conv"))[0], "d");
@@ -403,15 +402,10 @@ TEST(StaticQdq, PadWithTheLowestFloat_BecomesThePaddingOfMaxPool) {
           .output("y")
           .build());
   const auto feeds = random_feeds(model, 14);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_FALSE(count_types(result->model).contains("Pad"));
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(result->model, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  EXPECT_GT(sqnr_db(model, result->model, feeds, "y"), 25);
 }
 
 TEST(StaticQdq, ReluBehindMovedValues_IsNotLeftToTheirScale) {
@@ -426,15 +420,10 @@ TEST(StaticQdq, ReluBehindMovedValues_IsNotLeftToTheirScale) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 31);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(count_types(result->model).contains("Relu"));
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(result->model, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  EXPECT_GT(sqnr_db(model, result->model, feeds, "y"), 25);
 }
 
 TEST(StaticQdq, WhatAClipCutsOff_GetsNoIntegers) {
@@ -489,9 +478,7 @@ Model pool_behind_pair(Integer zero_point) {
 
 TEST(StaticQdq, PoolOfIntegersThatAreThere_TakesThemThoughOthersReadFloat) {
   const auto model = pool_behind_pair(std::uint8_t{128});
-  const auto ranges = measure(model, random_feeds(model, 34));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, random_feeds(model, 34));
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(outcome_of(result->report, "pool").quantized)
       << outcome_of(result->report, "pool").reason;
@@ -499,9 +486,7 @@ TEST(StaticQdq, PoolOfIntegersThatAreThere_TakesThemThoughOthersReadFloat) {
 
 TEST(StaticQdq, PoolOfIntegersOfAnotherType_StaysFloat) {
   const auto model = pool_behind_pair(std::int8_t{0});
-  const auto ranges = measure(model, random_feeds(model, 35));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, random_feeds(model, 35));
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(outcome_of(result->report, "pool").reason, HasSubstr("not a constant of its type"));
   EXPECT_THAT(check_loads(result->model, library()), IsOk());
@@ -521,9 +506,7 @@ TEST(StaticQdq, ConcatWithAClippedValue_KeepsTheClipping) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 36);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   const auto reference = run(model, feeds, OptLevel::kDisabled);
   for (const auto level : kLevels) {
@@ -603,16 +586,10 @@ TEST(StaticQdq, ExcludedReaderBehindAClippedResult_ReadsItClipped) {
                                .output("t")
                                .build());
   const auto feeds = random_feeds(model, 40);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
-    return op.name == "tanh" ? excluded() : Scheme{};
-  });
+  const auto result = quantize_measured(
+      model, feeds, [](const graph::Op& op) { return op.name == "tanh" ? excluded() : Scheme{}; });
   ASSERT_THAT(result, IsOk());
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(result->model, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("t").view(), output->at("t").view())->sqnr_db, 20);
+  EXPECT_GT(sqnr_db(model, result->model, feeds, "t"), 20);
 }
 
 TEST(StaticQdq, PoolBeforeAPairThatIsThere_GivesItIntegers) {
@@ -627,9 +604,7 @@ TEST(StaticQdq, PoolBeforeAPairThatIsThere_GivesItIntegers) {
                 .op("DequantizeLinear", {"q", "s", "z"}, {"y"})
                 .output("y")
                 .build());
-  const auto ranges = measure(model, random_feeds(model, 41));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, random_feeds(model, 41));
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(outcome_of(result->report, "pool").quantized)
       << outcome_of(result->report, "pool").reason;
@@ -650,9 +625,7 @@ Scheme inputs_only() {
 TEST(QdqInputs, OnlyWhatProductsRead_IsRounded) {
   const auto model = conv_relu_conv();
   const auto feeds = random_feeds(model, 21);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges, inputs_only());
+  const auto result = quantize_measured(model, feeds, inputs_only());
   ASSERT_THAT(result, IsOk());
   const auto& written = result->model;
   const auto counts = count_types(written);
@@ -665,10 +638,7 @@ TEST(QdqInputs, OnlyWhatProductsRead_IsRounded) {
   EXPECT_TRUE(comes_from(written, written.inputs(first)[1], "DequantizeLinear"));
   EXPECT_EQ(written.inputs(first)[2], "b1");
   EXPECT_THAT(check_loads(written, library()), IsOk());
-  const auto reference = run(model, feeds, OptLevel::kDisabled);
-  const auto output = run(written, feeds, OptLevel::kAll);
-  ASSERT_THAT(output, IsOk());
-  EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+  EXPECT_GT(sqnr_db(model, written, feeds, "y"), 25);
 }
 
 TEST(QdqInputs, ReadersInFloat_ReadTheUnroundedValue) {
@@ -683,9 +653,7 @@ TEST(QdqInputs, ReadersInFloat_ReadTheUnroundedValue) {
                                .named_op("sum", "Add", {"m", "c"}, {"y"})
                                .output("y")
                                .build());
-  const auto ranges = measure(model, random_feeds(model, 22));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges, inputs_only());
+  const auto result = quantize_measured(model, random_feeds(model, 22), inputs_only());
   ASSERT_THAT(result, IsOk());
   const auto& written = result->model;
   EXPECT_EQ(written.inputs(*written.find_node("gate"))[0], "h");
@@ -698,10 +666,8 @@ TEST(QdqInputs, ReadersInFloat_ReadTheUnroundedValue) {
 TEST(QdqInputs, BesideTheUsualForm_EachKeepsItsRules) {
   const auto model = conv_relu_conv();
   const auto feeds = random_feeds(model, 23);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
   for (const auto* inputs : {"first", "second"}) {
-    const auto result = quantize_by(model, *ranges, [&](const graph::Op& op) {
+    const auto result = quantize_measured(model, feeds, [&](const graph::Op& op) {
       return op.name == inputs ? inputs_only()
                                : static_scheme(Format::kQdq, DType::kUInt8, DType::kInt8, true);
     });
@@ -710,10 +676,7 @@ TEST(QdqInputs, BesideTheUsualForm_EachKeepsItsRules) {
     EXPECT_EQ(comes_from(result->model, "y", "Conv"), inputs == std::string("second")) << inputs;
     EXPECT_EQ(count_types(result->model).contains("Relu"), inputs == std::string("first"));
     EXPECT_THAT(check_loads(result->model, library()), IsOk()) << inputs;
-    const auto reference = run(model, feeds, OptLevel::kDisabled);
-    const auto output = run(result->model, feeds, OptLevel::kAll);
-    ASSERT_THAT(output, IsOk()) << inputs;
-    EXPECT_GT(compare_tensors(reference->at("y").view(), output->at("y").view())->sqnr_db, 25);
+    EXPECT_GT(sqnr_db(model, result->model, feeds, "y"), 25) << inputs;
   }
 }
 
@@ -727,9 +690,7 @@ TEST(QdqInputs, SumOfItsResults_HasNoIntegersToKeep) {
                                .named_op("second", "Conv", {"s", "v"}, {"y"})
                                .output("y")
                                .build());
-  const auto ranges = measure(model, random_feeds(model, 25));
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_by(model, *ranges, [](const graph::Op& op) {
+  const auto result = quantize_measured(model, random_feeds(model, 25), [](const graph::Op& op) {
     return op.name == "first" ? inputs_only() : Scheme{};
   });
   ASSERT_THAT(result, IsOk());
@@ -738,13 +699,12 @@ TEST(QdqInputs, SumOfItsResults_HasNoIntegersToKeep) {
 
 TEST(QdqInputs, InCompatMode_IsRefused) {
   const auto model = conv_relu_conv();
-  const auto ranges = measure(model, random_feeds(model, 24));
-  ASSERT_THAT(ranges, IsOk());
   QuantizeOptions options;
   options.compatibility = Compatibility::kOrt;
-  EXPECT_THAT(quantize_by(
-                  model, *ranges, [](const graph::Op&) { return inputs_only(); }, options),
-              FailsWith(ErrorCode::kUnimplemented, HasSubstr("qdq-inputs")));
+  EXPECT_THAT(
+      quantize_measured(
+          model, random_feeds(model, 24), [](const graph::Op&) { return inputs_only(); }, options),
+      FailsWith(ErrorCode::kUnimplemented, HasSubstr("qdq-inputs")));
 }
 
 TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {
@@ -801,9 +761,7 @@ TEST(StaticQdq, ResizeOfAnEmptyRegion_LoadsAtEveryLevel) {
                                .output("y")
                                .build());
   const auto feeds = random_feeds(model, 17);
-  const auto ranges = measure(model, feeds);
-  ASSERT_THAT(ranges, IsOk());
-  const auto result = quantize_default(model, *ranges);
+  const auto result = quantize_measured(model, feeds);
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(check_loads(result->model, library()), IsOk());
   expect_same_at_every_level(result->model, feeds, 0.1);

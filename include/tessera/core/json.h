@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,14 @@ using Json = nlohmann::ordered_json;
 /// Reads and parses a file of at most 1 GiB.
 [[nodiscard]] Result<Json> read_json(const std::filesystem::path& path);
 
-/// A whole number that fits; Json::get() would cut off fractions and wrap around.
-/// Throws Json::type_error, as Json::get() does: for readers that catch Json::exception anyway.
+/// A whole number that fits, be it written 10 or 10.0; none for anything else, where Json::get()
+/// would cut off fractions and wrap around.
+[[nodiscard]] std::optional<std::int64_t> whole_number(const Json& json);
+/// The same of a member; `otherwise` where it is missing or no such number.
+[[nodiscard]] std::int64_t whole_number_or(const Json& json, const char* key,
+                                           std::int64_t otherwise);
+/// The same, but throws Json::type_error, as Json::get() does: for readers that catch
+/// Json::exception anyway.
 [[nodiscard]] std::int64_t integer_from(const Json& json);
 
 /// null for NaN and infinities, as to_text() writes them.
