@@ -22,6 +22,9 @@ add_library(tessera::jpeg ALIAS PkgConfig::turbojpeg)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 add_library(hwy::hwy ALIAS PkgConfig::hwy)
 
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+add_library(tessera::re2 ALIAS PkgConfig::re2)
+
 # Only the generated messages of ONNX are used: onnx_proto carries them, no checker, no schemas.
 find_path(TESSERA_ONNX_INCLUDE onnx/onnx-ml.pb.h REQUIRED)
 find_library(TESSERA_ONNX_PROTO_LIBRARY onnx_proto REQUIRED)

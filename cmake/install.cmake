@@ -25,8 +25,6 @@ install(FILES ${PROJECT_BINARY_DIR}/tesseraConfig.cmake
 configure_file(${PROJECT_SOURCE_DIR}/cmake/tessera.pc.in ${PROJECT_BINARY_DIR}/tessera.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/tessera.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-configure_file(${PROJECT_SOURCE_DIR}/docs/tessera.1.in ${PROJECT_BINARY_DIR}/tessera.1 @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/tessera.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
 
@@ -39,17 +37,21 @@ if(TESSERA_INSTALL_ONNXRUNTIME AND EXISTS ${TESSERA_ONNXRUNTIME_LIBRARY})
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/onnxruntime OPTIONAL)
 endif()
 
-# The program writes its own completions, so they cannot fall behind its options.
+# The program writes its own completions and manual, so they cannot fall behind its options.
 set(completions ${PROJECT_BINARY_DIR}/completions)
 add_custom_command(
   OUTPUT ${completions}/tessera ${completions}/_tessera ${completions}/tessera.fish
+    ${completions}/tessera.1
   COMMAND ${CMAKE_COMMAND} -E make_directory ${completions}
   COMMAND tessera completion bash > ${completions}/tessera
   COMMAND tessera completion zsh > ${completions}/_tessera
   COMMAND tessera completion fish > ${completions}/tessera.fish
-  DEPENDS tessera VERBATIM COMMENT "Writing shell completions")
+  COMMAND tessera completion man > ${completions}/tessera.1
+  DEPENDS tessera VERBATIM COMMENT "Writing shell completions and the manual")
 add_custom_target(tessera_completions ALL DEPENDS
-  ${completions}/tessera ${completions}/_tessera ${completions}/tessera.fish)
+  ${completions}/tessera ${completions}/_tessera ${completions}/tessera.fish
+  ${completions}/tessera.1)
+install(FILES ${completions}/tessera.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
 install(FILES ${completions}/tessera
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
 install(FILES ${completions}/_tessera

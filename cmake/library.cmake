@@ -20,7 +20,7 @@ target_sources(tessera_library PUBLIC FILE_SET HEADERS
 target_compile_features(tessera_library PUBLIC cxx_std_20)
 target_link_libraries(tessera_library
   PUBLIC tl::expected fmt::fmt nlohmann_json::nlohmann_json Threads::Threads
-  PRIVATE OpenSSL::Crypto ZLIB::ZLIB PNG::PNG PkgConfig::turbojpeg PkgConfig::hwy ${CMAKE_DL_LIBS}
+  PRIVATE OpenSSL::Crypto ZLIB::ZLIB PNG::PNG PkgConfig::turbojpeg PkgConfig::hwy PkgConfig::re2 ${CMAKE_DL_LIBS}
           $<BUILD_INTERFACE:tessera_onnx_proto>
           "$<INSTALL_INTERFACE:onnx_proto;protobuf::libprotobuf>")
 # The rooms verify their own headers.

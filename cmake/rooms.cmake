@@ -41,6 +41,7 @@ set(TESSERA_THIRD_PARTY
     "^fmt/ everywhere"
     "^nlohmann/ everywhere"
     "^openssl/ core"
+    "^re2/ core runtime"
     "^zlib\\.h$ tensor"
     "^hwy/ tensor numerics"
     "^Eigen/ profile noise quantize refine"

@@ -6,10 +6,13 @@
 #include <atomic>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "calibrate/collector.h"
 #include "calibrate/observations.h"
 #include "calibrate/plan.h"
+#include "tessera/calibrate/apart.h"
+#include "tessera/core/compact_text.h"
 #include "tessera/core/host.h"
 #include "tessera/core/parallel.h"
 #include "tessera/core/timing.h"
@@ -102,9 +105,20 @@ class Queue {
   std::optional<Error> error_;
 };
 
-Status run_sample(Collector& collector, const data::SampleSet& samples, std::int64_t index) {
-  TESSERA_TRY(const data::Sample sample, samples.load(index));
-  return collector.run(sample, index);
+/// What is measured: samples whose indices are listed go to a part of their own.
+struct Work {
+  const data::SampleSet& samples;
+  std::span<const std::int64_t> held_out;  // ascending
+
+  [[nodiscard]] std::size_t parts() const { return held_out.empty() ? 1 : 2; }
+  [[nodiscard]] std::size_t part_of(std::int64_t index) const {
+    return std::binary_search(held_out.begin(), held_out.end(), index) ? 1 : 0;
+  }
+};
+
+Status run_sample(Collector& collector, const Work& work, std::int64_t index) {
+  TESSERA_TRY(const data::Sample sample, work.samples.load(index));
+  return collector.run(sample, index, work.part_of(index));
 }
 
 using Collectors = std::vector<std::unique_ptr<Collector>>;
@@ -112,27 +126,45 @@ using Collectors = std::vector<std::unique_ptr<Collector>>;
 /// One session per worker. The model's bytes are gone afterwards.
 Result<Collectors> open_collectors(const onnx::Model& model, const Plan& plan, std::int64_t workers,
                                    const std::shared_ptr<const runtime::Library>& library,
-                                   const numerics::EstimatorOptions& options) {
+                                   const CalibrateOptions& options, std::size_t parts) {
   TESSERA_TRY(const TappedModel tapped, TappedModel::make(model, plan));
   Collectors collectors;
   for (std::int64_t worker = 0; worker < workers; ++worker) {
     TESSERA_TRY(auto collector,
-                Collector::open(library, tapped.bytes(), tapped.folder(), plan, options));
+                Collector::open(library, tapped.bytes(), tapped.folder(), plan, options, parts));
     collectors.push_back(std::move(collector));
   }
   return collectors;
 }
 
-/// Estimators of the plan's measured tensors, from all samples.
-Result<std::vector<numerics::RangeEstimator>> collect(Collectors collectors,
-                                                      const data::SampleSet& samples,
-                                                      Monitor& monitor) {
+void warn_of_nan(const Collectors& collectors, const Plan& plan, Monitor& monitor) {
+  const Collector::FirstNan* first = nullptr;
+  for (const auto& collector : collectors) {
+    const auto& seen = collector->first_nan();
+    if (seen && (first == nullptr || seen->order < first->order)) {
+      first = &*seen;
+    }
+  }
+  if (first != nullptr) {
+    monitor.warn({"nan-activations",
+                  fmt::format("tensor '{}' holds NaN in sample '{}'",
+                              plan.measured[first->measured].tensor, first->sample),
+                  "the model divides by zero or overflows there; ranges are those of the other "
+                  "values: check the sample and its preprocessing, or remove it"});
+  }
+}
+
+using Estimators = std::vector<numerics::RangeEstimator>;
+
+/// Estimators of the plan's measured tensors, by part of the work.
+Result<std::vector<Estimators>> collect(Collectors collectors, const Plan& plan, const Work& work,
+                                        Monitor& monitor) {
   const auto workers = std::ssize(collectors);
-  Queue queue(samples.size(), monitor);
+  Queue queue(work.samples.size(), monitor);
   parallel_for(static_cast<int>(workers), workers, [&](std::int64_t worker) {
     Collector& collector = *collectors[static_cast<std::size_t>(worker)];
     while (const auto index = queue.next()) {
-      if (auto status = run_sample(collector, samples, *index); !status) {
+      if (auto status = run_sample(collector, work, *index); !status) {
         queue.failed(*index, std::move(status).error());
         return;
       }
@@ -140,43 +172,76 @@ Result<std::vector<numerics::RangeEstimator>> collect(Collectors collectors,
     }
   });
   TESSERA_CHECK(queue.status());
-  std::vector<numerics::RangeEstimator> all = collectors.front()->take();
-  for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
-    const auto part = collectors[worker]->take();
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      all[i].merge(part[i]);
+  warn_of_nan(collectors, plan, monitor);
+  std::vector<Estimators> parts;
+  for (std::size_t part = 0; part < work.parts(); ++part) {
+    Estimators& all = parts.emplace_back(collectors.front()->take(part));
+    for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
+      const auto more = collectors[worker]->take(part);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].merge(more[i]);
+      }
     }
   }
-  return all;
+  return parts;
 }
 
-Result<Observations> observe(const onnx::Model& model, const data::SampleSet& samples,
-                             const std::shared_ptr<const runtime::Library>& library,
-                             const CalibrateOptions& options, Monitor& monitor) {
+/// The reference measures what Constant operators make, sample by sample like any activation.
+Status observe_constants(const onnx::Model& model, const graph::Graph& graph,
+                         Observations& observations) {
+  for (const auto& tensor : graph.tensors()) {
+    const bool made = tensor.kind == graph::TensorKind::kInitializer &&
+                      !model.has_initializer(tensor.name) && !tensor.consumers.empty();
+    if (!made || !is_floating(tensor.dtype) || bits_of(tensor.dtype) < 16) {
+      continue;
+    }
+    TESSERA_TRY(const auto values, model.initializer(tensor.name));
+    TESSERA_TRY(const auto converted, to_float32(values));
+    numerics::EstimatorScratch scratch;
+    numerics::RangeEstimator estimator(observations.estimator);
+    for (std::int64_t sample = 0; sample < observations.samples; ++sample) {
+      estimator.add(converted, sample, scratch);
+    }
+    observations.tensors.emplace(tensor.name, std::move(estimator));
+  }
+  return {};
+}
+
+/// By part of the work: samples that are not held out, and those that are, if any are.
+Result<std::vector<Observations>> observe(const onnx::Model& model, const Work& work,
+                                          const std::shared_ptr<const runtime::Library>& library,
+                                          const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_CHECK(check_options(options.estimator));
   TESSERA_TRY(const graph::Graph graph, model.view());
-  const Plan plan = make_plan(graph);
-  const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, samples.size());
+  const Plan plan = make_plan(graph, options.as_reference);
+  const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
   TESSERA_TRY(Collectors collectors,
-              open_collectors(model, plan, workers, library, options.estimator));
-  TESSERA_TRY(auto estimators, collect(std::move(collectors), samples, monitor));
-  Observations observations;
-  observations.methods = options.methods;
-  if (observations.methods.empty()) {
-    observations.methods.assign(numerics::kRangeMethods.begin(), numerics::kRangeMethods.end());
-  }
-  observations.estimator = options.estimator;
-  observations.samples = samples.size();
-  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
-    observations.tensors.emplace(plan.measured[i].tensor, std::move(estimators[i]));
-  }
-  for (const Derived& derived : plan.derived) {
-    std::vector<std::string>& sources = observations.derived[derived.tensor];
-    for (const std::size_t source : derived.sources) {
-      sources.push_back(plan.measured[source].tensor);
+              open_collectors(model, plan, workers, library, options, work.parts()));
+  TESSERA_TRY(auto parts, collect(std::move(collectors), plan, work, monitor));
+  std::vector<Observations> result;
+  for (Estimators& estimators : parts) {
+    const auto apart = std::ssize(work.held_out);
+    Observations& observations = result.emplace_back();
+    observations.methods = options.methods;
+    if (observations.methods.empty()) {
+      observations.methods.assign(numerics::kRangeMethods.begin(), numerics::kRangeMethods.end());
+    }
+    observations.estimator = options.estimator;
+    observations.samples = result.size() == 1 ? work.samples.size() - apart : apart;
+    for (std::size_t i = 0; i < plan.measured.size(); ++i) {
+      observations.tensors.emplace(plan.measured[i].tensor, std::move(estimators[i]));
+    }
+    for (const Derived& derived : plan.derived) {
+      std::vector<std::string>& sources = observations.derived[derived.tensor];
+      for (const std::size_t source : derived.sources) {
+        sources.push_back(plan.measured[source].tensor);
+      }
+    }
+    if (options.as_reference) {
+      TESSERA_CHECK(observe_constants(model, graph, observations));
     }
   }
-  return observations;
+  return result;
 }
 
 /// A shard file, opened.
@@ -196,16 +261,12 @@ Result<Shard> open_shard(const Json& document, std::size_t position) {
                 return error;
               }));
   const auto place = result.find("shard");
-  const auto whole = [](const Json& json, const char* key) {
-    return json.contains(key) && json[key].is_number_integer();
-  };
-  if (place == result.end() || !place->is_object() || !whole(*place, "index") ||
-      !whole(*place, "count")) {
+  Shard shard;
+  shard.index = place == result.end() ? -1 : whole_number_or(*place, "index", -1);
+  shard.count = place == result.end() ? -1 : whole_number_or(*place, "count", -1);
+  if (shard.index < 0 || shard.count <= shard.index) {
     return fail(ErrorCode::kDataLoss, "{}: 'shard' is damaged", what).hint("make it again");
   }
-  Shard shard;
-  shard.index = (*place)["index"].get<std::int64_t>();
-  shard.count = (*place)["count"].get<std::int64_t>();
   TESSERA_TRY(shard.observations, Observations::from_json(result, what));
   shard.data = result.value("data", Json());
   if (shard.data.is_object()) {
@@ -225,6 +286,21 @@ std::vector<std::string_view> names_of(const Observations& observations) {
     names.push_back(name);
   }
   return names;
+}
+
+/// As the envelope of a shard has them.
+std::map<std::string, std::vector<std::int64_t>> assumed_shapes_of(const Json& model) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  const auto listed = model.find("assumed_shapes");
+  if (listed == model.end() || !listed->is_object()) {
+    return shapes;
+  }
+  for (const auto& [input, extents] : listed->items()) {
+    for (const auto& extent : extents) {
+      shapes[input].push_back(whole_number(extent).value_or(-1));
+    }
+  }
+  return shapes;
 }
 
 /// Two shards belong to one run.
@@ -294,16 +370,34 @@ Result<std::vector<Shard>> open_shards(std::span<const Json> documents) {
 Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
                          const std::shared_ptr<const runtime::Library>& library,
                          const CalibrateOptions& options, Monitor& monitor) {
+  TESSERA_TRY(auto ranges, calibrate_apart(model, samples, {}, library, options, monitor));
+  return std::move(ranges.all);
+}
+
+Result<SplitRanges> calibrate_apart(const onnx::Model& model, const data::SampleSet& samples,
+                                    const std::vector<std::int64_t>& held_out,
+                                    const std::shared_ptr<const runtime::Library>& library,
+                                    const CalibrateOptions& options, Monitor& monitor) {
   const Clock clock = steady_clock_us();
   const double started_us = clock();
-  TESSERA_TRY(const Observations observations, observe(model, samples, library, options, monitor));
-  TESSERA_TRY(Ranges ranges, to_ranges(observations, options.threads, monitor));
-  if (auto info = model.info()) {
-    ranges.model = *std::move(info);
+  TESSERA_TRY(auto parts, observe(model, {samples, held_out}, library, options, monitor));
+  SplitRanges ranges;
+  if (parts.size() > 1) {
+    // What is to be told is told of all samples.
+    TESSERA_TRY(ranges.fitted, to_ranges(parts[0], options.threads, Monitor::silent()));
+    parts[0].add(parts[1]);
   }
-  ranges.data = samples.describe().dump();
-  ranges.wall_us = clock() - started_us;
-  ranges.peak_rss_bytes = peak_rss_bytes();
+  TESSERA_TRY(ranges.all, to_ranges(parts[0], options.threads, monitor));
+  if (auto info = model.info()) {
+    ranges.all.model = *std::move(info);
+    ranges.fitted.model = ranges.all.model;
+  }
+  ranges.all.data = compact_text(samples.describe());
+  ranges.all.wall_us = clock() - started_us;
+  ranges.all.peak_rss_bytes = peak_rss_bytes();
+  if (held_out.empty()) {
+    ranges.fitted = ranges.all;
+  }
   return ranges;
 }
 
@@ -311,9 +405,9 @@ Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& sa
                              std::int64_t shard_index, std::int64_t shard_count,
                              const std::shared_ptr<const runtime::Library>& library,
                              const CalibrateOptions& options, Monitor& monitor) {
-  TESSERA_TRY(const Observations observations, observe(model, samples, library, options, monitor));
+  TESSERA_TRY(const auto parts, observe(model, {samples, {}}, library, options, monitor));
   Json json = {{"shard", {{"index", shard_index}, {"count", shard_count}}}};
-  json.update(observations.to_json());
+  json.update(parts.front().to_json());
   json["data"] = samples.describe();
   return json;
 }
@@ -333,6 +427,7 @@ Result<Ranges> merge_shards(std::span<const Json> documents, int threads, Monito
                                                               : std::string();
     };
     ranges.model = ModelInfo{text("path"), text("sha256"), text("format")};
+    ranges.model->assumed_shapes = assumed_shapes_of(first.model);
   }
   if (first.data.is_object()) {
     // Back to where describe() has it, right after the source.
@@ -343,7 +438,7 @@ Result<Ranges> merge_shards(std::span<const Json> documents, int threads, Monito
         data["samples"] = ranges.samples;
       }
     }
-    ranges.data = data.dump();
+    ranges.data = compact_text(data);
   }
   return ranges;
 }

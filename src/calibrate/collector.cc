@@ -3,6 +3,7 @@
 #include "calibrate/collector.h"
 
 #include <algorithm>
+#include <new>
 
 namespace tessera::calibrate {
 namespace {
@@ -11,20 +12,23 @@ constexpr std::size_t kChunk = 16384;  // elements converted at a time
 
 }  // namespace
 
-Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options) : plan_(plan) {
-  estimators_.reserve(plan.measured.size());
-  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
-    estimators_.emplace_back(options);
+Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options, std::size_t parts)
+    : plan_(plan), estimators_(parts) {
+  for (auto& estimators : estimators_) {
+    estimators.reserve(plan.measured.size());
+    for (std::size_t i = 0; i < plan.measured.size(); ++i) {
+      estimators.emplace_back(options);
+    }
   }
 }
 
 Result<std::unique_ptr<Collector>> Collector::open(
     const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
-    const std::filesystem::path& folder, const Plan& plan,
-    const numerics::EstimatorOptions& options) {
-  std::unique_ptr<Collector> collector(new Collector(plan, options));
+    const std::filesystem::path& folder, const Plan& plan, const CalibrateOptions& options,
+    std::size_t parts) {
+  std::unique_ptr<Collector> collector(new Collector(plan, options.estimator, parts));
   runtime::SessionOptions session;
-  session.opt_level = runtime::OptLevel::kAll;
+  session.opt_level = options.as_reference ? runtime::OptLevel::kDisabled : runtime::OptLevel::kAll;
   session.tap = collector.get();
   auto opened = runtime::Session::open(library, tapped, folder, session);
   if (!opened) {
@@ -39,8 +43,10 @@ Result<std::unique_ptr<Collector>> Collector::open(
   return collector;
 }
 
-Status Collector::run(const data::Sample& sample, std::int64_t order) {
+Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_t part) {
+  sample_ = &sample;
   order_ = order;
+  part_ = part;
   std::vector<runtime::Feed> feeds;
   feeds.reserve(sample.tensors.size());
   for (const NamedTensor& tensor : sample.tensors) {
@@ -69,16 +75,24 @@ Status Collector::run(const data::Sample& sample, std::int64_t order) {
       }
     }
   }
-  return check(sample);
+  if (out_of_memory_) {
+    return fail(ErrorCode::kResourceExhausted, "out of memory at sample '{}'", sample.name)
+        .hint("use fewer --threads, or a machine with more memory");
+  }
+  return {};
 }
 
 void Collector::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t>,
                       std::span<std::byte> data) noexcept {
-  look_at(static_cast<std::size_t>(tag), dtype, data);
+  try {
+    look_at(static_cast<std::size_t>(tag), dtype, data);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
 }
 
 void Collector::look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes) {
-  numerics::RangeEstimator& estimator = estimators_[measured];
+  numerics::RangeEstimator& estimator = estimators_[part_][measured];
   if (dtype == DType::kFloat32) {
     estimator.add({reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)},
                   order_, scratch_);
@@ -92,24 +106,9 @@ void Collector::look_at(std::size_t measured, DType dtype, std::span<const std::
       }
     }
   }
-  if (estimator.nan_count() > 0 && !first_nan_) {
-    first_nan_ = measured;
+  if (!first_nan_ && estimator.nan_count() > 0) {
+    first_nan_ = {order_, sample_->name, measured};
   }
-}
-
-Status Collector::check(const data::Sample& sample) const {
-  if (!first_nan_) {
-    return {};
-  }
-  const Measured& measured = plan_.measured[*first_nan_];
-  const std::string_view advice =
-      measured.place == Place::kInput
-          ? "remove or repair the sample"
-          : "the model divides by zero or overflows on this sample: check it and its "
-            "preprocessing, or remove it";
-  return fail(ErrorCode::kDataLoss, "tensor '{}' holds NaN in sample '{}'", measured.tensor,
-              sample.name)
-      .hint("{}", advice);
 }
 
 }  // namespace tessera::calibrate

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "calibrate/plan.h"
+#include "tessera/calibrate/calibrate.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/numerics/range_estimator.h"
@@ -19,29 +21,41 @@ class Collector final : private runtime::TensorTap {
   /// `tapped` is the serialized model with taps, `folder` where its external data lies.
   [[nodiscard]] static Result<std::unique_ptr<Collector>> open(
       const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
-      const std::filesystem::path& folder, const Plan& plan,
-      const numerics::EstimatorOptions& options);
+      const std::filesystem::path& folder, const Plan& plan, const CalibrateOptions& options,
+      std::size_t parts = 1);
 
-  /// Errors: kDataLoss naming the tensor where a NaN first appears; those of the session.
-  [[nodiscard]] Status run(const data::Sample& sample, std::int64_t order);
+  /// What is seen goes to the estimators of `part`, below the number of parts that open() was
+  /// given. Errors: those of the session.
+  [[nodiscard]] Status run(const data::Sample& sample, std::int64_t order, std::size_t part = 0);
 
   /// One per measured tensor of the plan.
-  [[nodiscard]] std::vector<numerics::RangeEstimator> take() { return std::move(estimators_); }
+  [[nodiscard]] std::vector<numerics::RangeEstimator> take(std::size_t part = 0) {
+    return std::move(estimators_[part]);
+  }
+
+  /// The first NaN that was seen.
+  struct FirstNan {
+    std::int64_t order = 0;  ///< of the sample
+    std::string sample;
+    std::size_t measured = 0;
+  };
+  [[nodiscard]] const std::optional<FirstNan>& first_nan() const noexcept { return first_nan_; }
 
  private:
-  Collector(const Plan& plan, const numerics::EstimatorOptions& options);
+  Collector(const Plan& plan, const numerics::EstimatorOptions& options, std::size_t parts);
 
   void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
              std::span<std::byte> data) noexcept override;
   void look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes);
-  [[nodiscard]] Status check(const data::Sample& sample) const;
-
   const Plan& plan_;
-  std::vector<numerics::RangeEstimator> estimators_;
+  std::vector<std::vector<numerics::RangeEstimator>> estimators_;  // by part
   numerics::EstimatorScratch scratch_;
   std::vector<float> converted_;
+  const data::Sample* sample_ = nullptr;  // that is running
   std::int64_t order_ = 0;
-  std::optional<std::size_t> first_nan_;
+  bool out_of_memory_ = false;
+  std::size_t part_ = 0;
+  std::optional<FirstNan> first_nan_;
   std::optional<runtime::Session> session_;  // last: it may call back until it is gone
 };
 

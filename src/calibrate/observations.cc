@@ -23,6 +23,7 @@ struct Group {
   std::vector<const RangeEstimator*> sources;
   std::vector<std::string> tensors;
   std::map<RangeMethod, RealRange> ranges;  // empty if nothing finite was seen
+  Unusual seen;
   std::optional<Error> error;
 };
 
@@ -58,6 +59,11 @@ Status measure(Group& group, const RangeEstimator& estimator,
 }
 
 Status measure(Group& group, const Observations& observations) {
+  for (const RangeEstimator* source : group.sources) {
+    group.seen.finite += source->finite_count();
+    group.seen.nan += source->nan_count();
+    group.seen.infinite += source->infinite_count();
+  }
   if (group.sources.size() == 1) {
     return measure(group, *group.sources.front(), observations.methods);
   }
@@ -68,24 +74,41 @@ Status measure(Group& group, const Observations& observations) {
   return measure(group, together, observations.methods);
 }
 
-void warn_of_infinities(const Observations& observations, Monitor& monitor) {
-  std::vector<std::string_view> names;
-  for (const auto& [name, estimator] : observations.tensors) {
-    if (estimator.infinite_count() > 0) {
-      names.push_back(name);
-    }
-  }
-  if (names.empty()) {
-    return;
-  }
+/// "2 tensors hold: a, b".
+std::string listed(const std::vector<std::string_view>& names, std::string_view one,
+                   std::string_view many) {
   constexpr std::size_t kShown = 3;
   const auto shown = std::span(names).first(std::min(kShown, names.size()));
-  monitor.warn({"infinite-activations",
-                fmt::format("{} tensor{} infinities or the lowest float32 number: {}{}",
-                            names.size(), names.size() == 1 ? " holds" : "s hold",
-                            fmt::join(shown, ", "), names.size() > kShown ? ", ..." : ""),
-                "ranges are those of the other values, as padding and masks want it; if the model "
-                "overflows, keep these tensors in floating point with --exclude"});
+  return fmt::format("{} tensor{}: {}{}", names.size(), names.size() == 1 ? one : many,
+                     fmt::join(shown, ", "), names.size() > kShown ? ", ..." : "");
+}
+
+/// Of measured tensors only: what follows from them is the same values once more. NaN is warned of
+/// where the sample is known.
+void warn_of_unusual(const Observations& observations, Monitor& monitor) {
+  std::vector<std::string_view> infinite;
+  std::vector<std::string_view> empty;
+  for (const auto& [name, estimator] : observations.tensors) {
+    if (estimator.infinite_count() > 0) {
+      infinite.push_back(name);
+    }
+    if (estimator.finite_count() + estimator.nan_count() + estimator.infinite_count() == 0) {
+      empty.push_back(name);
+    }
+  }
+  if (!infinite.empty()) {
+    monitor.warn(
+        {"infinite-activations",
+         listed(infinite, " holds infinities or the lowest float32 number",
+                "s hold infinities or the lowest float32 number"),
+         "ranges are those of the other values, as padding and masks want it; if the model "
+         "overflows, keep these tensors in floating point with --exclude"});
+  }
+  if (!empty.empty()) {
+    monitor.warn({"empty-activations",
+                  listed(empty, " was empty in every sample", "s were empty in every sample"),
+                  "they have no range; samples in which they hold something would give them one"});
+  }
 }
 
 Failure damaged(std::string_view what, std::string_view detail) {
@@ -187,6 +210,16 @@ void Observations::append(const Observations& later) {
   samples += later.samples;
 }
 
+void Observations::add(const Observations& beside) {
+  for (const auto& [name, state] : beside.tensors) {
+    const auto found = tensors.find(name);
+    if (found != tensors.end()) {
+      found->second.merge(state);
+    }
+  }
+  samples += beside.samples;
+}
+
 Json Observations::to_json() const {
   Json json = {
       {"methods", Json::array()}, {"samples", samples}, {"estimator", options_to_json(estimator)}};
@@ -249,13 +282,17 @@ Result<Ranges> to_ranges(const Observations& observations, int threads, Monitor&
     if (group.error) {
       return tl::unexpected(*std::move(group.error));
     }
+    const bool unusual = group.seen.finite == 0 || group.seen.nan > 0 || group.seen.infinite > 0;
     for (const std::string& tensor : group.tensors) {
       if (!group.ranges.empty()) {
         ranges.tensors[tensor] = group.ranges;
       }
+      if (unusual) {
+        ranges.unusual[tensor] = group.seen;
+      }
     }
   }
-  warn_of_infinities(observations, monitor);
+  warn_of_unusual(observations, monitor);
   return ranges;
 }
 

@@ -23,6 +23,8 @@ struct Observations {
 
   /// Adds what was seen in the samples that follow. Same model, methods and options.
   void append(const Observations& later);
+  /// Adds what was seen in other samples of the same run, whose places in the order are known.
+  void add(const Observations& beside);
 
   [[nodiscard]] Json to_json() const;
   /// Errors: kDataLoss.

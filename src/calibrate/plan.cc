@@ -24,9 +24,10 @@ bool permutes(const graph::Op& op) {
 
 class Planner {
  public:
-  explicit Planner(const graph::Graph& graph)
+  Planner(const graph::Graph& graph, bool constants)
       : graph_(graph),
-        constant_(graph::constant_tensors(graph)),
+        constant_(constants ? std::vector<bool>(graph.tensors().size())
+                            : graph::constant_tensors(graph)),
         sources_(graph.tensors().size()) {}
 
   Plan run() {
@@ -93,8 +94,8 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const graph::Graph& graph) {
-  return Planner(graph).run();
+Plan make_plan(const graph::Graph& graph, bool constants) {
+  return Planner(graph, constants).run();
 }
 
 onnx::Model with_taps(const onnx::Model& model, const Plan& plan) {

@@ -37,7 +37,8 @@ struct Plan {
   std::vector<Derived> derived;
 };
 
-[[nodiscard]] Plan make_plan(const graph::Graph& graph);
+/// `constants`: those that operators make are looked at, too.
+[[nodiscard]] Plan make_plan(const graph::Graph& graph, bool constants);
 
 /// The model with a tap (tag: index of the measured tensor) behind every operator that the plan
 /// wants to look behind.

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/calibrate/ranges.h"
+#include "tessera/core/compact_text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -50,6 +51,32 @@ Result<std::map<RangeMethod, RealRange>> methods_from_json(const Json& json,
     TESSERA_TRY(methods[method], range_from_json(value, fmt::format("{}, {}", what, name)));
   }
   return methods;
+}
+
+Result<std::int64_t> count_member(const Json& json, const char* key, std::string_view what) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 55;
+  const auto count = whole_number_or(json, key, -1);
+  if (count < 0 || count > kMost) {
+    return malformed(what, fmt::format("'{}' is no count", key));
+  }
+  return count;
+}
+
+Status read_unusual(Ranges& ranges, const Json& json, std::string_view what) {
+  if (!json.is_object()) {
+    return malformed(what, "'unusual' is no object");
+  }
+  for (const auto& [name, counts] : json.items()) {
+    const auto where = fmt::format("{}: tensor '{}'", what, name);
+    if (!counts.is_object()) {
+      return malformed(where, "is no object of counts");
+    }
+    Unusual& seen = ranges.unusual[name];
+    TESSERA_TRY(seen.finite, count_member(counts, "finite", where));
+    TESSERA_TRY(seen.nan, count_member(counts, "nan", where));
+    TESSERA_TRY(seen.infinite, count_member(counts, "infinite", where));
+  }
+  return {};
 }
 
 /// The methods that the file lists or, in a bare file, those that its tensors have.
@@ -131,6 +158,12 @@ Json to_json(const Ranges& ranges) {
     }
   }
   json["tensors"] = std::move(tensors);
+  if (!ranges.unusual.empty()) {
+    Json& unusual = json["unusual"] = Json::object();
+    for (const auto& [name, seen] : ranges.unusual) {
+      unusual[name] = {{"finite", seen.finite}, {"nan", seen.nan}, {"infinite", seen.infinite}};
+    }
+  }
   if (ranges.wall_us > 0) {
     json["wall_us"] = ranges.wall_us;
     json["peak_rss_bytes"] = ranges.peak_rss_bytes;
@@ -149,13 +182,20 @@ Result<Ranges> ranges_from_json(const Json& result, std::string_view what) {
   }
   TESSERA_TRY(ranges.methods, listed_methods(result, ranges, what));
   if (const auto samples = result.find("samples"); samples != result.end()) {
-    if (!samples->is_number_integer()) {
+    const auto count = whole_number(*samples);
+    if (!count) {
       return malformed(what, "'samples' is no whole number");
     }
-    ranges.samples = samples->get<std::int64_t>();
+    ranges.samples = *count;
+  }
+  if (const auto unusual = result.find("unusual"); unusual != result.end()) {
+    TESSERA_CHECK(read_unusual(ranges, *unusual, what));
+  }
+  if (const auto unusual = result.find("unusual"); unusual != result.end()) {
+    TESSERA_CHECK(read_unusual(ranges, *unusual, what));
   }
   if (const auto data = result.find("data"); data != result.end()) {
-    ranges.data = data->dump(-1, ' ', false, Json::error_handler_t::replace);
+    ranges.data = compact_text(*data);
   }
   if (result.contains("wall_us") && result.contains("peak_rss_bytes")) {
     TESSERA_TRY(ranges.wall_us, finite_member(result, "wall_us", what));

@@ -3,52 +3,54 @@
 #include "cli/app.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "cli/context.h"
-#include "tessera/core/names.h"
+#include "cli/options.h"
+#include "cli/supervise.h"
 #include "tessera/core/record.h"
+#include "tessera/core/text.h"
 
 namespace tessera::cli {
 namespace {
 
-constexpr int kInternal = 70;
+Json error_json(const Error& error) {
+  return {{"code", to_string(error.code)},
+          {"message", printable_message(error.message)},
+          {"hint", printable_message(error.hint)},
+          {"exit_code", exit_code(error.code)}};
+}
 
-int refuse(const Error& error) {
-  fmt::print(stderr, "{}\n", to_string(error));
+/// For people on stderr, whatever was asked for; with --json for programs on stdout, too, unless
+/// an answer is there already (of a gate that was missed, say).
+int refuse(Context& context, const Error& error) {
+  context.monitor().clear();
+  auto text = to_string(error);
+  if (constexpr std::string_view kError = "error"; text.starts_with(kError)) {
+    text = painted(kError, "31;1", colour_allowed(STDERR_FILENO)) + text.substr(kError.size());
+  }
+  fmt::print(stderr, "{}\n", text);
   if (error.code == ErrorCode::kInternal) {
     fmt::print(stderr, "  at {}:{}; this is a defect of tessera, please report it\n",
                error.where.file_name(), error.where.line());
   }
+  if (context.json && !context.answered()) {
+    context.answer(context.envelope("error"), error_json(error), {});
+  }
   return exit_code(error.code);
 }
 
-int refuse_unknown(const CLI::App& app, const std::string& word) {
-  std::string nearest;
-  auto best = word.size();
-  for (const auto* command : app.get_subcommands({})) {
-    const auto distance = edit_distance(word, command->get_name());
-    if (distance < best && distance <= 3) {
-      best = distance;
-      nearest = command->get_name();
-    }
-  }
-  return refuse(Error{.code = ErrorCode::kInvalidArgument,
-                      .message = fmt::format("unknown command '{}'", word),
-                      .hint = nearest.empty() ? "tessera --help lists the commands"
-                                              : fmt::format("did you mean '{}'?", nearest),
-                      .where = {}});
-}
-
-bool knows(const CLI::App& app, const std::string& word) {
-  const auto commands = app.get_subcommands({});
-  return std::any_of(commands.begin(), commands.end(),
-                     [&](const auto* command) { return command->check_name(word); });
+/// The exit code of what went well, unless its output did not.
+int finish(Context& context, int code) {
+  const auto status = context.finish_output();
+  return status ? code : refuse(context, status.error());
 }
 
 void add_commands(CLI::App& app, Context& context) {
@@ -65,9 +67,23 @@ void add_commands(CLI::App& app, Context& context) {
   add_completion_command(app, context);
 }
 
-std::string chosen_command(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  return chosen.empty() ? "tessera" : "tessera " + chosen.front()->get_name();
+/// What the chosen command does, as an exit code.
+int act(Context& context) {
+  try {
+    const auto status = context.action();
+    context.monitor().clear();
+    return status ? finish(context, 0) : refuse(context, status.error());
+  } catch (const std::bad_alloc&) {
+    return refuse(context, Error{.code = ErrorCode::kResourceExhausted,
+                                 .message = "out of memory",
+                                 .hint = "use a machine with more memory or a smaller input",
+                                 .where = {}});
+  } catch (const std::exception& problem) {
+    return refuse(context, Error{.code = ErrorCode::kInternal,
+                                 .message = fmt::format("unexpected: {}", problem.what()),
+                                 .hint = {},
+                                 .where = std::source_location::current()});
+  }
 }
 
 }  // namespace
@@ -78,7 +94,9 @@ int run(const std::vector<std::string>& arguments) {
   Context context(std::move(command));
 
   CLI::App app("Measures, quantizes and places trained networks on real machines.", "tessera");
-  app.set_version_flag("--version", std::string(version()));
+  use_own_help(app);
+  app.set_version_flag("--version", std::string(version()), "print the version");
+  app.get_help_ptr()->description("print this help");
   app.require_subcommand(1);
   app.footer(
       "Start here:\n  tessera optimize model.onnx --data images/ -o out\n\n"
@@ -86,38 +104,33 @@ int run(const std::vector<std::string>& arguments) {
   add_commands(app, context);
 
   if (arguments.empty()) {
-    fmt::print("{}", app.help());
-    return 0;
+    fmt::print(stderr, "{}", app.help());
+    return exit_code(ErrorCode::kInvalidArgument);
   }
-  if (!arguments.front().starts_with("-") && !knows(app, arguments.front())) {
-    return refuse_unknown(app, arguments.front());
+  // Known before the options are, and also where they are wrong.
+  context.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  if (const auto unknown = find_unknown(app, arguments)) {
+    return refuse(context, *unknown);
   }
   try {
     auto reversed = arguments;
     std::reverse(reversed.begin(), reversed.end());
     app.parse(std::move(reversed));
   } catch (const CLI::Success& wanted) {
-    return app.exit(wanted);  // --help and --version print on stdout
+    return finish(context, app.exit(wanted));  // --help and --version print on stdout
   } catch (const CLI::ParseError& problem) {
-    return refuse(Error{.code = ErrorCode::kInvalidArgument,
-                        .message = problem.what(),
-                        .hint = fmt::format("see {} --help", chosen_command(app)),
-                        .where = {}});
+    return refuse(context, explain(app, problem));
   }
-  try {
-    const auto status = context.action();
-    context.monitor().clear();
-    return status ? 0 : refuse(status.error());
-  } catch (const std::bad_alloc&) {
-    return refuse(Error{.code = ErrorCode::kResourceExhausted,
-                        .message = "out of memory",
-                        .hint = "use a machine with more memory or a smaller input",
-                        .where = {}});
-  } catch (const std::exception& problem) {
-    fmt::print(stderr, "error: unexpected: {}\n  this is a defect of tessera, please report it\n",
-               problem.what());
-    return kInternal;
-  }
+  return supervise([&](int attempt) {
+    context.attempt = attempt;
+    if (attempt > 0) {
+      context.monitor().warn({"runtime-ended-process",
+                              "the runtime ended the process on a model; the work is done again "
+                              "without it",
+                              "it is named, with the reason, where its figures would stand"});
+    }
+    return act(context);
+  });
 }
 
 }  // namespace tessera::cli

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "cli/scheme_options.h"
 #include "tessera/calibrate/calibrate.h"
 
@@ -19,7 +20,7 @@ struct CalibrateArguments {
   std::vector<std::string> merge;
   RunOptions run;
   DataOptions data;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::vector<std::string> methods;
@@ -35,6 +36,10 @@ Result<calibrate::CalibrateOptions> calibrate_options(const CalibrateArguments& 
   options.estimator.symmetric = arguments.symmetric;
   options.estimator.quantized_levels = arguments.levels;
   for (const std::string& text : arguments.methods) {
+    if (text == "all") {
+      options.methods.assign(numerics::kRangeMethods.begin(), numerics::kRangeMethods.end());
+      continue;
+    }
     TESSERA_TRY(const auto method, read_range_method(text, options.estimator));
     options.methods.push_back(method);
   }
@@ -114,8 +119,8 @@ Status calibrate_one(Context& context, const CalibrateArguments& arguments) {
   if (!arguments.shard.empty()) {
     TESSERA_TRY(shard, parse_shard(arguments.shard));
   }
-  TESSERA_TRY(const onnx::Model model,
-              context.load_model(arguments.model, arguments.dims, arguments.run));
+  TESSERA_TRY(const onnx::Model model, context.load_model(arguments.model, arguments.loading,
+                                                          arguments.run, {arguments.data}));
   TESSERA_TRY(const data::SampleSet samples,
               context.open_samples(model, arguments.data, shard.index, shard.count));
   TESSERA_TRY(const auto library, context.library(arguments.run));
@@ -137,7 +142,7 @@ Status calibrate_one(Context& context, const CalibrateArguments& arguments) {
 }
 
 Status run_calibrate(Context& context, const CalibrateArguments& arguments) {
-  TESSERA_CHECK(check_writable(arguments.output, arguments.overwrite));
+  TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, {".json"}));
   if (!arguments.merge.empty()) {
     if (!arguments.model.empty() || !arguments.data.source.empty() || !arguments.shard.empty()) {
       return fail(ErrorCode::kInvalidArgument, "--merge takes no model, --data or --shard")
@@ -158,20 +163,19 @@ Status run_calibrate(Context& context, const CalibrateArguments& arguments) {
 void add_calibrate_command(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<CalibrateArguments>();
   CLI::App& command =
-      *app.add_subcommand("calibrate", "measure activation ranges by every method in one pass");
+      *app.add_subcommand("calibrate", "Measure activation ranges by every method in one pass");
   command.add_option("model", arguments->model, "model to calibrate")->type_name("MODEL.onnx");
   add_data_options(command, arguments->data, false);
   command
-      .add_option("--method", arguments->methods,
-                  "minmax, moving-average, percentile[:P], entropy, mse, distribution[:K]; all "
-                  "without it")
+      .add_option("--method", arguments->methods, "how ranges follow from samples (default: all)")
       ->type_name("NAME[,NAME...]")
+      ->check(one_of(range_method_words({"all"})))
       ->delimiter(',');
   command.add_flag("--symmetric", arguments->symmetric, "ranges of the form [-a, a]");
   command
       .add_option("--levels", arguments->levels,
                   "levels that entropy and mse search for: 256 for 8 bits")
-      ->check(CLI::Range(2, 65536))
+      ->check(between(2, 65536))
       ->capture_default_str();
   command
       .add_option("--shard", arguments->shard,
@@ -179,7 +183,7 @@ void add_calibrate_command(CLI::App& app, Context& context) {
       ->type_name("I/N");
   command.add_option("--merge", arguments->merge, "ranges from the files of all shards")
       ->type_name("FILE...");
-  add_dim_option(command, arguments->dims);
+  add_load_options(command, arguments->loading);
   add_run_options(command, arguments->run);
   add_output_options(command, arguments->output, arguments->overwrite, true);
   add_common_options(command, context,

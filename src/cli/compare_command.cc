@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "tessera/evaluate/compare.h"
 #include "tessera/report/comparison.h"
 #include "tessera/report/figures.h"
@@ -21,7 +23,7 @@ struct CompareArguments {
   std::string candidate;
   RunOptions run;
   DataOptions data;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string level = "all";
@@ -33,11 +35,68 @@ struct CompareArguments {
 
 /// A model made with --dim has no symbols any more; giving them again is no mistake.
 Result<onnx::Model> load_candidate(const CompareArguments& arguments, Context& context) {
-  auto model = context.load_model(arguments.candidate, arguments.dims, arguments.run);
-  if (model || arguments.dims.empty() || model.error().code != ErrorCode::kInvalidArgument) {
+  auto model =
+      context.load_model(arguments.candidate, arguments.loading, arguments.run, {arguments.data});
+  if (model || arguments.loading.empty() || model.error().code != ErrorCode::kInvalidArgument) {
     return model;
   }
-  return context.load_model(arguments.candidate, {}, arguments.run);
+  return context.load_model(arguments.candidate, {}, arguments.run, {arguments.data});
+}
+
+std::string shape_text(const ValueType& type) {
+  if (!type.shape) {
+    return "any shape";
+  }
+  std::vector<std::string> extents;
+  for (const auto& extent : *type.shape) {
+    extents.push_back(extent.known() ? fmt::format("{}", extent.value)
+                                     : (extent.symbol.empty() ? "?" : extent.symbol));
+  }
+  return fmt::format("[{}]", fmt::join(extents, ","));
+}
+
+bool same_extents(const ValueType& a, const ValueType& b) {
+  if (!a.shape || !b.shape) {
+    return true;
+  }
+  return std::equal(
+      a.shape->begin(), a.shape->end(), b.shape->begin(), b.shape->end(),
+      [](const auto& x, const auto& y) { return !x.known() || !y.known() || x.value == y.value; });
+}
+
+/// Both models must take the same inputs, or every later message would be about a tensor's shape.
+/// A candidate that says it was made from another model is only warned about.
+Status check_kinship(const onnx::Model& reference, const onnx::Model& candidate,
+                     const CompareArguments& arguments, Context& context) {
+  const auto wanted = reference.inputs();
+  const auto given = candidate.inputs();
+  const auto differ = [&](const std::string& how) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' and '{}' are different networks: {}",
+                arguments.reference, arguments.candidate, how)
+        .hint("compare a model with one that was made from it");
+  };
+  if (wanted.size() != given.size()) {
+    return differ(fmt::format("{} inputs and {}", wanted.size(), given.size()));
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const bool same_name = std::find(given.begin(), given.end(), wanted[i]) != given.end();
+    const auto& other = same_name ? wanted[i] : given[i];
+    const auto a = reference.type_of(wanted[i]);
+    const auto b = candidate.type_of(other);
+    if (a && b && !same_extents(*a, *b)) {
+      return differ(fmt::format("input '{}' is {} in the first, '{}' is {} in the second",
+                                wanted[i], shape_text(*a), other, shape_text(*b)));
+    }
+  }
+  TESSERA_TRY(const auto info, reference.info());
+  const auto source = candidate.metadata(kSourceKey);
+  if (source && !source->empty() && !info.sha256.empty() && *source != info.sha256) {
+    context.monitor().warn({"other-source",
+                            fmt::format("'{}' says that it was made from another model than '{}'",
+                                        arguments.candidate, arguments.reference),
+                            "compare it with the model that it was made from"});
+  }
+  return {};
 }
 
 Status missed_gates(const evaluate::Comparison& comparison) {
@@ -94,15 +153,22 @@ Status write_chart(const CompareArguments& arguments, const onnx::Model& referen
 
 Status run(const CompareArguments& arguments, Context& context) {
   TESSERA_TRY(const auto options, compare_options(arguments, context));
-  if (!arguments.output.empty()) {
-    TESSERA_CHECK(check_writable(arguments.output, arguments.overwrite));
-  }
+  TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, sheet_endings()));
   if (!arguments.chart.empty()) {
-    TESSERA_CHECK(check_writable(arguments.chart, arguments.overwrite));
+    if (arguments.outputs_only) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "--chart draws the values inside the models, which --outputs-only leaves out")
+          .hint("leave out one of the two");
+    }
+    TESSERA_CHECK(Context::check_output(arguments.chart, arguments.overwrite, {".svg"}));
   }
-  TESSERA_TRY(const auto reference,
-              context.load_model(arguments.reference, arguments.dims, arguments.run));
+  // The candidate knows how the samples of its maker were preprocessed; the reference does not.
+  TESSERA_TRY(const auto made, onnx::Model::load(arguments.candidate));
+  context.carry.take(made, context.monitor());
+  TESSERA_TRY(const auto reference, context.load_model(arguments.reference, arguments.loading,
+                                                       arguments.run, {arguments.data}));
   TESSERA_TRY(const auto candidate, load_candidate(arguments, context));
+  TESSERA_CHECK(check_kinship(reference, candidate, arguments, context));
   TESSERA_TRY(const auto samples, context.open_samples(reference, arguments.data));
   TESSERA_TRY(const auto library, context.library(arguments.run));
   TESSERA_TRY(const auto comparison, evaluate::compare(reference, candidate, samples, library,
@@ -111,11 +177,11 @@ Status run(const CompareArguments& arguments, Context& context) {
   result["reference_model"] = arguments.reference;
   result["data"] = samples.describe();
   TESSERA_CHECK(write_chart(arguments, reference, comparison));
+  const auto sheet = report::tensor_error_table(comparison);
   const auto envelope = context.envelope("compare", &arguments.run, &candidate);
-  TESSERA_CHECK(context.write(arguments.output, envelope, result,
-                              report::tensor_error_table(comparison).csv(), arguments.overwrite));
+  TESSERA_CHECK(context.write(arguments.output, envelope, result, sheet, arguments.overwrite));
   context.answer(envelope, result,
-                 report::comparison_text(comparison, context.width(), arguments.top));
+                 report::comparison_text(comparison, context.page(), arguments.top), &sheet);
   return missed_gates(comparison);
 }
 
@@ -129,15 +195,15 @@ void add_compare_command(CLI::App& app, Context& context) {
   command->add_option("candidate", arguments->candidate, "ONNX model made from it")->required();
   add_data_options(*command, arguments->data, true);
   add_run_options(*command, arguments->run);
-  add_dim_option(*command, arguments->dims);
+  add_load_options(*command, arguments->loading);
   command
       ->add_option("--gate", arguments->gates,
                    "exit with 1 unless it holds, e.g. 'sqnr_db>=20', 'top1_drop<=1.0'; repeatable")
       ->type_name("METRIC>=NUMBER")
       ->allow_extra_args(false);
-  command
-      ->add_option("--level", arguments->level,
-                   "graph optimization for the outputs: disabled, basic, extended, all")
+  command->add_option("--level", arguments->level, "graph optimization for the outputs")
+      ->type_name("LEVEL")
+      ->check(one_of(opt_level_words()))
       ->capture_default_str();
   command->add_flag("--outputs-only", arguments->outputs_only,
                     "do not compare the values inside the models");
@@ -150,7 +216,8 @@ void add_compare_command(CLI::App& app, Context& context) {
                      "tessera compare model.onnx model_int8.onnx --data images/ --preprocess "
                      "imagenet\n"
                      "  tessera compare a.onnx b.onnx --data images/ --labels labels.csv --gate "
-                     "'sqnr_db>=20' --gate 'top1_drop<=1.0'");
+                     "'sqnr_db>=20' --gate 'top1_drop<=1.0'",
+                     true);
   command->callback([arguments, &context] {
     context.action = [arguments, &context] { return run(*arguments, context); };
   });

@@ -8,18 +8,23 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "cli/carry.h"
 #include "cli/terminal.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/file.h"
 #include "tessera/core/json.h"
 #include "tessera/core/record.h"
 #include "tessera/core/result.h"
+#include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
+#include "tessera/evaluate/measurement.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/recipe.h"
+#include "tessera/report/table.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -38,7 +43,8 @@ struct RunOptions {
   /// --provider given several times or as a list, where the command takes several: those after
   /// the first.
   std::vector<std::string> other_providers;
-  int threads = 1;   ///< --threads
+  int threads = 1;                      ///< --threads
+  std::vector<std::string> custom_ops;  ///< --custom-ops, repeatable
   std::string cpus;  ///< --cpus LIST, checked and in effect once the command line was parsed
 };
 
@@ -48,9 +54,20 @@ struct DataOptions {
   std::string preprocess;    ///< --preprocess
   std::string labels;        ///< --labels
   std::int64_t samples = 0;  ///< --samples
+  /// --state OUT=IN, --input NAME=VALUE as they were written.
+  std::vector<std::string> states;
+  std::vector<std::string> inputs;
 
   /// The same with at most so many samples.
   [[nodiscard]] DataOptions at_most(std::int64_t count) const;
+};
+
+/// Options of commands that load a model.
+struct LoadOptions {
+  std::map<std::string, std::int64_t> dims;  ///< --dim
+  std::map<std::string, Shape> shapes;       ///< --shape
+
+  [[nodiscard]] bool empty() const { return dims.empty() && shapes.empty(); }
 };
 
 /// One invocation of the program.
@@ -60,29 +77,63 @@ class Context {
 
   // Set by the options that every command has.
   bool json = false;
+  /// --format: "table", "md", "csv", "json" (then `json` is set) or "jsonl".
+  std::string format = "table";
   bool timeless = false;
   std::uint64_t seed = 0;
+  bool simplify = true;  ///< not --no-simplify
+  /// How often this invocation was started again because the runtime ended the process.
+  int attempt = 0;
   /// What the chosen command does, set while the command line is parsed.
   std::function<Status()> action;
+  /// What artefacts that were read say of how the model is fed, and what was done here.
+  Carry carry;
 
   TerminalMonitor& monitor() noexcept { return monitor_; }
+  /// Wall time since the program was started, earlier attempts included: what a budget counts.
+  [[nodiscard]] double spent_us() const { return clock_() - start_us_; }
   /// Columns of the terminal that stdout is; 0 (no limit) if it is none.
   [[nodiscard]] std::size_t width() const;
+  /// For text of the report room: so wide, and with tables as --format says.
+  [[nodiscard]] report::Page page() const { return {width(), format == "md"}; }
+
+  /// Opens a model's file; "-" is standard input. Errors: those of onnx::Model::load(), with the
+  /// format named where it is another one.
+  [[nodiscard]] Result<onnx::Model> open_model(const std::filesystem::path& path);
+  /// Fails early where -o cannot be written later or ends in none of `endings`. "-" is stdout.
+  [[nodiscard]] static Status check_output(const std::string& path, Overwrite overwrite,
+                                           const std::vector<std::string>& endings);
 
   /// The inference library, loaded on first use.
   [[nodiscard]] Result<std::shared_ptr<const runtime::Library>> library(const RunOptions& options);
-  /// Loads a model, gives its symbolic dims values and learns the type of every tensor.
+  /// Loads a model, gives its open extents values and learns the type of every tensor. Extents
+  /// that stay open are assumed to be what all samples of `feeds` have; without samples, a batch
+  /// counts as 1. What was assumed is told, and stands in the envelope.
   [[nodiscard]] Result<onnx::Model> load_model(const std::filesystem::path& path,
-                                               const std::map<std::string, std::int64_t>& dims,
-                                               const RunOptions& options);
-  /// Opens the samples for a model's inputs; tells which preprocessing is used.
+                                               const LoadOptions& loading,
+                                               const RunOptions& options,
+                                               const std::vector<DataOptions>& feeds = {});
+  /// Assumes the open extents that the samples agree on; without samples, a batch of one.
+  [[nodiscard]] Status assume_extents(onnx::Model& model, const std::vector<DataOptions>& feeds);
+  /// What `simplify` says is done, and the types of the model are learned.
+  [[nodiscard]] Status simplify_and_infer(onnx::Model& model,
+                                          const std::shared_ptr<const runtime::Library>& library);
+  /// The types that values have where inputs have the shapes that were assumed.
+  [[nodiscard]] Status infer_assumed(onnx::Model& model,
+                                     const std::shared_ptr<const runtime::Library>& library);
+  /// Opens the samples for a model's inputs; tells which preprocessing is used: that of the option,
+  /// else what the models and ranges read so far carry, else a guess.
   [[nodiscard]] Result<data::SampleSet> open_samples(const onnx::Model& model,
                                                      const DataOptions& options,
                                                      std::int64_t shard_index = 0,
-                                                     std::int64_t shard_count = 1);
+                                                     std::int64_t shard_count = 1,
+                                                     bool interleaved = false);
+  /// How the samples behind ranges were preprocessed, known before the model is loaded: where it
+  /// leaves extents open they come from the samples. Nothing without a file.
+  [[nodiscard]] Status carry_from(const std::string& ranges_file);
   /// Reads ranges. Errors: kInvalidArgument for those of another model.
-  [[nodiscard]] static Result<calibrate::Ranges> read_ranges(const std::string& file,
-                                                             const onnx::Model& model);
+  [[nodiscard]] Result<calibrate::Ranges> read_ranges(const std::string& file,
+                                                      const onnx::Model& model);
   /// The ranges of `file`; without one, what `calibration` asks for is measured on the samples.
   /// None if neither is there.
   [[nodiscard]] Result<std::optional<calibrate::Ranges>> ranges(
@@ -98,38 +149,76 @@ class Context {
   [[nodiscard]] Envelope envelope(std::string_view kind, const RunOptions* run = nullptr,
                                   const onnx::Model* model = nullptr);
   /// Prints the answer on stdout: the document with --json, else the text.
-  void answer(const Envelope& envelope, const Json& result, const std::string& text);
+  /// `sheet` is what --format csv and jsonl print.
+  void answer(const Envelope& envelope, const Json& result, const std::string& text,
+              const report::Table* sheet = nullptr);
   /// The same for a document that has its envelope already.
   void answer(const Json& document, const std::string& text);
-  /// Writes the document to a file.
+  [[nodiscard]] bool answered() const noexcept { return answered_; }
+  /// Whether all that was printed on stdout has arrived; run() asks when the command is done. A
+  /// reader that went away is no error.
+  [[nodiscard]] Status finish_output();
+  /// Writes the document to a file; "-" is stdout, which the answer then leaves alone.
   [[nodiscard]] Status write(const std::filesystem::path& path, const Envelope& envelope,
                              const Json& result, Overwrite overwrite);
-  /// The same with a choice: `csv` to a name that ends so. Nothing without a name.
+  /// The same with a choice: `sheet` to a name that ends in .csv, .md or .jsonl. Nothing without a
+  /// name.
   [[nodiscard]] Status write(const std::string& path, const Envelope& envelope, const Json& result,
-                             const std::string& csv, Overwrite overwrite);
+                             const report::Table& sheet, Overwrite overwrite);
+  /// Writes bytes to a file, or to stdout.
+  [[nodiscard]] Status write_bytes(const std::filesystem::path& path, const std::string& bytes,
+                                   Overwrite overwrite);
 
  private:
+  void print(const std::string& out);
+  [[nodiscard]] Result<data::SampleSet> samples_of(const onnx::Model& model,
+                                                   const DataOptions& options,
+                                                   std::int64_t shard_index,
+                                                   std::int64_t shard_count, bool interleaved,
+                                                   Monitor& monitor);
+
   std::vector<std::string> command_;
   std::string started_at_;
+  Clock clock_ = steady_clock_us();
+  double start_us_ = clock_();
   TerminalMonitor monitor_;
+  bool answered_ = false;
+  int output_errno_ = 0;  ///< of the first attempt to print that failed
   std::shared_ptr<const runtime::Library> library_;
+  std::optional<TemporaryDirectory> input_;  ///< what came by standard input
+  bool stdout_taken_ = false;
+  std::set<std::string> told_;  ///< assumptions about shapes, each told once
 };
 
 /// Processor, instruction set, threads and runtime, for the head of a table.
 [[nodiscard]] std::string machine_text(const Envelope& envelope);
 
-/// --json, --timeless, --seed, -q: on every command. `example` is shown at the end of --help.
-void add_common_options(CLI::App& command, Context& context, const std::string& example);
+/// --json, --format, --timeless, --seed, -q: on every command. `example` is shown at the end of
+/// --help; `sheet` says that the answer has rows, for --format csv and jsonl.
+void add_common_options(CLI::App& command, Context& context, const std::string& example,
+                        bool sheet = false);
+/// Endings of -o where the answer has rows.
+[[nodiscard]] std::vector<std::string> sheet_endings();
 /// --runtime, --provider, --threads, --cpus. `many_providers`: --provider may name several.
 void add_run_options(CLI::App& command, RunOptions& options, bool many_providers = false);
-/// --data, --preprocess, --labels, --samples.
+/// --data, --preprocess, --labels, --samples, --state, --input.
 void add_data_options(CLI::App& command, DataOptions& options, bool required);
+/// What --level and --levels take.
+[[nodiscard]] std::vector<std::string> opt_level_words();
 /// --ranges.
 void add_ranges_option(CLI::App& command, std::string& file);
 /// --op-types, --include, --exclude.
 void add_selection_options(CLI::App& command, quantize::Selection& selection);
-/// --dim NAME=VALUE, repeatable.
-void add_dim_option(CLI::App& command, std::map<std::string, std::int64_t>& dims);
+/// --dim and --shape, both repeatable.
+void add_load_options(CLI::App& command, LoadOptions& options);
+/// Gives the model's open extents the values that the command line has for them.
+[[nodiscard]] Status give_extents(onnx::Model& model, const LoadOptions& loading);
+/// --requantize.
+void add_requantize_option(CLI::App& command, bool& requantize);
+/// The rows of a tessera.bench document, to go on from. Errors: those of reading it;
+/// kInvalidArgument if they are of another model.
+[[nodiscard]] Result<std::vector<evaluate::Measurement>> known_rows(
+    const std::filesystem::path& path, const onnx::Model& model);
 /// -o/--output and --force.
 void add_output_options(CLI::App& command, std::string& path, Overwrite& overwrite, bool required);
 

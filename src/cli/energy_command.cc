@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "tessera/evaluate/energy.h"
 #include "tessera/report/energy.h"
 
@@ -17,7 +18,7 @@ struct Options {
   std::string model;
   RunOptions run;
   DataOptions data{.source = "random:4"};
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::size_t top = 20;
@@ -29,11 +30,10 @@ Status run(Options options, Context& context) {
     return fail(ErrorCode::kInvalidArgument, "--watts and --per-mac are two models; one is wanted")
         .hint("leave one of them out");
   }
-  if (!options.output.empty()) {
-    TESSERA_CHECK(check_writable(options.output, options.overwrite));
-  }
+  TESSERA_CHECK(Context::check_output(options.output, options.overwrite, {".json"}));
   TESSERA_TRY(options.energy.session, context.session_options(options.run));
-  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_TRY(const auto model,
+              context.load_model(options.model, options.loading, options.run, {options.data}));
   TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
   TESSERA_TRY(const auto library, context.library(options.run));
   TESSERA_TRY(const auto result,
@@ -43,7 +43,7 @@ Status run(Options options, Context& context) {
   if (!options.output.empty()) {
     TESSERA_CHECK(context.write(options.output, envelope, json, options.overwrite));
   }
-  context.answer(envelope, json, report::energy_text(result, context.width(), options.top));
+  context.answer(envelope, json, report::energy_text(result, context.page(), options.top));
   return {};
 }
 
@@ -64,17 +64,17 @@ void add_energy_command(CLI::App& app, Context& context) {
               "thread where there are none",
               kAssumedWattsPerThread))
       ->type_name("W")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_flag(
       "--per-mac", energy.per_mac,
       "count arithmetic alone, in picojoules per multiply-accumulate (a lower bound)");
   command->add_option("--seconds", energy.seconds, "how long to measure, rests included")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(between(0.1, 3600))
       ->capture_default_str();
   command->add_option("--top", options->top, "show the N dearest layers only, 0 for all")
       ->capture_default_str();
   add_run_options(*command, options->run);
-  add_dim_option(*command, options->dims);
+  add_load_options(*command, options->loading);
   add_output_options(*command, options->output, options->overwrite, false);
   add_common_options(*command, context,
                      "tessera energy model.onnx --data images/ --preprocess imagenet\n"

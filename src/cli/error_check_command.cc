@@ -8,6 +8,7 @@
 
 #include "cli/context.h"
 #include "cli/error_options.h"
+#include "cli/options.h"
 #include "tessera/noise/check.h"
 #include "tessera/report/error.h"
 
@@ -25,9 +26,7 @@ struct CheckArguments {
 
 Status run(const CheckArguments& arguments, Context& context) {
   TESSERA_TRY(const auto sizes, noise::sizes_from_string(arguments.sizes));
-  if (!arguments.output.empty()) {
-    TESSERA_CHECK(check_writable(arguments.output, arguments.overwrite));
-  }
+  TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, {".json"}));
   TESSERA_TRY(const auto input, load_switches(arguments.switches, context));
   const std::vector<std::string> designs{fmt::format("random:{}", arguments.plans)};
   TESSERA_TRY(const auto subsets,
@@ -44,7 +43,7 @@ Status run(const CheckArguments& arguments, Context& context) {
   if (!arguments.output.empty()) {
     TESSERA_CHECK(context.write(arguments.output, envelope, result, arguments.overwrite));
   }
-  context.answer(envelope, result, report::check_text(check, context.width(), arguments.top));
+  context.answer(envelope, result, report::check_text(check, context.page(), arguments.top));
   return {};
 }
 
@@ -56,9 +55,11 @@ void add_error_check_command(CLI::App& parent, Context& context) {
       "check", "Builds random mixed models and compares their error with what a sweep says");
   add_switch_options(*command, arguments->switches);
   command->add_option("--plans", arguments->plans, "how many models are built")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
-  command->add_option("--sizes", arguments->sizes, "even or uniform, as of error sweep")
+  command->add_option("--sizes", arguments->sizes, "of the random plans, as of error sweep")
+      ->type_name("HOW")
+      ->check(one_of({"even", "uniform"}))
       ->capture_default_str();
   command->add_option("--top", arguments->top, "show the N plans that deviate most, 0 for all")
       ->capture_default_str();

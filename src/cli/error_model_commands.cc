@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/documents.h"
+#include "cli/options.h"
 #include "tessera/noise/fit.h"
 #include "tessera/noise/rank.h"
 #include "tessera/noise/subset_file.h"
@@ -63,15 +65,16 @@ Status write_plots(const FitCommand& command, const noise::FitReport& report) {
 }
 
 Status run_fit(FitCommand command, Context& context) {
-  if (!command.output.empty()) {
-    TESSERA_CHECK(check_writable(command.output, command.overwrite));
-  }
+  TESSERA_CHECK(Context::check_output(command.output, command.overwrite, {".json"}));
   command.fit.seed = context.seed;
+  for (const auto& sweep : command.sweeps) {
+    TESSERA_CHECK(expect_kind(sweep, "error-sweep"));
+  }
   TESSERA_TRY(const auto observations, noise::read_observations(command.sweeps, context.monitor()));
   TESSERA_TRY(const auto report, noise::fit(observations, command.fit, context.monitor()));
   const auto envelope = envelope_of(context, "error-fit", observations.model);
   const auto result = to_json(report);
-  std::string text = report::fit_text(report, context.width());
+  std::string text = report::fit_text(report, context.page());
   if (!command.output.empty()) {
     TESSERA_CHECK(context.write(command.output, envelope, result, command.overwrite));
     text +=
@@ -127,7 +130,7 @@ struct PredictCommand {
   std::string plan;
   std::string recipe;
   std::string model;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   RunOptions run;
   std::size_t top = 0;
 };
@@ -139,7 +142,7 @@ Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const
         .hint("tessera error predict --model fit.json --recipe recipe.json model.onnx");
   }
   TESSERA_TRY(const auto recipe, quantize::read_recipe(command.recipe, quantize::Scheme{}));
-  TESSERA_TRY(const auto model, context.load_model(command.model, command.dims, command.run));
+  TESSERA_TRY(const auto model, context.load_model(command.model, command.loading, command.run));
   const auto envelope = context.envelope("error-predict", nullptr, &model);
   if (envelope.model && !fitted.network.sha256.empty() &&
       envelope.model->sha256 != fitted.network.sha256) {
@@ -248,6 +251,7 @@ Json names_of(const noise::LayerSet& layers, const ErrorModel& model) {
 }
 
 Status run_predict(const PredictCommand& command, Context& context) {
+  TESSERA_CHECK(expect_kind(command.fit, "error-fit"));
   TESSERA_TRY(const auto model, noise::read_error_model(command.fit));
   TESSERA_TRY(const auto subsets, subsets_of(command, model, context));
   std::vector<report::PredictedSubset> rows;
@@ -264,7 +268,7 @@ Status run_predict(const PredictCommand& command, Context& context) {
   }
   Json result = {{"kind", model.kind}, {"subsets", std::move(listed)}};
   std::string text =
-      report::predictions_text(rows, model.intervals.level, context.width(), command.top);
+      report::predictions_text(rows, model.intervals.level, context.page(), command.top);
   if (const auto met = meet(rows)) {
     result["measured"] = to_json(met->scores);
     result["measured"]["inside_interval"] = met->inside;
@@ -306,7 +310,7 @@ void add_predict(CLI::App& parent, Context& context) {
   command->add_option("network", options->model, "the ONNX model of --recipe")
       ->type_name("MODEL.onnx");
   command->add_option("--top", options->top, "show at most N subsets");
-  add_dim_option(*command, options->dims);
+  add_load_options(*command, options->loading);
   add_run_options(*command, options->run);
   add_common_options(*command, context,
                      "tessera error predict --model fit.json --layers conv1,conv2\n"
@@ -361,24 +365,34 @@ Result<noise::Gains> gains_of(const RankCommand& command, const ErrorModel& mode
 
 Status run_rank(const RankCommand& command, Context& context) {
   TESSERA_TRY(const auto by, noise::limit_by_from_string(command.limit_by));
+  TESSERA_CHECK(expect_kind(command.fit, "error-fit"));
+  if (!command.profile.empty()) {
+    TESSERA_CHECK(expect_kind(command.profile, "profile"));
+  }
   TESSERA_TRY(const auto model, noise::read_error_model(command.fit));
   TESSERA_TRY(const auto gains, gains_of(command, model, context));
   TESSERA_TRY(const auto limit, limit_of(command, model));
+  bool nothing_found = false;
   const auto ranks = noise::rank_layers(model, gains);
   if (!command.plots.empty()) {
     TESSERA_TRY(const auto charts, report::rank_charts(ranks, model, gains));
     TESSERA_CHECK(write_charts(charts, command.plots, command.overwrite));
   }
   Json result = {{"gain", gains.unit}, {"layers", to_json(ranks, model, gains)}};
-  auto text = report::ranks_text(ranks, model, gains, context.width(), command.top);
+  auto text = report::ranks_text(ranks, model, gains, context.page(), command.top);
   if (limit) {
     TESSERA_TRY(const auto found, noise::find_subset(model, gains, *limit, by, context.seed));
     result["search"] = to_json(found, model);
     result["search"]["limit"] = *limit;
     result["search"]["limit_by"] = noise::to_string(by);
     text += "\n" + report::search_text(found, model, gains, *limit, by);
+    nothing_found = found.best().layers.empty();
   }
   context.answer(envelope_of(context, "error-rank", model.network), result, text);
+  if (nothing_found) {
+    return fail(ErrorCode::kFailedPrecondition, "no layer can be quantized within the limit")
+        .hint("allow more error, or give --limit-by prediction");
+  }
   return {};
 }
 
@@ -401,7 +415,9 @@ void add_rank(CLI::App& parent, Context& context) {
       "--force", [options] { options->overwrite = Overwrite::kReplace; }, "replace what exists");
   command
       ->add_option("--limit-by", options->limit_by,
-                   "what must keep to it: bound, interval (its upper end) or prediction")
+                   "what must keep to it; interval is its upper end")
+      ->type_name("WHAT")
+      ->check(one_of({"bound", "interval", "prediction"}))
       ->capture_default_str();
   command->add_option("--top", options->top, "show at most N layers");
   add_common_options(*command, context,

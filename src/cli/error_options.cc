@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cli/options.h"
+
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
 #include "tessera/quantize/recipe.h"
@@ -34,9 +36,9 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
   add_data_options(command, options.data, true);
   command.add_option("--images", options.data.samples, "the same as --samples")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   add_run_options(command, options.run);
-  add_dim_option(command, options.dims);
+  add_load_options(command, options.loading);
   command
       .add_option("--layers", options.layers,
                   "which layers are switched: top-macs:N, all, re:REGEX, or NAME,NAME,...")
@@ -48,17 +50,24 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
   command
       .add_option("--calibration-samples", options.calibration_samples,
                   "samples of --data that ranges are measured on, without --ranges")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command
       .add_option("--memory", options.memory_mib,
                   "MiB for intermediate results that are kept for later subsets")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
 }
 
 Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options, Context& context) {
-  TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_CHECK(context.carry_from(options.ranges));
+  TESSERA_TRY(auto model,
+              context.load_model(options.model, options.loading, options.run, {options.data}));
+  std::optional<calibrate::Ranges> known;
+  if (!options.ranges.empty()) {
+    // Before the samples: they know how those that they were measured on were preprocessed.
+    TESSERA_TRY(known, context.read_ranges(options.ranges, model));
+  }
   TESSERA_TRY(auto samples, context.open_samples(model, options.data));
   auto input =
       std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}, {}});
@@ -75,8 +84,10 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   auto data = options.data;
   data.samples = options.calibration_samples;
   TESSERA_TRY(const auto calibration, calibration_for(options.scheme, switched));
-  TESSERA_TRY(input->ranges,
-              context.ranges(options.ranges, input->model, data, options.run, calibration));
+  input->ranges = std::move(known);
+  if (!input->ranges) {
+    TESSERA_TRY(input->ranges, context.ranges("", input->model, data, options.run, calibration));
+  }
   input->setup.model = &input->model;
   input->setup.ranges = input->ranges ? &*input->ranges : nullptr;
   input->setup.memory_bytes = options.memory_mib << 20;

@@ -19,7 +19,7 @@ namespace tessera::cli {
 
 struct SwitchOptions {
   std::string model;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   RunOptions run;
   DataOptions data;
   std::string layers = "top-macs:15";

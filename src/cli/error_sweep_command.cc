@@ -8,6 +8,8 @@
 
 #include "cli/context.h"
 #include "cli/error_options.h"
+#include "cli/options.h"
+#include "tessera/core/compact_text.h"
 #include "tessera/core/host.h"
 #include "tessera/noise/run_sweep.h"
 #include "tessera/report/error.h"
@@ -54,7 +56,7 @@ Result<noise::SweepOptions> sweep_options(const SweepArguments& arguments, const
   if (options.subsets.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--subsets names no subset");
   }
-  options.design = Json{{"subsets", designs}, {"sizes", to_string(sizes)}}.dump();
+  options.design = compact_text(Json{{"subsets", designs}, {"sizes", to_string(sizes)}});
   for (const auto& text : arguments.weights) {
     TESSERA_CHECK(add_weight(text, options.weights));
   }
@@ -71,9 +73,13 @@ Result<noise::SweepOptions> sweep_options(const SweepArguments& arguments, const
   return options;
 }
 
-Status run(const SweepArguments& arguments, Context& context) {
+Status run(const SweepArguments& given, Context& context) {
+  auto arguments = given;
+  // An attempt that the runtime has ended goes on where it was.
+  arguments.resume = arguments.resume || context.attempt > 0;
   if (!arguments.resume) {
-    TESSERA_CHECK(check_writable(arguments.output, arguments.overwrite));
+    TESSERA_CHECK(
+        Context::check_output(arguments.output, arguments.overwrite, {".jsonl", ".json"}));
   }
   TESSERA_TRY(auto input, load_switches(arguments.switches, context));
   TESSERA_TRY(const auto options, sweep_options(arguments, *input, context));
@@ -97,7 +103,7 @@ Status run(const SweepArguments& arguments, Context& context) {
     result["peak_rss_bytes"] = peak_rss_bytes();
   }
   context.answer(envelope(), result,
-                 report::sweep_text(summary, arguments.output, context.width(), arguments.top));
+                 report::sweep_text(summary, arguments.output, context.page(), arguments.top));
   return {};
 }
 
@@ -141,8 +147,10 @@ void add_error_sweep_command(CLI::App& parent, Context& context) {
       ->allow_extra_args(false);
   command
       ->add_option("--sizes", arguments->sizes,
-                   "random subsets: even (every layer with probability 1/2) or uniform (every "
-                   "size alike)")
+                   "random subsets; even takes every layer with probability 1/2, uniform every "
+                   "size alike")
+      ->type_name("HOW")
+      ->check(one_of({"even", "uniform"}))
       ->capture_default_str();
   command
       ->add_option("--output-weight", arguments->weights,

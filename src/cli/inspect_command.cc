@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "tessera/graph/inspect.h"
+#include "tessera/onnx/simplify.h"
 #include "tessera/report/inspection.h"
+#include "tessera/runtime/evaluator.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::cli {
@@ -25,7 +28,7 @@ constexpr int kMostCutTensors = 8;
 struct Options {
   std::string model;
   std::string runtime;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   QdqCounting qdq = QdqCounting::kInclude;
   int cut_tensors = 0;
   std::size_t top = 20;
@@ -33,20 +36,44 @@ struct Options {
 
 /// Types come from the runtime. Without one, or where it does not know an operator, the file's
 /// own declarations have to do: what can be told is told.
-void learn_types(onnx::Model& model, const Options& options, Context& context) {
+onnx::Simplification learn_types(onnx::Model& model, const Options& options, Context& context) {
   const auto warn = [&](const Error& error) {
     context.monitor().warn(
         {"types-not-inferred",
          fmt::format("shapes are those that the file declares: {}", error.message), error.hint});
   };
   const auto library = context.library({.runtime = options.runtime});
-  if (!library) {
-    return warn(library.error());
+  onnx::SimplifyOptions simplifying;
+  if (library) {
+    simplifying = {runtime::type_oracle(*library), runtime::evaluator(*library)};
+  } else {
+    warn(library.error());
   }
-  const auto status = model.infer_types(runtime::type_oracle(*library));
-  if (!status) {
-    warn(status.error());
+  onnx::Simplified simplified;
+  if (context.simplify) {
+    simplified = onnx::simplify(model, simplifying);
+    if (const auto shared = onnx::share_transposed(model); !shared) {
+      warn(shared.error());
+    }
   }
+  if (library && !simplified.types_known) {
+    if (const auto status = model.infer_types(simplifying.types); !status) {
+      warn(status.error());
+    }
+  }
+  return simplified.what;
+}
+
+/// One line below the table; nothing where nothing was done.
+std::string simplified_text(const onnx::Simplification& what) {
+  std::string text;
+  if (what.changed()) {
+    text = fmt::format("simplified: {} (--no-simplify shows the file as it is)\n", to_text(what));
+  }
+  for (const auto& reason : what.kept) {
+    text += fmt::format("not simplified: {}\n", reason);
+  }
+  return text.empty() ? text : "\n" + text;
 }
 
 void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
@@ -60,7 +87,7 @@ void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
   }
   context.monitor().warn(
       {"unknown-shapes",
-       fmt::format("the cost of {} operators is unknown, because their shapes are",
+       fmt::format("the cost of {} operators is unknown, because their shapes are not known",
                    inspection.unknown_macs),
        examples.empty() ? "" : fmt::format("try {}", fmt::join(examples, " "))});
 }
@@ -88,9 +115,15 @@ Json file_json(const onnx::Model& model) {
 }
 
 Status run(const Options& options, Context& context) {
-  TESSERA_TRY(auto model, onnx::Model::load(options.model));
-  TESSERA_CHECK(model.set_dims(options.dims));
-  learn_types(model, options, context);
+  TESSERA_TRY(auto model, context.open_model(options.model));
+  TESSERA_CHECK(give_extents(model, options.loading));
+  const auto simplified = learn_types(model, options, context);
+  TESSERA_CHECK(context.assume_extents(model, {}));
+  const auto library = context.library({.runtime = options.runtime});
+  if (library && !model.assumed_shapes().empty()) {
+    // Where even this fails, learn_types has warned.
+    static_cast<void>(context.infer_assumed(model, *library));
+  }
   TESSERA_TRY(const auto view, model.view().map_error(in_file(options.model)));
   const auto inspection =
       graph::inspect(view, {.qdq = options.qdq, .max_cut_tensors = options.cut_tensors});
@@ -99,12 +132,16 @@ Status run(const Options& options, Context& context) {
   if (context.json) {
     auto json = file_json(model);
     json.update(to_json(inspection, view));
+    json["simplified"] = context.simplify ? to_json(simplified) : Json(nullptr);
     context.answer(envelope, json, {});
     return {};
   }
+  const auto sheet = report::operator_table(inspection, view);
   context.answer(
       envelope, nullptr,
-      report::inspection_text(inspection, view, file_text(model), context.width(), options.top));
+      report::inspection_text(inspection, view, file_text(model), context.page(), options.top) +
+          simplified_text(simplified),
+      &sheet);
   return {};
 }
 
@@ -113,19 +150,19 @@ Status run(const Options& options, Context& context) {
 void add_inspect_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto& command = *app.add_subcommand(
-      "inspect", "structure, shapes, MACs, bytes per tensor and cut, quantization state");
+      "inspect", "Structure, shapes, MACs, bytes per tensor and cut, quantization state");
   command.add_option("model", options->model, "the model, an .onnx file")
       ->type_name("MODEL")
       ->required();
-  add_dim_option(command, options->dims);
+  add_load_options(command, options->loading);
   command
       .add_option_function<std::string>(
           "--qdq", [&how = options->qdq](const std::string& name) { how = kCountings.at(name); },
-          "how Quantize/DequantizeLinear count: include, exclude, or discount those that a runtime "
-          "folds into integer kernels")
+          "how Quantize/DequantizeLinear count; discount leaves out those that a runtime folds "
+          "into integer kernels")
       ->type_name("HOW")
       ->default_str("include")
-      ->check(CLI::IsMember(&kCountings));
+      ->check(one_of({"include", "exclude", "discount"}));
   command
       .add_option_function<std::string>(
           "--cuts",
@@ -136,7 +173,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
                       kDefaultCutTensors))
       ->type_name("[N]")
       ->expected(0, 1)
-      ->check(CLI::Range(1, kMostCutTensors) | CLI::IsMember({""}));
+      ->check(between(1, kMostCutTensors));
   command.add_option("--top", options->top, "rows of the long tables, 0 for all")
       ->type_name("N")
       ->capture_default_str();
@@ -144,7 +181,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
       .add_option("--runtime", options->runtime,
                   "inference library that infers the shapes (file or folder)")
       ->type_name("PATH");
-  add_common_options(command, context, "tessera inspect model.onnx --dim N=1 --cuts");
+  add_common_options(command, context, "tessera inspect model.onnx --dim N=1 --cuts", true);
   command.callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "cli/output_folder.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
@@ -19,19 +20,22 @@ namespace {
 
 /// Fewer samples are not split into a half to calibrate on and a half to measure on.
 constexpr std::int64_t kWorthSplitting = 16;
+/// Where candidates are written to be timed as files, within the folder of the answer.
+constexpr const char* kFinalists = "finalists";
 
 struct Options {
   std::string model;
   RunOptions run;
   DataOptions data;
   std::string validation;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
   double budget_s = 300;
   std::size_t top = 0;
   bool no_refine = false;
+  bool resume = false;
   optimize::OptimizeOptions optimize;
 };
 
@@ -43,15 +47,20 @@ struct Samples {
   bool separate = true;
 };
 
+/// --validation, read as --data is; without one, no samples.
+DataOptions validation_data(const Options& options) {
+  auto validation = options.data;
+  validation.source = options.validation;
+  validation.samples = 0;
+  return validation;
+}
+
 Result<Samples> open_samples(const Options& options, const onnx::Model& model, Context& context) {
   if (!options.validation.empty()) {
     auto calibration = options.data;
     calibration.labels.clear();
-    auto validation = options.data;
-    validation.source = options.validation;
-    validation.samples = 0;
     TESSERA_TRY(auto first, context.open_samples(model, calibration));
-    TESSERA_TRY(auto second, context.open_samples(model, validation));
+    TESSERA_TRY(auto second, context.open_samples(model, validation_data(options)));
     return Samples{std::move(first), std::move(second), "separate validation samples"};
   }
   TESSERA_TRY(auto all, context.open_samples(model, options.data));
@@ -59,15 +68,33 @@ Result<Samples> open_samples(const Options& options, const onnx::Model& model, C
     TESSERA_TRY(auto again, context.open_samples(model, options.data));
     return Samples{std::move(all), std::move(again), "the calibration samples themselves", false};
   }
-  TESSERA_TRY(auto first, context.open_samples(model, options.data, 0, 2));
-  TESSERA_TRY(auto second, context.open_samples(model, options.data, 1, 2));
-  return Samples{std::move(first), std::move(second), "the half not used for calibration"};
+  TESSERA_TRY(auto first, context.open_samples(model, options.data, 0, 2, true));
+  TESSERA_TRY(auto second, context.open_samples(model, options.data, 1, 2, true));
+  return Samples{std::move(first), std::move(second),
+                 "every second sample, those not used for calibration"};
+}
+
+/// What an interrupted run has left. Errors: kInvalidArgument if it was another one.
+Status take_up(Options& options, const onnx::Model& model, const Samples& samples) {
+  const std::filesystem::path folder = options.output;
+  TESSERA_TRY(options.optimize.known, known_rows(folder / "bench.json", model));
+  TESSERA_TRY(const auto summary, read_json(folder / "summary.json"));
+  const auto before = summary.value("/result/samples"_json_pointer, Json());
+  if (before.value("calibration", Json()) != samples.calibration.describe() ||
+      before.value("validation", Json()) != samples.validation.describe()) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' was measured on other samples", options.output)
+        .hint("give the same --data, --validation and --samples, or leave out --resume");
+  }
+  if (options.ranges.empty() && std::filesystem::exists(folder / "ranges.json")) {
+    options.ranges = (folder / "ranges.json").string();
+  }
+  return {};
 }
 
 Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
                                      const data::SampleSet& samples, Context& context) {
-  if (!options.ranges.empty()) {
-    return Context::read_ranges(options.ranges, model);
+  if (!options.ranges.empty()) {  // those of an interrupted run
+    return context.read_ranges(options.ranges, model);
   }
   TESSERA_TRY(const auto library, context.library(options.run));
   return calibrate::calibrate(model, samples, library, {.threads = options.run.threads},
@@ -76,6 +103,28 @@ Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& 
 
 bool is_mix(const optimize::OptimizeResult& result) {
   return result.chosen && !result.candidates[*result.chosen].assignment.empty();
+}
+
+/// The file that was timed is the file that is kept; float32 is written as it is.
+Status place_model(const onnx::Model& model, const optimize::OptimizeResult& result,
+                   const std::filesystem::path& folder) {
+  const auto target = folder / "model.onnx";
+  if (!result.written) {
+    return model.save(target, {});
+  }
+  const auto& file = result.written->file;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(file.parent_path(), error)) {
+    std::filesystem::rename(entry.path(), folder / entry.path().filename(), error);
+    if (error) {
+      break;
+    }
+  }
+  if (error) {
+    return fail(ErrorCode::kPermissionDenied, "cannot write '{}': {}", target.string(),
+                error.message());
+  }
+  return {};
 }
 
 /// Everything that is to be kept, complete or not at all.
@@ -87,8 +136,11 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
     return context.write(folder.path() / file, context.envelope(kind, &options.run, &model), json,
                          Overwrite::kReplace);
   };
-  const auto& best = result.model ? *result.model : model;
-  TESSERA_CHECK(best.save(folder.path() / "model.onnx", {}));
+  if (!result.interrupted) {
+    TESSERA_CHECK(place_model(model, result, folder.path()));
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(folder.path() / kFinalists, ignored);
   evaluate::BenchResult bench;
   bench.rows.push_back(result.baseline);
   for (const auto& candidate : result.candidates) {
@@ -96,14 +148,22 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
   }
   bench.best = result.chosen ? *result.chosen + 1 : 0;
   bench.timer = result.timer;
+  bench.interrupted = result.interrupted;
+  bench.quantization = result.quantization;
+  bench.requantize = result.requantize;
+  for (const auto& cut : result.cut_off) {
+    bench.cut_off.push_back(cut.what);
+  }
   bench.samples = result.baseline.accuracy ? result.baseline.accuracy->samples : 0;
   TESSERA_CHECK(write("ranges.json", "calibrate", to_json(ranges)));
   TESSERA_CHECK(write("bench.json", "bench", to_json(bench)));
   TESSERA_CHECK(write_file(folder.path() / "bench.csv", report::measurement_sheet(bench.rows).csv(),
                            Overwrite::kReplace));
   auto artefacts = Json::array();
-  std::vector<const char*> files = {"model.onnx", "ranges.json", "bench.json", "bench.csv",
-                                    "summary.json"};
+  std::vector<const char*> files = {"ranges.json", "bench.json", "bench.csv", "summary.json"};
+  if (!result.interrupted) {
+    files.insert(files.begin(), "model.onnx");
+  }
   if (is_mix(result)) {
     files.push_back("recipe.json");
     TESSERA_CHECK(write_json(folder.path() / "recipe.json",
@@ -119,47 +179,74 @@ Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
   return summary;
 }
 
-std::string header(const Options& options, const Envelope& envelope, const Samples& samples) {
-  return fmt::format(
-      "model     {}\nmachine   {}\nmeaning   {}\nsamples   {} to calibrate, {} to measure error "
-      "({})\n\n",
-      options.model, machine_text(envelope), evaluate::explain_isa(envelope.host),
-      samples.calibration.size(), samples.validation.size(), samples.relation);
+std::string header(const Options& options, const Samples& samples) {
+  return fmt::format("model     {}\nsamples   {} to calibrate, {} to measure error ({})\n\n",
+                     options.model, samples.calibration.size(), samples.validation.size(),
+                     samples.relation);
 }
 
 /// What to type next, with the arguments of this run.
-std::string next_steps(const Options& options, const optimize::OptimizeResult& result) {
+std::string next_steps(const Options& options, const optimize::OptimizeResult& result,
+                       const Context& context) {
   const auto folder = std::filesystem::path(options.output);
-  const auto candidate = (folder / "model.onnx").string();
-  auto data = " --data " + (options.validation.empty() ? options.data.source : options.validation);
-  if (!options.data.preprocess.empty()) {
-    data += " --preprocess " + options.data.preprocess;
+  const auto candidate = shell_word((folder / "model.onnx").string());
+  auto fed = options.data;
+  fed.source = options.validation.empty() ? options.data.source : options.validation;
+  const auto data = context.carry.arguments(fed, options.loading);
+  const auto model = shell_word(options.model);
+  if (result.interrupted) {
+    return fmt::format("\nwritten to {}: ranges.json bench.json bench.csv summary.json\n",
+                       folder.string());
   }
   auto text = fmt::format(
       "\nwritten to {}: model.onnx ranges.json bench.json bench.csv summary.json{}\nnext\n",
       folder.string(), is_mix(result) ? " recipe.json" : "");
   if (result.chosen) {
-    text += fmt::format("  tessera compare {} {}{}   where the error comes from\n", options.model,
+    text += fmt::format("  # where the error comes from\n  tessera compare {} {}{}\n", model,
                         candidate, data);
   }
-  text += fmt::format("  tessera inspect {}   what is in the model\n", candidate);
-  text += fmt::format("  tessera bench {}{} --ranges {}   every combination\n", options.model, data,
-                      (folder / "ranges.json").string());
+  text += fmt::format("  # what is in the model\n  tessera inspect {}\n", candidate);
+  text += fmt::format("  # every combination\n  tessera bench {}{} --ranges {}\n", model, data,
+                      shell_word((folder / "ranges.json").string()));
   return text;
 }
 
 Status run(const Options& given, Context& context) {
   auto options = given;
   auto& settings = options.optimize;
-  TESSERA_TRY(auto folder, OutputFolder::create(options.output, options.overwrite));
+  const auto overwrite = options.resume ? Overwrite::kReplace : options.overwrite;
+  TESSERA_TRY(auto folder, OutputFolder::create(options.output, overwrite));
+  settings.folder = folder.path() / kFinalists;
+  context.monitor().expect({"calibrate", "reference", "choosing ranges", "error of single layers",
+                            "finalists", "confirming"});
   TESSERA_TRY(settings.session, context.session_options(options.run));
   settings.budget_us = options.budget_s * 1e6;
   settings.seed = context.seed;
-  TESSERA_TRY(const auto model, context.load_model(options.model, options.dims, options.run));
+  TESSERA_CHECK(context.carry_from(options.ranges));
+  TESSERA_TRY(const auto model, context.load_model(options.model, options.loading, options.run,
+                                                   {options.data, validation_data(options)}));
+  std::optional<calibrate::Ranges> known;
+  if (!options.ranges.empty()) {
+    // Before the samples: they know how those that they were measured on were preprocessed.
+    TESSERA_TRY(known, context.read_ranges(options.ranges, model));
+  }
   TESSERA_TRY(const auto samples, open_samples(options, model, context));
-  TESSERA_TRY(const auto ranges, ranges_for(options, model, samples.calibration, context));
+  if (options.resume) {
+    TESSERA_CHECK(take_up(options, model, samples));
+  }
+  calibrate::Ranges ranges;
+  if (known) {
+    ranges = *std::move(known);
+  } else {
+    TESSERA_TRY(ranges, ranges_for(options, model, samples.calibration, context));
+  }
+  TESSERA_TRY(const auto source, model.info());
+  settings.mark = [&](onnx::Model& made, std::string_view row) {
+    context.carry.stamp(made, row, source.sha256);
+  };
   TESSERA_TRY(const auto library, context.library(options.run));
   settings.calibration = options.no_refine || !samples.separate ? nullptr : &samples.calibration;
+  settings.spent_us = context.spent_us();
   TESSERA_TRY(const auto result, optimize::optimize(model, samples.validation, ranges, library,
                                                     settings, context.monitor()));
   if (result.model) {
@@ -173,14 +260,21 @@ Status run(const Options& given, Context& context) {
       {"max_error", settings.limits.max_error ? Json(*settings.limits.max_error) : Json()},
       {"min_sqnr_db", settings.limits.min_sqnr_db ? Json(*settings.limits.min_sqnr_db) : Json()},
       {"max_top1_drop",
-       settings.limits.max_top1_drop ? Json(*settings.limits.max_top1_drop) : Json()}};
+       settings.limits.max_top1_drop ? Json(*settings.limits.max_top1_drop) : Json()},
+      {"enough_sqnr_db", settings.enough_sqnr_db}};
   TESSERA_TRY(summary, write_artefacts(options, model, ranges, result, std::move(summary),
                                        std::move(folder), context));
   const auto envelope = context.envelope("optimize", &options.run, &model);
   context.answer(envelope, summary,
-                 header(options, envelope, samples) +
-                     report::optimize_text(result, context.width(), options.top) +
-                     next_steps(options, result));
+                 header(options, samples) +
+                     report::optimize_text(result, context.page(), options.top) +
+                     next_steps(options, result, context) +
+                     fmt::format("\nmachine   {}\nmeaning   {}\n", machine_text(envelope),
+                                 evaluate::explain_isa(envelope.host)));
+  if (result.interrupted) {
+    return fail(ErrorCode::kCancelled, "stopped; what was measured is in '{}'", options.output)
+        .hint("go on with the same command and --resume");
+  }
   return {};
 }
 
@@ -210,19 +304,26 @@ void add_optimize_command(CLI::App& app, Context& context) {
   add_limit(*command, "--min-sqnr-db", limits.min_sqnr_db, "least SQNR of the outputs");
   add_limit(*command, "--max-top1-drop", limits.max_top1_drop,
             "most points of top-1 to lose; needs --labels");
+  command
+      ->add_option("--enough-sqnr-db", options->optimize.enough_sqnr_db,
+                   "without limits: an SQNR that is enough, however close others come to float32")
+      ->capture_default_str();
   add_selection_options(*command, options->optimize.selection);
+  add_requantize_option(*command, options->optimize.requantize);
   add_ranges_option(*command, options->ranges);
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");
   command->add_flag("--no-refine", options->no_refine,
                     "do not refine the fastest integer model on the calibration samples");
-  command->add_option("--budget", options->budget_s, "seconds for the whole search")
-      ->check(CLI::PositiveNumber)
+  command->add_flag("--resume", options->resume,
+                    "go on from what an interrupted run has left in the output folder");
+  command->add_option("--budget", options->budget_s, "seconds for everything, calibration included")
+      ->check(positive())
       ->capture_default_str();
   command->add_option("--top", options->top, "show the N fastest candidates only");
   add_run_options(*command, options->run);
-  add_dim_option(*command, options->dims);
+  add_load_options(*command, options->loading);
   add_common_options(*command, context,
                      "tessera optimize model.onnx --data images/ --preprocess imagenet -o out\n"
                      "  tessera optimize model.onnx --data images/ --labels labels.csv "

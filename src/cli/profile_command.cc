@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cli/context.h"
+#include "cli/options.h"
 #include "cli/output_folder.h"
 #include "cli/scheme_options.h"
 #include "tessera/core/host.h"
@@ -23,7 +24,7 @@ struct Options {
   std::string model;
   RunOptions run;
   DataOptions data;
-  std::map<std::string, std::int64_t> dims;
+  LoadOptions loading;
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string ranges;
@@ -81,24 +82,6 @@ Status write_pictures(const Options& options, const profile::Profile& result,
   return folder->commit();
 }
 
-/// A symbolic batch becomes 1, as the samples have it: without extents there are no MACs.
-Status fix_batch(onnx::Model& model, const Options& options, Context& context) {
-  std::map<std::string, std::int64_t> dims;
-  for (const auto& input : model.inputs()) {
-    const auto type = model.type_of(input);
-    if (type && type->shape && type->shape->size() > 1 && !type->shape->front().known() &&
-        !type->shape->front().symbol.empty()) {
-      dims.emplace(type->shape->front().symbol, 1);
-    }
-  }
-  if (dims.empty()) {
-    return {};
-  }
-  TESSERA_CHECK(model.set_dims(dims));
-  TESSERA_TRY(const auto library, context.library(options.run));
-  return model.infer_types(runtime::type_oracle(library));
-}
-
 Status finish_shard(const Options& options, const profile::Profile& result,
                     const profile::Study& study, const onnx::Model& model, Context& context) {
   const auto& settings = options.profile;
@@ -132,7 +115,7 @@ Status merge(const Options& options, Context& context) {
   }
   merged["model"] = document.at("model");
   TESSERA_CHECK(write_json(options.output, merged, options.overwrite));
-  context.answer(merged, report::profile_text(result, context.width(), options.top));
+  context.answer(merged, report::profile_text(result, context.page(), options.top));
   return {};
 }
 
@@ -142,7 +125,7 @@ Status run(Options options, Context& context) {
       return fail(ErrorCode::kInvalidArgument, "--shard and --merge need an output file")
           .hint("give -o FILE.json");
     }
-    TESSERA_CHECK(check_writable(options.output, options.overwrite));
+    TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
   }
   if (!options.merge.empty()) {
     return merge(options, context);
@@ -181,33 +164,45 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(auto scheme, further_scheme("float16", settings.scheme));
     settings.further.push_back(scheme);
   }
-  if (!options.output.empty()) {
-    TESSERA_CHECK(check_writable(options.output, options.overwrite));
-  }
+  TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
+  context.monitor().expect({"calibrate", "reference", "measuring the roofline", "conversions",
+                            "uniform models", "mixed plans", "opening plans", "layers alone"});
   TESSERA_TRY(settings.session, context.session_options(options.run));
   settings.budget_us = options.budget_s * 1e6;
   settings.isolated = !options.no_isolated;
   settings.seed = context.seed;
-  TESSERA_TRY(auto model, context.load_model(options.model, options.dims, options.run));
-  TESSERA_CHECK(fix_batch(model, options, context));
+  TESSERA_CHECK(context.carry_from(options.ranges));
+  TESSERA_TRY(auto model,
+              context.load_model(options.model, options.loading, options.run, {options.data}));
   TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&settings.scheme, 1}));
   TESSERA_TRY(const auto ranges,
               context.ranges(options.ranges, model, options.data, options.run, calibration));
   TESSERA_TRY(const auto samples,
               context.open_samples(model, options.data.at_most(options.error_samples)));
   TESSERA_TRY(const auto library, context.library(options.run));
+  settings.spent_us = context.spent_us();
   TESSERA_TRY(auto study,
               profile::Study::open(model, samples, *ranges, library, settings, context.monitor()));
   TESSERA_TRY(const auto result, study.measure());
+  if (result.interrupted && !options.shard.empty()) {
+    return fail(ErrorCode::kCancelled, "stopped: a shard is of use as a whole only");
+  }
   if (!options.shard.empty()) {
     return finish_shard(options, result, study, model, context);
   }
+  const auto sheet = report::layer_sheet(result);
   const auto envelope = context.envelope("profile", &options.run, &model);
-  TESSERA_CHECK(context.write(options.output, envelope, to_json(result),
-                              report::layer_sheet(result).csv(), options.overwrite));
-  TESSERA_CHECK(write_pictures(options, result, charts));
+  TESSERA_CHECK(context.write(options.output, envelope, to_json(result), sheet, options.overwrite));
+  if (!result.interrupted) {
+    TESSERA_CHECK(write_pictures(options, result, charts));
+  }
   context.answer(envelope, to_json(result),
-                 report::profile_text(result, context.width(), options.top));
+                 report::profile_text(result, context.page(), options.top), &sheet);
+  if (result.interrupted) {
+    return fail(ErrorCode::kCancelled, "stopped; the layers that were measured are {}",
+                options.output.empty() ? "above" : "in '" + options.output + "'")
+        .hint("predictions and mixes need the whole measurement: run it again");
+  }
   if (options.require_stable && !result.stability.stable) {
     return fail(ErrorCode::kAborted, "measured, but not stable")
         .hint("stop other programs, or leave out --require-stable");
@@ -247,28 +242,33 @@ void add_profile_command(CLI::App& app, Context& context) {
   command
       ->add_option("--plans", options->profile.validation_plans,
                    "random mixed plans that the prediction is judged by")
-      ->check(CLI::Range(4, 1000))
+      ->check(between(4, 1000))
       ->capture_default_str();
   command->add_flag("--no-isolated", options->no_isolated,
                     "do not time layers alone for comparison");
   command->add_flag("--require-stable", options->require_stable,
-                    "exit with 5 if the machine was too busy to trust the figures");
-  command->add_option("--budget", options->budget_s, "seconds for the whole measurement")
-      ->check(CLI::PositiveNumber)
+                    "exit with 5 if the machine was too busy to trust the figures, as its runs or "
+                    "the prediction of unseen mixes show");
+  add_requantize_option(*command, options->profile.requantize);
+  command
+      ->add_option("--budget", options->budget_s,
+                   "seconds for everything, calibration and curve included")
+      ->check(positive())
       ->capture_default_str();
   command->add_option("--error-samples", options->error_samples, "samples for errors and inputs")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   command->add_option("--top", options->top, "show the N dearest layers (0: all)")
       ->capture_default_str();
   add_run_options(*command, options->run);
-  add_dim_option(*command, options->dims);
+  add_load_options(*command, options->loading);
   add_output_options(*command, options->output, options->overwrite, false);
   add_common_options(*command, context,
                      "tessera profile model.onnx --data images/ --preprocess imagenet -o "
                      "profile.json\n"
                      "  tessera profile model.onnx --data images/ --curve --charts charts/ -o "
-                     "layers.csv");
+                     "layers.csv",
+                     true);
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

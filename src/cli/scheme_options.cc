@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/options.h"
+
 namespace tessera::cli {
 namespace {
 
@@ -25,21 +27,40 @@ std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
 
 }  // namespace
 
-void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope scope) {
+std::vector<std::string> range_method_words(const std::vector<std::string>& further) {
+  std::vector<std::string> words{"minmax", "moving-average",  "percentile[:P]", "entropy",
+                                 "mse",    "distribution[:K]"};
+  words.insert(words.end(), further.begin(), further.end());
+  return words;
+}
+
+void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope scope,
+                        const std::vector<std::string>& further_methods) {
+  const Heading heading(command, "Scheme");
   if (scope == SchemeScope::kWhole) {
-    command.add_option("--mode", options.mode, "static, dynamic, float16 or weight-only")
+    command.add_option("--mode", options.mode, "how operators compute")
+        ->type_name("MODE")
+        ->check(one_of({"static", "dynamic", "float16", "weight-only"}))
         ->capture_default_str();
-    command.add_option("--format", options.format,
-                       "qdq, qoperator, or qdq-inputs for providers that compile (default: qdq)");
-    command.add_option("--block-size", options.block_size,
-                       "weight-only: elements that share a scale (default: 128)");
+    command
+        .add_option("--format", options.format,
+                    "of the written graph; qdq-inputs is for providers that compile (default: qdq)")
+        ->type_name("FORMAT")
+        ->check(one_of({"qdq", "qoperator", "qdq-inputs"}));
+    command
+        .add_option("--block-size", options.block_size,
+                    "weight-only: elements that share a scale (default: 128)")
+        ->check(at_least(1));
   }
   if (scope != SchemeScope::kRounding) {
-    command.add_option(
-        "--activation", options.activation,
-        "type of activations: u8, s8, u16, s16 (default: what this CPU is fast with)");
-    command.add_option("--weight", options.weight,
-                       "type of weights: s8, u8, s16, u16, s4, u4 (default: s8)");
+    command
+        .add_option("--activation", options.activation,
+                    "type of activations (default: what this CPU is fast with)")
+        ->type_name("TYPE")
+        ->check(one_of({"u8", "s8", "u16", "s16"}));
+    command.add_option("--weight", options.weight, "type of weights (default: s8)")
+        ->type_name("TYPE")
+        ->check(one_of({"s8", "u8", "s16", "u16", "s4", "u4"}));
     command.add_flag("--per-channel,!--per-tensor", options.per_channel,
                      fmt::format("one scale per output channel of a weight, or one per weight "
                                  "(default: per {})",
@@ -49,11 +70,14 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
                    "7-bit weights, against saturation on CPUs without VNNI");
   command.add_flag("--activation-symmetric", options.activation_symmetric,
                    "activation ranges of equal size on both sides of zero");
-  command.add_option("--weight-symmetric", options.weight_symmetric,
-                     "auto, on or off (auto: on for signed types)");
   command
-      .add_option("--method", options.method,
-                  "ranges: minmax, moving-average, percentile[:P], entropy, mse, distribution[:K]")
+      .add_option("--weight-symmetric", options.weight_symmetric,
+                  "weights of equal range on both sides of zero; auto is on for signed types")
+      ->type_name("WHEN")
+      ->check(one_of({"auto", "on", "off"}));
+  command.add_option("--method", options.method, "how ranges follow from samples")
+      ->type_name("METHOD")
+      ->check(one_of(range_method_words(further_methods)))
       ->capture_default_str();
 }
 

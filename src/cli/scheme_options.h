@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cli/context.h"
 #include "tessera/calibrate/calibrate.h"
@@ -37,9 +38,11 @@ enum class SchemeScope : std::uint8_t {
   kRounding,  ///< nor types and granularity, which the command goes through by itself
 };
 
-/// Declares those options of `tessera quantize`. Values in `options` are the defaults.
+/// Declares those options of `tessera quantize`. Values in `options` are the defaults;
+/// `further_methods` are words of --method that only this command knows.
 void add_scheme_options(CLI::App& command, SchemeOptions& options,
-                        SchemeScope scope = SchemeScope::kWhole);
+                        SchemeScope scope = SchemeScope::kWhole,
+                        const std::vector<std::string>& further_methods = {});
 
 /// The scheme that was typed. Errors: kInvalidArgument.
 [[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
@@ -49,6 +52,10 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options,
 /// Errors: kInvalidArgument.
 [[nodiscard]] Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
     const SchemeOptions& options, std::span<const quantize::Scheme> schemes);
+
+/// What --method takes, and what more a command knows.
+[[nodiscard]] std::vector<std::string> range_method_words(
+    const std::vector<std::string>& further = {});
 
 /// Reads "mse", "percentile:99.99" or "distribution:6"; the number goes into `estimator`.
 /// Errors: kInvalidArgument.

@@ -3,14 +3,18 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "tessera/core/host.h"
+#include "tessera/core/text.h"
 #include "tessera/report/format.h"
 
 namespace tessera::cli {
@@ -21,11 +25,27 @@ using std::chrono::steady_clock;
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
 constexpr auto kSparseInterval = std::chrono::seconds(10);
 
-volatile std::sig_atomic_t interrupted = 0;  // the one thing a signal handler can reach
+// What a signal handler can reach.
+volatile std::sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t interrupted_at_ms = 0;
+
+/// Of a clock that only serves to tell moments apart.
+std::sig_atomic_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  constexpr long kWrap = 1000000;
+  return static_cast<std::sig_atomic_t>(now.tv_sec % kWrap * 1000 + now.tv_nsec / 1000000);
+}
 
 void on_interrupt(int signal) {
-  if (interrupted != 0) {
+  // One Ctrl-C may arrive twice: from the terminal and passed on by the parent process.
+  constexpr std::sig_atomic_t kSameMs = 300;
+  const auto now = now_ms();
+  if (interrupted != 0 && (now < interrupted_at_ms || now > interrupted_at_ms + kSameMs)) {
     std::_Exit(130);
+  }
+  if (interrupted == 0) {
+    interrupted_at_ms = now;
   }
   interrupted = signal;
 }
@@ -34,15 +54,38 @@ double seconds(steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-}  // namespace
-
-bool colour_allowed(int descriptor) {
+bool is_terminal(int descriptor) {
   const std::string terminal = environment("TERM");
-  return ::isatty(descriptor) == 1 && environment("NO_COLOR").empty() && !terminal.empty() &&
-         terminal != "dumb";
+  return ::isatty(descriptor) == 1 && !terminal.empty() && terminal != "dumb";
 }
 
-TerminalMonitor::TerminalMonitor() : on_terminal_(colour_allowed(STDERR_FILENO)) {
+}  // namespace
+
+std::size_t terminal_columns() {
+  const std::string wanted = environment("COLUMNS");
+  std::size_t columns = 0;
+  const auto [end, problem] =
+      std::from_chars(wanted.data(), wanted.data() + wanted.size(), columns);
+  if (problem == std::errc() && end == wanted.data() + wanted.size() && columns > 0) {
+    return columns;
+  }
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+    return size.ws_col;
+  }
+  return 0;
+}
+
+bool colour_allowed(int descriptor) {
+  return is_terminal(descriptor) && environment("NO_COLOR").empty();
+}
+
+std::string painted(std::string_view text, std::string_view colour, bool allowed) {
+  return allowed ? fmt::format("\x1b[{}m{}\x1b[0m", colour, text) : std::string(text);
+}
+
+TerminalMonitor::TerminalMonitor()
+    : on_terminal_(is_terminal(STDERR_FILENO)), colour_(colour_allowed(STDERR_FILENO)) {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
@@ -81,7 +124,11 @@ void TerminalMonitor::progress(std::string_view stage, std::int64_t done, std::i
 void TerminalMonitor::draw(std::string_view stage, std::int64_t done, std::int64_t total,
                            Time now) {
   last_draw_ = now;
-  auto line = std::string(stage);
+  auto line = clipped(printable(stage));
+  const auto known = std::find(stages_.begin(), stages_.end(), stage);
+  if (known != stages_.end()) {
+    line = fmt::format("[{}/{}] {}", known - stages_.begin() + 1, stages_.size(), line);
+  }
   if (total > 0) {
     line += fmt::format(" {}/{}", done, total);
   } else if (done > 0) {
@@ -121,9 +168,10 @@ void TerminalMonitor::warn(const Warning& warning) {
   }
   warnings_.push_back(warning);
   clear();
-  fmt::print(stderr, "warning [{}]: {}\n", warning.id, warning.message);
+  fmt::print(stderr, "{} [{}]: {}\n", painted("warning", "33;1", colour_), warning.id,
+             printable_message(warning.message));
   if (!warning.hint.empty()) {
-    fmt::print(stderr, "  hint: {}\n", warning.hint);
+    fmt::print(stderr, "  hint: {}\n", printable_message(warning.hint));
   }
 }
 
@@ -132,7 +180,7 @@ void TerminalMonitor::note(std::string_view text) {
     return;
   }
   clear();
-  fmt::print(stderr, "{}\n", text);
+  fmt::print(stderr, "{}\n", printable_text(text));
 }
 
 }  // namespace tessera::cli

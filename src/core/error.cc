@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "tessera/core/text.h"
+
 namespace tessera {
 
 std::string_view to_string(ErrorCode code) noexcept {
@@ -65,9 +67,9 @@ int exit_code(ErrorCode code) noexcept {
 }
 
 std::string to_string(const Error& error) {
-  auto text = fmt::format("error: {}", error.message);
+  auto text = fmt::format("error: {}", printable_message(error.message));
   if (!error.hint.empty()) {
-    text += fmt::format("\n  hint: {}", error.hint);
+    text += fmt::format("\n  hint: {}", printable_message(error.hint));
   }
   return text;
 }

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -86,6 +88,11 @@ fs::path folder_of(const fs::path& path) {
   return parent.empty() ? fs::path(".") : parent;
 }
 
+Failure exists_already(const fs::path& path) {
+  return fail(ErrorCode::kAlreadyExists, "'{}' exists already", path.string())
+      .hint("add --force to replace it, or choose another name");
+}
+
 Status refuse_existing(const fs::path& path, Overwrite overwrite) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -93,10 +100,47 @@ Status refuse_existing(const fs::path& path, Overwrite overwrite) {
                 path.string());
   }
   if (overwrite == Overwrite::kRefuse && fs::exists(fs::symlink_status(path, ignored))) {
-    return fail(ErrorCode::kAlreadyExists, "'{}' exists already", path.string())
-        .hint("add --force to replace it, or choose another name");
+    return exists_already(path);
   }
   return {};
+}
+
+/// ".NAME.", clipped where the system would refuse it, and 64 random bits.
+std::string temporary_name(const fs::path& path) {
+  constexpr std::size_t kLongest = 200;
+  std::random_device random;
+  const auto bits = std::uint64_t{random()} << 32 | random();
+  return fmt::format(".{}.{:016x}", path.filename().string().substr(0, kLongest), bits);
+}
+
+/// Gives the file its name. kRefuse: unless there is one of that name, even one that was made in
+/// this moment. Returns 0 or the error's number.
+int take_name(const std::string& temporary, const fs::path& target, Overwrite overwrite) {
+  if (overwrite == Overwrite::kReplace) {
+    return ::rename(temporary.c_str(), target.c_str()) == 0 ? 0 : errno;
+  }
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
+    return 0;
+  }
+  if (errno != EINVAL && errno != ENOSYS) {
+    return errno;
+  }
+  // This file system cannot; a second name is never given to what exists.
+  if (::link(temporary.c_str(), target.c_str()) == 0) {
+    ::unlink(temporary.c_str());
+    return 0;
+  }
+  const bool no_links = errno == EPERM || errno == ENOTSUP || errno == EMLINK || errno == ENOSYS;
+  return !no_links ? errno : ::rename(temporary.c_str(), target.c_str()) == 0 ? 0 : errno;
+}
+
+/// So that the name survives a failure of the machine, too. Not every file system can; the content
+/// is safe already.
+void sync_folder(const fs::path& folder) {
+  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (descriptor.get() >= 0) {
+    ::fsync(descriptor.get());
+  }
 }
 
 }  // namespace
@@ -174,16 +218,21 @@ Result<AtomicFile> AtomicFile::create(const fs::path& path, Overwrite overwrite)
   auto state = std::make_unique<State>();
   state->target = path;
   state->overwrite = overwrite;
-  state->temporary = (folder_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
-  state->descriptor = ::mkostemp(state->temporary.data(), O_CLOEXEC);
-  if (state->descriptor < 0) {
-    return system_failure("write", path, errno).hint("choose a folder you may write to");
+  // Not mkstemp: its files are private, and the permissions that any other new file would have are
+  // known only to the system.
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    state->temporary = (folder_of(path) / temporary_name(path)).string();
+    state->descriptor =
+        ::open(state->temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (state->descriptor >= 0) {
+      return AtomicFile(std::move(state));
+    }
+    if (errno != EEXIST) {
+      break;
+    }
   }
-  // mkstemp makes files private; give them the permissions any other new file would have.
-  const auto mask = ::umask(0);
-  ::umask(mask);
-  ::fchmod(state->descriptor, 0666 & ~mask);
-  return AtomicFile(std::move(state));
+  return system_failure("write", path, errno).hint("choose a folder you may write to");
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
@@ -217,10 +266,15 @@ Status AtomicFile::commit() {
     return system_failure("write", state_->target, errno).hint("nothing was changed");
   }
   TESSERA_CHECK(refuse_existing(state_->target, state_->overwrite));
-  if (::rename(state_->temporary.c_str(), state_->target.c_str()) != 0) {
-    return system_failure("write", state_->target, errno);
+  const auto problem = take_name(state_->temporary, state_->target, state_->overwrite);
+  if (problem == EEXIST) {
+    return exists_already(state_->target);
+  }
+  if (problem != 0) {
+    return system_failure("write", state_->target, problem);
   }
   ::close(std::exchange(state_->descriptor, -1));
+  sync_folder(folder_of(state_->target));
   return {};
 }
 

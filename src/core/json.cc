@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "tessera/core/compact_text.h"
+
 namespace tessera {
 namespace {
 
@@ -105,6 +107,10 @@ Json finite_or_null(double value) {
 
 std::string to_text(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string compact_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Status write_json(const std::filesystem::path& path, const Json& json, Overwrite overwrite) {

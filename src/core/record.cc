@@ -61,6 +61,15 @@ Json enclose(const Envelope& envelope, Json result) {
     document["model"] = {{"path", envelope.model->path},
                          {"sha256", envelope.model->sha256},
                          {"format", envelope.model->format}};
+    if (!envelope.model->assumed_shapes.empty()) {
+      auto& shapes = document["model"]["assumed_shapes"];
+      for (const auto& [input, extents] : envelope.model->assumed_shapes) {
+        auto& list = shapes[input] = Json::array();
+        for (const auto extent : extents) {
+          list.push_back(extent < 0 ? Json() : Json(extent));
+        }
+      }
+    }
   }
   document["seed"] = envelope.seed;
   document["result"] = std::move(result);

@@ -52,24 +52,41 @@ Status decompress(tjhandle handle, std::span<const std::byte> bytes, const Image
   return damaged(what, reason);
 }
 
+struct Header {
+  int width = 0;
+  int height = 0;
+  int color_space = 0;
+};
+
+Result<Header> read_header(tjhandle handle, std::span<const std::byte> bytes,
+                           std::string_view what) {
+  if (handle == nullptr) {
+    return fail(ErrorCode::kResourceExhausted, "{}: no memory for the JPEG decoder", what);
+  }
+  Header header;
+  int subsampling = 0;
+  if (tjDecompressHeader3(handle, reinterpret_cast<const unsigned char*>(bytes.data()),
+                          bytes.size(), &header.width, &header.height, &subsampling,
+                          &header.color_space) != 0) {
+    return damaged(what, tjGetErrorStr2(handle));
+  }
+  return header;
+}
+
 }  // namespace
+
+Result<ImageSize> jpeg_size(std::span<const std::byte> bytes, std::string_view what) {
+  const Decompressor handle(tjInitDecompress());
+  TESSERA_TRY(const auto header, read_header(handle.get(), bytes, what));
+  return ImageSize{header.height, header.width};
+}
 
 Result<Image> decode_jpeg(std::span<const std::byte> bytes, std::string_view what,
                           std::int64_t max_pixels) {
   const Decompressor handle(tjInitDecompress());
-  if (handle == nullptr) {
-    return fail(ErrorCode::kResourceExhausted, "{}: no memory for the JPEG decoder", what);
-  }
-  int width = 0;
-  int height = 0;
-  int subsampling = 0;
-  int color_space = 0;
-  if (tjDecompressHeader3(handle.get(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                          bytes.size(), &width, &height, &subsampling, &color_space) != 0) {
-    return damaged(what, tjGetErrorStr2(handle.get()));
-  }
-  TESSERA_TRY(auto image, make_image(width, height, what, max_pixels));
-  if (color_space != TJCS_CMYK && color_space != TJCS_YCCK) {
+  TESSERA_TRY(const auto header, read_header(handle.get(), bytes, what));
+  TESSERA_TRY(auto image, make_image(header.width, header.height, what, max_pixels));
+  if (header.color_space != TJCS_CMYK && header.color_space != TJCS_YCCK) {
     TESSERA_CHECK(decompress(handle.get(), bytes, image, TJPF_RGB, image.pixels, what));
     return image;
   }

@@ -3,6 +3,7 @@
 #include "tessera/data/image.h"
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "data/codecs.h"
@@ -29,6 +30,22 @@ std::string excerpt(std::string_view content) {
     text += c >= ' ' && c <= '~' ? c : '.';
   }
   return text;
+}
+
+/// From the first chunk, which holds width and height as big-endian numbers.
+std::optional<ImageSize> png_size(std::string_view content) {
+  constexpr std::size_t kWidth = 16;
+  if (content.size() < kWidth + 8) {
+    return std::nullopt;
+  }
+  const auto number = [&](std::size_t at) {
+    std::int64_t value = 0;
+    for (std::size_t i = at; i < at + 4; ++i) {
+      value = value << 8 | static_cast<std::uint8_t>(content[i]);
+    }
+    return value;
+  };
+  return ImageSize{number(kWidth + 4), number(kWidth)};
 }
 
 }  // namespace
@@ -71,6 +88,23 @@ Result<Image> decode_image(std::span<const std::byte> bytes, std::string_view wh
   return fail(ErrorCode::kDataLoss, "{}: neither JPEG nor PNG: it begins with '{}'", what,
               excerpt(content))
       .hint("replace the file or remove it from the data");
+}
+
+Result<ImageSize> read_image_size(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto file, MappedFile::open(path));
+  const auto bytes = file.bytes();
+  const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (content.starts_with(kJpeg)) {
+    return jpeg_size(bytes, path.string());
+  }
+  if (content.starts_with(kPng)) {
+    if (const auto size = png_size(content); size && size->height > 0 && size->width > 0) {
+      return *size;
+    }
+  }
+  // What is no image is told by the decoder.
+  TESSERA_TRY(const auto image, decode_image(bytes, path.string()));
+  return ImageSize{image.height, image.width};
 }
 
 Result<Image> read_image(const std::filesystem::path& path) {

@@ -12,10 +12,7 @@
 namespace tessera::data {
 namespace {
 
-struct Size {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-};
+using Size = ImageSize;
 
 /// An image of the target's size, or a part of it with a grey border around.
 struct Placed {
@@ -70,12 +67,23 @@ Placed crop(const Image& image, const Preprocess& preprocess, Size target) {
   return {resize_window(image, width, height, window)};
 }
 
+/// The whole height, the width by the aspect ratio as far as it goes, a border to the right.
+Placed fit_height(const Image& image, Size target) {
+  const auto ratio = static_cast<double>(image.width) / static_cast<double>(image.height);
+  const auto own = std::ceil(static_cast<double>(target.height) * ratio);
+  const auto most = static_cast<double>(target.width);
+  const auto width = static_cast<std::int64_t>(std::clamp(own, 1.0, most));
+  return {resize_bilinear(image, width, target.height)};
+}
+
 Placed place(const Image& image, const Preprocess& preprocess, Size target) {
   switch (preprocess.resize) {
     case ResizeMode::kLetterbox:
       return letterbox(image, preprocess, target);
     case ResizeMode::kCrop:
       return crop(image, preprocess, target);
+    case ResizeMode::kHeight:
+      return fit_height(image, target);
     case ResizeMode::kStretch:
     case ResizeMode::kNone:
       break;
@@ -216,22 +224,18 @@ void fill(const Placed& placed, const Preprocess& preprocess, const ImageLayout&
   }
 }
 
-Result<Size> target_size(const Image& image, const Preprocess& preprocess,
-                         const ImageLayout& layout) {
-  Size size{layout.height, layout.width};
-  const auto wanted = preprocess.size;
-  if (size.height < 0) {
-    size.height = wanted ? (*wanted)[0] : image.height;
-  }
-  if (size.width < 0) {
-    size.width = wanted ? (*wanted)[1] : image.width;
-  }
-  const bool contradicts = wanted && (size.height != (*wanted)[0] || size.width != (*wanted)[1]);
-  if (contradicts) {
+Result<Size> size_of_tensor(const Image& image, const Preprocess& preprocess,
+                            const ImageLayout& layout) {
+  const auto size = target_size(preprocess, layout, {image.height, image.width});
+  const auto differs = [](std::int64_t wanted, std::int64_t is) {
+    return wanted > 0 && wanted != is;
+  };
+  const auto wanted = preprocess.size.value_or(std::array<std::int64_t, 2>{-1, -1});
+  if (differs(wanted[0], size.height) || differs(wanted[1], size.width)) {
     return fail(ErrorCode::kInvalidArgument,
                 "preprocessing '{}' makes images of {} x {} (height x width); the model wants {} "
                 "x {}",
-                preprocess.name, (*wanted)[0], (*wanted)[1], size.height, size.width)
+                preprocess.name, wanted[0], wanted[1], size.height, size.width)
         .hint("drop resize.size from the preprocessing, or set it to the model's size");
   }
   const bool fits = size.height == image.height && size.width == image.width;
@@ -245,7 +249,41 @@ Result<Size> target_size(const Image& image, const Preprocess& preprocess,
   if (size.height == 0 || size.width == 0) {
     return fail(ErrorCode::kInvalidArgument, "the model's image input has no pixels");
   }
+  if (size.width > kMaxPixels / size.height) {
+    return fail(ErrorCode::kResourceExhausted, "an image of {} x {} (height x width) is too large",
+                size.height, size.width)
+        .hint("set resize.size in a preprocessing file");
+  }
   return size;
+}
+
+/// Values that an integer input would lose are refused, as they are in arrays.
+Status check_values(const Preprocess& preprocess, const ImageLayout& layout, DType dtype) {
+  if (!is_integer(dtype) || preprocess.round) {
+    return {};
+  }
+  constexpr double kSlack = 1e-6;  // of the arithmetic that made a whole number
+  const bool is_unsigned = dtype == DType::kUInt8 || dtype == DType::kUInt16;
+  const double high = std::ldexp(1, bits_of(dtype) - (is_unsigned ? 0 : 1)) - 1;
+  const double low = is_unsigned ? 0 : -high - 1;
+  for (std::size_t channel = 0; channel < static_cast<std::size_t>(layout.channels); ++channel) {
+    for (int x = 0; x < 256; ++x) {
+      const double value = (x * preprocess.scale - channel_value(preprocess.mean, channel, 0)) /
+                           channel_value(preprocess.std, channel, 1);
+      const bool whole = std::abs(value - std::nearbyint(value)) < kSlack;
+      if (whole && value > low - kSlack && value < high + kSlack) {
+        continue;
+      }
+      return fail(ErrorCode::kInvalidArgument,
+                  "preprocessing '{}' makes {:.6g} of a pixel of {}, which is no {}",
+                  preprocess.name, value, x, to_string(dtype))
+          .hint(
+              "--preprocess {} suits an input of this type; a preprocessing file with "
+              "\"round\": true rounds and clips",
+              dtype == DType::kInt8 ? "int8" : "raw255");
+    }
+  }
+  return {};
 }
 
 Status check_channels(const Preprocess& preprocess, const ImageLayout& layout) {
@@ -258,15 +296,6 @@ Status check_channels(const Preprocess& preprocess, const ImageLayout& layout) {
     }
   }
   return {};
-}
-
-Shape tensor_shape(const ImageLayout& layout, Size size) {
-  auto shape = layout.channels_first ? Shape{layout.channels, size.height, size.width}
-                                     : Shape{size.height, size.width, layout.channels};
-  if (layout.rank == 4) {
-    shape.insert(shape.begin(), 1);
-  }
-  return shape;
 }
 
 }  // namespace
@@ -286,12 +315,13 @@ Result<Tensor> image_to_tensor(const Image& image, const Preprocess& preprocess,
         .hint("export the model with a batch of 1, or give whole batches as .npz");
   }
   TESSERA_CHECK(check_channels(preprocess, *layout));
-  TESSERA_TRY(const auto size, target_size(image, preprocess, *layout));
+  TESSERA_CHECK(check_values(preprocess, *layout, dtype));
+  TESSERA_TRY(const auto size, size_of_tensor(image, preprocess, *layout));
   auto placed = place(image, preprocess, size);
   if (preprocess.color == ColorOrder::kGray || layout->channels == 1) {
     make_gray(placed.image);
   }
-  Tensor tensor(dtype, tensor_shape(*layout, size));
+  Tensor tensor(dtype, *image_tensor_shape(preprocess, shape, {image.height, image.width}));
   switch (bits_of(dtype)) {
     case 8:
       fill<std::uint8_t>(placed, preprocess, *layout, size, tensor);

@@ -22,7 +22,8 @@ const Names<ResizeMode>& resize_modes() {
   static const Names<ResizeMode> names{{"stretch", ResizeMode::kStretch},
                                        {"letterbox", ResizeMode::kLetterbox},
                                        {"crop", ResizeMode::kCrop},
-                                       {"none", ResizeMode::kNone}};
+                                       {"none", ResizeMode::kNone},
+                                       {"height", ResizeMode::kHeight}};
   return names;
 }
 
@@ -60,22 +61,35 @@ std::string join_names(const Names<T>& names) {
 Names<Preprocess> make_presets() {
   Preprocess imagenet;
   imagenet.resize = ResizeMode::kCrop;
+  imagenet.open_size = {224, 224};
   imagenet.scale = 1.0 / 255;
   imagenet.mean = {0.485, 0.456, 0.406};
   imagenet.std = {0.229, 0.224, 0.225};
-  Preprocess unit;
+  Preprocess raw255;
+  raw255.open_size = {224, 224};
+  Preprocess int8 = raw255;
+  int8.mean = {128};
+  Preprocess unit = raw255;
   unit.scale = 1.0 / 255;
   Preprocess yolo = unit;
   yolo.resize = ResizeMode::kLetterbox;
+  yolo.open_size = {640, 640};
   Preprocess yolox;
+  yolox.open_size = {640, 640};
   yolox.resize = ResizeMode::kLetterbox;
   yolox.letterbox_anchor = LetterboxAnchor::kTopLeft;
   yolox.color = ColorOrder::kBgr;
-  Preprocess is_signed;
+  Preprocess is_signed = raw255;
   is_signed.scale = 1.0 / 127.5;
   is_signed.mean = {1};
-  Names<Preprocess> presets{{"imagenet", imagenet}, {"unit", unit},   {"raw255", {}},
-                            {"yolo", yolo},         {"yolox", yolox}, {"signed", is_signed}};
+  Preprocess ocr = is_signed;
+  ocr.resize = ResizeMode::kHeight;
+  ocr.open_size = {48, -1};
+  ocr.letterbox_value = 127.5;
+  ocr.color = ColorOrder::kBgr;
+  Names<Preprocess> presets{{"imagenet", imagenet}, {"unit", unit},   {"raw255", raw255},
+                            {"yolo", yolo},         {"yolox", yolox}, {"signed", is_signed},
+                            {"int8", int8},         {"ocr", ocr}};
   for (auto& [name, preset] : presets) {
     preset.name = name;
   }
@@ -104,7 +118,7 @@ class Reader {
   Result<Preprocess> read(const Json& json) {
     Preprocess result;
     result.name = file_;
-    TESSERA_CHECK(check_keys(json, "", {"resize", "color", "scale", "mean", "std"}));
+    TESSERA_CHECK(check_keys(json, "", {"resize", "color", "scale", "mean", "std", "round"}));
     if (json.contains("resize")) {
       TESSERA_CHECK(read_resize(json["resize"], result));
     }
@@ -112,6 +126,12 @@ class Reader {
     TESSERA_CHECK(read_number(json, "scale", result.scale));
     TESSERA_CHECK(read_channels(json, "mean", result.mean));
     TESSERA_CHECK(read_channels(json, "std", result.std));
+    if (json.contains("round")) {
+      if (!json["round"].is_boolean()) {
+        return wrong("round", "true or false");
+      }
+      result.round = json["round"].get<bool>();
+    }
     if (std::find(result.std.begin(), result.std.end(), 0.0) != result.std.end()) {
       return wrong("std", "numbers other than 0");
     }
@@ -143,7 +163,8 @@ class Reader {
   }
 
   Status read_resize(const Json& json, Preprocess& result) const {
-    TESSERA_CHECK(check_keys(json, "resize", {"mode", "size", "crop", "fill", "anchor"}));
+    TESSERA_CHECK(
+        check_keys(json, "resize", {"mode", "size", "open_size", "crop", "fill", "anchor"}));
     TESSERA_CHECK(read_name(json, "mode", resize_modes(), result.resize));
     TESSERA_CHECK(read_name(json, "anchor", anchors(), result.letterbox_anchor));
     TESSERA_CHECK(read_number(json, "crop", result.crop_fraction));
@@ -151,26 +172,30 @@ class Reader {
     if (!(result.crop_fraction > 0 && result.crop_fraction <= 1)) {
       return wrong("resize.crop", "above 0 and at most 1");
     }
-    return read_size(json, result.size);
+    TESSERA_CHECK(read_size(json, "size", result.resize, result.size));
+    return read_size(json, "open_size", result.resize, result.open_size);
   }
 
-  Status read_size(const Json& json, std::optional<std::array<std::int64_t, 2>>& size) const {
-    if (!json.contains("size")) {
+  /// One number is both extents, or the height alone where the width follows from it.
+  Status read_size(const Json& json, const char* key, ResizeMode mode,
+                   std::optional<std::array<std::int64_t, 2>>& size) const {
+    if (!json.contains(key)) {
       return {};
     }
     constexpr std::int64_t kLargest = 1 << 15;
-    const auto& value = json["size"];
-    const auto extent_of = [](const Json& number) {
-      return number.is_number_integer() ? number.get<std::int64_t>() : std::int64_t{-1};
-    };
+    const auto& value = json[key];
+    const auto extent_of = [](const Json& number) { return whole_number(number).value_or(-1); };
+    const auto in_range = [](std::int64_t extent) { return extent >= 1 && extent <= kLargest; };
     if (value.is_number()) {
       size = {extent_of(value), extent_of(value)};
     } else if (value.is_array() && value.size() == 2) {
       size = {extent_of(value[0]), extent_of(value[1])};
     }
-    if (!size || std::min((*size)[0], (*size)[1]) < 1 ||
-        std::max((*size)[0], (*size)[1]) > kLargest) {
-      return wrong("resize.size", "[height, width] in pixels, 1 to 32768");
+    if (!size || !in_range((*size)[0]) || !in_range((*size)[1])) {
+      return wrong(fmt::format("resize.{}", key), "[height, width] in pixels, 1 to 32768");
+    }
+    if (value.is_number() && mode == ResizeMode::kHeight) {
+      (*size)[1] = -1;
     }
     return {};
   }
@@ -254,22 +279,39 @@ Result<Preprocess> preprocess_from_json(const Json& json, std::string_view what)
   return Reader(std::string(what)).read(json);
 }
 
+namespace {
+
+Json size_json(const std::array<std::int64_t, 2>& size) {
+  return size[1] < 0 ? Json(size[0]) : Json(size);
+}
+
+}  // namespace
+
 Json to_json(const Preprocess& preprocess) {
   Json resize{{"mode", name_of(resize_modes(), preprocess.resize)}};
   if (preprocess.size) {
-    resize["size"] = *preprocess.size;
+    resize["size"] = size_json(*preprocess.size);
+  }
+  if (preprocess.open_size) {
+    resize["open_size"] = size_json(*preprocess.open_size);
   }
   if (preprocess.resize == ResizeMode::kCrop) {
     resize["crop"] = preprocess.crop_fraction;
   }
-  if (preprocess.resize == ResizeMode::kLetterbox) {
+  if (preprocess.resize == ResizeMode::kLetterbox || preprocess.resize == ResizeMode::kHeight) {
     resize["fill"] = preprocess.letterbox_value;
+  }
+  if (preprocess.resize == ResizeMode::kLetterbox) {
     resize["anchor"] = name_of(anchors(), preprocess.letterbox_anchor);
   }
-  return Json{{"name", preprocess.name},   {"guessed", preprocess.guessed},
-              {"resize", resize},          {"color", name_of(color_orders(), preprocess.color)},
-              {"scale", preprocess.scale}, {"mean", preprocess.mean},
-              {"std", preprocess.std}};
+  Json json{{"name", preprocess.name},   {"guessed", preprocess.guessed},
+            {"resize", resize},          {"color", name_of(color_orders(), preprocess.color)},
+            {"scale", preprocess.scale}, {"mean", preprocess.mean},
+            {"std", preprocess.std}};
+  if (preprocess.round) {
+    json["round"] = true;
+  }
+  return json;
 }
 
 std::optional<Preprocess> guess_preprocess(DType dtype, const std::vector<std::int64_t>& shape) {
@@ -282,9 +324,12 @@ std::optional<Preprocess> guess_preprocess(DType dtype, const std::vector<std::i
   const auto like_detector = [](std::int64_t extent) {
     return extent >= kSmallestDetector && extent % kDetectorStride == 0;
   };
+  constexpr std::int64_t kTallestLine = 64;  // of recognisers: 32, 48 or 64
   std::string_view name = "imagenet";
   if (is_integer(dtype)) {
-    name = "raw255";
+    name = dtype == DType::kInt8 ? "int8" : "raw255";
+  } else if (layout->width < 0 && layout->height > 0 && layout->height <= kTallestLine) {
+    name = "ocr";
   } else if (layout->channels == 1) {
     name = "unit";
   } else if (like_detector(layout->height) && like_detector(layout->width)) {

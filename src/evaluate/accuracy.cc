@@ -5,9 +5,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "evaluate/float_view.h"
+#include "tessera/core/random.h"
+#include "tessera/core/timing.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -111,6 +114,12 @@ struct Votes {
     }
   }
 
+  [[nodiscard]] Votes without_labels() const {
+    auto votes = *this;
+    votes.labelled = 0;
+    return votes;
+  }
+
   [[nodiscard]] Top1 summary() const {
     Top1 top1;
     top1.samples = samples;
@@ -123,6 +132,52 @@ struct Votes {
     return top1;
   }
 };
+
+/// 95 % interval of the SQNR when whole samples are drawn again (Efron and Tibshirani 1993).
+std::optional<Interval> interval_of(const std::vector<ErrorSums>& samples) {
+  constexpr std::size_t kFewest = 3;
+  constexpr int kDraws = 400;
+  const auto count = samples.size();
+  double noise_power = 0;
+  for (const auto& sample : samples) {
+    noise_power += sample.noise;
+  }
+  if (count < kFewest || !(noise_power > 0)) {
+    return std::nullopt;
+  }
+  Random random(count);  // the interval of given errors is always the same
+  std::vector<double> drawn;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    double signal = 0;
+    double noise = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& sample = samples[random.below(count)];
+      signal += sample.signal;
+      noise += sample.noise;
+    }
+    if (signal > 0 && noise > 0) {
+      drawn.push_back(10 * std::log10(signal / noise));
+    }
+  }
+  if (drawn.empty()) {
+    return std::nullopt;
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return Interval{quantile(drawn, 0.025), quantile(drawn, 0.975)};
+}
+
+Accuracy summarize_errors(const std::vector<std::string>& names, std::int64_t samples,
+                          const std::vector<ErrorAccumulator>& errors) {
+  Accuracy accuracy;
+  accuracy.samples = samples;
+  ErrorAccumulator pooled;
+  for (std::size_t k = 0; k < errors.size(); ++k) {
+    accuracy.outputs.push_back({names[k], errors[k].metrics()});
+    pooled.merge(errors[k]);
+  }
+  accuracy.overall = pooled.metrics();
+  return accuracy;
+}
 
 Status check_label(const data::Sample& sample, std::size_t classes) {
   if (!sample.label || *sample.label < static_cast<std::int64_t>(classes)) {
@@ -151,7 +206,13 @@ Json to_json(const Accuracy& accuracy) {
   }
   Json json{{"samples", accuracy.samples},
             {"outputs", std::move(outputs)},
-            {"overall", to_json(accuracy.overall)}};
+            {"overall", to_json(accuracy.overall)},
+            {"sqnr_db_low", Json()},
+            {"sqnr_db_high", Json()}};
+  if (const auto& interval = accuracy.sqnr_interval_db) {
+    json["sqnr_db_low"] = interval->low;
+    json["sqnr_db_high"] = interval->high;
+  }
   if (accuracy.top1) {
     const auto& top1 = *accuracy.top1;
     const auto or_null = [](std::optional<double> value) { return value ? Json(*value) : Json(); };
@@ -224,6 +285,55 @@ std::vector<data::InputSpec> input_specs(const Session& session) {
   return specs;
 }
 
+namespace {
+
+/// The states that a candidate computed for itself in the step before.
+class CarriedStates {
+ public:
+  CarriedStates(const data::SampleSet& samples, const Session& reference, const Session& candidate)
+      : links_(samples.states()) {
+    for (const auto& link : links_) {
+      const auto place = place_of(link.output, candidate.outputs());
+      outputs_.push_back(place ? place : place_of(link.output, reference.outputs()));
+    }
+  }
+
+  void keep(const runtime::Outputs& outputs) {
+    kept_.clear();
+    for (const auto place : outputs_) {
+      kept_.emplace_back(place && *place < outputs.size() ? Tensor(outputs[*place]) : Tensor());
+    }
+  }
+
+  [[nodiscard]] data::Sample into(data::Sample sample) const {
+    for (std::size_t k = 0; k < kept_.size(); ++k) {
+      const auto input =
+          std::find_if(sample.tensors.begin(), sample.tensors.end(),
+                       [&](const NamedTensor& tensor) { return tensor.name == links_[k].input; });
+      if (input != sample.tensors.end() && kept_[k].dtype() != DType::kUndefined) {
+        input->tensor = kept_[k];
+      }
+    }
+    return sample;
+  }
+
+ private:
+  static std::optional<std::size_t> place_of(const std::string& name,
+                                             const std::vector<ValueInfo>& outputs) {
+    const auto found = std::find_if(outputs.begin(), outputs.end(),
+                                    [&](const ValueInfo& output) { return output.name == name; });
+    return found == outputs.end()
+               ? std::nullopt
+               : std::optional(static_cast<std::size_t>(found - outputs.begin()));
+  }
+
+  const std::vector<data::StateLink>& links_;
+  std::vector<std::optional<std::size_t>> outputs_;  ///< of the candidate, by link
+  std::vector<Tensor> kept_;
+};
+
+}  // namespace
+
 struct Baseline::State {
   /// What is kept of a sample; empty where the cache was full.
   struct Entry {
@@ -239,6 +349,7 @@ struct Baseline::State {
   std::vector<Entry> entries;
   std::optional<double> top1_percent;
   bool labels_fit = true;
+  Accuracy itself;
 
   [[nodiscard]] Result<std::vector<Tensor>> run_reference(const data::Sample& sample) const {
     std::vector<Tensor> casts;
@@ -258,6 +369,7 @@ struct Baseline::State {
 Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
   const auto cache_bytes = options.cache_bytes;
   Votes votes;
+  std::vector<ErrorAccumulator> errors(measured.size());
   const auto count = samples->size();
   std::int64_t outputs_left = 0;  ///< samples whose outputs are kept
   std::int64_t inputs_left = 0;
@@ -265,6 +377,9 @@ Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
     TESSERA_CHECK(monitor.check());
     TESSERA_TRY(auto sample, samples->load(i));
     TESSERA_TRY(auto outputs, run_reference(sample));
+    for (std::size_t k = 0; k < errors.size(); ++k) {
+      errors[k].add(outputs[k].as<float>(), outputs[k].as<float>());
+    }
     if (classifier) {
       const auto scores = outputs[*classifier].as<float>();
       const auto fits = check_label(sample, scores.size());
@@ -296,6 +411,10 @@ Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
     monitor.progress("reference", i + 1, count);
   }
   top1_percent = labels_fit ? votes.summary().reference_percent : std::nullopt;
+  itself = summarize_errors(names, count, errors);
+  if (classifier) {
+    itself.top1 = labels_fit ? votes.summary() : votes.without_labels().summary();
+  }
   return {};
 }
 
@@ -348,10 +467,30 @@ Baseline::~Baseline() = default;
 
 Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor,
                                     std::int64_t at_most) const {
+  return run(candidate, monitor, at_most, States::kOfTheReference);
+}
+
+Result<std::optional<Accuracy>> Baseline::free_running(Session& candidate, Monitor& monitor) const {
+  bool any = false;
+  for (std::int64_t i = 0; i < samples(); ++i) {
+    any = any || state_->samples->follows(i);
+  }
+  if (!any) {
+    return std::nullopt;
+  }
+  return run(candidate, monitor, 0, States::kItsOwn).map([](Accuracy accuracy) {
+    return std::optional(std::move(accuracy));
+  });
+}
+
+Result<Accuracy> Baseline::run(Session& candidate, Monitor& monitor, std::int64_t at_most,
+                               States states) const {
   const auto count = at_most > 0 ? std::min(at_most, samples()) : samples();
   TESSERA_TRY(const auto matched, match_outputs(state_->names, candidate.outputs()));
   std::vector<ErrorAccumulator> errors(matched.size());
+  std::vector<ErrorSums> by_sample;
   Votes votes;
+  CarriedStates carried(*state_->samples, *state_->reference, candidate);
   for (std::int64_t i = 0; i < count; ++i) {
     TESSERA_CHECK(monitor.check());
     const auto& entry = state_->entries[static_cast<std::size_t>(i)];
@@ -365,24 +504,36 @@ Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor,
       TESSERA_TRY(computed, state_->run_reference(sample));
     }
     const auto& expected = entry.outputs ? *entry.outputs : computed;
+    std::optional<data::Sample> own;
+    if (states == States::kItsOwn && state_->samples->follows(i)) {
+      own = carried.into(sample);
+    }
     std::vector<Tensor> casts;
-    TESSERA_TRY(const auto feeds, feeds_of(sample, candidate.inputs(), casts));
+    TESSERA_TRY(const auto feeds, feeds_of(own ? *own : sample, candidate.inputs(), casts));
     TESSERA_TRY(const auto outputs, candidate.run(feeds));
-    TESSERA_CHECK(state_->add(outputs, matched, expected, sample.label, errors, votes));
+    std::vector<ErrorAccumulator> of_sample(matched.size());
+    TESSERA_CHECK(state_->add(outputs, matched, expected, sample.label, of_sample, votes));
+    ErrorAccumulator all_outputs;
+    for (std::size_t k = 0; k < errors.size(); ++k) {
+      errors[k].merge(of_sample[k]);
+      all_outputs.merge(of_sample[k]);
+    }
+    by_sample.push_back(all_outputs.sums());
+    if (states == States::kItsOwn) {
+      carried.keep(outputs);
+    }
     monitor.progress("compare", i + 1, count);
   }
-  Accuracy accuracy;
-  accuracy.samples = count;
-  ErrorAccumulator pooled;
-  for (std::size_t k = 0; k < errors.size(); ++k) {
-    accuracy.outputs.push_back({state_->names[k], errors[k].metrics()});
-    pooled.merge(errors[k]);
-  }
-  accuracy.overall = pooled.metrics();
+  auto accuracy = summarize_errors(state_->names, count, errors);
+  accuracy.sqnr_interval_db = interval_of(by_sample);
   if (state_->classifier) {
     accuracy.top1 = votes.summary();
   }
   return accuracy;
+}
+
+const Accuracy& Baseline::itself() const noexcept {
+  return state_->itself;
 }
 
 std::optional<double> Baseline::reference_top1_percent() const noexcept {

@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/evaluate/bench.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "tessera/core/host.h"
+#include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
 
 namespace tessera::evaluate {
@@ -161,6 +164,10 @@ std::vector<Measurement> on_every_provider(std::vector<Measurement> rows,
   return all;
 }
 
+constexpr std::string_view kCutOff = "the time budget";
+/// Of the whole: what building, opening and looking at errors leaves.
+constexpr double kTimingShare = 0.45;
+
 /// Rows are prepared scheme by scheme and timed whenever the open sessions fill the memory.
 class Bench {
  public:
@@ -169,20 +176,37 @@ class Bench {
         options_(options),
         rows_(rows),
         monitor_(monitor),
-        batches_(lab, "timing rows", options.budget_us / static_cast<double>(rows.size()),
-                 options.seed, monitor) {}
+        batches_(lab, "timing rows",
+                 kTimingShare * options.budget_us / static_cast<double>(rows.size()), options.seed,
+                 monitor) {}
 
   Status run() {
+    std::int64_t waiting = 1;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       monitor_.progress("preparing rows", static_cast<std::int64_t>(i), total());
       TESSERA_CHECK(monitor_.check());
+      if (i > 0 && spent_us() > (1 - kTimingShare) * options_.budget_us && !is_known(i)) {
+        rows_[i].reason = std::string(kCutOff);
+        continue;
+      }
       TESSERA_CHECK(prepare(i));
+      waiting += rows_[i].status == RowStatus::kOk ? 1 : 0;
     }
     monitor_.progress("preparing rows", total(), total());
-    return batches_.finish();
+    const double left_us = options_.budget_us - spent_us();
+    batches_.set_budget_per_lane(std::max(left_us, 0.0) / static_cast<double>(waiting));
+    TESSERA_CHECK(batches_.finish());
+    return monitor_.check();
   }
 
  private:
+  [[nodiscard]] double spent_us() const { return options_.spent_us + clock_() - start_us_; }
+  /// Rows of an interrupted run are taken as they are.
+  [[nodiscard]] bool is_known(std::size_t index) const {
+    auto row = rows_[index];
+    return take_over(row, options_.known) && row.speedup.rounds > 0;
+  }
+
   [[nodiscard]] std::int64_t total() const { return static_cast<std::int64_t>(rows_.size()); }
 
   Status prepare(std::size_t index) {
@@ -190,7 +214,11 @@ class Bench {
     if (is_reference(row, options_.session)) {
       return {};
     }
-    if (index == 0 || !(rows_[index - 1].scheme == row.scheme) || !built_) {
+    if (is_known(index)) {
+      take_over(row, options_.known);
+      return {};
+    }
+    if (!built_ || built_scheme_ != row.scheme) {
       build(row);
     }
     if (!*built_) {
@@ -211,6 +239,7 @@ class Bench {
 
   void build(const Measurement& row) {
     QuietMonitor quiet(monitor_);
+    built_scheme_ = row.scheme;
     built_.emplace(lab_.build(row.scheme, options_.selection, quiet));
     const bool nothing =
         *built_ && row.scheme.mode != Mode::kFloat32 && (*built_)->quantized_ops == 0;
@@ -224,6 +253,9 @@ class Bench {
   std::vector<Measurement>& rows_;
   Monitor& monitor_;
   std::optional<Result<Built>> built_;  // of the row before, which often has the same scheme
+  Scheme built_scheme_;
+  Clock clock_ = steady_clock_us();
+  double start_us_ = clock_();
   Batches batches_;
 };
 
@@ -275,6 +307,7 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
                           std::shared_ptr<const runtime::Library> library,
                           const BenchOptions& options, Monitor& monitor) {
   BenchResult result;
+  result.requantize = options.requantize;
   TESSERA_TRY(result.rows, plan_bench(options));
   for (const auto& provider : options.other_providers) {
     TESSERA_CHECK(runtime::check_provider(*library, provider));
@@ -285,9 +318,18 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
                                    .other_providers = options.other_providers,
                                    .samples = &samples,
                                    .ranges = ranges,
-                                   .memory_bytes = options.memory_bytes},
+                                   .memory_bytes = options.memory_bytes,
+                                   .requantize = options.requantize},
                                   monitor));
-  TESSERA_CHECK(Bench(lab, options, result.rows, monitor).run());
+  result.quantization = lab.quantization();
+  for (auto& row : result.rows) {
+    row.given = row.scheme.mode == Mode::kFloat32 ? lab.reference().given : "";
+  }
+  const auto status = Bench(lab, options, result.rows, monitor).run();
+  result.interrupted = !status && !monitor.check();
+  if (!status && !result.interrupted) {
+    return tl::unexpected(status.error());
+  }
   result.samples = lab.baseline().samples();
   result.timer = lab.timer();
   double fastest = 0;
@@ -296,6 +338,12 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
     if (is_reference(row, options.session)) {
       row = lab.reference();
     }
+    if (row.status == RowStatus::kSkipped && row.reason == kCutOff) {
+      result.cut_off.push_back(fmt::format("{} at level {}", row.name(), to_string(row.opt_level)));
+    } else if (row.status == RowStatus::kSkipped && result.interrupted) {
+      row.reason = "interrupted";
+    }
+    settle_latency(row, lab.reference());
     if (row.status == RowStatus::kOk && row.speedup.median > fastest) {
       fastest = row.speedup.median;
       result.best = i;
@@ -317,7 +365,17 @@ Json to_json(const BenchResult& result) {
           {"best", result.best ? rows[*result.best] : Json()},
           {"isa_explanation", explain_isa(describe_host())},
           {"error_samples", result.samples},
-          {"timer", to_string(result.timer)}};
+          {"timer", to_string(result.timer)},
+          {"cut_off", result.cut_off},
+          {"interrupted", result.interrupted},
+          {"quantization", given_json(result.quantization, result.requantize)}};
+}
+
+Json given_json(const graph::Quantization& quantization, bool requantize) {
+  const bool given = quantization.state != graph::QuantizationState::kNone;
+  return {{"state", to_string(quantization.state)},
+          {"int8_ops", quantization.int8_ops},
+          {"kept", given && !requantize}};
 }
 
 }  // namespace tessera::evaluate

@@ -3,6 +3,8 @@
 #include "tessera/evaluate/compare.h"
 
 #include <algorithm>
+#include <array>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -50,15 +52,20 @@ Result<OpenModel> open_measurable(const onnx::Model& model,
   return open(copy, std::move(library), options);
 }
 
-Result<Accuracy> compare_outputs(const onnx::Model& reference, const onnx::Model& candidate,
-                                 const data::SampleSet& samples,
-                                 const std::shared_ptr<const runtime::Library>& library,
-                                 const CompareOptions& options, Monitor& monitor) {
+Status compare_outputs(const onnx::Model& reference, const onnx::Model& candidate,
+                       const data::SampleSet& samples,
+                       const std::shared_ptr<const runtime::Library>& library,
+                       const CompareOptions& options, Monitor& monitor, Comparison& result) {
   TESSERA_TRY(auto first, open_measurable(reference, library, options.session));
   TESSERA_TRY(const auto baseline,
               Baseline::measure(first.session, samples, {.cache_bytes = 64 << 20}, monitor));
   TESSERA_TRY(auto second, open_measurable(candidate, library, options.session));
-  return baseline.evaluate(second.session, monitor);
+  TESSERA_TRY(result.accuracy, baseline.evaluate(second.session, monitor));
+  TESSERA_TRY(const auto own, baseline.free_running(second.session, monitor));
+  if (own) {
+    result.free_running = own->overall;
+  }
+  return {};
 }
 
 /// Lets a value pass through a tap on its way to every reader.
@@ -99,16 +106,29 @@ Status run_once(Session& session, const data::Sample& sample) {
 Status run_together(LockStep& meeting, Session& reference, Session& candidate,
                     const data::Sample& sample) {
   meeting.begin();
-  Status candidate_status;
-  std::thread other([&] {
-    candidate_status = run_once(candidate, sample);
-    meeting.finish(Side::kCandidate);
-  });
-  const auto reference_status = run_once(reference, sample);
-  meeting.finish(Side::kReference);
-  other.join();
-  TESSERA_CHECK(reference_status);
-  return candidate_status;
+  std::array<Status, 2> statuses;
+  std::array<std::exception_ptr, 2> problems;
+  const auto run = [&](Side side, Session& session) {
+    const auto place = static_cast<std::size_t>(side);
+    try {
+      statuses[place] = run_once(session, sample);
+    } catch (...) {
+      problems[place] = std::current_exception();  // the other side must not wait for this one
+    }
+    meeting.finish(side);
+  };
+  {
+    const std::jthread other([&] { run(Side::kCandidate, candidate); });
+    run(Side::kReference, reference);
+  }
+  for (const auto& problem : problems) {
+    if (problem) {
+      std::rethrow_exception(problem);
+    }
+  }
+  TESSERA_CHECK(statuses[0]);
+  TESSERA_CHECK(statuses[1]);
+  return meeting.status();
 }
 
 /// A candidate may hold one value under the name of two of the reference (a folded operator); a
@@ -169,8 +189,7 @@ Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& cand
                            const std::shared_ptr<const runtime::Library>& library,
                            const CompareOptions& options, Monitor& monitor) {
   Comparison result;
-  TESSERA_TRY(result.accuracy,
-              compare_outputs(reference, candidate, samples, library, options, monitor));
+  TESSERA_CHECK(compare_outputs(reference, candidate, samples, library, options, monitor, result));
   TESSERA_TRY(result.gates, check_gates(options.gates, result.accuracy));
   if (options.tensors) {
     TESSERA_TRY(result.tensors,
@@ -182,6 +201,9 @@ Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& cand
 
 Json to_json(const Comparison& comparison) {
   auto json = to_json(comparison.accuracy);
+  if (comparison.free_running) {
+    json["overall"]["free_running_sqnr_db"] = comparison.free_running->sqnr_db;
+  }
   Json tensors = Json::array();
   for (const auto& [pair, error] : comparison.tensors) {
     Json row{{"name", pair.name}, {"candidate", pair.candidate}, {"op_type", pair.op_type}};

@@ -150,20 +150,25 @@ Result<std::vector<LayerEnergy>> time_kernels(const Lab& lab, Monitor& monitor) 
     TESSERA_CHECK(lane.session.run(lane.feeds[run % lane.feeds.size()]).map([](const auto&) {}));
   }
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
-  const auto per_run = kernels.size() / (kRuns + 1);
+  const auto by_run = runtime::kernels_by_run(kernels);
   std::vector<LayerEnergy> layers;
-  if (per_run * (kRuns + 1) != kernels.size()) {
+  if (by_run.empty()) {
+    return layers;  // the whole model is constant
+  }
+  if (by_run.size() != kRuns + 1 || std::any_of(by_run.begin(), by_run.end(), [&](const auto& run) {
+        return run.size() != by_run.front().size();
+      })) {
     return fail(ErrorCode::kUnimplemented,
-                "the model calls another number of kernels in each run; its layers cannot be told "
+                "the model does not call as many kernels in each run; its layers cannot be told "
                 "apart")
         .hint("use --per-mac");
   }
-  for (std::size_t i = 0; i < per_run; ++i) {
+  for (std::size_t i = 0; i < by_run.front().size(); ++i) {
     std::vector<double> times;
     for (std::size_t run = 1; run <= kRuns; ++run) {  // the first one touches everything first
-      times.push_back(kernels[run * per_run + i].duration_us);
+      times.push_back(by_run[run][i].duration_us);
     }
-    const auto& kernel = kernels[per_run + i];
+    const auto& kernel = by_run[1][i];
     layers.push_back({.name = kernel.node,
                       .type = kernel.op_type,
                       .provider = runtime::short_provider_name(kernel.provider),
@@ -218,11 +223,17 @@ void share_by_time(std::vector<LayerEnergy>& layers, double joules) {
   }
 }
 
-void name_macs(std::vector<LayerEnergy>& layers, const graph::Graph& graph,
-               const std::vector<graph::OpCost>& costs) {
+/// Kernels get the names of the operators whose work they do, and their MACs.
+void name_layers(std::vector<LayerEnergy>& layers, const graph::Graph& graph,
+                 const std::vector<graph::OpCost>& costs) {
   for (auto& layer : layers) {
     const auto op = origin(graph, layer);
-    if (op && costs[op->value].macs) {
+    if (!op) {
+      continue;
+    }
+    // What the runtime hangs on names ("conv1_nchwc") says nothing to who knows the model.
+    layer.name = graph.op(*op).name;
+    if (costs[op->value].macs) {
       layer.macs = static_cast<double>(*costs[op->value].macs);
     }
   }
@@ -375,7 +386,7 @@ Result<ModelEnergy> model_energy(const onnx::Model& model, const data::SampleSet
     }
     TESSERA_TRY(result.layers, time_kernels(lab, quiet));
     result.shared_by = "time";
-    name_macs(result.layers, lab.graph(), costs);
+    name_layers(result.layers, lab.graph(), costs);
     share_by_time(result.layers, result.per_inference.joules);
   }
   std::stable_sort(result.layers.begin(), result.layers.end(),

@@ -9,6 +9,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
 #include "tessera/onnx/normalize.h"
+#include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::evaluate {
@@ -33,12 +34,23 @@ std::int64_t default_memory_bytes() {
   return memory > 0 ? std::min(memory / 4, kMost) : 1024 * kMiB;
 }
 
-Result<std::vector<data::Sample>> load_timing_samples(const data::SampleSet& samples) {
+/// Of the most frequent shapes, so that all runs are of the same work.
+Result<std::vector<data::Sample>> load_timing_samples(const data::SampleSet& samples,
+                                                      Monitor& monitor) {
+  TESSERA_TRY(const auto alike, samples.alike());
+  if (std::ssize(alike) < samples.size()) {
+    monitor.warn({"ragged-samples",
+                  fmt::format("samples differ in their shapes: only the most frequent one, of {} "
+                              "of {}, is timed",
+                              alike.size(), samples.size()),
+                  "errors are of all samples; give samples of one shape to time another"});
+  }
   std::vector<data::Sample> loaded;
   std::int64_t bytes = 0;
-  const auto count = std::min(samples.size(), kTimingSamples);
+  const auto count = std::min(std::ssize(alike), kTimingSamples);
   for (std::int64_t i = 0; i < count; ++i) {
-    TESSERA_TRY(auto sample, samples.load(i * samples.size() / count));
+    const auto at = static_cast<std::size_t>(i * std::ssize(alike) / count);
+    TESSERA_TRY(auto sample, samples.load(alike[at]));
     for (const auto& tensor : sample.tensors) {
       bytes += static_cast<std::int64_t>(tensor.tensor.bytes().size());
     }
@@ -58,8 +70,8 @@ Result<KernelSummary> look_at_kernels(Lane& lane, double& first_run_us) {
   first_run_us = clock() - start;
   TESSERA_CHECK(lane.session.run(lane.feeds.front()).map([](const auto&) {}));
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
-  const auto half = kernels.size() / 2;
-  return summarize_kernels(std::span(kernels).subspan(half));
+  const auto runs = runtime::kernels_by_run(kernels);
+  return summarize_kernels(runs.empty() ? std::span<const runtime::KernelTime>() : runs.back());
 }
 
 }  // namespace
@@ -71,9 +83,13 @@ Result<Lab> Lab::open(const LabSetup& setup, Monitor& monitor) {
     // Idle pools of the other sessions must not spin on the cores of the one that runs.
     lab.setup_.session.config.emplace("session.force_spinning_stop", "1");
   }
+  lab.quantization_ = graph::quantization_of(lab.view_);
+  if (lab.quantization_.state != graph::QuantizationState::kNone) {
+    lab.reference_row_.given = graph::to_string(lab.quantization_.state);
+  }
   lab.memory_bytes_ = setup.memory_bytes > 0 ? setup.memory_bytes : default_memory_bytes();
   lab.activation_bytes_ = graph::peak_activation_bytes(lab.view_).value_or(64 * kMiB);
-  TESSERA_TRY(lab.timing_samples_, load_timing_samples(*setup.samples));
+  TESSERA_TRY(lab.timing_samples_, load_timing_samples(*setup.samples, monitor));
   TESSERA_CHECK(lab.open_reference(monitor));
   warn_of_unused_providers({&lab.reference_row_, 1}, monitor);
   return lab;
@@ -97,8 +113,7 @@ Status Lab::open_reference(Monitor& monitor) {
   TESSERA_TRY(auto baseline,
               Baseline::measure(judge, *setup_.samples, {.strict_labels = false}, monitor));
   baseline_.emplace(std::move(baseline));
-  QuietMonitor quiet(monitor);
-  TESSERA_TRY(reference_row_.accuracy, baseline_->evaluate(judge, quiet));
+  reference_row_.accuracy = baseline_->itself();
   return {};
 }
 
@@ -109,7 +124,16 @@ Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Scheme& sc
     return std::vector<quantize::Scheme>(view_.ops().size(), scheme);
   }
   TESSERA_CHECK(quantize::validate(scheme));
-  return quantize::resolve(quantize::uniform_recipe(scheme, selection), view_, monitor);
+  return assignment(quantize::uniform_recipe(scheme, selection), monitor);
+}
+
+Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Recipe& recipe,
+                                                      Monitor& monitor) const {
+  TESSERA_TRY(auto schemes, quantize::resolve(recipe, view_, monitor));
+  if (!setup_.requantize) {
+    quantize::keep_quantized(view_, schemes);
+  }
+  return schemes;
 }
 
 Result<onnx::Model> Lab::make(const quantize::Scheme& scheme, const quantize::Selection& selection,
@@ -229,6 +253,17 @@ Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
       [this](runtime::Session opened) { return make_lane(std::move(opened)); });
 }
 
+Result<Lane> Lab::open_file(const std::filesystem::path& file, const LaneOptions& lane,
+                            KernelSummary& kernels) const {
+  auto options = session_options(lane);
+  options.profile = true;
+  TESSERA_TRY(auto session, runtime::Session::open(setup_.library, file, options));
+  TESSERA_TRY(auto opened, make_lane(std::move(session)));
+  double first_run_us = 0;
+  TESSERA_TRY(kernels, look_at_kernels(opened, first_run_us));
+  return opened;
+}
+
 Result<runtime::Session> Lab::open_session(const std::string& bytes,
                                            const LaneOptions& lane) const {
   return runtime::Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
@@ -321,6 +356,16 @@ Result<Timing> Lab::time(std::vector<Lane>& lanes, const std::vector<Measurement
   return tracks.front().timing;
 }
 
+void settle_latency(Measurement& row, const Measurement& reference) {
+  if (row.speedup.rounds == 0 || row.latency.median_us <= 0 || reference.latency.median_us <= 0) {
+    return;
+  }
+  const double factor = reference.latency.median_us / row.speedup.median / row.latency.median_us;
+  for (auto* value : {&row.latency.median_us, &row.latency.p10_us, &row.latency.p90_us}) {
+    *value *= factor;
+  }
+}
+
 std::int64_t Lab::session_bytes(const Built& built) const {
   // Weights once as they are and once packed for the kernels, activations with the arena's slack.
   return built.size_bytes * 5 / 2 + activation_bytes_ * 3 / 2 + 8 * kMiB;
@@ -352,6 +397,7 @@ Status Batches::finish() {
 Status Batches::flush() {
   RaceOptions race;
   race.seed = seed_;
+  race.min_rounds = 1;  // a budget that is used up is kept
   race.budget_us = budget_us_per_lane_ * static_cast<double>(lanes_.size() + 1);
   auto status = lab_.time(lanes_, rows_, race, stage_, monitor_).map([](const auto&) {});
   lanes_.clear();

@@ -135,6 +135,14 @@ void LockStep::compare(std::size_t tag, const TensorView& reference, const Tenso
   errors_[tag].add(expected->span(), *actual);
 }
 
+Status LockStep::status() const {
+  if (out_of_memory_) {
+    return fail(ErrorCode::kResourceExhausted, "out of memory while tensors were compared")
+        .hint("compare without --tensors, or on a machine with more memory");
+  }
+  return {};
+}
+
 std::vector<TensorError> LockStep::errors() const {
   std::vector<TensorError> result;
   for (std::size_t tag = 0; tag < pairs_.size(); ++tag) {

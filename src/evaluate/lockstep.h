@@ -3,9 +3,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <vector>
@@ -37,6 +39,8 @@ class LockStep {
   /// A side has run its sample, or failed to: the other one need not wait for it.
   void finish(Side side);
 
+  /// kResourceExhausted if a copy or a comparison found no memory: errors() lack tensors then.
+  [[nodiscard]] Status status() const;
   /// Pairs that met with equal shapes at least once, in the order of the pairs.
   [[nodiscard]] std::vector<TensorError> errors() const;
   /// Most bytes that were kept for the other side at a time.
@@ -51,7 +55,11 @@ class LockStep {
    public:
     void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
                std::span<std::byte> data) noexcept override {
-      owner->arrive(side, tag, {dtype, shape, data});
+      try {
+        owner->arrive(side, tag, {dtype, shape, data});
+      } catch (const std::bad_alloc&) {
+        owner->out_of_memory_ = true;
+      }
     }
     LockStep* owner = nullptr;
     Side side = Side::kReference;
@@ -76,6 +84,7 @@ class LockStep {
   std::array<bool, 2> waiting_{};
   std::array<bool, 2> finished_{};
   std::size_t peak_backlog_bytes_ = 0;
+  std::atomic<bool> out_of_memory_{false};
 };
 
 }  // namespace tessera::evaluate

@@ -41,6 +41,25 @@ bool is_integer_kernel(std::string_view op_type) noexcept {
   return op_type.starts_with("QLinear") || is_one_of(op_type, kNames);
 }
 
+bool is_product(std::string_view op_type) noexcept {
+  constexpr std::array<std::string_view, 5> kNames = {"Conv", "MatMul", "Gemm", "LSTM",
+                                                      "Attention"};
+  return is_one_of(op_type, kNames);
+}
+
+namespace {
+
+bool is_integer_product(std::string_view op_type) noexcept {
+  constexpr std::array<std::string_view, 11> kNames = {
+      "QLinearConv",          "QLinearMatMul",         "QGemm",
+      "QAttention",           "ConvInteger",           "MatMulInteger",
+      "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
+      "MatMulNBits",          "QOrderedMatMul"};
+  return is_one_of(op_type, kNames);
+}
+
+}  // namespace
+
 KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
   KernelSummary summary;
   double total_us = 0;
@@ -56,6 +75,7 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
     const bool copy = kernel.op_type == "MemcpyToHost" || kernel.op_type == "MemcpyFromHost";
     ++summary.kernels;
     summary.integer_kernels += integer ? 1 : 0;
+    summary.integer_products += is_integer_product(kernel.op_type) ? 1 : 0;
     summary.quantize_kernels += quantize ? 1 : 0;
     summary.dequantize_kernels += dequantize ? 1 : 0;
     summary.reorders += reorder ? 1 : 0;
@@ -75,6 +95,7 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
 Json to_json(const KernelSummary& summary) {
   return {{"kernels", summary.kernels},
           {"integer_kernels", summary.integer_kernels},
+          {"integer_products", summary.integer_products},
           {"quantize_kernels", summary.quantize_kernels},
           {"dequantize_kernels", summary.dequantize_kernels},
           {"reorders", summary.reorders},
@@ -112,12 +133,18 @@ std::string_view to_string(RowStatus status) noexcept {
 }
 
 std::string Measurement::name() const {
+  if (!given.empty()) {
+    return fmt::format("as given ({})", given);
+  }
   auto plain = scheme;
   plain.method = numerics::RangeMethod::kMinMax;  // the range method is a field of its own
   auto text = quantize::to_string(plain);
   if (operators != "all") {
     text += fmt::format(" ({}{})", operators,
-                        operators.starts_with("mixed") || operators == "refined" ? "" : " only");
+                        operators.starts_with("mixed") || operators.ends_with("refined") ||
+                                operators.ends_with("dynamic")
+                            ? ""
+                            : " only");
   }
   return text;
 }
@@ -128,7 +155,7 @@ Json to_json(const Measurement& row) {
   const bool ok = row.status == RowStatus::kOk;
   Json json = {
       {"name", row.name()},
-      {"mode", to_string(row.scheme.mode)},
+      {"mode", row.given.empty() ? to_string(row.scheme.mode) : "given"},
       {"format", only_if(fixed, to_string(row.scheme.format))},
       {"activation", only_if(integer, quantize::short_name(row.scheme.activation))},
       {"weight", only_if(integer, quantize::short_name(row.scheme.weight))},
@@ -147,7 +174,13 @@ Json to_json(const Measurement& row) {
       {"speedup_low", only_if(ok && row.speedup.rounds > 0, row.speedup.low)},
       {"speedup_high", only_if(ok && row.speedup.rounds > 0, row.speedup.high)},
       {"sqnr_db", row.accuracy ? Json(row.accuracy->overall.sqnr_db) : Json()},
+      {"sqnr_db_low", Json()},
+      {"sqnr_db_high", Json()},
       {"l2_per_element", row.accuracy ? Json(row.accuracy->overall.l2_per_element) : Json()}};
+  if (row.accuracy && row.accuracy->sqnr_interval_db) {
+    json["sqnr_db_low"] = row.accuracy->sqnr_interval_db->low;
+    json["sqnr_db_high"] = row.accuracy->sqnr_interval_db->high;
+  }
   if (row.accuracy && row.accuracy->top1) {
     json["top1"] = to_json(*row.accuracy)["top1"];
   }

@@ -51,7 +51,11 @@ class Race {
     }
     for (std::int64_t round = 0; round < options_.max_rounds && !enough(round, start); ++round) {
       monitor.progress(stage, round, options_.max_rounds);
-      TESSERA_CHECK(run_round(round, monitor));
+      const auto status = run_round(round, monitor);
+      if (!status && round > 0) {
+        break;  // what the rounds before have shown is not thrown away
+      }
+      TESSERA_CHECK(status);
     }
     monitor.progress(stage, options_.max_rounds, options_.max_rounds);
     for (auto& track : tracks_) {

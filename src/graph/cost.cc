@@ -9,13 +9,10 @@
 
 #include "graph/folding.h"
 #include "graph/op_cost.h"
+#include "tessera/core/checked.h"
 
 namespace tessera::graph {
 namespace {
-
-std::optional<std::int64_t> add(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
-  return a && b ? std::optional(*a + *b) : std::nullopt;
-}
 
 struct BodyCost {
   std::optional<std::int64_t> macs = 0;
@@ -25,8 +22,8 @@ struct BodyCost {
 BodyCost cost_of_body(const Graph& body, QdqCounting counting) {
   BodyCost total;
   for (const auto& cost : operator_costs(body, counting)) {
-    total.macs = add(total.macs, cost.macs);
-    total.flops = add(total.flops, cost.flops);
+    total.macs = checked_add(total.macs, cost.macs);
+    total.flops = checked_add(total.flops, cost.flops);
   }
   return total;
 }
@@ -67,13 +64,7 @@ BodyCost cost_of_bodies(const Graph& graph, const Op& op, QdqCounting counting) 
     }
   }
   const auto times = trips(graph, op);
-  const auto scaled = [&](std::optional<std::int64_t> value) {
-    std::int64_t product = 0;
-    return times && value && !__builtin_mul_overflow(*times, *value, &product)
-               ? std::optional(product)
-               : std::nullopt;
-  };
-  return {scaled(dearest.macs), scaled(dearest.flops)};
+  return {checked_mul(times, dearest.macs), checked_mul(times, dearest.flops)};
 }
 
 void add_weights(const Graph& graph, const Op& op, OpCost& cost) {
@@ -85,9 +76,10 @@ void add_weights(const Graph& graph, const Op& op, OpCost& cost) {
     }
     seen.push_back(*input);
     const auto& tensor = graph.tensor(*input);
-    cost.weight_bytes += tensor.size_bytes().value_or(0);
+    cost.weight_bytes = saturating_add(cost.weight_bytes, tensor.size_bytes().value_or(0));
     if (const auto shape = tensor.static_shape()) {
-      cost.parameters += std::max<std::int64_t>(element_count(*shape), 0);
+      cost.parameters =
+          saturating_add(cost.parameters, std::max<std::int64_t>(element_count(*shape), 0));
     }
   }
   for (const auto& body : op.bodies) {
@@ -101,7 +93,7 @@ std::optional<std::int64_t> bytes_of_outputs(const Graph& graph, const Op& op) {
   std::optional<std::int64_t> total = 0;
   for (const auto& output : op.outputs) {
     if (output) {
-      total = add(total, graph.tensor(*output).size_bytes());
+      total = checked_add(total, graph.tensor(*output).size_bytes());
     }
   }
   return total;
@@ -181,11 +173,11 @@ std::optional<std::int64_t> peak_activation_bytes(const Graph& graph) {
     return !constant[id.value] && last_use[id.value] != kNever;
   };
   const auto give_birth = [&](TensorId id) {
-    const auto size = activation_bytes(graph, id);
-    if (!size) {
+    const auto more = checked_add(live, activation_bytes(graph, id));
+    if (!more) {
       return false;
     }
-    live += *size;
+    live = *more;
     dies[last_use[id.value]].push_back(id);
     return true;
   };

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "tessera/core/checked.h"
+
 namespace tessera::graph {
 namespace {
 
@@ -31,6 +33,16 @@ struct Network {
   std::vector<Link> links;
   std::vector<std::vector<std::uint32_t>> links_of_node;
 };
+
+void index_links(Network& network) {
+  network.links_of_node.assign(network.op_of_node.size(), {});
+  for (std::uint32_t i = 0; i < network.links.size(); ++i) {
+    network.links_of_node[network.links[i].producer].push_back(i);
+    for (const auto reader : network.links[i].readers) {
+      network.links_of_node[reader].push_back(i);
+    }
+  }
+}
 
 class NetworkBuilder {
  public:
@@ -131,26 +143,21 @@ class NetworkBuilder {
       network_.links.push_back(std::move(link));
     }
     auto& readers = network_.links[entry->second].readers;
-    if (std::find(readers.begin(), readers.end(), node) == readers.end()) {
+    if (readers.empty() || readers.back() != node) {  // one node after the other
       readers.push_back(node);
     }
   }
 
   void finish_links() {
-    network_.links_of_node.resize(network_.op_of_node.size());
-    for (std::uint32_t i = 0; i < network_.links.size(); ++i) {
-      auto& link = network_.links[i];
+    for (auto& link : network_.links) {
       const auto feeds_quantize_only =
           std::all_of(link.readers.begin(), link.readers.end(), [&](std::uint32_t reader) {
             return reader > kSink &&
                    graph_.op(network_.op_of_node[reader]).type == "QuantizeLinear";
           });
       link.cuttable = link.cuttable && !feeds_quantize_only;
-      network_.links_of_node[link.producer].push_back(i);
-      for (const auto reader : link.readers) {
-        network_.links_of_node[reader].push_back(i);
-      }
     }
+    index_links(network_);
   }
 
   const Graph& graph_;
@@ -184,12 +191,17 @@ class CutSearch {
   CutSearch(const Network& network, std::size_t limit) : network_(network), limit_(limit) {}
 
   std::set<Ids> run() {
-    search({}, {});
+    std::vector<State> open(1);
+    while (!open.empty()) {
+      const auto state = std::move(open.back());
+      open.pop_back();
+      visit(state, open);
+    }
     return std::move(cuts_);
   }
 
   /// Nodes before the cut.
-  [[nodiscard]] std::vector<bool> before(const Ids& cut) { return flood(cut, {}).reached; }
+  [[nodiscard]] std::vector<bool> before(const Ids& cut) const { return flood(cut, {}).reached; }
 
  private:
   struct Flood {
@@ -198,7 +210,7 @@ class CutSearch {
     Ids from;  ///< node from which it was
   };
 
-  Flood flood(const Ids& cut, const Ids& forced) {
+  [[nodiscard]] Flood flood(const Ids& cut, const Ids& forced) const {
     Flood result;
     result.reached.assign(network_.op_of_node.size(), false);
     result.via.assign(network_.op_of_node.size(), kNone);
@@ -252,52 +264,64 @@ class CutSearch {
     }
   }
 
-  void search(const Ids& cut, const Ids& forced) {
-    if (!visited_.emplace(cut, forced).second) {
+  struct State {
+    Ids cut;
+    Ids forced;
+  };
+
+  /// Takes a state for a cut, or lists those that follow from it.
+  void visit(const State& state, std::vector<State>& open) {
+    if (!visited_.emplace(state.cut, state.forced).second) {
       return;
     }
-    const auto state = flood(cut, forced);
-    const auto reached = [&](std::uint32_t node) { return state.reached[node]; };
+    const auto flood = this->flood(state.cut, state.forced);
+    if (const auto choices = links_to_interrupt(state.cut, flood)) {
+      for (const auto link : *choices) {
+        if (state.cut.size() < limit_) {
+          open.push_back({with(state.cut, link), state.forced});
+        }
+      }
+      return;
+    }
+    cuts_.insert(state.cut);
+    if (state.cut.size() == limit_) {
+      return;
+    }
+    for (const auto link : state.cut) {
+      for (const auto reader : network_.links[link].readers) {
+        if (!flood.reached[reader] && reader != kSink) {
+          open.push_back({state.cut, with(state.forced, reader)});
+        }
+      }
+    }
+  }
+
+  /// Nothing if the state is a cut; else the links of which one must cross, too.
+  [[nodiscard]] std::optional<std::set<std::uint32_t>> links_to_interrupt(
+      const Ids& cut, const Flood& flood) const {
     std::optional<std::set<std::uint32_t>> choices;
     const auto offer = [&](std::set<std::uint32_t> links) {
       if (!choices || links.size() < choices->size()) {
         choices = std::move(links);
       }
     };
-    if (state.reached[kSink]) {
+    if (flood.reached[kSink]) {
       std::set<std::uint32_t> links;
-      collect_path(state, kSink, links);
+      collect_path(flood, kSink, links);
       offer(std::move(links));
     }
     for (const auto link : cut) {
       const auto& readers = network_.links[link].readers;
-      if (std::all_of(readers.begin(), readers.end(), reached)) {
+      if (std::all_of(readers.begin(), readers.end(),
+                      [&](std::uint32_t node) { return flood.reached[node]; })) {
         std::set<std::uint32_t> links;
         for (const auto reader : readers) {
-          collect_path(state, reader, links);
+          collect_path(flood, reader, links);
         }
         offer(std::move(links));
       }
     }
-    if (choices) {
-      if (cut.size() < limit_) {
-        for (const auto link : *choices) {
-          search(with(cut, link), forced);
-        }
-      }
-      return;
-    }
-    cuts_.insert(cut);
-    if (cut.size() == limit_) {
-      return;
-    }
-    for (const auto link : cut) {
-      for (const auto reader : network_.links[link].readers) {
-        if (!state.reached[reader] && reader != kSink) {
-          search(cut, with(forced, reader));
-        }
-      }
-    }
+    return choices;
   }
 
   const Network& network_;
@@ -306,40 +330,208 @@ class CutSearch {
   std::set<Ids> cuts_;
 };
 
-/// Adds the operators that the given ones need and that are no nodes of the network: constants
-/// and conversions that are done again on either side.
-std::vector<OpId> close_under_producers(const Graph& graph, std::vector<bool> included) {
-  for (auto i = included.size(); i-- > 0;) {
-    if (!included[i]) {
-      continue;
+/// A part of the network that single links separate from what lies before and after it: these are
+/// its source and its sink. Nodes are in topological order, so it is a range of them.
+struct Stretch {
+  Network network;
+  std::vector<std::uint32_t> link_of;  ///< links of the whole network, by those of this one
+  std::uint32_t first = 0;             ///< node 2 of this one, in the whole network
+};
+
+/// Takes a network apart where a single link leads from all that comes before to all that follows.
+///
+/// Every node is reached from the source and reaches the sink, so it depends on all that lies
+/// before such a link or all that lies behind it depends on it: a first part that holds a node of
+/// one stretch holds every earlier stretch, and each cut lies within one.
+class Divider {
+ public:
+  explicit Divider(const Network& network)
+      : network_(network), nodes_(static_cast<std::uint32_t>(network.op_of_node.size())) {}
+
+  [[nodiscard]] std::vector<Stretch> divide() {
+    if (nodes_ <= kSink + 1) {
+      return {};
     }
-    for_each_read(graph.ops()[i], [&](TensorId id) {
-      if (const auto producer = graph.tensor(id).producer) {
-        included[producer->value] = true;
+    find_stretches();
+    for (std::uint32_t i = 0; i < network_.links.size(); ++i) {
+      add_link(i);
+    }
+    for (auto& stretch : stretches_) {
+      index_links(stretch.network);
+    }
+    return std::move(stretches_);
+  }
+
+ private:
+  /// The source comes first and the sink last.
+  [[nodiscard]] std::uint32_t position(std::uint32_t node) const {
+    return node == kSource ? kSink : node == kSink ? nodes_ : node;
+  }
+
+  /// Links that lead across the place behind each node.
+  [[nodiscard]] std::vector<std::int64_t> links_across() const {
+    std::vector<std::int64_t> change(nodes_ + 1, 0);
+    for (const auto& link : network_.links) {
+      std::uint32_t last = 0;
+      for (const auto reader : link.readers) {
+        last = std::max(last, position(reader));
       }
-    });
+      ++change[position(link.producer)];
+      --change[last];
+    }
+    for (std::size_t i = 1; i < change.size(); ++i) {
+      change[i] += change[i - 1];
+    }
+    return change;
   }
-  std::vector<OpId> ops;
-  for (std::uint32_t i = 0; i < included.size(); ++i) {
-    if (included[i]) {
-      ops.push_back({i});
+
+  void find_stretches() {
+    const auto across = links_across();
+    stretch_of_.assign(nodes_, 0);
+    for (std::uint32_t node = kSink + 1; node < nodes_; ++node) {
+      if (node == kSink + 1 || across[node - 1] == 1) {
+        stretches_.emplace_back();
+        stretches_.back().first = node;
+        stretches_.back().network.op_of_node.assign(kSink + 1, OpId{kNone});
+      }
+      stretches_.back().network.op_of_node.push_back(network_.op_of_node[node]);
+      stretch_of_[node] = static_cast<std::uint32_t>(stretches_.size() - 1);
     }
   }
-  return ops;
+
+  /// To the stretches that its ends lie in: two if it separates them.
+  void add_link(std::uint32_t index) {
+    const auto& link = network_.links[index];
+    std::set<std::uint32_t> touched;
+    const auto touch = [&](std::uint32_t node) {
+      if (node > kSink) {
+        touched.insert(stretch_of_[node]);
+      }
+    };
+    touch(link.producer);
+    std::for_each(link.readers.begin(), link.readers.end(), touch);
+    if (touched.empty()) {
+      touched.insert(0);  // an input that is an output: there is one stretch only
+    }
+    for (const auto stretch : touched) {
+      auto& target = stretches_[stretch];
+      target.link_of.push_back(index);
+      target.network.links.push_back(local(link, target));
+    }
+  }
+
+  [[nodiscard]] Link local(const Link& link, const Stretch& stretch) const {
+    const auto end = stretch.first + stretch.network.op_of_node.size() - (kSink + 1);
+    const auto node_of = [&](std::uint32_t node) {
+      const auto place = position(node);
+      return place < stretch.first ? kSource
+             : place >= end        ? kSink
+                                   : node - stretch.first + kSink + 1;
+    };
+    auto copy = link;
+    copy.producer = node_of(link.producer);
+    std::set<std::uint32_t> readers;
+    for (const auto reader : link.readers) {
+      readers.insert(node_of(reader));
+    }
+    copy.readers.assign(readers.begin(), readers.end());
+    return copy;
+  }
+
+  const Network& network_;
+  std::uint32_t nodes_;
+  std::vector<std::uint32_t> stretch_of_;
+  std::vector<Stretch> stretches_;
+};
+
+/// Cuts of a stretch with operators of it before. The one behind its last operator is among them.
+std::vector<Ids> cuts_within(const Stretch& stretch, std::size_t limit, CutSearch& search) {
+  const auto& network = stretch.network;
+  if (limit > 1) {
+    const auto found = search.run();
+    return {found.begin(), found.end()};
+  }
+  // Single links that separate are the ends of stretches.
+  std::vector<std::uint32_t> last;
+  for (std::uint32_t i = 0; i < network.links.size(); ++i) {
+    const auto& readers = network.links[i].readers;
+    if (std::find(readers.begin(), readers.end(), kSink) != readers.end()) {
+      last.push_back(i);
+    }
+  }
+  const bool separates = last.size() == 1 && network.links[last.front()].cuttable &&
+                         network.links[last.front()].readers.size() == 1;
+  return separates ? std::vector<Ids>{last} : std::vector<Ids>();
 }
+
+/// The operators of a first part, which grows stretch by stretch: their number and their MACs.
+/// Operators that the given ones need and that are no nodes of the network belong to it: constants,
+/// and conversions that are done again on either side.
+class FirstPart {
+ public:
+  FirstPart(const Graph& graph, const std::vector<OpCost>& costs)
+      : graph_(graph), costs_(costs), included_(graph.ops().size(), false) {}
+
+  /// Adds an operator whose producers that are nodes are there already.
+  void add(OpId op) {
+    std::vector<OpId> open{op};
+    while (!open.empty()) {
+      const auto next = open.back();
+      open.pop_back();
+      if (included_[next.value]) {
+        continue;
+      }
+      included_[next.value] = true;
+      added_.push_back(next);
+      macs_ = saturating_add(macs_, costs_[next.value].macs.value_or(0));
+      for_each_read(graph_.op(next), [&](TensorId id) {
+        if (const auto producer = graph_.tensor(id).producer) {
+          open.push_back(*producer);
+        }
+      });
+    }
+  }
+
+  /// What there is now, to return to.
+  struct Mark {
+    std::size_t nodes = 0;
+    std::int64_t macs = 0;
+  };
+  [[nodiscard]] Mark mark() const { return {added_.size(), macs_}; }
+  void return_to(const Mark& mark) {
+    for (; added_.size() > mark.nodes; added_.pop_back()) {
+      included_[added_.back().value] = false;
+    }
+    macs_ = mark.macs;
+  }
+
+  [[nodiscard]] std::vector<OpId> operators() && {
+    std::sort(added_.begin(), added_.end());
+    return std::move(added_);
+  }
+
+ private:
+  const Graph& graph_;
+  const std::vector<OpCost>& costs_;
+  std::vector<bool> included_;
+  std::vector<OpId> added_;
+  std::int64_t macs_ = 0;
+};
 
 void add_bytes(const TensorInfo& tensor, Cut& cut) {
   const auto bytes = tensor.size_bytes();
   const auto shape = tensor.static_shape();
-  if (!bytes || !shape) {
-    cut.bytes.reset();
-    cut.int8_bytes.reset();
-    return;
+  const auto as_int8 = bytes && is_floating(tensor.dtype) ? Count(element_count(*shape)) : bytes;
+  cut.bytes = checked_add(cut.bytes, bytes);
+  cut.int8_bytes = checked_add(cut.int8_bytes, as_int8);
+}
+
+std::int64_t macs_of_all(const std::vector<OpCost>& costs) {
+  std::int64_t total = 0;
+  for (const auto& cost : costs) {
+    total = saturating_add(total, cost.macs.value_or(0));
   }
-  if (cut.bytes) {
-    *cut.bytes += *bytes;
-    *cut.int8_bytes += is_floating(tensor.dtype) ? element_count(*shape) : *bytes;
-  }
+  return total;
 }
 
 }  // namespace
@@ -348,43 +540,67 @@ std::vector<Cut> find_cuts(const Graph& graph, int max_tensors) {
   if (max_tensors < 1) {
     return {};
   }
+  const auto limit = static_cast<std::size_t>(max_tensors);
   const auto network = NetworkBuilder(graph).build();
-  CutSearch search(network, static_cast<std::size_t>(max_tensors));
   const auto costs = operator_costs(graph, QdqCounting::kExclude);
-  std::int64_t total_macs = 0;
-  for (const auto& cost : costs) {
-    total_macs += cost.macs.value_or(0);
-  }
+  const auto total_macs = macs_of_all(costs);
+  const auto stretches = Divider(network).divide();
+  FirstPart part(graph, costs);
   std::vector<Cut> cuts;
-  for (const auto& links : search.run()) {
-    const auto nodes = search.before(links);
-    std::vector<bool> included(graph.ops().size(), false);
-    for (std::uint32_t node = kSink + 1; node < nodes.size(); ++node) {
-      included[network.op_of_node[node].value] = nodes[node];
+  for (const auto& stretch : stretches) {
+    const auto& ops = stretch.network.op_of_node;
+    CutSearch search(stretch.network, limit);
+    for (const auto& links : cuts_within(stretch, limit, search)) {
+      const auto earlier = part.mark();
+      const auto nodes = search.before(links);
+      std::size_t own = 0;
+      for (std::size_t node = kSink + 1; node < nodes.size(); ++node) {
+        if (nodes[node]) {
+          part.add(ops[node]);
+          ++own;
+        }
+      }
+      const bool last = own == ops.size() - (kSink + 1) && &stretch == &stretches.back();
+      if (own > 0 && !last) {  // else it belongs to the stretch before, or to the outputs
+        Cut cut{.bytes = 0, .int8_bytes = 0};
+        for (const auto link : links) {
+          cut.tensors.push_back(network.links[stretch.link_of[link]].tensor);
+          add_bytes(graph.tensor(cut.tensors.back()), cut);
+        }
+        std::sort(cut.tensors.begin(), cut.tensors.end());
+        cut.nodes_before = static_cast<std::int64_t>(part.mark().nodes);
+        cut.macs_before = part.mark().macs;
+        cut.macs_after = total_macs - cut.macs_before;
+        cuts.push_back(std::move(cut));
+      }
+      part.return_to(earlier);
     }
-    Cut cut;
-    cut.before = close_under_producers(graph, std::move(included));
-    const auto something_after = std::find(nodes.begin() + 2, nodes.end(), false) != nodes.end();
-    if (cut.before.empty() || !something_after) {
-      continue;  // the inputs or the outputs themselves
-    }
-    cut.bytes = 0;
-    cut.int8_bytes = 0;
-    for (const auto link : links) {
-      cut.tensors.push_back(network.links[link].tensor);
-      add_bytes(graph.tensor(cut.tensors.back()), cut);
-    }
-    std::sort(cut.tensors.begin(), cut.tensors.end());
-    for (const auto op : cut.before) {
-      cut.macs_before += costs[op.value].macs.value_or(0);
-    }
-    cut.macs_after = total_macs - cut.macs_before;
-    cuts.push_back(std::move(cut));
+    std::for_each(ops.begin() + kSink + 1, ops.end(), [&](OpId op) { part.add(op); });
   }
   std::sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
     return std::tie(a.macs_before, a.tensors) < std::tie(b.macs_before, b.tensors);
   });
   return cuts;
+}
+
+std::vector<OpId> operators_before(const Graph& graph, const Cut& cut) {
+  const auto network = NetworkBuilder(graph).build();
+  Ids links;
+  for (std::uint32_t i = 0; i < network.links.size(); ++i) {
+    const auto& link = network.links[i];
+    if (link.cuttable && std::binary_search(cut.tensors.begin(), cut.tensors.end(), link.tensor)) {
+      links.push_back(i);
+    }
+  }
+  const auto nodes = CutSearch(network, links.size()).before(links);
+  const std::vector<OpCost> no_costs(graph.ops().size());
+  FirstPart part(graph, no_costs);
+  for (std::size_t node = kSink + 1; node < nodes.size(); ++node) {
+    if (nodes[node]) {
+      part.add(network.op_of_node[node]);
+    }
+  }
+  return std::move(part).operators();
 }
 
 }  // namespace tessera::graph

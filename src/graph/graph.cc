@@ -29,8 +29,8 @@ std::optional<std::int64_t> TensorInfo::size_bytes() const {
   if (!extents || bits_of(dtype) == 0) {
     return std::nullopt;
   }
-  const auto count = element_count(*extents);
-  return count < 0 ? std::nullopt : std::optional(bytes_of(dtype, count));
+  const auto bytes = bytes_of(dtype, element_count(*extents));
+  return bytes < 0 ? std::nullopt : std::optional(bytes);
 }
 
 std::int64_t Op::int_or(std::string_view attribute, std::int64_t fallback) const {

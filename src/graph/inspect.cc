@@ -8,6 +8,7 @@
 #include <set>
 
 #include "graph/folding.h"
+#include "tessera/core/checked.h"
 
 namespace tessera::graph {
 namespace {
@@ -27,10 +28,12 @@ void add_weights(const Graph& graph, Inspection& inspection) {
     if (tensor.kind != TensorKind::kInitializer || !is_used(tensor)) {
       continue;
     }
-    inspection.weight_bytes += tensor.size_bytes().value_or(0);
+    inspection.weight_bytes =
+        saturating_add(inspection.weight_bytes, tensor.size_bytes().value_or(0));
     const auto shape = tensor.static_shape();
     if (is_weight(tensor) && shape) {
-      inspection.parameters += std::max<std::int64_t>(element_count(*shape), 0);
+      inspection.parameters =
+          saturating_add(inspection.parameters, std::max<std::int64_t>(element_count(*shape), 0));
     }
   }
   for (const auto& op : graph.ops()) {
@@ -48,9 +51,8 @@ std::vector<TypeTotal> totals_by_type(const Graph& graph, const std::vector<OpCo
     auto& total = totals[name];
     total.type = std::move(name);
     ++total.count;
-    total.weight_bytes += costs[i].weight_bytes;
-    total.macs =
-        total.macs && costs[i].macs ? std::optional(*total.macs + *costs[i].macs) : std::nullopt;
+    total.weight_bytes = saturating_add(total.weight_bytes, costs[i].weight_bytes);
+    total.macs = checked_add(total.macs, costs[i].macs);
   }
   std::vector<TypeTotal> result;
   result.reserve(totals.size());
@@ -120,13 +122,14 @@ bool is_qdq(const Graph& graph, const Folding& folding, OpId id) {
 /// Most of the weights are half-precision.
 bool has_half_weights(const Graph& graph) {
   std::int64_t half = 0;
-  std::int64_t all = 0;
+  std::int64_t other = 0;
   for (const auto& tensor : graph.tensors()) {
     const auto bytes = is_weight(tensor) ? tensor.size_bytes().value_or(0) : 0;
-    all += bytes;
-    half += tensor.dtype == DType::kFloat16 || tensor.dtype == DType::kBFloat16 ? bytes : 0;
+    const bool is_half = tensor.dtype == DType::kFloat16 || tensor.dtype == DType::kBFloat16;
+    auto& sum = is_half ? half : other;
+    sum = saturating_add(sum, bytes);
   }
-  return 2 * half > all;
+  return half > other;
 }
 
 std::vector<std::string> input_symbols(const Graph& graph) {
@@ -227,7 +230,7 @@ Json cut_json(const Graph& graph, const Cut& cut) {
           {"int8_bytes", number(cut.int8_bytes)},
           {"macs_before", cut.macs_before},
           {"macs_after", cut.macs_after},
-          {"nodes_before", cut.before.size()}};
+          {"nodes_before", cut.nodes_before}};
 }
 
 }  // namespace
@@ -279,13 +282,38 @@ std::string shape_text(const TensorInfo& tensor) {
   return text;
 }
 
+std::vector<bool> quantized_operators(const Graph& graph) {
+  const Folding folding(graph);
+  std::vector<bool> quantized(graph.ops().size(), false);
+  const auto made_by = [&](const std::optional<TensorId>& id, auto fits) {
+    const auto producer = id ? graph.tensor(*id).producer : std::nullopt;
+    return producer && fits(graph.op(*producer), producer->value);
+  };
+  // In topological order: what rescales an integer product belongs to it.
+  for (std::uint32_t i = 0; i < graph.ops().size(); ++i) {
+    const auto& op = graph.op({i});
+    quantized[i] = is_quantize(op) || is_dequantize(op) || is_integer_op(op) || is_dynamic(op) ||
+                   is_weight_only(graph, folding, op) || is_qdq(graph, folding, {i});
+    if (op.type != "Cast" && op.type != "Mul") {
+      continue;
+    }
+    const bool rescales = std::any_of(op.inputs.begin(), op.inputs.end(), [&](const auto& input) {
+      return made_by(input, [&](const Op& maker, std::uint32_t place) {
+        return is_dynamic(maker) || (maker.type == "Cast" && quantized[place]);
+      });
+    });
+    quantized[i] = quantized[i] || rescales;
+  }
+  return quantized;
+}
+
 Quantization quantization_of(const Graph& graph) {
   const Folding folding(graph);
   const auto costs = operator_costs(graph, QdqCounting::kExclude);
   Quantization result;
   std::set<QuantizationState> kinds;
-  std::int64_t integer_macs = 0;
-  std::int64_t all_macs = 0;
+  double integer_macs = 0;
+  double all_macs = 0;
   bool macs_known = true;
   for (std::uint32_t i = 0; i < graph.ops().size(); ++i) {
     const auto& op = graph.ops()[i];
@@ -294,8 +322,10 @@ Quantization quantization_of(const Graph& graph) {
     const auto integer = is_integer_op(op) || folding.folds({i});
     result.int8_ops += integer ? 1 : 0;
     macs_known = macs_known && costs[i].macs.has_value();
-    all_macs += costs[i].macs.value_or(0);
-    integer_macs += integer ? costs[i].macs.value_or(0) : 0;
+    // Only their ratio matters, which numbers this large keep.
+    const auto macs = static_cast<double>(costs[i].macs.value_or(0));
+    all_macs += macs;
+    integer_macs += integer ? macs : 0;
     if (is_dynamic(op)) {
       kinds.insert(QuantizationState::kDynamic);
     } else if (is_integer_op(op)) {
@@ -317,7 +347,7 @@ Quantization quantization_of(const Graph& graph) {
     result.state = kinds.size() == 1 ? *kinds.begin() : QuantizationState::kMixed;
   }
   if (macs_known && all_macs > 0) {
-    result.int8_mac_share = static_cast<double>(integer_macs) / static_cast<double>(all_macs);
+    result.int8_mac_share = integer_macs / all_macs;
   }
   return result;
 }
@@ -331,8 +361,8 @@ Inspection inspect(const Graph& graph, const InspectOptions& options) {
     result.body_nodes += op.body_ops;
   }
   for (const auto& cost : result.costs) {
-    result.macs += cost.macs.value_or(0);
-    result.flops += cost.flops.value_or(0);
+    result.macs = checked_add(result.macs, cost.macs.value_or(0));
+    result.flops = checked_add(result.flops, cost.flops.value_or(0));
     result.unknown_macs += cost.macs ? 0 : 1;
   }
   add_weights(graph, result);
@@ -352,8 +382,9 @@ Json to_json(const Inspection& inspection, const Graph& graph) {
                {"body_nodes", inspection.body_nodes},
                {"parameters", inspection.parameters},
                {"weight_bytes", inspection.weight_bytes},
-               {"macs", inspection.macs},
-               {"flops", inspection.flops},
+               {"macs", inspection.unknown_macs > 0 ? Json() : number(inspection.macs)},
+               {"known_macs", number(inspection.macs)},
+               {"flops", number(inspection.flops)},
                {"unknown_macs", inspection.unknown_macs},
                {"peak_activation_bytes", number(inspection.peak_activation_bytes)},
                {"quantization",

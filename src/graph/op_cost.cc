@@ -9,26 +9,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "tessera/core/checked.h"
+
 namespace tessera::graph {
 namespace {
-
-using Count = std::optional<std::int64_t>;
-
-Count multiply(Count a, Count b) {
-  std::int64_t product = 0;
-  if (!a || !b || __builtin_mul_overflow(*a, *b, &product)) {
-    return std::nullopt;
-  }
-  return product;
-}
-
-Count add(Count a, Count b) {
-  std::int64_t sum = 0;
-  if (!a || !b || __builtin_add_overflow(*a, *b, &sum)) {
-    return std::nullopt;
-  }
-  return sum;
-}
 
 Count product(std::span<const std::int64_t> values) {
   const auto count = element_count(values);
@@ -78,11 +62,11 @@ class Site {
 
 /// Work of `macs`, plus `extra` operations besides them.
 Work from_macs(Count macs, Count extra = 0) {
-  return {macs, add(multiply(2, macs), extra)};
+  return {macs, checked_add(checked_mul(2, macs), extra)};
 }
 
 Work elementwise(Count elements, std::int64_t operations) {
-  return {0, multiply(elements, operations)};
+  return {0, checked_mul(elements, operations)};
 }
 
 // --- operators with multiply-accumulates ----------------------------------------------------
@@ -95,7 +79,7 @@ Work convolution(const Site& site, std::size_t weights, std::size_t bias) {
   }
   const auto filter = product(std::span(*shape).subspan(1));
   const auto outputs = site.output_size();
-  return from_macs(multiply(outputs, filter), site.has_input(bias) ? outputs : Count(0));
+  return from_macs(checked_mul(outputs, filter), site.has_input(bias) ? outputs : Count(0));
 }
 
 /// Every input is spread over one filter: weights [I, O / group, k...].
@@ -105,7 +89,7 @@ Work transposed_convolution(const Site& site) {
     return {};
   }
   const auto filter = product(std::span(*shape).subspan(1));
-  return from_macs(multiply(site.input_size(0), filter),
+  return from_macs(checked_mul(site.input_size(0), filter),
                    site.has_input(2) ? site.output_size() : Count(0));
 }
 
@@ -115,7 +99,7 @@ Work matrix_product(const Site& site, std::size_t bias) {
   const auto depth =
       shape && shape->size() == 1 ? Count(shape->front()) : site.extent(0, transposed ? -2 : -1);
   const auto outputs = site.output_size();
-  return from_macs(multiply(outputs, depth), site.has_input(bias) ? outputs : Count(0));
+  return from_macs(checked_mul(outputs, depth), site.has_input(bias) ? outputs : Count(0));
 }
 
 constexpr std::size_t kNone = 64;  // no such input
@@ -158,36 +142,37 @@ Work einsum(const Site& site) {
   }
   Count total = 1;
   for (const auto& [label, extent] : extents) {
-    total = multiply(total, extent);
+    total = checked_mul(total, extent);
   }
   for (const auto& [axis, extent] : ellipsis) {
-    total = multiply(total, extent);
+    total = checked_mul(total, extent);
   }
   return operand < 2 ? elementwise(total, 1)
-                     : from_macs(multiply(total, static_cast<std::int64_t>(operand) - 1));
+                     : from_macs(checked_mul(total, static_cast<std::int64_t>(operand) - 1));
 }
 
 /// Input and recurrent weights are read once per step and sample; gates are element-wise.
 Work recurrent(const Site& site) {
-  const auto steps = multiply(site.extent(0, 0), site.extent(0, 1));
-  const auto macs = multiply(steps, add(site.input_size(1), site.input_size(2)));
+  const auto steps = checked_mul(site.extent(0, 0), site.extent(0, 1));
+  const auto macs = checked_mul(steps, checked_add(site.input_size(1), site.input_size(2)));
   const auto input_extent = site.extent(0, 2);
   // W is [directions, gates x hidden, input], so size / input is the number of gate values.
   const auto gates = input_extent && *input_extent > 0 && site.input_size(1)
                          ? Count(*site.input_size(1) / *input_extent)
                          : std::nullopt;
   constexpr std::int64_t kOperationsPerGate = 3;  // bias, activation, use
-  return from_macs(macs, multiply(multiply(steps, gates), kOperationsPerGate));
+  return from_macs(macs, checked_mul(checked_mul(steps, gates), kOperationsPerGate));
 }
 
 /// Scores and their application: every query meets every key.
 Count attention_macs(Count batch, Count queries, Count keys, Count query_width, Count value_width) {
-  return multiply(multiply(batch, multiply(queries, keys)), add(query_width, value_width));
+  return checked_mul(checked_mul(batch, checked_mul(queries, keys)),
+                     checked_add(query_width, value_width));
 }
 
 Work attention_work(Count macs, Count scores) {
   constexpr std::int64_t kSoftmaxOperations = 5;
-  return from_macs(macs, multiply(scores, kSoftmaxOperations));
+  return from_macs(macs, checked_mul(scores, kSoftmaxOperations));
 }
 
 /// com.microsoft Attention and QAttention: input [B, S, D], weights [D, 3 x H].
@@ -199,10 +184,12 @@ Work fused_attention(const Site& site) {
     return {};
   }
   const auto hidden = *packed / 3;
-  const auto projections = multiply(multiply(batch, sequence), site.input_size(1));
-  const auto macs = add(projections, attention_macs(batch, sequence, sequence, hidden, hidden));
+  const auto projections = checked_mul(checked_mul(batch, sequence), site.input_size(1));
+  const auto macs =
+      checked_add(projections, attention_macs(batch, sequence, sequence, hidden, hidden));
   const auto heads = site.op.int_or("num_heads", 1);
-  return attention_work(macs, multiply(multiply(batch, heads), multiply(sequence, sequence)));
+  return attention_work(macs,
+                        checked_mul(checked_mul(batch, heads), checked_mul(sequence, sequence)));
 }
 
 /// Attention over separate queries, keys and values of three extents [B, S, H] or four
@@ -217,14 +204,16 @@ Work separate_attention(const Site& site, std::size_t past) {
   const auto heads = query->size() == 4
                          ? (*query)[1]
                          : site.op.int_or("q_num_heads", site.op.int_or("num_heads", 1));
-  const auto width = query->size() == 4 ? multiply((*query)[1], (*query)[3]) : Count((*query)[2]);
+  const auto width =
+      query->size() == 4 ? checked_mul((*query)[1], (*query)[3]) : Count((*query)[2]);
   auto keys = site.extent(1, key->size() == 4 ? 2 : 1);
   if (site.has_input(past)) {
-    keys = add(keys, site.extent(past, 2));
+    keys = checked_add(keys, site.extent(past, 2));
   }
   const auto queries = site.extent(0, sequence_axis);
   const auto macs = attention_macs((*query)[0], queries, keys, width, width);
-  return attention_work(macs, multiply(multiply((*query)[0], heads), multiply(queries, keys)));
+  return attention_work(macs,
+                        checked_mul(checked_mul((*query)[0], heads), checked_mul(queries, keys)));
 }
 
 // --- operators without -----------------------------------------------------------------------
@@ -232,7 +221,7 @@ Work separate_attention(const Site& site, std::size_t past) {
 /// Sliding windows: one operation per element of the window.
 Work pool(const Site& site) {
   const auto kernel = site.op.ints_or("kernel_shape", {});
-  return {0, multiply(site.output_size(), product(kernel))};
+  return {0, checked_mul(site.output_size(), product(kernel))};
 }
 
 /// All of the input is read and combined.

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "tessera/core/compact_text.h"
 #include "tessera/noise/sweep.h"
 
 extern char** environ;
@@ -171,7 +172,7 @@ Result<Json> MetricCommand::ask(const Json& question, const Monitor& monitor) {
   }
   if (const auto error = answer->find("error"); error != answer->end()) {
     return fail(ErrorCode::kUnavailable, "the metric command says: {}",
-                error->is_string() ? error->get<std::string>() : error->dump());
+                error->is_string() ? error->get<std::string>() : compact_text(*error));
   }
   ++state_->answered;
   return answer;

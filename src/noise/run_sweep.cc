@@ -15,6 +15,7 @@
 
 #include "noise/metric_command.h"
 #include "noise/score.h"
+#include "tessera/core/compact_text.h"
 #include "tessera/core/names.h"
 #include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
@@ -96,7 +97,7 @@ class Judge {
       return fail(ErrorCode::kUnavailable,
                   "the metric command answered {} to a question for the result; "
                   "{{\"value\": NUMBER}} was expected",
-                  answer.dump());
+                  compact_text(answer));
     }
     return value->get<double>();
   }
@@ -189,9 +190,10 @@ class Sweeper {
     }
     header_.images = samples_.size();
     header_.metric = options_.metric_command.empty() ? "l2_per_element" : options_.metric_command;
-    header_.data = samples_.describe().dump();
-    header_.seed = envelope_().seed;
-    header_.model = envelope_().model;
+    header_.data = compact_text(samples_.describe());
+    const auto envelope = envelope_();
+    header_.seed = envelope.seed;
+    header_.model = envelope.model;
     describe_design();
     for (const auto& name : model_->outputs()) {
       header_.outputs.push_back({name, 0, 0, 1});
@@ -226,7 +228,7 @@ class Sweeper {
     if (options_.shard_count > 1) {
       design["shard"] = fmt::format("{}/{}", options_.shard_index, options_.shard_count);
     }
-    header_.design = design.dump();
+    header_.design = compact_text(design);
   }
 
   Status add_layer_noise(const data::Sample& sample, std::vector<std::int64_t>& elements) {

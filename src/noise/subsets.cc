@@ -8,12 +8,12 @@
 #include <array>
 #include <charconv>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "noise/lines.h"
 #include "tessera/core/file.h"
 #include "tessera/core/names.h"
+#include "tessera/core/pattern.h"
 #include "tessera/core/random.h"
 #include "tessera/core/text.h"
 #include "tessera/graph/cost.h"
@@ -205,9 +205,18 @@ std::vector<OpId> candidates(const graph::Graph& graph, std::span<const quantize
   return ops;
 }
 
-std::vector<OpId> with_most_macs(const graph::Graph& graph, std::vector<OpId> ops,
-                                 std::size_t count) {
+/// Errors: kInvalidArgument where it is unknown which those are.
+Result<std::vector<OpId>> with_most_macs(const graph::Graph& graph, std::vector<OpId> ops,
+                                         std::size_t count) {
   const auto costs = graph::operator_costs(graph, graph::QdqCounting::kInclude);
+  const auto unknown = std::find_if(ops.begin(), ops.end(),
+                                    [&](OpId op) { return !costs[op.value].macs.has_value(); });
+  if (unknown != ops.end() && count < ops.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "which layers have most MACs is not known: '{}' has an unknown shape",
+                graph.op(*unknown).name)
+        .hint("give the inputs' extents with --shape, or use --layers all");
+  }
   std::stable_sort(ops.begin(), ops.end(), [&](OpId a, OpId b) {
     return costs[a.value].macs.value_or(0) > costs[b.value].macs.value_or(0);
   });
@@ -217,17 +226,12 @@ std::vector<OpId> with_most_macs(const graph::Graph& graph, std::vector<OpId> op
 }
 
 Result<std::vector<OpId>> matching(const graph::Graph& graph, const std::vector<OpId>& ops,
-                                   const std::string& pattern) {
-  try {
-    const std::regex regex(pattern);
-    std::vector<OpId> found;
-    std::copy_if(ops.begin(), ops.end(), std::back_inserter(found),
-                 [&](OpId op) { return std::regex_match(graph.op(op).name, regex); });
-    return found;
-  } catch (const std::regex_error& problem) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' is no regular expression: {}", pattern,
-                problem.what());
-  }
+                                   std::string_view text) {
+  TESSERA_TRY(const auto pattern, NamePattern::compile(text));
+  std::vector<OpId> found;
+  std::copy_if(ops.begin(), ops.end(), std::back_inserter(found),
+               [&](OpId op) { return pattern.matches(graph.op(op).name); });
+  return found;
 }
 
 Result<std::vector<OpId>> named(const graph::Graph& graph, std::string_view text,
@@ -291,9 +295,9 @@ Result<std::vector<OpId>> choose_layers(const graph::Graph& graph, std::string_v
   auto ops = candidates(graph, schemes);
   if (text.starts_with("top-macs:")) {
     TESSERA_TRY(const auto count, count_after(text, "top-macs:"));
-    ops = with_most_macs(graph, std::move(ops), static_cast<std::size_t>(count));
+    TESSERA_TRY(ops, with_most_macs(graph, std::move(ops), static_cast<std::size_t>(count)));
   } else if (text.starts_with("re:")) {
-    TESSERA_TRY(ops, matching(graph, ops, std::string(text.substr(3))));
+    TESSERA_TRY(ops, matching(graph, ops, text.substr(3)));
   } else if (text != "all") {
     return named(graph, text, schemes);
   }

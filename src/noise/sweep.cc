@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "noise/lines.h"
+#include "tessera/core/compact_text.h"
 
 namespace tessera::noise {
 namespace {
@@ -35,7 +36,7 @@ std::string text_or(const Json& json, const char* key) {
 
 std::string compact_or(const Json& json, const char* key) {
   const auto found = json.find(key);
-  return found != json.end() && found->is_object() ? found->dump() : std::string();
+  return found != json.end() && found->is_object() ? compact_text(*found) : std::string();
 }
 
 std::optional<double> optional_number(const Json& json, const char* key) {
@@ -122,7 +123,7 @@ std::string whole_design(const std::string& design) {
     return design;
   }
   json.erase("shard");
-  return json.dump();
+  return compact_text(json);
 }
 
 Result<std::vector<std::string>> layer_names(const Json& json, std::string_view what) {
@@ -350,7 +351,7 @@ Result<SweepHeader> header_from_json(const Json& document, std::string_view what
 }
 
 std::string to_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return compact_text(json) + "\n";
 }
 
 Result<Sweep> parse_sweep(std::span<const SweepText> files) {
@@ -413,8 +414,8 @@ Status check_same_sweep(const SweepHeader& expected, const SweepHeader& actual,
   };
   if (!std::equal(expected.outputs.begin(), expected.outputs.end(), actual.outputs.begin(),
                   actual.outputs.end(), weighs)) {
-    return differ(what, "weighting of the outputs", to_json(expected)["outputs"].dump(),
-                  to_json(actual)["outputs"].dump());
+    return differ(what, "weighting of the outputs", compact_text(to_json(expected)["outputs"]),
+                  compact_text(to_json(actual)["outputs"]));
   }
   return {};
 }

@@ -307,8 +307,10 @@ Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor
   }
   const auto constant = graph::constant_tensors(graph);
   for (const auto& input : graph.op(layers[layer]).inputs) {
-    if (input && !constant[input->value] &&
-        graph.tensor(*input).kind != graph::TensorKind::kInitializer) {
+    const bool fed = input && !constant[input->value] &&
+                     graph.tensor(*input).kind != graph::TensorKind::kInitializer;
+    // A product of a value with itself reads one input, twice.
+    if (fed && std::find(probe.inputs.begin(), probe.inputs.end(), *input) == probe.inputs.end()) {
       probe.inputs.push_back(*input);
     }
   }

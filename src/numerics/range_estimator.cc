@@ -68,11 +68,7 @@ Failure damaged(std::string_view what) {
 
 /// A member that is a non-negative integer.
 Result<std::int64_t> count_member(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_number_integer()) {
-    return damaged(key);
-  }
-  const auto value = found->get<std::int64_t>();
+  const auto value = whole_number_or(json, key, -1);
   constexpr std::int64_t kMost = std::int64_t{1} << 55;
   if (value < 0 || value > kMost) {
     return damaged(key);

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "onnx/model_state.h"
@@ -13,18 +14,78 @@ constexpr std::int64_t kTypeOnlyBytes = 1024;
 
 enum class Weights : std::uint8_t { kTypesOnly, kReal };
 
-/// Writes the model as the oracle gets it: every value that operators make is an output without
-/// type, and nothing is declared about values in between, so that what comes back was inferred.
+/// What becomes of operators that the oracle may not know.
+enum class Foreign : std::uint8_t { kKept, kLeftOut };
+
+/// Only a library of custom operators can run it.
+bool is_foreign(const Model::State& state, const proto::NodeProto& node) {
+  const auto domain = canonical_domain(node.domain());
+  if (domain.empty() || domain.starts_with("ai.onnx") || domain.starts_with("com.microsoft") ||
+      domain == "org.pytorch.aten") {
+    return false;
+  }
+  const auto& functions = state.shell.functions();
+  return std::none_of(functions.begin(), functions.end(), [&](const auto& function) {
+    return function.domain() == node.domain() && function.name() == node.op_type();
+  });
+}
+
+/// The first IR in which an initializer needs no entry among the inputs; with one, it is a default
+/// that a caller may override, and no type may depend on its value.
+constexpr std::int64_t kFirstIrOfConstants = 4;
+
+/// Writes the model as the oracle gets it: nothing is declared about values in between, so that
+/// what comes back was inferred. The inputs have the shapes that were assumed of them.
 class OracleModel {
  public:
-  OracleModel(const Model::State& state, Weights weights) : state_(state), weights_(weights) {}
+  OracleModel(const Model::State& state, Weights weights, Foreign foreign)
+      : state_(state), weights_(weights), foreign_(foreign) {}
 
-  Result<std::string> serialize() {
+  /// Every value that operators make is an output without type.
+  Result<std::string> with_all_values() {
+    TESSERA_CHECK(make_graph());
+    for (const auto& value : made_) {
+      graph().add_output()->set_name(value);
+    }
+    values_ = made_;
+    return text();
+  }
+
+  /// The outputs are the shapes of `values`: a vector of as many extents as the rank, or of an
+  /// unknown number.
+  Result<std::string> with_shapes_of(std::span<const std::string> values) {
+    TESSERA_CHECK(make_graph());
+    for (const auto& value : values) {
+      auto& node = *graph().add_node();
+      node.set_op_type("Shape");
+      node.add_input(value);
+      node.add_output(value + "/tessera_shape");
+      values_.push_back(node.output(0));
+      graph().add_output()->set_name(node.output(0));
+    }
+    return text();
+  }
+
+  /// Names of the outputs, in order.
+  [[nodiscard]] const std::vector<std::string>& values() const { return values_; }
+
+ private:
+  proto::GraphProto& graph() { return *model_.mutable_graph(); }
+
+  Status make_graph() {
     model_ = state_.shell;
-    auto& graph = *model_.mutable_graph();
-    graph.clear_output();
-    graph.clear_value_info();
-    graph.clear_quantization_annotation();
+    model_.set_ir_version(std::max<std::int64_t>(model_.ir_version(), kFirstIrOfConstants));
+    graph().clear_output();
+    graph().clear_value_info();
+    graph().clear_quantization_annotation();
+    graph().clear_input();
+    for (const auto& input : state_.graph().input()) {
+      if (!state_.initializer_index.contains(input.name())) {
+        auto& copy = *graph().add_input();
+        copy = input;
+        assume(copy);
+      }
+    }
     for (const auto& initializer : state_.initializers) {
       if (initializer) {
         TESSERA_CHECK(add(*initializer));
@@ -32,14 +93,25 @@ class OracleModel {
     }
     TESSERA_TRY(const auto order, state_.topological_order());
     for (const auto id : order) {
-      *graph.add_node() = state_.node(id);
-      for (const auto& output : state_.node(id).output()) {
-        if (!output.empty()) {
-          values_.push_back(output);
-          graph.add_output()->set_name(output);
-        }
+      const auto& node = state_.node(id);
+      if (foreign_ == Foreign::kLeftOut && leave_out(node)) {
+        continue;
       }
+      *graph().add_node() = node;
+      std::copy_if(node.output().begin(), node.output().end(), std::back_inserter(made_),
+                   [](const auto& output) { return !output.empty(); });
     }
+    return {};
+  }
+
+  void assume(proto::ValueInfoProto& input) const {
+    const auto found = state_.assumed.find(input.name());
+    if (found != state_.assumed.end()) {
+      assign_type(*input.mutable_type(), {to_value_type(input.type()).dtype, found->second});
+    }
+  }
+
+  Result<std::string> text() const {
     std::string text;
     if (!model_.SerializeToString(&text)) {
       return fail(ErrorCode::kResourceExhausted, "the model is too large to be inspected at once");
@@ -47,21 +119,49 @@ class OracleModel {
     return text;
   }
 
-  /// Names of the outputs, in order.
-  [[nodiscard]] const std::vector<std::string>& values() const { return values_; }
+  /// Foreign operators, and what reads a value of theirs that the file declares no type for. The
+  /// others read it as an input.
+  bool leave_out(const proto::NodeProto& node) {
+    const auto unknown = [&](const std::string& value) { return unknown_.contains(value); };
+    const auto captured = captures_of(node);
+    const bool foreign = is_foreign(state_, node);
+    if (!foreign && std::none_of(node.input().begin(), node.input().end(), unknown) &&
+        std::none_of(captured.begin(), captured.end(), unknown)) {
+      return false;
+    }
+    for (const auto& output : node.output()) {
+      const auto* declared = declaration(output);
+      if (declared == nullptr) {
+        unknown_.insert(output);
+      } else {
+        *model_.mutable_graph()->add_input() = *declared;
+      }
+    }
+    return true;
+  }
 
- private:
+  [[nodiscard]] const proto::ValueInfoProto* declaration(const std::string& value) const {
+    const auto& graph = state_.graph();
+    const auto typed = [](const proto::ValueInfoProto& info) {
+      return info.type().tensor_type().elem_type() != 0 ? &info : nullptr;
+    };
+    if (const auto found = state_.output_index.find(value); found != state_.output_index.end()) {
+      return typed(graph.output(found->second));
+    }
+    const auto found = state_.value_info_index.find(value);
+    return found == state_.value_info_index.end() ? nullptr
+                                                  : typed(graph.value_info(found->second));
+  }
+
   Status add(const Initializer& initializer) {
     const auto size_bytes = bytes_of(initializer.dtype, element_count(initializer.shape));
     if (weights_ == Weights::kTypesOnly && size_bytes > kTypeOnlyBytes) {
-      if (!state_.input_index.contains(initializer.name)) {
-        auto& input = *model_.mutable_graph()->add_input();
-        input.set_name(initializer.name);
-        assign_type(*input.mutable_type(), to_value_type(initializer.dtype, initializer.shape));
-      }
+      auto& input = *graph().add_input();
+      input.set_name(initializer.name);
+      assign_type(*input.mutable_type(), to_value_type(initializer.dtype, initializer.shape));
       return {};
     }
-    auto& tensor = *model_.mutable_graph()->add_initializer();
+    auto& tensor = *graph().add_initializer();
     tensor = *initializer.header;
     if (initializer.range && initializer.range->file->path() != state_.path) {
       refer_to_file(tensor, *initializer.range);
@@ -86,22 +186,61 @@ class OracleModel {
 
   const Model::State& state_;
   Weights weights_;
+  Foreign foreign_;
+  StringSet unknown_;
   proto::ModelProto model_;
+  std::vector<std::string> made_;  ///< by the operators that the oracle sees
   std::vector<std::string> values_;
 };
 
-Result<std::vector<NamedType>> ask(const Model::State& state, const TypeOracle& oracle,
-                                   Weights weights) {
-  OracleModel model(state, weights);
-  TESSERA_TRY(const auto text, model.serialize());
-  TESSERA_TRY(auto types, oracle(text, state.folder));
-  if (types.size() != model.values().size()) {
+/// Types of the model's outputs, under the names that they have there.
+Result<std::vector<NamedType>> answer_of(const TypeOracle& oracle, std::string_view text,
+                                         const std::filesystem::path& folder,
+                                         const std::vector<std::string>& names) {
+  TESSERA_TRY(auto types, oracle(text, folder));
+  if (types.size() != names.size()) {
     return fail(ErrorCode::kInternal, "types of {} values were asked for, {} came back",
-                model.values().size(), types.size());
+                names.size(), types.size());
   }
   for (std::size_t i = 0; i < types.size(); ++i) {
-    types[i].name = model.values()[i];
+    types[i].name = names[i];
   }
+  return types;
+}
+
+/// Inference libraries report an unknown rank as no extents, like a scalar. Which it is, the type
+/// of the value's shape tells: a vector of no extents, or of an unknown number of them.
+Status forget_unknown_ranks(const Model::State& state, const TypeOracle& oracle, Weights weights,
+                            Foreign foreign, std::vector<NamedType>& types) {
+  std::vector<std::size_t> bare;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (types[i].type.shape && types[i].type.shape->empty()) {
+      bare.push_back(i);
+      names.push_back(types[i].name);
+    }
+  }
+  if (bare.empty()) {
+    return {};
+  }
+  OracleModel model(state, weights, foreign);
+  TESSERA_TRY(const auto text, model.with_shapes_of(names));
+  TESSERA_TRY(const auto shapes, answer_of(oracle, text, state.folder, model.values()));
+  for (std::size_t i = 0; i < bare.size(); ++i) {
+    const auto& rank = shapes[i].type.shape;
+    if (!rank || rank->size() != 1 || rank->front().value != 0) {
+      types[bare[i]].type.shape.reset();
+    }
+  }
+  return {};
+}
+
+Result<std::vector<NamedType>> ask(const Model::State& state, const TypeOracle& oracle,
+                                   Weights weights, Foreign foreign = Foreign::kKept) {
+  OracleModel model(state, weights, foreign);
+  TESSERA_TRY(const auto text, model.with_all_values());
+  TESSERA_TRY(auto types, answer_of(oracle, text, state.folder, model.values()));
+  TESSERA_CHECK(forget_unknown_ranks(state, oracle, weights, foreign, types));
   return types;
 }
 
@@ -124,55 +263,27 @@ ValueType merge(ValueType first, const ValueType& second) {
   return first;
 }
 
-/// Operators that make a scalar of something larger.
-bool can_make_scalar(const proto::NodeProto& node) {
-  static const StringSet kTypes = {"ArgMax",
-                                   "ArgMin",
-                                   "ConstantOfShape",
-                                   "DynamicQuantizeLinear",
-                                   "Einsum",
-                                   "Gather",
-                                   "GatherND",
-                                   "MatMul",
-                                   "NegativeLogLikelihoodLoss",
-                                   "OptionalGetElement",
-                                   "Reshape",
-                                   "SequenceAt",
-                                   "SequenceLength",
-                                   "Size",
-                                   "SoftmaxCrossEntropyLoss",
-                                   "Squeeze"};
-  return node.op_type().starts_with("Reduce") || kTypes.contains(node.op_type());
-}
-
-/// Inference libraries report an unknown rank as no extents, like a scalar. A scalar is believed
-/// where the operator and its inputs can make one; other values lose their shape.
-class ScalarCheck {
+/// Fills what the library left open from what the file declares.
+class Declarations {
  public:
-  ScalarCheck(const Model& model, const Model::State& state) : model_(model), state_(state) {}
+  Declarations(const Model& model, const Model::State& state) : model_(model), state_(state) {}
 
-  void check(const proto::NodeProto& node, StringMap<ValueType>& types) {
+  void fill(const proto::NodeProto& node, StringMap<ValueType>& types) {
     bool known = true;
-    bool scalar = true;
     for (const auto& input : node.input()) {
-      if (input.empty()) {
-        continue;
+      if (!input.empty()) {
+        const auto found = types.find(input);
+        const auto type =
+            found != types.end() ? std::optional(found->second) : model_.type_of(input);
+        known = known && type && type->shape;
       }
-      const auto found = types.find(input);
-      const auto type = found != types.end() ? std::optional(found->second) : model_.type_of(input);
-      known = known && type && type->shape;
-      scalar = scalar && type && type->shape && type->shape->empty();
     }
-    const auto believed = known && (scalar || can_make_scalar(node));
     for (const auto& output : node.output()) {
       const auto found = types.find(output);
       if (found == types.end()) {
         continue;
       }
       auto& type = found->second;
-      if (!believed && type.shape && type.shape->empty()) {
-        type.shape.reset();
-      }
       if (const auto declared = declared_type(output)) {
         type = merge(std::move(type), *declared);
       }
@@ -202,8 +313,15 @@ class ScalarCheck {
   bool stuck_ = false;
 };
 
+bool has_foreign(const Model::State& state) {
+  const auto order = state.order();
+  return std::any_of(order.begin(), order.end(),
+                     [&](NodeId id) { return is_foreign(state, state.node(id)); });
+}
+
 struct Answer {
   StringMap<ValueType> types;
+  StringMap<ValueType> proven;  ///< without what the file declares
   bool stuck = false;
 };
 
@@ -212,18 +330,28 @@ Result<Answer> inferred_types(const Model& model, const Model::State& state,
   auto types = ask(state, oracle, Weights::kTypesOnly);
   if (!types) {
     // Some kernels insist on seeing their weights; the second answer is the one to report.
-    TESSERA_TRY(types, ask(state, oracle, Weights::kReal));
+    types = ask(state, oracle, Weights::kReal);
+  }
+  if (!types && has_foreign(state)) {
+    // Much can be done with a model without running it: what is not downstream has types still.
+    if (auto some = ask(state, oracle, Weights::kReal, Foreign::kLeftOut)) {
+      types = std::move(some);
+    }
+  }
+  if (!types) {
+    return tl::unexpected(std::move(types).error());
   }
   Answer answer;
   for (auto& [name, type] : *types) {
     answer.types.insert_or_assign(std::move(name), std::move(type));
   }
-  ScalarCheck check(model, state);
+  answer.proven = answer.types;
+  Declarations declarations(model, state);
   TESSERA_TRY(const auto order, state.topological_order());
   for (const auto id : order) {
-    check.check(state.node(id), answer.types);
+    declarations.fill(state.node(id), answer.types);
   }
-  answer.stuck = check.stuck();
+  answer.stuck = declarations.stuck();
   return answer;
 }
 
@@ -323,6 +451,7 @@ std::map<std::string, BodyTypes> infer_bodies(const Model& model, const Model::S
 
 Status Model::infer_types(const TypeOracle& oracle) {
   state_->inferred.clear();
+  state_->proven.clear();
   state_->body_types.clear();
   TESSERA_TRY(auto answer, inferred_types(*this, *state_, oracle));
   const auto version = opset();
@@ -341,6 +470,7 @@ Status Model::infer_types(const TypeOracle& oracle) {
     }
   }
   state_->inferred = std::move(answer.types);
+  state_->proven = std::move(answer.proven);
   state_->body_types = infer_bodies(*this, *state_, oracle, [](Model& body) {
     return BodyTypes{std::move(body.state_->inferred), std::move(body.state_->body_types)};
   });

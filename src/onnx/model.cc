@@ -15,21 +15,6 @@ namespace {
 constexpr std::int64_t kFirstIrWithSeparateInitializers = 4;
 
 template <class List>
-void erase_named(List& list, const std::function<bool(const std::string&)>& unwanted) {
-  int kept = 0;
-  for (int i = 0; i < list.size(); ++i) {
-    if (unwanted(list[i].name())) {
-      continue;
-    }
-    if (kept != i) {
-      list.SwapElements(kept, i);
-    }
-    ++kept;
-  }
-  list.DeleteSubrange(kept, list.size() - kept);
-}
-
-template <class List>
 std::vector<std::string> names_of(const List& list) {
   std::vector<std::string> names;
   names.reserve(static_cast<std::size_t>(list.size()));
@@ -53,13 +38,31 @@ Model Model::clone() const {
 
 // --- the file -------------------------------------------------------------------------------
 
+Result<std::string> FileHash::get() {
+  const std::lock_guard lock(mutex_);
+  if (file_ == nullptr) {
+    return sha256_;
+  }
+  constexpr std::int64_t kChunk = std::int64_t{8} << 20;  // what is resident at a time
+  Sha256 hash;
+  for (std::int64_t at = 0; at < file_->size_bytes(); at += kChunk) {
+    const auto length = std::min(kChunk, file_->size_bytes() - at);
+    TESSERA_TRY(const auto bytes, file_->range(at, length));
+    hash.update(bytes);
+    file_->release(at, length);
+  }
+  sha256_ = hash.finish();
+  file_.reset();
+  return sha256_;
+}
+
 Result<ModelInfo> Model::info() const {
   ModelInfo info{state_->path.string(), {}, "onnx"};
-  if (state_->path.empty()) {
+  if (state_->hash == nullptr) {
     TESSERA_TRY(const auto text, serialize());
     info.sha256 = sha256(std::as_bytes(std::span(text)));
   } else {
-    TESSERA_TRY(info.sha256, sha256_of_file(state_->path));
+    TESSERA_TRY(info.sha256, state_->hash->get());
   }
   return info;
 }
@@ -136,6 +139,15 @@ void Model::set_metadata(std::string_view key, std::string_view value) {
   auto& entry = *state_->shell.add_metadata_props();
   entry.set_key(std::string(key));
   entry.set_value(std::string(value));
+}
+
+std::optional<std::string> Model::metadata(std::string_view key) const {
+  for (const auto& entry : state_->shell.metadata_props()) {
+    if (entry.key() == key) {
+      return entry.value();
+    }
+  }
+  return std::nullopt;
 }
 
 // --- inputs and outputs ---------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include "onnx/model_state.h"
 #include "onnx/wire.h"
+#include "tessera/core/hash.h"
 
 namespace tessera::onnx {
 namespace fs = std::filesystem;
@@ -126,9 +127,8 @@ class WeightFolder {
     const auto available = file->size_bytes() - where.offset;
     const auto length = where.length.value_or(std::max<std::int64_t>(available, 0));
     if (available < 0 || length > available) {
-      return fail(ErrorCode::kDataLoss, "'{}' has {} bytes; tensor '{}' lies at {} to {}",
-                  file->path().string(), file->size_bytes(), tensor.name(), where.offset,
-                  where.offset + length)
+      return fail(ErrorCode::kDataLoss, "'{}' has {} bytes; the {} of tensor '{}' begin at {}",
+                  file->path().string(), file->size_bytes(), length, tensor.name(), where.offset)
           .hint("copy the model together with its complete external data");
     }
     return FileRange{std::move(file), where.offset, length};
@@ -267,11 +267,13 @@ Result<Model> Model::load(const fs::path& path) {
       !fs::is_directory(path, ignored)) {  // a pipe: cannot be mapped
     TESSERA_TRY(const auto text, read_file(path));
     TESSERA_CHECK(read_model(*state, bytes_of(text), nullptr).map_error(named));
+    state->hash = std::make_shared<FileHash>(sha256(bytes_of(text)));
   } else {
     TESSERA_TRY(auto mapped, MappedFile::open(path));
     const auto bytes = mapped.bytes();
     auto file = std::make_shared<WeightFile>(path, std::move(mapped));
     TESSERA_CHECK(read_model(*state, bytes, file).map_error(named));
+    state->hash = std::make_shared<FileHash>(file);
     // The system maps large blocks around what was read: most of a model of large tensors.
     file->release(0, file->size_bytes());
   }

@@ -71,20 +71,6 @@ class CaptureScan {
   std::vector<std::string> captures_;
 };
 
-void collect_names(const proto::GraphProto& body, StringSet& names) {
-  for (const auto& input : body.input()) {
-    names.insert(input.name());
-  }
-  for (const auto& tensor : body.initializer()) {
-    names.insert(tensor.name());
-  }
-  for (const auto& node : body.node()) {
-    names.insert(node.name());
-    names.insert(node.output().begin(), node.output().end());
-    for_each_body(node, [&](const auto& inner) { collect_names(inner, names); });
-  }
-}
-
 }  // namespace
 
 std::string describe(const proto::NodeProto& node) {
@@ -113,6 +99,83 @@ void for_each_body(const proto::NodeProto& node,
   }
 }
 
+void collect_names(const proto::GraphProto& body, StringSet& names) {
+  for (const auto& input : body.input()) {
+    names.insert(input.name());
+  }
+  for (const auto& tensor : body.initializer()) {
+    names.insert(tensor.name());
+  }
+  for (const auto& tensor : body.sparse_initializer()) {
+    names.insert(tensor.values().name());
+  }
+  for (const auto& node : body.node()) {
+    names.insert(node.name());
+    names.insert(node.output().begin(), node.output().end());
+    for_each_body(node, [&](const auto& inner) { collect_names(inner, names); });
+  }
+}
+
+void rename_capture(proto::GraphProto& body, const std::string& from, const std::string& to) {
+  const auto has = [&](const auto& list) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& v) { return v.name() == from; });
+  };
+  const bool made_here =
+      has(body.input()) || has(body.initializer()) ||
+      std::any_of(body.node().begin(), body.node().end(), [&](const auto& node) {
+        return std::find(node.output().begin(), node.output().end(), from) != node.output().end();
+      });
+  if (made_here) {
+    return;
+  }
+  for (auto& node : *body.mutable_node()) {
+    std::replace(node.mutable_input()->begin(), node.mutable_input()->end(), from, to);
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) {
+        rename_capture(*attribute.mutable_g(), from, to);
+      }
+      for (auto& inner : *attribute.mutable_graphs()) {
+        rename_capture(inner, from, to);
+      }
+    }
+  }
+  for (auto& output : *body.mutable_output()) {
+    if (output.name() == from) {
+      output.set_name(to);
+    }
+  }
+}
+
+bool replace_captures(Model::State& state, std::string_view from, std::string_view to) {
+  const auto* uses = state.find_uses(from);
+  if (uses == nullptr || uses->bodies.empty()) {
+    return true;
+  }
+  const auto readers = uses->bodies;
+  const std::string target(to);
+  for (const auto reader : readers) {
+    StringSet inner;
+    for_each_body(state.node(reader), [&](const auto& body) { collect_names(body, inner); });
+    if (inner.contains(target)) {
+      return false;
+    }
+  }
+  const std::string source(from);
+  for (const auto reader : readers) {
+    state.unindex_node(reader);
+    for (auto& attribute : *state.node(reader).mutable_attribute()) {
+      if (attribute.has_g()) {
+        rename_capture(*attribute.mutable_g(), source, target);
+      }
+      for (auto& body : *attribute.mutable_graphs()) {
+        rename_capture(body, source, target);
+      }
+    }
+    state.index_node(reader);
+  }
+  return true;
+}
+
 std::string body_key(const proto::NodeProto& node, std::size_t index) {
   return fmt::format("{}#{}", node.output_size() == 0 ? node.name() : node.output(0), index);
 }
@@ -127,6 +190,7 @@ Model::State::State(const State& other)
     : path(other.path),
       folder(other.folder),
       had_external_data(other.had_external_data),
+      hash(other.hash),
       shell(other.shell),
       first(other.first),
       last(other.last),
@@ -136,7 +200,10 @@ Model::State::State(const State& other)
       initializer_index(other.initializer_index),
       constants(other.constants),
       inferred(other.inferred),
-      body_types(other.body_types) {
+      assumed(other.assumed),
+      proven(other.proven),
+      body_types(other.body_types),
+      transposed(other.transposed) {
   nodes.reserve(other.nodes.size());
   for (const auto& node : other.nodes) {
     nodes.push_back({node.proto ? std::make_unique<proto::NodeProto>(*node.proto) : nullptr,
@@ -322,8 +389,7 @@ Result<std::vector<NodeId>> Model::State::topological_order() const {
               describe(node(*stuck)));
 }
 
-const proto::AttributeProto* Model::State::constant_attribute(NodeId id) const {
-  const auto& made = node(id);
+const proto::AttributeProto* constant_attribute(const proto::NodeProto& made) {
   if (made.op_type() != "Constant" || !canonical_domain(made.domain()).empty()) {
     return nullptr;
   }

@@ -74,10 +74,37 @@ struct BodyTypes {
 /// Names the n-th body of an operator; values have one maker, so its first output will do.
 [[nodiscard]] std::string body_key(const proto::NodeProto& node, std::size_t index);
 
+/// The attribute that holds the value of a Constant operator; null if the operator is none.
+[[nodiscard]] const proto::AttributeProto* constant_attribute(const proto::NodeProto& node);
+
+/// How a constant was made of another that stayed in use. By shapes: what becomes of the two when
+/// they are quantized has other names.
+struct TransposedConstant {
+  Shape source;
+  Shape result;
+  std::vector<std::int64_t> axes;
+  bool operator==(const TransposedConstant&) const = default;
+};
+
+/// The hash of the file that a model was read from: of the bytes that were read, whatever has the
+/// file's name by now. Taken once, when it is asked for first.
+class FileHash {
+ public:
+  explicit FileHash(std::string sha256) : sha256_(std::move(sha256)) {}
+  explicit FileHash(std::shared_ptr<WeightFile> file) : file_(std::move(file)) {}
+  [[nodiscard]] Result<std::string> get();
+
+ private:
+  std::mutex mutex_;
+  std::string sha256_;
+  std::shared_ptr<WeightFile> file_;  ///< null once the hash is there
+};
+
 struct Model::State {
   std::filesystem::path path;
   std::filesystem::path folder;
   bool had_external_data = false;
+  std::shared_ptr<FileHash> hash;  ///< null for models that were never a file
 
   /// Everything but operators and initializers of the main graph.
   proto::ModelProto shell;
@@ -99,7 +126,12 @@ struct Model::State {
   StringMap<int> output_index;
   StringMap<int> value_info_index;
   StringMap<ValueType> inferred;
+  StringMap<std::vector<Dim>> assumed;  ///< of inputs, by assume_shape()
+  /// What the oracle itself said, without what the file declares: exporters leave the shapes of
+  /// the one run that they saw in files whose inputs are open.
+  StringMap<ValueType> proven;
   std::map<std::string, BodyTypes> body_types;
+  std::vector<TransposedConstant> transposed;
   mutable std::mutex name_mutex;
   mutable StringMap<std::uint64_t> next_suffix;
 
@@ -127,10 +159,17 @@ struct Model::State {
   /// In a topological order: that of the list where it is one already.
   /// Errors: kDataLoss naming an operator of a cycle.
   [[nodiscard]] Result<std::vector<NodeId>> topological_order() const;
-  /// The attribute that holds the value of a Constant operator; null if `id` is none.
-  [[nodiscard]] const proto::AttributeProto* constant_attribute(NodeId id) const;
+  [[nodiscard]] const proto::AttributeProto* constant_attribute(NodeId id) const {
+    return onnx::constant_attribute(node(id));
+  }
   /// The Constant operator that makes a value.
   [[nodiscard]] const proto::AttributeProto* constant(std::string_view value) const;
+};
+
+/// Lets the passes of the room at what a model is made of.
+struct StateAccess {
+  [[nodiscard]] static Model::State& of(Model& model) { return *model.state_; }
+  [[nodiscard]] static const Model::State& of(const Model& model) { return *model.state_; }
 };
 
 /// "'name' (Conv)" for messages.
@@ -145,6 +184,29 @@ void for_each_body(const proto::NodeProto& node,
                    const std::function<void(const proto::GraphProto&)>& visit);
 /// Values that bodies of the node read from outside, each once, in order of appearance.
 [[nodiscard]] std::vector<std::string> captures_of(const proto::NodeProto& node);
+/// Names of values and operators within a body and the bodies in it.
+void collect_names(const proto::GraphProto& body, StringSet& names);
+/// The body reads `to` wherever it read the outer value `from`.
+void rename_capture(proto::GraphProto& body, const std::string& from, const std::string& to);
+/// Bodies that read the outer value `from` read `to`. Nothing changes, and the answer is false,
+/// where one of them has a value `to` of its own.
+[[nodiscard]] bool replace_captures(Model::State& state, std::string_view from,
+                                    std::string_view to);
+/// Elements of a list whose names are unwanted go; the others keep their order.
+template <class List, class Unwanted>
+void erase_named(List& list, const Unwanted& unwanted) {
+  int kept = 0;
+  for (int i = 0; i < list.size(); ++i) {
+    if (unwanted(list[i].name())) {
+      continue;
+    }
+    if (kept != i) {
+      list.SwapElements(kept, i);
+    }
+    ++kept;
+  }
+  list.DeleteSubrange(kept, list.size() - kept);
+}
 
 /// Takes a serialized model apart. With `file`, raw data of at least 1 KiB stays in it.
 /// Errors: kDataLoss.

@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 
+#include "onnx/passthrough.h"
+
 namespace tessera::onnx {
 namespace {
 
@@ -105,49 +107,11 @@ bool is_nothing(const Padding& padding) {
 }
 
 bool passes_on(const Model& model, NodeId node) {
-  if (is_standard(model, node, "Identity")) {
+  if (hands_on(model, node)) {
     return true;
-  }
-  if (is_standard(model, node, "Dropout")) {
-    const auto outputs = model.outputs(node);
-    const bool mask_used =
-        outputs.size() > 1 && !outputs[1].empty() &&
-        (!is_internal(model, outputs[1]) || !model.consumers(outputs[1]).empty());
-    const auto training = input(model, node, 2);
-    const auto flag = training.empty() ? Result<TensorView>() : model.initializer(training);
-    const bool inference =
-        training.empty() || (model.is_constant(training) && flag && flag->bytes.size() == 1 &&
-                             flag->bytes.front() == std::byte{0});
-    return inference && !mask_used;
   }
   const auto padding = padding_of(model, node);
   return padding && is_nothing(*padding);
-}
-
-/// Takes an operator that passes input 0 on as output 0 out of the graph.
-bool bypass(Model& model, NodeId node) {
-  const auto from = input(model, node, 0);
-  const auto to = model.outputs(node).front();
-  if (from.empty()) {
-    return false;
-  }
-  if (is_internal(model, to)) {
-    model.replace_uses(to, from);
-    model.remove_node(node);
-    return true;
-  }
-  // An output of the model keeps its name: its maker takes it over, if nobody else sees the input.
-  const auto producer = model.producer(from);
-  if (!producer || !is_internal(model, from) || model.is_constant(from) ||
-      model.has_body(*producer)) {
-    return false;
-  }
-  const auto outputs = model.outputs(*producer);
-  const auto index = std::find(outputs.begin(), outputs.end(), from) - outputs.begin();
-  model.remove_node(node);
-  model.set_output(*producer, static_cast<std::size_t>(index), to);
-  model.replace_uses(from, to);
-  return true;
 }
 
 std::int64_t remove_identities(Model& model) {

@@ -47,6 +47,11 @@ std::optional<graph::Attribute> attribute_of(const proto::AttributeProto& attrib
   return std::nullopt;
 }
 
+/// A Constant operator that the view shows as an initializer.
+bool is_plain_constant(const proto::NodeProto& node) {
+  return node.output_size() == 1 && constant_attribute(node) != nullptr;
+}
+
 std::int64_t count_body_ops(const proto::NodeProto& node) {
   std::int64_t count = 0;
   for_each_body(node, [&](const proto::GraphProto& body) {
@@ -95,9 +100,15 @@ class ViewBuilder {
     if (name.empty()) {
       name = fmt::format("{}_{}", node.op_type(), source);
     }
-    for (auto suffix = 2; !names_.insert(name).second; ++suffix) {
-      name = fmt::format("{}#{}", node.name().empty() ? node.op_type() : node.name(), suffix);
+    if (names_.insert(name).second) {
+      return name;
     }
+    const auto& base = node.name().empty() ? node.op_type() : node.name();
+    // Where the last search for this name ended: thousands may hold the same.
+    auto& suffix = next_suffix_.try_emplace(base, 2).first->second;
+    do {
+      name = fmt::format("{}#{}", base, suffix++);
+    } while (!names_.insert(name).second);
     return name;
   }
 
@@ -107,6 +118,7 @@ class ViewBuilder {
   const std::map<std::string, BodyTypes>& bodies_;
   Graph graph_;
   StringSet names_;
+  StringMap<std::uint32_t> next_suffix_;
 };
 
 void ViewBuilder::add_op(const proto::NodeProto& node, std::uint32_t source,
@@ -167,6 +179,13 @@ Graph ViewBuilder::body_view(const proto::GraphProto& body, const BodyTypes& inf
   for (const auto& tensor : body.initializer()) {
     inner.tensor(tensor.name(), TensorKind::kInitializer);
   }
+  for (const auto& node : body.node()) {
+    const auto* value = is_plain_constant(node) ? constant_attribute(node) : nullptr;
+    if (value != nullptr) {
+      types.insert_or_assign(node.output(0), constant_type(*value));
+      inner.tensor(node.output(0), TensorKind::kInitializer);
+    }
+  }
   StringSet made;
   for (const auto& node : body.node()) {
     made.insert(node.output().begin(), node.output().end());
@@ -184,7 +203,9 @@ Graph ViewBuilder::body_view(const proto::GraphProto& body, const BodyTypes& inf
   }
   std::uint32_t index = 0;
   for (const auto& node : body.node()) {
-    inner.add_op(node, index, captures[index]);
+    if (!is_plain_constant(node)) {
+      inner.add_op(node, index, captures[index]);
+    }
     ++index;
   }
   for (const auto& output : body.output()) {
@@ -210,7 +231,7 @@ Result<graph::Graph> Model::view() const {
   std::vector<bool> folded(state_->nodes.size(), false);
   for (const auto id : nodes) {
     const auto& node = state_->node(id);
-    if (node.output_size() == 1 && state_->constant_attribute(id) != nullptr) {
+    if (is_plain_constant(node)) {
       builder.tensor(node.output(0), TensorKind::kInitializer);
       folded[id.value] = true;
     }

@@ -1,8 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "tessera/graph/cost.h"
 #include "tessera/optimize/optimize.h"
@@ -24,22 +28,58 @@ bool has_float16_arithmetic(const Host& host) {
   return host.has("asimdhp") || host.has("avx512_fp16");
 }
 
-bool is_matrix_product(const graph::Op& op) {
-  constexpr std::array<std::string_view, 2> kTypes = {"MatMul", "Gemm"};
+/// Operators whose activations the runtime can measure and round while it runs at little cost
+/// beside their work.
+bool takes_dynamic(const graph::Op& op) {
+  constexpr std::array<std::string_view, 4> kTypes = {"MatMul", "Gemm", "LSTM", "Attention"};
   return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
 }
 
-/// Share of the multiply-accumulates that MatMul and Gemm do.
-double matrix_share(const graph::Graph& graph) {
-  const auto costs = graph::operator_costs(graph, graph::QdqCounting::kExclude);
-  double all = 0;
-  double matrix = 0;
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    const auto macs = static_cast<double>(costs[i].macs.value_or(0));
-    all += macs;
-    matrix += is_matrix_product(graph.ops()[i]) ? macs : 0;
+/// Of these, those without a static form.
+bool dynamic_only(const graph::Op& op) {
+  return op.type == "LSTM" || op.type == "Attention";
+}
+
+bool is_constant(const graph::Graph& graph, const std::optional<graph::TensorId>& id) {
+  return id && graph.tensor(*id).kind == graph::TensorKind::kInitializer;
+}
+
+bool has_constant_weights(const graph::Graph& graph, const graph::Op& op) {
+  return op.inputs.size() > 1 && is_constant(graph, op.inputs[1]);
+}
+
+std::vector<std::string> names_where(const graph::Graph& graph, bool (*wanted)(const graph::Op&)) {
+  std::vector<std::string> names;
+  for (const auto& op : graph.ops()) {
+    if (wanted(op) && has_constant_weights(graph, op)) {
+      names.push_back(op.name);
+    }
   }
-  return all > 0 ? matrix / all : 0;
+  return names;
+}
+
+/// Share of the multiply-accumulates that such operators do. Where a shape is unknown, so are
+/// MACs: then the share of the weights, which convolutions use more often than products do.
+double dynamic_share(const graph::Graph& graph) {
+  const auto costs = graph::operator_costs(graph, graph::QdqCounting::kExclude);
+  double macs = 0;
+  double dynamic_macs = 0;
+  double weights = 0;
+  double dynamic_weights = 0;
+  bool known = true;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    const auto& op = graph.ops()[i];
+    const double share = takes_dynamic(op) ? 1 : 0;
+    known = known && costs[i].macs.has_value();
+    macs += static_cast<double>(costs[i].macs.value_or(0));
+    dynamic_macs += share * static_cast<double>(costs[i].macs.value_or(0));
+    weights += static_cast<double>(costs[i].weight_bytes);
+    dynamic_weights += share * static_cast<double>(costs[i].weight_bytes);
+  }
+  if (known) {
+    return macs > 0 ? dynamic_macs / macs : 0;
+  }
+  return weights > 0 ? dynamic_weights / weights : 0;
 }
 
 class Planner {
@@ -52,6 +92,7 @@ class Planner {
     add_static(base);
     add_second_types(base);
     add_dynamic(base);
+    add_combinations(base);
     add_float16();
     exclude("16-bit activations", "no integer kernel of the runtime's CPU provider takes them");
     exclude("optimization levels basic and extended",
@@ -127,10 +168,12 @@ class Planner {
 
   void add_dynamic(Scheme scheme) {
     constexpr double kWorthIt = 0.5;
-    if (matrix_share(graph_) < kWorthIt) {
+    const double share = dynamic_share(graph_);
+    if (share < kWorthIt) {
       exclude("dynamic",
-              "it pays for MatMul and Gemm, which do less than half of this model's "
-              "multiply-accumulates");
+              fmt::format("it pays for matrix products and LSTM, which do {:.0f} % of this model's "
+                          "work",
+                          100 * share));
       return;
     }
     scheme.mode = Mode::kDynamic;
@@ -138,6 +181,37 @@ class Planner {
     for (const auto weight : {DType::kInt8, DType::kUInt8}) {
       scheme.weight = weight;
       add(scheme);
+    }
+  }
+
+  /// Static for the rest, dynamic for what has no static form or comes closer to float32 so.
+  void add_combinations(Scheme scheme) {
+    if (!cpu_) {
+      return;  // integer operators with float borders are the CPU provider's
+    }
+    const auto only_dynamic = names_where(graph_, dynamic_only);
+    const auto products = names_where(graph_, takes_dynamic);
+    const auto combine = [&](std::string_view operators, std::string what,
+                             const std::vector<std::string>& names) {
+      Combination combination;
+      combination.row.scheme = scheme;
+      combination.row.operators =
+          operators == "all" ? std::move(what) : fmt::format("{}, {}", operators, what);
+      combination.dynamic = names;
+      plan_.combinations.push_back(std::move(combination));
+    };
+    if (!only_dynamic.empty()) {
+      const auto type = graph_.op(*graph_.find_op(only_dynamic.front())).type + " dynamic";
+      for (const bool per_channel : {false, true}) {
+        scheme.per_channel = per_channel;
+        combine("all", type, only_dynamic);
+      }
+      combine(kMatrixOperators, type, only_dynamic);
+    }
+    if (products.size() > only_dynamic.size()) {
+      scheme.per_channel = true;
+      combine("all", only_dynamic.empty() ? "products dynamic" : "products and LSTM dynamic",
+              products);
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -15,16 +16,19 @@
 
 #include "optimize/mixer.h"
 #include "tessera/core/timing.h"
+#include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/lab.h"
 
 namespace tessera::optimize {
 namespace {
 
+using evaluate::BudgetMonitor;
 using evaluate::Lab;
 using evaluate::Lane;
 using evaluate::QuietMonitor;
 using evaluate::RaceOptions;
 using evaluate::RowStatus;
+using evaluate::take_over;
 using numerics::RangeMethod;
 using quantize::Mode;
 using quantize::Scheme;
@@ -38,8 +42,20 @@ constexpr double kTie = 0.02;
 constexpr double kLooseTie = 0.05;
 /// A model that keeps less than this of its signal is hardly the same model.
 constexpr double kAlarmingDb = 10;
-/// Share of the budget after which no further mixes are tried.
-constexpr double kMixShare = 0.9;
+/// Shares of the budget by which stages are over; what they have not done by then is left out and
+/// named. What is kept back beyond these is for writing the model.
+constexpr double kMethodsUntil = 0.25;
+constexpr double kErrorsUntil = 0.45;
+constexpr double kTimingUntil = 0.6;
+constexpr double kMixingUntil = 0.8;
+constexpr double kRefiningUntil = 0.87;
+constexpr double kFinalistsUntil = 0.93;
+constexpr double kConfirmingUntil = 0.98;
+constexpr std::string_view kTheBudget = "the time budget";
+/// What choosing and writing builds and opens at the end, in models.
+constexpr double kLastModels = 6;
+/// Of the budget, even where nothing is left of it: nothing is deployed that was not confirmed.
+constexpr double kLeastConfirmingShare = 0.02;
 
 double sqnr_of(const Measurement& row) {
   return row.accuracy ? row.accuracy->overall.sqnr_db : -std::numeric_limits<double>::infinity();
@@ -69,6 +85,17 @@ bool is_tied(const Speedup& fastest, const Speedup& other) {
          (other.median >= fastest.median * (1 - kLooseTie) && other.high >= fastest.low);
 }
 
+/// Runs of every contestant before a race has told anything: to warm up, and its first round (see
+/// race.h for the length of a turn).
+double fewest_runs(double reference_us) {
+  constexpr double kLongUs = 50e3;
+  constexpr double kTurnUs = 5e3;
+  if (reference_us >= kLongUs) {
+    return 3;
+  }
+  return 2 + std::clamp(1 + kTurnUs / std::max(reference_us, 1.0), 2.0, 10.0);
+}
+
 class Optimizer {
  public:
   Optimizer(Lab& lab, const onnx::Model& model, const data::SampleSet& samples,
@@ -85,7 +112,35 @@ class Optimizer {
         quiet_(monitor),
         start_us_(clock_()) {}
 
+  /// What was measured before the user stopped it is not thrown away.
   Status run() {
+    const auto status = search();
+    result_.quantization = lab_.quantization();
+    result_.requantize = options_.requantize;
+    result_.applied = limits_;
+    result_.interrupted = !status && !monitor_.check();
+    if (!result_.interrupted) {
+      return status;
+    }
+    sort_by_speed();
+    mark_front();
+    result_.chosen.reset();
+    result_.reason = "interrupted: nothing was chosen";
+    for (auto& candidate : result_.candidates) {
+      auto& row = candidate.row;
+      if (row.status == RowStatus::kSkipped && row.reason.empty()) {
+        row.reason = "interrupted";
+      }
+      if (candidate.verdict.empty()) {
+        candidate.verdict = row.speedup.rounds > 0 ? "not judged" : "not timed";
+      }
+    }
+    settle();
+    return {};
+  }
+
+ private:
+  Status search() {
     TESSERA_CHECK(add_folded());
     TESSERA_CHECK(choose_methods());
     TESSERA_CHECK(measure_errors());
@@ -93,7 +148,7 @@ class Optimizer {
     for (auto& candidate : result_.candidates) {
       apply_limits(candidate);
     }
-    TESSERA_CHECK(time_survivors(result_.candidates));
+    TESSERA_CHECK(time_survivors(result_.candidates, kTimingUntil));
     TESSERA_CHECK(mix());
     TESSERA_CHECK(refine_fastest());
     sort_by_speed();
@@ -104,11 +159,24 @@ class Optimizer {
     return finish();
   }
 
- private:
   using MethodErrors = std::vector<std::pair<RangeMethod, double>>;
 
-  [[nodiscard]] bool over(double share) const {
-    return clock_() - start_us_ > share * options_.budget_us;
+  /// Wall time of the whole command, up to now.
+  [[nodiscard]] double spent_us() const { return options_.spent_us + clock_() - start_us_; }
+  /// How much of the budget the search has; the rest is for what must be done at its end.
+  [[nodiscard]] double disposable_us() const {
+    return std::max(options_.budget_us - kLastModels * prepare_us_, options_.budget_us / 2);
+  }
+  [[nodiscard]] double left_us(double until) const {
+    return std::max(until * disposable_us() - spent_us(), 0.0);
+  }
+  [[nodiscard]] bool over(double until) const { return left_us(until) <= 0; }
+  /// Ends what it is given to when a share of the budget is used up.
+  [[nodiscard]] BudgetMonitor budget_until(double until) const {
+    return {monitor_, clock_() + left_us(until)};
+  }
+  void cut(std::string what) {
+    result_.cut_off.push_back({std::move(what), std::string(kTheBudget)});
   }
 
   [[nodiscard]] quantize::Selection selection_of(const Measurement& row) const {
@@ -119,13 +187,35 @@ class Optimizer {
     return selection;
   }
 
-  [[nodiscard]] Result<evaluate::Built> build(const Candidate& candidate) {
+  using Build = std::shared_ptr<const evaluate::Built>;
+
+  /// Kept for the later steps while there is memory for it.
+  [[nodiscard]] Result<Build> build(Candidate& candidate) {
+    if (candidate.built) {
+      return candidate.built;
+    }
+    TESSERA_TRY(auto built, build_anew(candidate));
+    auto shared = std::make_shared<const evaluate::Built>(std::move(built));
+    keep(candidate, shared);
+    return shared;
+  }
+
+  void keep(Candidate& candidate, const Build& built) {
+    constexpr std::int64_t kKeptShare = 8;
+    if (kept_bytes_ + built->size_bytes <= lab_.memory_bytes() / kKeptShare) {
+      kept_bytes_ += built->size_bytes;
+      candidate.built = built;
+    }
+  }
+
+  [[nodiscard]] Result<evaluate::Built> build_anew(const Candidate& candidate) {
     if (candidate.folded) {
       return lab_.build_normalized();
     }
     if (candidate.made) {
       evaluate::Built built;
       built.quantized_ops = candidate.row.quantized_ops;
+      built.quantized = candidate.quantized;
       TESSERA_CHECK(lab_.pack(*candidate.made, built));
       return built;
     }
@@ -140,34 +230,43 @@ class Optimizer {
     if (!options_.mixed) {
       return {};
     }
-    TESSERA_TRY(const auto folded, lab_.make_normalized());
+    const auto folded = lab_.make_normalized();
+    if (!folded) {
+      result_.excluded.push_back({"float32 (mixed: folded)", folded.error().message});
+      return {};
+    }
     Measurement row;
     row.scheme.mode = Mode::kFloat32;
     row.operators = "mixed: folded";
-    if (folded.nodes().size() < lab_.graph().ops().size()) {
+    if (folded->nodes().size() < lab_.graph().ops().size()) {
       result_.candidates.push_back({.row = std::move(row), .folded = true});
     }
     return {};
   }
 
-  Status measure(Measurement& row) {
-    return measure(row, lab_.build(row.scheme, selection_of(row), quiet_));
-  }
-
-  /// Opens the row's model and measures its error; the session is closed again.
-  Status measure(Measurement& row, const Result<evaluate::Built>& built) {
+  /// Opens the candidate's model and measures its error; the session is closed again.
+  Status measure(Candidate& candidate) {
+    TESSERA_CHECK(monitor_.check());
+    auto& row = candidate.row;
+    const double start = clock_();
+    const auto built = build(candidate);
     TESSERA_CHECK(monitor_.check());
     if (!built) {
       row.status = RowStatus::kUnsupported;
       row.reason = built.error().message;
       return {};
     }
-    if (built->quantized_ops == 0 && is_integer(row.scheme)) {
+    if ((*built)->quantized_ops == 0 && is_integer(row.scheme)) {
       row.status = RowStatus::kUnsupported;
-      row.reason = "no operator of the model takes this scheme";
+      row.reason = lab_.quantization().int8_ops > 0 && !options_.requantize
+                       ? "what the scheme takes is quantized already"
+                       : "no operator of the model takes this scheme";
       return {};
     }
-    return lab_.prepare(*built, row, monitor_).map([](const auto&) {});
+    candidate.quantized = (*built)->quantized;
+    auto status = lab_.prepare(**built, row, monitor_).map([](const auto&) {});
+    prepare_us_ = std::max(prepare_us_, clock_() - start);
+    return status;
   }
 
   /// For every pair of types and granularity: the range method of least error, on the candidate
@@ -185,9 +284,53 @@ class Optimizer {
         row.scheme.method = twin->row.scheme.method;
         continue;
       }
+      if (known_method(candidate)) {
+        continue;
+      }
       TESSERA_CHECK(try_methods(candidate));
     }
+    for (auto& candidate : result_.candidates) {
+      if (const auto status = combine(candidate); !status) {
+        candidate.row.status = RowStatus::kUnsupported;
+        candidate.row.reason = status.error().message;
+      }
+    }
     monitor_.progress("choosing ranges", total, total);
+    return {};
+  }
+
+  /// The method that an interrupted run has found.
+  bool known_method(Candidate& candidate) const {
+    for (const auto& row : options_.known) {
+      if (row.name() == candidate.row.name() && row.accuracy) {
+        candidate.row.scheme.method = row.scheme.method;
+        candidate.methods.emplace_back(row.scheme.method, sqnr_of(row));
+        return take_over(candidate.row, options_.known);
+      }
+    }
+    return false;
+  }
+
+  /// The recipe of a candidate some of whose operators are dynamic, and what it comes to.
+  Status combine(Candidate& candidate) {
+    if (candidate.dynamic.empty()) {
+      return {};
+    }
+    auto dynamic = candidate.row.scheme;
+    dynamic.mode = Mode::kDynamic;
+    dynamic.activation = DType::kUInt8;
+    dynamic.activation_symmetric = false;
+    auto types = candidate.row.operators;
+    auto selection = options_.selection;
+    if (const auto comma = types.find(", "); comma != std::string::npos) {
+      selection.op_types = split_types(types.substr(0, comma));
+    }
+    auto& recipe = candidate.recipe;
+    recipe = quantize::uniform_recipe(candidate.row.scheme, selection);
+    // Behind the static rule, before those that exclude.
+    recipe.rules.insert(recipe.rules.begin() + 1,
+                        {.match = candidate.dynamic, .types = {}, .scheme = dynamic});
+    TESSERA_TRY(candidate.assignment, lab_.assignment(recipe, quiet_));
     return {};
   }
 
@@ -206,41 +349,48 @@ class Optimizer {
   }
 
   Status try_methods(Candidate& candidate) {
-    constexpr double kShare = 0.4;
-    auto best = candidate.row;
+    auto best = candidate;
     for (const auto method : ranges_.methods) {
-      if (!candidate.methods.empty() && over(kShare)) {
-        result_.excluded.push_back(
-            {fmt::format("{} with {} ranges", candidate.row.name(), numerics::to_string(method)),
-             "the time budget"});
+      if (candidate.methods.empty() ? over(kErrorsUntil) : over(kMethodsUntil)) {
+        cut(fmt::format("{} with {} ranges", candidate.row.name(), numerics::to_string(method)));
         continue;
       }
-      auto trial = candidate.row;
-      trial.scheme.method = method;
+      auto trial = candidate;
+      trial.row.scheme.method = method;
+      TESSERA_CHECK(combine(trial));
       TESSERA_CHECK(measure(trial));
-      if (candidate.methods.empty() || sqnr_of(trial) > sqnr_of(best)) {
-        best = trial;
+      const double sqnr_db = sqnr_of(trial.row);
+      const bool better = candidate.methods.empty() || sqnr_db > sqnr_of(best.row);
+      release(better ? best : trial);
+      if (better) {
+        best = std::move(trial);
       }
-      candidate.methods.emplace_back(method, sqnr_of(trial));
+      candidate.methods.emplace_back(method, sqnr_db);
     }
-    candidate.row = std::move(best);
+    best.methods = std::move(candidate.methods);
+    candidate = std::move(best);
     return {};
   }
 
+  void release(Candidate& candidate) {
+    kept_bytes_ -= candidate.built ? candidate.built->size_bytes : 0;
+    candidate.built.reset();
+  }
+
   Status measure_errors() {
-    constexpr double kShare = 0.6;
     const auto total = static_cast<std::int64_t>(result_.candidates.size());
     std::int64_t done = 0;
     for (auto& candidate : result_.candidates) {
       monitor_.progress("measuring error", done++, total);
-      if (candidate.row.status != RowStatus::kSkipped) {
+      if (candidate.row.status != RowStatus::kSkipped || take_over(candidate.row, options_.known)) {
         continue;
       }
-      if (over(kShare)) {
-        candidate.row.reason = "the time budget";
+      if (over(kErrorsUntil)) {
+        candidate.row.reason = std::string(kTheBudget);
+        cut(candidate.row.name());
         continue;
       }
-      TESSERA_CHECK(measure(candidate.row, build(candidate)));
+      TESSERA_CHECK(measure(candidate));
     }
     monitor_.progress("measuring error", total, total);
     return {};
@@ -261,8 +411,8 @@ class Optimizer {
       }
     }
     Limits limits;
-    if (std::isfinite(best)) {
-      limits.min_sqnr_db = best - kSqnrSlackDb;
+    if (best > -std::numeric_limits<double>::infinity()) {
+      limits.min_sqnr_db = std::min(best - kSqnrSlackDb, options_.enough_sqnr_db);
     }
     if (lab_.baseline().reference_top1_percent()) {
       limits.max_top1_drop = kTop1Slack;
@@ -276,23 +426,51 @@ class Optimizer {
            (candidate.verdict.empty() || !options_.limits.any());
   }
 
-  Status time_survivors(std::span<Candidate> candidates) {
-    constexpr double kShare = 0.3;
-    evaluate::Batches batches(
-        lab_, "timing candidates",
-        kShare * options_.budget_us / static_cast<double>(candidates.size() + 1), options_.seed,
-        monitor_);
+  Status time_survivors(std::span<Candidate> candidates, double until) {
+    std::vector<Candidate*> order;
     for (auto& candidate : candidates) {
-      if (!is_timed(candidate)) {
+      if (is_timed(candidate) && candidate.row.speedup.rounds == 0) {
+        order.push_back(&candidate);
+      }
+    }
+    std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+      return a->row.first_run_us < b->row.first_run_us;
+    });
+    const double share_us = left_us(until) / static_cast<double>(order.size() + 1);
+    evaluate::Batches batches(lab_, "timing candidates", share_us, options_.seed, monitor_);
+    const double runs = fewest_runs(lab_.reference().first_run_us);
+    double least_us = runs * lab_.reference().first_run_us;
+    std::vector<Candidate*> timed;
+    for (auto* candidate : order) {
+      auto& row = candidate->row;
+      TESSERA_CHECK(monitor_.check());
+      // A race that does not complete its first round has told nothing.
+      least_us += runs * row.first_run_us;
+      if (!timed.empty() && least_us > left_us(until)) {
+        cut("timing of " + row.name());
         continue;
       }
-      auto& row = candidate.row;
-      TESSERA_TRY(const auto built, build(candidate));
-      TESSERA_CHECK(batches.make_room(built));
-      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
-      batches.add(built, std::move(lane), row);
+      const auto status = enter(*candidate, batches);
+      TESSERA_CHECK(monitor_.check());
+      if (status) {
+        timed.push_back(candidate);
+      } else {
+        row.status = RowStatus::kFailed;
+        row.reason = status.error().message;
+      }
     }
-    return batches.finish();
+    batches.set_budget_per_lane(left_us(until) / static_cast<double>(timed.size() + 1));
+    TESSERA_CHECK(batches.finish());
+    return monitor_.check();
+  }
+
+  Status enter(Candidate& candidate, evaluate::Batches& batches) {
+    auto& row = candidate.row;
+    TESSERA_TRY(const auto built, build(candidate));
+    TESSERA_CHECK(batches.make_room(*built));
+    TESSERA_TRY(auto lane, lab_.open_lane(*built, {.level = row.opt_level}));
+    batches.add(*built, std::move(lane), row);
+    return {};
   }
 
   void sort_by_speed() {
@@ -310,16 +488,28 @@ class Optimizer {
     std::vector<Measurement*> rows;
     std::vector<Lane> lanes;
     double fastest = 0;
+    const double runs = fewest_runs(lab_.reference().first_run_us);
+    double least_us = runs * lab_.reference().first_run_us;
     for (auto& candidate : result_.candidates) {  // fastest first
       auto& row = candidate.row;
-      if (row.status != RowStatus::kOk || !candidate.verdict.empty() || row.speedup.median <= 1 ||
-          row.speedup.median < fastest * (1 - kNear) || rows.size() == kMost) {
+      if (!may_win(candidate) || row.speedup.median < fastest * (1 - kNear) ||
+          rows.size() == kMost) {
         continue;
       }
       fastest = std::max(fastest, row.speedup.median);
-      TESSERA_TRY(const auto built, build(candidate));
-      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = row.opt_level}));
-      lanes.push_back(std::move(lane));
+      least_us += runs * row.first_run_us;
+      if (least_us > left_us(kFinalistsUntil)) {
+        cut("a race of the fastest candidates");
+        return {};
+      }
+      auto lane = open(candidate);
+      TESSERA_CHECK(monitor_.check());
+      if (!lane) {
+        row.status = RowStatus::kFailed;
+        row.reason = lane.error().message;
+        continue;
+      }
+      lanes.push_back(*std::move(lane));
       rows.push_back(&row);
     }
     if (rows.size() < 2) {
@@ -328,10 +518,20 @@ class Optimizer {
     RaceOptions race;
     race.seed = options_.seed + 2;
     race.settle_rounds = 20;
-    race.min_rounds = 8;
-    constexpr double kShare = 0.1;
-    race.budget_us = kShare * options_.budget_us;
-    return lab_.time(lanes, rows, race, "finalists", monitor_).map([](const auto&) {});
+    race.min_rounds = 3;
+    race.budget_us = left_us(kFinalistsUntil);
+    TESSERA_CHECK(lab_.time(lanes, rows, race, "finalists", monitor_).map([](const auto&) {}));
+    return monitor_.check();
+  }
+
+  Result<Lane> open(Candidate& candidate) {
+    TESSERA_TRY(const auto built, build(candidate));
+    return lab_.open_lane(*built, {.level = candidate.row.opt_level});
+  }
+
+  [[nodiscard]] static bool may_win(const Candidate& candidate) {
+    return candidate.row.status == RowStatus::kOk && candidate.verdict.empty() &&
+           candidate.row.speedup.median > 1;
   }
 
   /// float32 ends the front: nothing is closer to itself.
@@ -349,8 +549,7 @@ class Optimizer {
     std::optional<std::size_t> pick;
     for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
       const auto& candidate = result_.candidates[i];
-      if (candidate.row.status != RowStatus::kOk || !candidate.verdict.empty() ||
-          candidate.row.speedup.median <= 1) {
+      if (!may_win(candidate)) {
         continue;
       }
       fastest = fastest.value_or(i);
@@ -361,9 +560,9 @@ class Optimizer {
       }
     }
     if (!pick) {
-      result_.reason = options_.limits.any()
-                           ? "no candidate that keeps the limits is faster than float32"
-                           : "no candidate is faster than float32";
+      result_.reason =
+          fmt::format("no candidate{} is faster than {}",
+                      options_.limits.any() ? " that keeps the limits" : "", reference_name());
       return {};
     }
     return confirm(*pick);
@@ -373,67 +572,168 @@ class Optimizer {
   [[nodiscard]] std::optional<std::size_t> fastest_uniform() const {
     for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
       const auto& candidate = result_.candidates[i];
-      if (candidate.row.status == RowStatus::kOk && candidate.verdict.empty() &&
-          candidate.assignment.empty() && candidate.row.speedup.median > 1) {
+      if (may_win(candidate) && !candidate.searched) {
         return i;
       }
     }
     return std::nullopt;
   }
 
-  Status confirm(std::size_t pick) {
-    std::vector<std::size_t> finalists{pick};
-    if (const auto uniform = fastest_uniform(); uniform && *uniform != pick) {
-      finalists.push_back(*uniform);
+  /// A candidate as the file that would be deployed: written, read again, and timed as such.
+  struct Finalist {
+    std::size_t index = 0;
+    std::filesystem::path file;
+    onnx::Model model;
+    evaluate::KernelSummary kernels;
+    Lane lane;
+    Measurement measured;
+  };
+
+  Result<Finalist> write_finalist(std::size_t index) {
+    auto& candidate = result_.candidates[index];
+    const auto folder = folder_ / fmt::format("finalist{}", index);
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    const auto file = folder / "model.onnx";
+    TESSERA_TRY(auto model, make(candidate));
+    if (options_.mark) {
+      options_.mark(model, candidate.row.name());
     }
-    std::vector<Lane> lanes;
-    std::vector<Measurement> measured;
-    for (const auto index : finalists) {
-      const auto& finalist = result_.candidates[index];
-      TESSERA_TRY(const auto built, build(finalist));
-      TESSERA_TRY(auto lane, lab_.open_lane(built, {.level = finalist.row.opt_level}));
-      lanes.push_back(std::move(lane));
-      measured.push_back(finalist.row);
+    TESSERA_CHECK(model.save(file, {.overwrite = Overwrite::kReplace}));
+    evaluate::KernelSummary kernels;
+    TESSERA_TRY(auto lane, lab_.open_file(file, {.level = candidate.row.opt_level}, kernels));
+    return Finalist{index,           file,         std::move(model), std::move(kernels),
+                    std::move(lane), candidate.row};
+  }
+
+  Status open_folder() {
+    folder_ = options_.folder;
+    if (folder_.empty()) {
+      TESSERA_TRY(own_folder_, TemporaryDirectory::create("tessera-optimize"));
+      folder_ = own_folder_->path();
+    }
+    return {};
+  }
+
+  Status confirm(std::size_t pick) {
+    TESSERA_CHECK(open_folder());
+    std::vector<std::size_t> wanted{pick};
+    if (const auto uniform = fastest_uniform(); uniform && *uniform != pick) {
+      wanted.push_back(*uniform);
+    }
+    std::vector<Finalist> finalists;
+    for (const auto index : wanted) {
+      auto finalist = write_finalist(index);
+      TESSERA_CHECK(monitor_.check());
+      if (!finalist && finalist.error().code == ErrorCode::kResourceExhausted) {
+        return tl::unexpected(finalist.error());  // the disk is full
+      }
+      if (!finalist) {
+        auto& row = result_.candidates[index].row;
+        row.status = RowStatus::kFailed;
+        row.reason = "as it was written: " + finalist.error().message;
+        return choose();
+      }
+      finalists.push_back(*std::move(finalist));
     }
     std::vector<Measurement*> rows;
-    rows.reserve(measured.size());
-    for (auto& row : measured) {
-      rows.push_back(&row);
+    std::vector<Lane> lanes;
+    for (auto& finalist : finalists) {
+      rows.push_back(&finalist.measured);
+      lanes.push_back(std::move(finalist.lane));
     }
     RaceOptions race;
     race.seed = options_.seed + 1;
     race.settle_rounds = 30;
     race.max_rounds = 120;
     race.min_rounds = 10;
-    constexpr double kShare = 0.1;
-    race.budget_us = kShare * options_.budget_us;
-    TESSERA_TRY(result_.confirmed_baseline_latency,
-                lab_.time(lanes, rows, race, "confirming", monitor_));
+    race.budget_us =
+        std::max(left_us(kConfirmingUntil), kLeastConfirmingShare * options_.budget_us);
+    BudgetMonitor budget(monitor_, clock_() + 2 * race.budget_us);
+    const auto baseline_latency = lab_.time(lanes, rows, race, "confirming", budget);
+    TESSERA_CHECK(monitor_.check());
+    if (!baseline_latency && budget.over()) {
+      cut("confirming the fastest candidate");
+      result_.reason = "the time budget left no time to confirm that a candidate is faster";
+      return {};
+    }
+    TESSERA_CHECK(baseline_latency);
+    result_.confirmed_baseline_latency = *baseline_latency;
     std::size_t winner = 0;
     // A mix must earn its keep: the simpler model wins where the race cannot tell them apart,
     // unless the mix is the more accurate one.
-    if (measured.size() > 1 && gives_way(measured[0], measured[1])) {
+    if (finalists.size() > 1 && gives_way(finalists[0].measured, finalists[1].measured)) {
       result_.candidates[pick].verdict = "not faster than the best uniform model when confirmed";
       winner = 1;
     }
-    pick = finalists[winner];
-    auto& candidate = result_.candidates[pick];
-    const auto& row = measured[winner];
+    return judge(finalists[winner]);
+  }
+
+  Status judge(Finalist& finalist) {
+    auto& candidate = result_.candidates[finalist.index];
+    const auto& row = finalist.measured;
+    if (row.status != RowStatus::kOk) {
+      candidate.row.status = row.status;
+      candidate.row.reason = "as it was written: " + row.reason;
+      return choose();
+    }
     result_.confirmation = row.speedup;
     result_.confirmed_latency = row.latency;
-    if (!row.speedup.certain()) {
+    if (!row.speedup.certain() || row.speedup.median < 1 + kTie) {
       result_.reason = fmt::format(
-          "the fastest candidate, {}, is not faster than float32 beyond noise (speed-up {:.2f}, 95 "
-          "% interval {:.2f} to {:.2f})",
-          row.name(), row.speedup.median, row.speedup.low, row.speedup.high);
-      candidate.verdict = "not faster beyond noise";
+          "the fastest candidate, {}, is not faster than {} {} (speed-up {:.2f}, 95 % interval "
+          "{:.2f} to {:.2f})",
+          row.name(), reference_name(),
+          row.speedup.certain() ? fmt::format("by {:.0f} %", 100 * kTie) : "beyond noise",
+          row.speedup.median, row.speedup.low, row.speedup.high);
+      candidate.verdict =
+          row.speedup.certain() ? "faster by too little" : "not faster beyond noise";
       return {};
     }
-    result_.chosen = pick;
+    result_.chosen = finalist.index;
     candidate.verdict = "chosen";
     result_.reason = describe_choice();
+    check_kernels(candidate, finalist);
+    result_.model.emplace(std::move(finalist.model));
     return {};
   }
+
+  /// What ran of the file, beside what was planned: a kernel that the runtime keeps in float costs
+  /// the error of integers for nothing.
+  void check_kernels(const Candidate& candidate, const Finalist& finalist) {
+    const auto& kernels = finalist.kernels;
+    OptimizeResult::Written written{.file = finalist.file,
+                                    .ran = kernels.integer_products,
+                                    .integer_kernels = kernels.integer_kernels};
+    const auto ops = lab_.graph().ops();
+    for (std::size_t i = 0; i < candidate.quantized.size() && i < ops.size(); ++i) {
+      const bool product = evaluate::is_product(ops[i].type);
+      written.planned += candidate.quantized[i] && product ? 1 : 0;
+    }
+    written.planned += lab_.reference().kernels ? given_products() : 0;
+    const bool integer = is_integer(candidate.row.scheme);
+    const auto& before = candidate.row.kernels;
+    if (integer && written.ran < written.planned) {
+      monitor_.warn({"kernels-stay-float",
+                     fmt::format("{} of {} products that were planned in integers run in float",
+                                 written.planned - written.ran, written.planned),
+                     "the runtime has no integer kernel for them as they stand; tessera profile "
+                     "shows which, --exclude leaves them in float"});
+    } else if (before && before->integer_kernels != kernels.integer_kernels) {
+      monitor_.warn({"kernels-differ",
+                     fmt::format("the written file runs {} integer kernels, {} were measured",
+                                 kernels.integer_kernels, before->integer_kernels),
+                     "the figures are those of the file"});
+    }
+    result_.written = std::move(written);
+  }
+
+  /// Products that the model computes in integers as it was given.
+  [[nodiscard]] std::int64_t given_products() const {
+    return options_.requantize ? 0 : lab_.reference().kernels->integer_products;
+  }
+
+  [[nodiscard]] std::string reference_name() const { return lab_.reference().name(); }
 
   static bool gives_way(const Measurement& pick, const Measurement& uniform) {
     if (pick.speedup.median < uniform.speedup.median * (1 - kTie)) {
@@ -448,24 +748,32 @@ class Optimizer {
     }
     return fmt::format(
         "no limits were given: the fastest candidate within {:.0f} dB of the most accurate integer "
-        "one{}",
-        kSqnrSlackDb,
+        "one, or beyond {:g} dB, which is enough{}",
+        kSqnrSlackDb, options_.enough_sqnr_db,
         lab_.baseline().reference_top1_percent() ? " that loses at most 1 point of top-1" : "");
   }
 
   [[nodiscard]] std::string loser_verdict(const Candidate& candidate) const {
+    if (candidate.row.speedup.rounds == 0) {
+      return "not timed";
+    }
     if (candidate.row.speedup.median <= 1) {
-      return "not faster than float32";
+      return "not faster than " + reference_name();
     }
     if (!result_.chosen) {
       return "not chosen";
     }
     const auto& chosen = result_.candidates[*result_.chosen].row;
-    if (candidate.row.speedup.median < chosen.speedup.median) {
-      return "slower";
+    const auto& row = candidate.row;
+    // Where the intervals meet, noise alone may have made the order.
+    if (row.speedup.high < chosen.speedup.low) {
+      const double percent = 100 * (chosen.speedup.median / row.speedup.median - 1);
+      return fmt::format("slower by {:.{}f} %", percent, percent < 10 ? 1 : 0);
     }
-    return sqnr_of(candidate.row) < sqnr_of(chosen) ? "as fast, less accurate"
-                                                    : "as fast, no more accurate";
+    if (sqnr_of(row) < sqnr_of(chosen)) {
+      return "as fast, less accurate";
+    }
+    return row.size_bytes > chosen.size_bytes ? "as fast, larger" : "as fast, no more accurate";
   }
 
   /// The rest of the verdicts, warnings, and the model itself.
@@ -475,7 +783,7 @@ class Optimizer {
         candidate.verdict = loser_verdict(candidate);
       }
     }
-    result_.baseline = lab_.reference();
+    settle();
     if (!result_.chosen) {
       return {};
     }
@@ -486,9 +794,16 @@ class Optimizer {
                                  sqnr_of(row)),
                      "judge it by the task's own metric, or ask for more with --min-sqnr-db"});
     }
-    TESSERA_TRY(auto model, make(result_.candidates[*result_.chosen]));
-    result_.model.emplace(std::move(model));
     return {};
+  }
+
+  /// The reference with all its runs, and every row at its pace.
+  void settle() {
+    result_.baseline = lab_.reference();
+    for (auto& candidate : result_.candidates) {
+      evaluate::settle_latency(candidate.row, result_.baseline);
+      candidate.built.reset();
+    }
   }
 
   /// Of those that keep the limits, the fastest static one.
@@ -511,13 +826,19 @@ class Optimizer {
     if (base == nullptr || options_.calibration == nullptr) {
       return {};
     }
-    if (over(kMixShare)) {
-      result_.excluded.push_back({"refining the fastest candidate", "the time budget"});
+    auto budget = budget_until(kRefiningUntil);
+    if (over(kRefiningUntil)) {
+      cut("refining the fastest candidate");
       return {};
     }
     Candidate candidate = *base;
-    auto refined = refine_candidate(candidate);
+    candidate.built.reset();
+    auto refined = refine_candidate(candidate, budget);
     TESSERA_CHECK(monitor_.check());
+    if (!refined && budget.over()) {
+      cut("refining the fastest candidate");
+      return {};
+    }
     if (!refined) {
       result_.excluded.push_back({"refining the fastest candidate", refined.error().message});
       return {};
@@ -528,15 +849,15 @@ class Optimizer {
       return {};
     }
     std::vector<Candidate> one{std::move(candidate)};
-    TESSERA_CHECK(measure(one.front().row, build(one.front())));
+    TESSERA_CHECK(measure(one.front()));
     apply_limits(one.front());
-    TESSERA_CHECK(time_survivors(one));
+    TESSERA_CHECK(time_survivors(one, kFinalistsUntil));
     result_.candidates.push_back(std::move(one.front()));
     return {};
   }
 
   /// False if no step was kept.
-  Result<bool> refine_candidate(Candidate& candidate) {
+  Result<bool> refine_candidate(Candidate& candidate, Monitor& monitor) {
     auto assignment = candidate.assignment;
     if (assignment.empty()) {
       TESSERA_TRY(assignment,
@@ -546,7 +867,7 @@ class Optimizer {
     const refine::RefineOptions quick{
         .equalize = true, .rounding = refine::Rounding::kAdaptive, .bias_correction = true};
     TESSERA_TRY(auto refinement, refine::refine(model_, assignment, *options_.calibration, &ranges_,
-                                                library_, quick, monitor_));
+                                                library_, quick, monitor));
     candidate.refinement = refinement.report;
     const auto& steps = refinement.report.steps;
     if (std::none_of(steps.begin(), steps.end(), [](const auto& step) { return step.kept; })) {
@@ -556,6 +877,8 @@ class Optimizer {
     quantizing.weights = &refinement.weights;
     TESSERA_TRY(const auto report, quantize::quantize(refinement.model, refinement.assignment,
                                                       &refinement.ranges, quantizing, quiet_));
+    // Refining may have folded operators; what is left of the plan is counted by name.
+    candidate.quantized.clear();
     auto& row = candidate.row;
     row.operators = row.operators == "all" ? "refined" : row.operators + ", refined";
     row.quantized_ops = report.quantized_ops;
@@ -586,21 +909,29 @@ class Optimizer {
     const Candidate* base = nullptr;
     for (const auto& candidate : result_.candidates) {
       const auto& row = candidate.row;
+      const bool everywhere = row.operators == "all" ||
+                              (!candidate.dynamic.empty() && !row.operators.starts_with("Conv"));
       const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
-                        row.scheme.format == quantize::Format::kQdq && row.operators == "all";
-      if (fits && (base == nullptr || better_base(row, base->row))) {
+                        row.scheme.format == quantize::Format::kQdq && everywhere;
+      if (fits && (base == nullptr || better_base(candidate, *base))) {
         base = &candidate;
       }
     }
     return base;
   }
-  static bool better_base(const Measurement& a, const Measurement& b) {
-    return std::tuple(a.scheme.per_channel, sqnr_of(a)) >
-           std::tuple(b.scheme.per_channel, sqnr_of(b));
+  /// Where some operators have a dynamic form only, the base that gives it to them is tried first,
+  /// if it is the faster one.
+  static bool better_base(const Candidate& a, const Candidate& b) {
+    if (a.row.scheme.per_channel != b.row.scheme.per_channel) {
+      return a.row.scheme.per_channel;
+    }
+    if (a.dynamic.empty() != b.dynamic.empty()) {
+      return a.row.speedup.median > b.row.speedup.median;
+    }
+    return sqnr_of(a.row) > sqnr_of(b.row);
   }
 
   Status mix() {
-    constexpr double kShare = 0.75;
     if (!options_.mixed) {
       return {};
     }
@@ -612,39 +943,76 @@ class Optimizer {
                                       : "only the CPU provider's kernels are followed"});
       return {};
     }
-    if (over(kShare)) {
-      result_.excluded.push_back({"mixes of float and integer layers", "the time budget"});
+    const auto status = search_mixes(*base);
+    TESSERA_CHECK(monitor_.check());
+    if (!status && (over(kMixingUntil) || status.error().code == ErrorCode::kDeadlineExceeded)) {
+      cut("mixes of float and integer layers");
       return {};
     }
-    const auto scheme = base->row.scheme;
-    Mixer mixer(lab_, scheme, options_, monitor_);
-    const double left_us = options_.budget_us - (clock_() - start_us_);
-    TESSERA_TRY(auto mixing, mixer.open(model_, samples_, ranges_, library_, left_us));
-    for (int round = 0; round < 2 && !over(kMixShare); ++round) {
+    if (!status) {
+      result_.excluded.push_back({"mixes of float and integer layers", status.error().message});
+    }
+    return {};
+  }
+
+  Status search_mixes(const Candidate& base) {
+    auto budget = budget_until(kMixingUntil);
+    Mixer mixer(lab_, base, prepare_us_, options_, budget);
+    TESSERA_TRY(auto mixing,
+                mixer.open(model_, samples_, ranges_, library_, left_us(kMixingUntil)));
+    if (!mixer.cut_off().empty()) {
+      cut(mixer.cut_off());
+    }
+    constexpr int kRounds = 2;
+    for (int round = 0; round < kRounds; ++round) {
       TESSERA_TRY(auto proposals, mixer.propose());
       if (proposals.empty()) {
         break;
       }
-      for (auto& proposal : proposals) {
-        TESSERA_CHECK(measure(proposal.row, build(proposal)));
-        apply_limits(proposal);
-      }
-      TESSERA_CHECK(time_survivors(proposals));
-      const double reference_us = lab_.reference().latency.median_us;
-      for (auto& proposal : proposals) {
-        const double us = reference_us / std::max(proposal.row.speedup.median, 1e-9);
-        if (proposal.row.speedup.rounds > 0 &&
-            (mixing.best_measured_us == 0 || us < mixing.best_measured_us)) {
-          mixing.best_measured_us = us;
-          mixing.best_predicted_us = proposal.predicted_us.value_or(0);
-        }
-        ++mixing.proposals;
-      }
-      TESSERA_CHECK(mixer.learn(proposals));
+      TESSERA_CHECK(measure_proposals(proposals, round));
+      note_best(proposals, mixing);
+      const auto learned = mixer.learn(proposals);
       std::move(proposals.begin(), proposals.end(), std::back_inserter(result_.candidates));
+      if (!learned || over(kMixingUntil)) {
+        TESSERA_CHECK(monitor_.check());
+        if (round + 1 < kRounds) {
+          cut("a second round of mixes");
+        }
+        break;
+      }
     }
     result_.mixing = std::move(mixing);
     return {};
+  }
+
+  Status measure_proposals(std::vector<Candidate>& proposals, int round) {
+    std::size_t measured = 0;
+    for (auto& proposal : proposals) {
+      if (measured > 0 && over(kMixingUntil)) {
+        break;
+      }
+      TESSERA_CHECK(measure(proposal));
+      apply_limits(proposal);
+      ++measured;
+    }
+    if (measured < proposals.size()) {
+      cut(fmt::format("{} mixes of round {}", proposals.size() - measured, round + 1));
+      proposals.resize(measured);
+    }
+    return time_survivors(proposals, kMixingUntil);
+  }
+
+  void note_best(const std::vector<Candidate>& proposals, OptimizeResult::Mixing& mixing) const {
+    const double reference_us = lab_.reference().latency.median_us;
+    for (const auto& proposal : proposals) {
+      const double us = reference_us / std::max(proposal.row.speedup.median, 1e-9);
+      if (proposal.row.speedup.rounds > 0 &&
+          (mixing.best_measured_us == 0 || us < mixing.best_measured_us)) {
+        mixing.best_measured_us = us;
+        mixing.best_predicted_us = proposal.predicted_us.value_or(0);
+      }
+      ++mixing.proposals;
+    }
   }
 
   Lab& lab_;
@@ -659,6 +1027,10 @@ class Optimizer {
   QuietMonitor quiet_;
   Clock clock_ = steady_clock_us();
   double start_us_;
+  double prepare_us_ = 0;  ///< the longest that building, opening and judging a model took
+  std::int64_t kept_bytes_ = 0;
+  std::filesystem::path folder_;
+  std::optional<TemporaryDirectory> own_folder_;
 };
 
 Json methods_json(const Candidate& candidate) {
@@ -678,6 +1050,15 @@ Json candidate_json(const Candidate& candidate) {
   json["refinement"] = candidate.refinement ? to_json(*candidate.refinement) : Json();
   json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
   return json;
+}
+
+Json limits_json(const Limits& limits) {
+  const auto or_null = [](const std::optional<double>& limit) {
+    return limit ? Json(*limit) : Json();
+  };
+  return {{"max_error", or_null(limits.max_error)},
+          {"min_sqnr_db", or_null(limits.min_sqnr_db)},
+          {"max_top1_drop", or_null(limits.max_top1_drop)}};
 }
 
 Json speedup_json(const Speedup& speedup) {
@@ -734,7 +1115,8 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
                                    .session = options.session,
                                    .samples = &samples,
                                    .ranges = &ranges,
-                                   .memory_bytes = options.memory_bytes},
+                                   .memory_bytes = options.memory_bytes,
+                                   .requantize = options.requantize},
                                   monitor));
   if (options.limits.max_top1_drop && !lab.baseline().reference_top1_percent()) {
     return fail(ErrorCode::kInvalidArgument,
@@ -747,6 +1129,10 @@ Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet&
   result.timer = evaluate::timer_for(options.session);
   for (auto& row : plan.candidates) {
     result.candidates.push_back({.row = std::move(row)});
+  }
+  for (auto& combination : plan.combinations) {
+    result.candidates.push_back(
+        {.row = std::move(combination.row), .dynamic = std::move(combination.dynamic)});
   }
   TESSERA_CHECK(
       Optimizer(lab, model, samples, std::move(library), ranges, options, result, monitor).run());
@@ -763,6 +1149,16 @@ Json to_json(const OptimizeResult& result) {
     excluded.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
   }
   const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
+  auto cut_off = Json::array();
+  for (const auto& exclusion : result.cut_off) {
+    cut_off.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
+  }
+  Json written;
+  if (result.written) {
+    written = {{"planned_integer_products", result.written->planned},
+               {"integer_products", result.written->ran},
+               {"integer_kernels", result.written->integer_kernels}};
+  }
   Json confirmation;
   if (result.confirmation) {
     confirmation = {{"speedup", speedup_json(*result.confirmation)},
@@ -777,6 +1173,11 @@ Json to_json(const OptimizeResult& result) {
           {"baseline", to_json(result.baseline)},
           {"candidates", candidates},
           {"excluded", excluded},
+          {"cut_off", cut_off},
+          {"interrupted", result.interrupted},
+          {"quantization", evaluate::given_json(result.quantization, result.requantize)},
+          {"applied_limits", limits_json(result.applied)},
+          {"written", written},
           {"mixing", result.mixing ? mixing_json(*result.mixing) : Json()},
           {"timer", to_string(result.timer)}};
 }

@@ -300,7 +300,7 @@ Status read_cells(const Json& json, std::span<Cell> cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& item = json[i];
     if (!item.is_array() || item.size() != 3 || !item[0].is_number() || !item[1].is_number() ||
-        !item[2].is_number_integer()) {
+        !whole_number(item[2])) {
       return fail(ErrorCode::kDataLoss, "a cell of the latency model is not [us, kernels, plans]");
     }
     cells[i] = {item[0].get<double>(), item[1].get<double>(), integer_from(item[2])};

@@ -17,6 +17,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/profile/evidence.h"
+#include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::profile {
@@ -30,10 +31,18 @@ using evaluate::QuietMonitor;
 constexpr auto kFloat = "fp32";
 constexpr auto kInteger = "int8";
 
-/// Shares of the time budget. What building and opening take comes out of each.
-constexpr double kTraceShare = 0.45;
+/// Shares of the time budget by which a part is over, with what building and opening take. The
+/// curve, where it is asked for, has the other half.
+constexpr double kTraceUntil = 0.45;
 constexpr double kIsolatedShare = 0.1;
-constexpr double kRaceShare = 0.35;
+constexpr double kRaceUntil = 0.85;
+constexpr double kCurveUntil = 0.93;
+constexpr double kCurveShare = 0.5;
+/// Conversions alone, the roofline, and sessions opened to see their memory.
+constexpr double kMachineUs = 4e6;
+/// A prediction that misses unseen plans by more was not made on a quiet machine: on one it misses
+/// them by 1 to 4 %.
+constexpr double kTrustedError = 0.08;
 
 /// A plan that races without the profiler.
 struct Contender {
@@ -42,6 +51,8 @@ struct Contender {
   const quantize::Scheme* scheme = nullptr;
   Measurement row;
   bool normalized = false;  ///< float32 throughout, as mixes have their float layers
+
+  [[nodiscard]] bool ran() const { return row.speedup.rounds > 0; }
 };
 
 std::int64_t integers_in(const States& states) {
@@ -89,6 +100,8 @@ class Study::Profiler {
         monitor_(monitor),
         quiet_(monitor),
         start_us_(clock_()) {
+    profile_.quantization = lab_.quantization();
+    profile_.integer_scheme = options.scheme;
     profile_.scheme = quantize::to_string(options.scheme);
     profile_.provider = options.session.provider;
     profile_.timer = evaluate::timer_for(options.session);
@@ -96,16 +109,13 @@ class Study::Profiler {
 
   Result<Profile> run() {
     TESSERA_CHECK(trace_uniform());
-    TESSERA_CHECK(trace_mixed());
-    TESSERA_CHECK(time_alone());
-    free_of_drift();
-    TESSERA_CHECK(race_plans());
-    TESSERA_CHECK(judge());
-    if (options_.curve) {
-      TESSERA_CHECK(draw_curve());
+    const auto status = go_on();
+    profile_.interrupted = !status && !monitor_.check();
+    if (!status && !profile_.interrupted) {
+      return tl::unexpected(status.error());
     }
-    if (options_.machine) {
-      TESSERA_CHECK(look_at_machine());
+    if (profile_.interrupted) {
+      note_kernel_sums();
     }
     describe_layers();
     profile_.wall_us = clock_() - start_us_;
@@ -113,7 +123,7 @@ class Study::Profiler {
   }
 
   Status learn(const States& states) {
-    TESSERA_TRY(auto traced, trace(assignment_of(units_, states, options_.scheme), options_.runs));
+    TESSERA_TRY(auto traced, trace(assignment(states, options_.scheme), options_.runs));
     rescale(traced.times, pace_us_ / traced.reference_us);
     training_.push_back(std::move(traced.times));
     TESSERA_TRY(auto model, fit_latency(units_, training_));
@@ -133,7 +143,13 @@ class Study::Profiler {
   /// Which operators can be integers, and why the others cannot. To be called first.
   Status find_units() {
     const auto recipe = quantize::uniform_recipe(options_.scheme, options_.selection);
-    TESSERA_TRY(const auto wanted, quantize::resolve(recipe, view_, monitor_));
+    TESSERA_TRY(auto wanted, quantize::resolve(recipe, view_, monitor_));
+    for (const auto& [op, scheme] : options_.others) {
+      wanted[op.value] = scheme;
+    }
+    if (!options_.requantize) {
+      quantize::keep_quantized(view_, wanted);
+    }
     quantize::QuantizeReport report;
     TESSERA_TRY(const auto made, lab_.make(wanted, quiet_, &report));
     const auto nodes = made.nodes();
@@ -161,6 +177,19 @@ class Study::Profiler {
   }
 
  private:
+  /// What needs the layers' times. Where the user stops it, those are kept at least.
+  Status go_on() {
+    TESSERA_CHECK(trace_mixed());
+    TESSERA_CHECK(time_alone());
+    free_of_drift();
+    TESSERA_CHECK(race_plans());
+    TESSERA_CHECK(judge());
+    if (options_.curve) {
+      TESSERA_CHECK(draw_curve());
+    }
+    return options_.machine ? look_at_machine() : Status();
+  }
+
   /// Mixes that there are: few layers have few, and some must be left to judge by.
   [[nodiscard]] std::int64_t mixes() const {
     constexpr std::int64_t kMany = 20;
@@ -169,8 +198,38 @@ class Study::Profiler {
   [[nodiscard]] bool is_mine(std::int64_t plan) const {
     return plan % options_.shard_count == options_.shard_index;
   }
-  [[nodiscard]] bool over(double share) const {
-    return clock_() - start_us_ > share * options_.budget_us;
+  [[nodiscard]] double spent_us() const { return options_.spent_us + clock_() - start_us_; }
+  /// What is left until a share of the budget is used up. The machine's own figures take a fixed
+  /// time, which is kept back where the budget is large enough for both.
+  [[nodiscard]] double left_us(double until) const {
+    const bool both = options_.machine && options_.budget_us > 2 * kMachineUs;
+    const double layers_us = options_.budget_us - (both ? kMachineUs : 0);
+    return std::max(until * layers_us - spent_us(), 0.0);
+  }
+  [[nodiscard]] double left_for_machine_us() const {
+    return std::max(options_.budget_us - spent_us(), 0.0);
+  }
+  /// The same of what the curve leaves.
+  [[nodiscard]] double before_curve(double until) const {
+    return options_.curve ? kCurveShare * until : until;
+  }
+  [[nodiscard]] bool over(double until) const { return left_us(before_curve(until)) <= 0; }
+  void cut(std::string what) { profile_.cut_off.push_back(std::move(what)); }
+
+  [[nodiscard]] std::vector<quantize::Scheme> assignment(const States& states,
+                                                         const quantize::Scheme& scheme) const {
+    auto schemes = assignment_of(units_, states, scheme);
+    if (scheme == options_.scheme) {
+      for (const auto& [op, other] : options_.others) {
+        if (states[units_.of_op[op.value]]) {
+          schemes[op.value] = other;
+        }
+      }
+    }
+    if (!options_.requantize) {
+      quantize::keep_quantized(view_, schemes);
+    }
+    return schemes;
   }
 
   Result<Trace> trace(const std::vector<quantize::Scheme>& assignment, std::int64_t runs) {
@@ -190,7 +249,7 @@ class Study::Profiler {
                          const quantize::Scheme& scheme) -> Status {
       monitor_.progress("uniform models", static_cast<std::int64_t>(uniform_.size()),
                         static_cast<std::int64_t>(2 + options_.further.size()));
-      TESSERA_TRY(auto traced, trace(assignment_of(units_, states, scheme), 2 * options_.runs));
+      TESSERA_TRY(auto traced, trace(assignment(states, scheme), 2 * options_.runs));
       auto& whole = profile_.whole[precision];
       whole.scheme = precision == kFloat ? "float32" : quantize::to_string(scheme);
       whole.disturbed_runs = traced.disturbed;
@@ -203,9 +262,20 @@ class Study::Profiler {
     };
     TESSERA_CHECK(add(kFloat, States(units_.size(), false), options_.scheme));
     TESSERA_CHECK(add(kInteger, all_, options_.scheme));
+    std::vector<quantize::Scheme> running;
     for (const auto& scheme : options_.further) {
-      TESSERA_CHECK(add(quantize::to_string(scheme), all_, scheme));
+      const auto status = add(quantize::to_string(scheme), all_, scheme);
+      TESSERA_CHECK(monitor_.check());
+      if (status) {
+        running.push_back(scheme);
+        continue;
+      }
+      profile_.whole.erase(quantize::to_string(scheme));
+      monitor_.warn({"scheme-left-out",
+                     fmt::format("{}: {}", quantize::to_string(scheme), status.error().message),
+                     "it gets no column"});
     }
+    options_.further = std::move(running);
     return {};
   }
 
@@ -218,7 +288,11 @@ class Study::Profiler {
     for (std::int64_t i = 0; i < wanted; ++i) {
       const auto states = source.next();
       // Ten plans are the least that show layers in several neighbourhoods.
-      if (!states || (over(kTraceShare) && training_.size() >= 10)) {
+      if (!states) {
+        break;
+      }
+      if (over(kTraceUntil) && training_.size() >= 10) {
+        cut(fmt::format("{} of {} mixed plans", wanted - i, wanted));
         break;
       }
       drawn_.push_back(*states);
@@ -226,16 +300,32 @@ class Study::Profiler {
         continue;
       }
       monitor_.progress("mixed plans", i, wanted);
-      TESSERA_TRY(auto traced,
-                  trace(assignment_of(units_, *states, options_.scheme), options_.runs));
-      training_.push_back(std::move(traced.times));
+      const double began_us = clock_();
+      auto traced = trace(assignment(*states, options_.scheme), options_.runs);
+      TESSERA_CHECK(monitor_.check());
+      if (!traced) {
+        warn_of_plan(traced.error());
+        continue;
+      }
+      plan_us_ = std::max(plan_us_, clock_() - began_us);
+      training_.push_back(std::move(traced->times));
     }
     profile_.training_plans = static_cast<std::int64_t>(training_.size());
     return {};
   }
 
+  /// One plan that does not run is no reason to lose the others.
+  void warn_of_plan(const Error& error) {
+    monitor_.warn({"plan-left-out", "a mixed plan does not run: " + error.message,
+                   "the latency model does without it"});
+  }
+
   Status time_alone() {
-    if (!options_.isolated) {
+    if (!options_.isolated || over(kTraceUntil + kIsolatedShare)) {
+      if (options_.isolated) {
+        cut("layers timed alone");
+        options_.isolated = false;
+      }
       alone_.resize(units_.size());
       return {};
     }
@@ -317,8 +407,8 @@ class Study::Profiler {
     for (const auto& states : drawn_) {
       source.exclude(states);
     }
-    const auto calibrating = std::min(options_.calibration_plans, mixes() / 6);
-    for (std::int64_t i = 0; i < calibrating + options_.validation_plans; ++i) {
+    const auto [calibrating, validating] = plans_that_fit();
+    for (std::int64_t i = 0; i < calibrating + validating; ++i) {
       if (i == calibrating) {
         first_validation_ = contenders_.size();
       }
@@ -326,23 +416,45 @@ class Study::Profiler {
         add_contender(*states, options_.scheme);
       }
     }
-    return race_all(contenders_, "plans without the profiler");
+    return race_all(contenders_, "plans without the profiler", before_curve(kRaceUntil));
+  }
+
+  /// Plans to calibrate and to validate with: fewer where building and opening them all would take
+  /// most of the time, four and six at least.
+  std::pair<std::int64_t, std::int64_t> plans_that_fit() {
+    const auto calibrating = std::min(options_.calibration_plans, mixes() / 6);
+    const auto wanted = calibrating + options_.validation_plans;
+    constexpr double kOpeningShare = 0.6;
+    const double left = kOpeningShare * left_us(before_curve(kRaceUntil));
+    const auto others = static_cast<double>(contenders_.size());
+    const auto fitting =
+        plan_us_ > 0 ? static_cast<std::int64_t>(left / plan_us_ - others) : wanted;
+    constexpr std::int64_t kLeast = 10;
+    if (fitting >= wanted || wanted <= kLeast || options_.shard_count > 1) {
+      return {calibrating, options_.validation_plans};
+    }
+    const auto taken = std::max(fitting, kLeast);
+    cut(fmt::format("{} of {} plans that judge the prediction", wanted - taken, wanted));
+    const auto first = std::max<std::int64_t>(std::min<std::int64_t>(calibrating, 4),
+                                              calibrating * taken / wanted);
+    return {first, taken - first};
   }
 
   /// In batches that fit into memory; each has float32 in it.
-  Status race_all(std::vector<Contender>& contenders, std::string_view stage) {
+  Status race_all(std::vector<Contender>& contenders, std::string_view stage, double until) {
     std::vector<Lane> lanes;
     std::vector<Measurement*> rows;
     std::int64_t open_bytes = 0;
     const auto flush = [&]() -> Status {
       evaluate::RaceOptions race;
       race.seed = options_.seed;
-      race.min_rounds = 3;
+      race.min_rounds = 1;
       race.settle_rounds = 8;
       race.max_rounds = 16;
-      race.budget_us = kRaceShare * options_.budget_us * static_cast<double>(lanes.size()) /
+      race.budget_us = left_us(until) * static_cast<double>(lanes.size()) /
                        static_cast<double>(contenders.size());
       TESSERA_CHECK(lab_.time(lanes, rows, race, stage, monitor_).map([](const auto&) {}));
+      TESSERA_CHECK(monitor_.check());
       lanes.clear();
       rows.clear();
       open_bytes = 0;
@@ -352,19 +464,27 @@ class Study::Profiler {
       monitor_.progress("opening plans", static_cast<std::int64_t>(rows.size()),
                         static_cast<std::int64_t>(contenders.size()));
       TESSERA_CHECK(monitor_.check());
-      TESSERA_TRY(
-          const auto built,
-          contender.normalized
-              ? lab_.build_normalized()
-              : lab_.build(assignment_of(units_, contender.asked, *contender.scheme), quiet_));
-      contender.states = states_of(units_, built.quantized);
-      contender.row.size_bytes = built.size_bytes;
-      const auto bytes = lab_.session_bytes(built);
+      const auto built = contender.normalized
+                             ? lab_.build_normalized()
+                             : lab_.build(assignment(contender.asked, *contender.scheme), quiet_);
+      TESSERA_CHECK(monitor_.check());
+      if (!built) {
+        warn_of_plan(built.error());
+        continue;
+      }
+      contender.states = states_of(units_, built->quantized);
+      contender.row.size_bytes = built->size_bytes;
+      const auto bytes = lab_.session_bytes(*built);
       if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
         TESSERA_CHECK(flush());
       }
-      TESSERA_TRY(auto lane, lab_.open_lane(built, {}));
-      lanes.push_back(std::move(lane));
+      auto lane = lab_.open_lane(*built, {});
+      TESSERA_CHECK(monitor_.check());
+      if (!lane) {
+        warn_of_plan(lane.error());
+        continue;
+      }
+      lanes.push_back(*std::move(lane));
       rows.push_back(&contender.row);
       open_bytes += bytes;
     }
@@ -378,6 +498,10 @@ class Study::Profiler {
   [[nodiscard]] double reference_whole_us() const { return lab_.reference().latency.median_us; }
 
   Status judge() {
+    if (!contenders_.front().ran()) {
+      return fail(ErrorCode::kUnavailable, "the model in {} does not run", profile_.scheme)
+          .hint("see why: tessera bench MODEL --data D");
+    }
     evidence_.units = units_;
     evidence_.plans = training_;
     evidence_.races.push_back(
@@ -387,6 +511,9 @@ class Study::Profiler {
                        : i < first_validation_ ? RacedPlan::Use::kCalibration
                                                : RacedPlan::Use::kValidation;
       const auto& states = contenders_[i].states;
+      if (!contenders_[i].ran()) {
+        continue;
+      }
       evidence_.races.push_back(
           {use, states, whole_us(contenders_[i]), options_.isolated ? isolated_us(states) : 0});
     }
@@ -398,8 +525,14 @@ class Study::Profiler {
     constexpr double kSpread = 0.15;
     stability.stable = static_cast<double>(stability.disturbed_runs) <=
                            kDisturbed * static_cast<double>(stability.runs) &&
-                       stability.reference_spread <= kSpread;
+                       stability.reference_spread <= kSpread && prediction_holds();
     return {};
+  }
+
+  /// A machine that was busy shows in plans that the model does not predict.
+  [[nodiscard]] bool prediction_holds() const {
+    const auto& validation = profile_.validation;
+    return validation.points.empty() || validation.median_abs_error <= kTrustedError;
   }
 
   [[nodiscard]] double isolated_us(const States& states) const {
@@ -410,6 +543,21 @@ class Study::Profiler {
       }
     }
     return us;
+  }
+
+  /// Of a profile that was interrupted: what the profiler saw.
+  void note_kernel_sums() {
+    alone_.resize(units_.size());
+    for (auto& [precision, whole] : profile_.whole) {
+      const auto traced = uniform_.find(precision);
+      if (traced != uniform_.end()) {
+        whole.kernel_sum_us = traced->second.times.kernel_us();
+        whole.kernels = static_cast<std::int64_t>(traced->second.times.kernels());
+      }
+    }
+    const auto reference = lab_.reference();
+    profile_.whole[kFloat].size_bytes = reference.size_bytes;
+    profile_.stability.stable = false;
   }
 
   void note_wholes() {
@@ -443,6 +591,9 @@ class Study::Profiler {
   void note_gain_only() {
     for (auto i = first_gain_; i < first_training_; ++i) {
       const auto& contender = contenders_[i];
+      if (!contender.ran()) {
+        continue;
+      }
       const bool isolated = options_.isolated && i == first_gain_;
       const double us = isolated ? isolated_us(contender.states)
                                  : profile_.model.predict(units_, contender.states).us;
@@ -470,29 +621,54 @@ class Study::Profiler {
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](auto a, auto b) { return units_.units[a].macs > units_.units[b].macs; });
+    const auto ks = points_that_fit(order.size());
     std::vector<Contender> points;
-    States states(units_.size(), false);
-    for (std::size_t k = 0; k <= order.size(); ++k) {
-      if (k > 0) {
-        states[order[k - 1]] = true;
+    for (const auto k : ks) {
+      States states(units_.size(), false);
+      for (std::size_t i = 0; i < k; ++i) {
+        states[order[i]] = true;
       }
-      points.push_back({.asked = states, .scheme = &options_.scheme});
+      points.push_back({.asked = std::move(states), .scheme = &options_.scheme});
     }
-    TESSERA_CHECK(race_all(points, "curve"));
-    for (std::size_t k = 0; k < points.size(); ++k) {
-      monitor_.progress("error of the curve", static_cast<std::int64_t>(k),
+    const double half = (kRaceUntil * kCurveShare + kCurveUntil) / 2;
+    TESSERA_CHECK(race_all(points, "curve", half));
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      monitor_.progress("error of the curve", static_cast<std::int64_t>(i),
                         static_cast<std::int64_t>(points.size()));
-      TESSERA_CHECK(measure_point(k, k > 0 ? units_.units[order[k - 1]].name : "", points[k]));
+      if (i > 0 && left_us(kCurveUntil) <= 0) {
+        cut(fmt::format("{} points of the curve", points.size() - i));
+        break;
+      }
+      const auto k = ks[i];
+      if (points[i].ran()) {
+        TESSERA_CHECK(measure_point(k, k > 0 ? units_.units[order[k - 1]].name : "", points[i]));
+      }
     }
     return {};
+  }
+
+  /// Which k there is time for: none and all of them, and the others evenly.
+  std::vector<std::size_t> points_that_fit(std::size_t last) {
+    constexpr double kBuildsPerPoint = 2.5;  // to race, and to judge
+    const double cost_us = std::max(kBuildsPerPoint * plan_us_, 1.0);
+    const auto fitting = static_cast<std::size_t>(left_us(kCurveUntil) / cost_us);
+    const auto wanted = last + 1;
+    const auto count = std::clamp<std::size_t>(fitting, std::min<std::size_t>(wanted, 3), wanted);
+    if (count < wanted) {
+      cut(fmt::format("{} of {} points of the curve", wanted - count, wanted));
+    }
+    std::vector<std::size_t> ks;
+    for (std::size_t i = 0; i < count; ++i) {
+      ks.push_back(count > 1 ? i * last / (count - 1) : 0);
+    }
+    return ks;
   }
 
   Status measure_point(std::size_t k, const std::string& layer, Contender& point) {
     CurvePoint record{static_cast<std::int64_t>(k), layer,
                       profile_.model.predict(units_, point.states).us, whole_us(point),
                       point.row.speedup.median};
-    TESSERA_TRY(const auto built,
-                lab_.build(assignment_of(units_, point.asked, *point.scheme), quiet_));
+    TESSERA_TRY(const auto built, lab_.build(assignment(point.asked, *point.scheme), quiet_));
     Measurement row;
     TESSERA_CHECK(lab_.prepare(built, row, quiet_).map([](const auto&) {}));
     if (row.accuracy) {
@@ -504,8 +680,15 @@ class Study::Profiler {
   }
 
   Status look_at_machine() {
+    if (left_for_machine_us() <= 0) {
+      cut("the machine: conversions alone, roofline, memory");
+      return {};
+    }
     TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
-    if (profile_.timer == evaluate::Timer::kThreadCpu) {  // one core is what it measures
+    constexpr double kRooflineUs = 2.5e6;
+    if (left_for_machine_us() < kRooflineUs) {
+      cut("the machine's roofline");
+    } else if (profile_.timer == evaluate::Timer::kThreadCpu) {  // one core is what it measures
       TESSERA_TRY(profile_.roofline, measure_roofline(library_, {}, monitor_));
     }
     TESSERA_CHECK(measure_memory(kFloat, States(units_.size(), false), options_.scheme));
@@ -518,7 +701,11 @@ class Study::Profiler {
 
   Status measure_memory(const std::string& precision, const States& states,
                         const quantize::Scheme& scheme) {
-    TESSERA_TRY(const auto built, lab_.build(assignment_of(units_, states, scheme), quiet_));
+    if (left_for_machine_us() <= 0) {
+      cut("memory of sessions in " + precision);
+      return {};
+    }
+    TESSERA_TRY(const auto built, lab_.build(assignment(states, scheme), quiet_));
     const auto& feeds = lab_.reference_lane().feeds.front();
     auto memory =
         built.file.empty()
@@ -561,9 +748,10 @@ class Study::Profiler {
   }
 
   void explain(std::size_t unit, Layer& layer) const {
+    // Of the figures that are shown, so that the row agrees with itself.
     const auto total = [&](const char* precision) {
-      const auto& times = uniform_.at(precision).times;
-      return times.unit_us[unit] + times.conversion_us[unit];
+      const auto& cost = layer.precisions.at(precision);
+      return cost.time.median_us + cost.conversion.median_us;
     };
     const double floats = total(kFloat);
     const double integers = total(kInteger);
@@ -613,6 +801,7 @@ class Study::Profiler {
   std::vector<PlanTimes> training_;   ///< float, mixed plans, all integers
   std::vector<double> reference_us_;  ///< by trace, in order
   double pace_us_ = 0;                ///< their median
+  double plan_us_ = 0;                ///< the longest that a mixed plan took to build and look at
   std::vector<std::optional<IsolatedCost>> alone_;
   std::vector<States> drawn_;  ///< training plans of all shards, as asked
   std::vector<Contender> contenders_;
@@ -665,7 +854,8 @@ Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& sampl
                                    .session = options.session,
                                    .samples = &samples,
                                    .ranges = own_ranges.get(),
-                                   .memory_bytes = options.memory_bytes},
+                                   .memory_bytes = options.memory_bytes,
+                                   .requantize = options.requantize},
                                   monitor));
   auto profiler =
       std::make_unique<Profiler>(std::move(tagged), std::move(own_ranges), std::move(lab),

@@ -215,6 +215,11 @@ Json to_json(const Profile& profile) {
   }
   const auto& stability = profile.stability;
   return {{"scheme", profile.scheme},
+          {"integer_scheme",
+           profile.integer_scheme ? quantize::to_json(*profile.integer_scheme) : Json()},
+          {"quantization_state", graph::to_string(profile.quantization.state)},
+          {"cut_off", profile.cut_off},
+          {"interrupted", profile.interrupted},
           {"provider", profile.provider},
           {"timer", evaluate::to_string(profile.timer)},
           {"whole", whole},
@@ -242,6 +247,16 @@ Result<Profile> profile_from_json(const Json& result) {
   Profile profile;
   try {
     profile.scheme = result.at("scheme").get<std::string>();
+    if (const auto scheme = result.find("integer_scheme");
+        scheme != result.end() && scheme->is_object()) {
+      auto fields = *scheme;
+      fields.erase("exact_inputs");
+      TESSERA_TRY(profile.integer_scheme, quantize::scheme_from_json(fields, {}));
+    }
+    if (const auto cut = result.find("cut_off"); cut != result.end()) {
+      profile.cut_off = cut->get<std::vector<std::string>>();
+    }
+    profile.interrupted = result.value("interrupted", false);
     profile.provider = result.at("provider").get<std::string>();
     profile.timer = result.at("timer").get<std::string>() == "wall" ? evaluate::Timer::kWall
                                                                     : evaluate::Timer::kThreadCpu;

@@ -88,27 +88,34 @@ class Collector {
     std::vector<std::vector<double>> us;  ///< by run, then by kernel
     std::vector<std::string> types;
 
-    /// Kernel by kernel, so that a disturbance of one does not drop the others of its run.
+    /// Kernel by kernel, so that a disturbance of one does not drop the others of its run. Where
+    /// the runs call different numbers of kernels, these have no partners: whole runs then.
     [[nodiscard]] double time_us() const {
+      if (std::any_of(us.begin(), us.end(),
+                      [&](const auto& run) { return run.size() != types.size(); })) {
+        return midmean(sums());
+      }
       double sum = 0;
       for (std::size_t kernel = 0; kernel < types.size(); ++kernel) {
         std::vector<double> values;
+        values.reserve(us.size());
         for (const auto& run : us) {
-          if (kernel < run.size()) {
-            values.push_back(run[kernel]);
-          }
+          values.push_back(run[kernel]);
         }
         sum += midmean(std::move(values));
       }
       return sum;
     }
     [[nodiscard]] Timing timing(std::int64_t warmup) const {
-      std::vector<double> sums;
-      sums.reserve(us.size());
+      return types.empty() ? Timing{} : summarize(sums(), warmup);
+    }
+    [[nodiscard]] std::vector<double> sums() const {
+      std::vector<double> by_run;
+      by_run.reserve(us.size());
       for (const auto& run : us) {
-        sums.push_back(std::accumulate(run.begin(), run.end(), 0.0));
+        by_run.push_back(std::accumulate(run.begin(), run.end(), 0.0));
       }
-      return types.empty() ? Timing{} : summarize(sums, warmup);
+      return by_run;
     }
   };
 
@@ -171,7 +178,12 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
     TESSERA_TRY(attribution, Attribution::make(lab.graph(), units, optimized));
   }
 
-  const auto per_run = kernels.size() / laps.size();
+  const auto by_run = runtime::kernels_by_run(kernels);
+  if (!kernels.empty() && by_run.size() != laps.size()) {
+    return fail(ErrorCode::kUnavailable, "the runtime's profile tells of {} runs; there were {}",
+                by_run.size(), laps.size())
+        .hint("use another --runtime");
+  }
   std::vector<std::size_t> counted;
   for (auto run = static_cast<std::size_t>(options.warmup); run < laps.size(); ++run) {
     // Where hardly any run was undisturbed, all count, and the record says how many were.
@@ -182,7 +194,7 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   Collector collector(units, counted.size());
   trace.fused.assign(units.size(), false);
   for (std::size_t i = 0; i < counted.size(); ++i) {
-    const auto run = std::span(kernels).subspan(counted[i] * per_run, per_run);
+    const auto run = kernels.empty() ? std::span<const runtime::KernelTime>() : by_run[counted[i]];
     for (const auto& kernel : run) {
       const auto* site = attribution.find(kernel.node);
       collector.add(i, site == nullptr ? Site{Site::Kind::kConversion, units.size(), {}} : *site,

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "tessera/core/checked.h"
 #include "tessera/graph/cost.h"
 
 namespace tessera::profile {
@@ -103,8 +104,8 @@ class Grouper {
       auto& unit = units_.units[index];
       const auto& op = graph_.ops()[i];
       unit.ops.push_back(OpId{i});
-      unit.macs += costs[i].macs.value_or(0);
-      unit.weight_bytes += costs[i].weight_bytes;
+      unit.macs = saturating_add(unit.macs, costs[i].macs.value_or(0));
+      unit.weight_bytes = saturating_add(unit.weight_bytes, costs[i].weight_bytes);
       // Of Sigmoid -> Mul the product decides, else the first that is not folded away.
       const bool gated = unit.type == "Sigmoid" && is_standard(op, "Mul");
       if (unit.name.empty() || gated || fates_.folded[unit.worker.value]) {

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "quantize/attribute_as.h"
 #include "quantize/dynamic_weights.h"
 #include "quantize/ort_quantizer.h"
 #include "quantize/passes.h"
+#include "quantize/value_rules.h"
 
 namespace tessera::quantize {
 namespace {
@@ -23,7 +25,9 @@ using Refusal = std::string;
 
 class DynamicQuantizer {
  public:
-  explicit DynamicQuantizer(Model& model) : model_(model), weights_(model) {}
+  /// `large`: values that a constant beyond every scale reaches.
+  DynamicQuantizer(Model& model, std::map<std::string, std::string, std::less<>> large)
+      : model_(model), weights_(model), large_(std::move(large)) {}
 
   /// Rewrites one operator, or says why it is left.
   Result<Refusal> quantize(const Work& work) {
@@ -66,19 +70,27 @@ class DynamicQuantizer {
     if (model_.is_constant(value)) {
       return "its data input is a constant";
     }
+    if (const auto found = large_.find(value); found != large_.end()) {
+      return fmt::format("its input may hold the extreme values of constant '{}'", found->second);
+    }
     return is_float32(value) ? "" : "its input is not float32, all that the runtime can measure";
   }
 
-  [[nodiscard]] Refusal refuse_weight(const std::string& value) const {
+  [[nodiscard]] Result<Refusal> refuse_weight(const std::string& value) const {
     if (!model_.is_constant(value)) {
-      return "its weights are computed at run time, and would be measured and quantized each time";
+      return Refusal(
+          "its weights are computed at run time, and would be measured and quantized each time");
     }
-    return is_float32(value) ? "" : "its weights are not float32";
+    if (!is_float32(value)) {
+      return Refusal("its weights are not float32");
+    }
+    return objection_to_constant(model_, value);
   }
 
-  [[nodiscard]] Refusal refuse(const std::string& activation, const std::string& weight) const {
+  [[nodiscard]] Result<Refusal> refuse(const std::string& activation,
+                                       const std::string& weight) const {
     auto reason = refuse_activation(activation);
-    return reason.empty() ? refuse_weight(weight) : reason;
+    return reason.empty() ? refuse_weight(weight) : Result<Refusal>(std::move(reason));
   }
 
   [[nodiscard]] std::size_t rank_of(std::string_view constant) const {
@@ -140,8 +152,9 @@ class DynamicQuantizer {
 
   Result<Refusal> matmul(const Work& work) {
     const auto inputs = model_.inputs(work.node);
-    if (auto reason = refuse(inputs[0], inputs[1]); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse(inputs[0], inputs[1]));
+    if (!refused.empty()) {
+      return refused;
     }
     auto form = weight_form(*work.scheme);
     if (work.scheme->per_channel) {
@@ -167,15 +180,15 @@ class DynamicQuantizer {
   }
 
   [[nodiscard]] float float_attribute(NodeId node, std::string_view name, float fallback) const {
-    const auto value = model_.attribute(node, name);
-    return value ? std::get<float>(*value) : fallback;
+    return attribute_as<float>(model_, node, name).value_or(fallback);
   }
 
   Result<Refusal> gemm(const Work& work) {
     const auto node = work.node;
     const auto inputs = model_.inputs(node);
-    if (auto reason = refuse(inputs[0], inputs[1]); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse(inputs[0], inputs[1]));
+    if (!refused.empty()) {
+      return refused;
     }
     const bool transposed = model_.int_attribute(node, "transB", 0) != 0;
     auto form = weight_form(*work.scheme);
@@ -227,8 +240,9 @@ class DynamicQuantizer {
   Result<Refusal> conv(const Work& work) {
     const auto node = work.node;
     const auto inputs = model_.inputs(node);
-    if (auto reason = refuse(inputs[0], inputs[1]); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse(inputs[0], inputs[1]));
+    if (!refused.empty()) {
+      return refused;
     }
     const auto type = model_.initializer_type(inputs[1]);
     const auto channels = type->shape->front().value;
@@ -292,11 +306,13 @@ class DynamicQuantizer {
     const auto node = work.node;
     auto inputs = model_.inputs(node);
     inputs.resize(8);
-    if (auto reason = refuse(inputs[0], inputs[1]); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse(inputs[0], inputs[1]));
+    if (!refused.empty()) {
+      return refused;
     }
-    if (auto reason = refuse_weight(inputs[2]); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(refused, refuse_weight(inputs[2]));
+    if (!refused.empty()) {
+      return refused;
     }
     if (model_.int_attribute(node, "layout", 0) != 0) {
       return Refusal("DynamicQuantizeLSTM has no batch-first layout");
@@ -331,23 +347,23 @@ class DynamicQuantizer {
     }
   }
 
-  [[nodiscard]] Refusal refuse_attention(NodeId node,
-                                         const std::vector<std::string>& inputs) const {
+  [[nodiscard]] Result<Refusal> refuse_attention(NodeId node,
+                                                 const std::vector<std::string>& inputs) const {
     if (model_.domain(node) != kMicrosoft) {
-      return "only the com.microsoft Attention has an integer form";
+      return Refusal("only the com.microsoft Attention has an integer form");
     }
     for (const std::string_view attribute : {"qkv_hidden_sizes", "scale", "rotary_embedding_dim"}) {
       if (model_.attribute(node, attribute)) {
-        return fmt::format("QAttention has no attribute '{}'", attribute);
+        return Refusal(fmt::format("QAttention has no attribute '{}'", attribute));
       }
     }
     if (inputs.size() < 3 || inputs[2].empty()) {
-      return "QAttention needs a bias";
+      return Refusal("QAttention needs a bias");
     }
     const auto extra = std::any_of(inputs.begin() + std::min<std::ptrdiff_t>(5, std::ssize(inputs)),
                                    inputs.end(), [](const auto& input) { return !input.empty(); });
     if (extra) {
-      return "QAttention takes neither an attention bias nor a past sequence length";
+      return Refusal("QAttention takes neither an attention bias nor a past sequence length");
     }
     return refuse(inputs[0], inputs[1]);
   }
@@ -355,8 +371,9 @@ class DynamicQuantizer {
   Result<Refusal> attention(const Work& work) {
     const auto node = work.node;
     auto inputs = model_.inputs(node);
-    if (auto reason = refuse_attention(node, inputs); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse_attention(node, inputs));
+    if (!refused.empty()) {
+      return refused;
     }
     inputs.resize(5);
     auto form = weight_form(*work.scheme);
@@ -376,8 +393,9 @@ class DynamicQuantizer {
     if (!model_.is_constant(table)) {
       return Refusal("it moves an activation, which costs the same in float");
     }
-    if (auto reason = refuse_weight(table); !reason.empty()) {
-      return reason;
+    TESSERA_TRY(auto refused, refuse_weight(table));
+    if (!refused.empty()) {
+      return refused;
     }
     auto form = weight_form(*work.scheme);
     form.reduce_range = false;  // nothing is multiplied
@@ -399,6 +417,7 @@ class DynamicQuantizer {
   DynamicWeights weights_;
   std::map<std::string, IntegerNames, std::less<>> measured_;
   std::map<std::string, std::string, std::less<>> biases_;
+  std::map<std::string, std::string, std::less<>> large_;
 };
 
 }  // namespace
@@ -411,7 +430,8 @@ Status apply_dynamic(Model& model, const std::vector<Work>& work, const Quantize
   if (options.compatibility == Compatibility::kOrt) {
     return apply_ort_dynamic(model, work, monitor);
   }
-  DynamicQuantizer quantizer(model);
+  TESSERA_TRY(auto large, values_of_large_constants(model, kLargestScaled));
+  DynamicQuantizer quantizer(model, std::move(large));
   for (const auto& item : work) {
     TESSERA_CHECK(monitor.check());
     TESSERA_TRY(auto reason, quantizer.quantize(item));

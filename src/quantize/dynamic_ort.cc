@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "quantize/attribute_as.h"
+#include "quantize/ort_names.h"
 #include "quantize/ort_quantizer.h"
 #include "quantize/transpose.h"
 #include "tessera/numerics/kernels.h"
@@ -19,8 +21,7 @@ constexpr std::string_view kMicrosoft = "com.microsoft";
 
 bool is_plain_gemm(const Model& model, NodeId node) {
   const auto number = [&](std::string_view attribute) {
-    const auto value = model.attribute(node, attribute);
-    return value ? std::get<float>(*value) : 1.0F;
+    return attribute_as<float>(model, node, attribute).value_or(1.0F);
   };
   return number("alpha") == 1.0F && number("beta") == 1.0F &&
          model.int_attribute(node, "transA", 0) == 0;
@@ -41,7 +42,7 @@ std::string transposed_name(const Model& model, const std::string& weight) {
 /// Gemm becomes (Transpose,) MatMul (, Add), because only MatMul has an integer form here.
 class GemmSplitter {
  public:
-  explicit GemmSplitter(Model& model) : model_(model) {}
+  explicit GemmSplitter(Model& model) : model_(model), names_(model) {}
 
   /// The MatMul that took the place of `gemm`.
   Result<NodeId> split(NodeId gemm) {
@@ -53,7 +54,7 @@ class GemmSplitter {
     TESSERA_TRY(const auto right, right_side(gemm, inputs[1], named("_Transpose")));
     const std::string output = model_.outputs(gemm).front();
     const bool biased = inputs.size() > 2 && !inputs[2].empty();
-    const std::string product = biased ? output + "_MatMul" : output;
+    const std::string product = biased ? names_.of(output, "_MatMul") : output;
     model_.set_output(gemm, 0, "");
     const auto matmul =
         model_.add_node({named("_MatMul"), "MatMul", "", {inputs[0], right}, {product}, {}}, gemm);
@@ -74,9 +75,11 @@ class GemmSplitter {
       return weight;
     }
     if (!model_.has_initializer(weight)) {
-      model_.add_node({transpose_name, "Transpose", "", {weight}, {weight + "_Transposed"}, {}},
-                      gemm);
-      return weight + "_Transposed";
+      const auto turned = names_.of(weight, "_Transposed");
+      if (!model_.producer(turned)) {
+        model_.add_node({transpose_name, "Transpose", "", {weight}, {turned}, {}}, gemm);
+      }
+      return turned;
     }
     if (const auto known = transposed_.find(weight); known != transposed_.end()) {
       return known->second;
@@ -90,13 +93,14 @@ class GemmSplitter {
   }
 
   Model& model_;
+  OrtNames names_;
   std::map<std::string, std::string> transposed_;
 };
 
 /// integers -> Cast -> Mul by both scales; returns nothing, the result is `output`.
 void rescale(OrtQuantizer& q, NodeId node, const std::string& integers, const QuantizedValue& left,
              const QuantizedValue& right, const std::string& output) {
-  const std::string cast = integers + "_cast_output";
+  const auto cast = q.made(integers, "_cast_output");
   q.add({integers + "_cast",
          "Cast",
          "",
@@ -107,7 +111,7 @@ void rescale(OrtQuantizer& q, NodeId node, const std::string& integers, const Qu
   const std::string name = q.quantized_name(node);
   const std::string product =
       name.empty() ? left.scale + "_" + right.scale + "_mul" : name + "_scales_mul";
-  const std::string scale = product + ":0";
+  const auto scale = q.made(product, ":0");
   if (!q.model().producer(scale)) {
     q.add({product, "Mul", "", {left.scale, right.scale}, {scale}, {}}, node);
   }
@@ -125,7 +129,7 @@ Handled quantize_matmul(OrtQuantizer& q, NodeId node) {
                                                              inputs[1], q.scheme().weight, -1)
                                                        : q.quantize_weight(inputs[1], node, true));
   const auto output = q.release_outputs(node).front();
-  const std::string integers = output + "_output_quantized";
+  const auto integers = q.made(output, "_output_quantized");
   q.add({q.quantized_name(node),
          "MatMulInteger",
          "",
@@ -141,11 +145,11 @@ Handled quantize_matmul(OrtQuantizer& q, NodeId node) {
 /// Adds a bias of C elements to channel 1.
 void add_bias(OrtQuantizer& q, NodeId node, const std::string& product, const std::string& bias,
               std::size_t rank, const std::string& output) {
-  const std::string shape = output + "_bias_reshape_shape";
+  const auto shape = q.made(output, "_bias_reshape_shape");
   std::vector<std::int64_t> extents(rank, 1);
   extents[1] = -1;
   q.model().set_initializer(shape, Tensor::of(extents, {static_cast<std::int64_t>(rank)}));
-  const std::string reshaped = output + "_bias_reshape_output";
+  const auto reshaped = q.made(output, "_bias_reshape_output");
   q.dequantize(bias, node);
   q.add({"", "Reshape", "", {bias, shape}, {reshaped}, {}}, node);
   q.add({output + "_bias_add", "Add", "", {product, reshaped}, {output}, {}}, node);
@@ -161,7 +165,7 @@ Handled quantize_conv(OrtQuantizer& q, NodeId node) {
   TESSERA_TRY(const auto left, q.quantize_activation(inputs[0], node));
   TESSERA_TRY(const auto right, q.quantize_weight(inputs[1], node, true));
   const auto output = q.release_outputs(node).front();
-  const std::string integers = output + "_output_quantized";
+  const auto integers = q.made(output, "_output_quantized");
   const auto convolution = q.add({q.quantized_name(node),
                                   "ConvInteger",
                                   "",
@@ -171,7 +175,7 @@ Handled quantize_conv(OrtQuantizer& q, NodeId node) {
                                  node);
   model.copy_attributes(node, convolution);
   const bool biased = inputs.size() == 3 && !inputs[2].empty();
-  const std::string product = biased ? output + "quant_scaled_output" : output;
+  const auto product = biased ? q.made(output, "quant_scaled_output") : output;
   rescale(q, node, integers, left, right, product);
   if (biased) {
     add_bias(q, node, product, inputs[2], rank, output);
@@ -204,7 +208,8 @@ Result<QuantizedValue> quantize_lstm_weight(OrtQuantizer& q, const std::string& 
   const Shape shape = per_channel ? Shape{full[0], full[1]} : Shape{full[0]};
   quantized.values.reshape(full);
   TESSERA_TRY(auto transposed, transpose_last_two(quantized.values.view()));
-  QuantizedValue names{weight + "_quantized", weight + "_scale", weight + "_zero_point", 0};
+  auto names = q.twin_of(weight);
+  names.axis = 0;
   model.set_initializer(names.scale, Tensor::of(scales, shape));
   model.set_initializer(names.zero_point, Tensor::of(zero_points, shape));
   model.set_initializer(names.values, std::move(transposed));

@@ -12,6 +12,7 @@
 #include "quantize/float16_rules.h"
 #include "quantize/made_constants.h"
 #include "quantize/passes.h"
+#include "quantize/value_rules.h"
 
 namespace tessera::quantize {
 namespace {
@@ -43,6 +44,8 @@ class Islands {
         opset_(model.opset().value_or(1)) {}
 
   Status run() {
+    TESSERA_TRY(large_, values_of_large_constants(model_, kLargestFloat16));
+    TESSERA_CHECK(find_unknown());
     TESSERA_CHECK(choose_members());
     choose_values();
     for (const auto& item : work_) {
@@ -75,6 +78,7 @@ class Islands {
         item.outcome->reason = std::move(reason);
       }
     }
+    warn_of_constants();
     if (ranges_ == nullptr && !members_.empty()) {
       monitor_.warn({"float16-range", "the range of activations was not checked",
                      "give --data D or --ranges FILE: what exceeds 65504 then stays in float32"});
@@ -82,8 +86,31 @@ class Islands {
     return {};
   }
 
+  void warn_of_constants() {
+    if (kept_.empty()) {
+      return;
+    }
+    constexpr std::size_t kShown = 3;
+    const auto shown = std::span(kept_).first(std::min(kShown, kept_.size()));
+    monitor_.warn({"float16-constants",
+                   fmt::format("{} operator{} in float32, for constants that float16 cannot hold: "
+                               "{}{}",
+                               kept_.size(), kept_.size() == 1 ? " stays" : "s stay",
+                               fmt::join(shown, ", "), kept_.size() > kShown ? ", ..." : ""),
+                   "the table below and the answer of --json give the reasons"});
+  }
+
+  /// Such a model loads, and fails when it is run.
+  [[nodiscard]] bool reduces_where_it_scatters(NodeId node) const {
+    const auto reduction = model_.op_type(node).starts_with("Scatter")
+                               ? model_.attribute(node, "reduction")
+                               : std::nullopt;
+    const auto* text = reduction ? std::get_if<std::string>(&*reduction) : nullptr;
+    return text != nullptr && *text != "none";
+  }
+
   /// Why an operator stays in float32; empty if it need not.
-  Result<std::string> reason_to_stay(NodeId node) const {
+  Result<std::string> reason_to_stay(NodeId node) {
     if (model_.has_body(node)) {
       return std::string("operators with bodies stay in float32");
     }
@@ -91,36 +118,59 @@ class Islands {
     if (!blocked.empty()) {
       return std::string(blocked);
     }
+    if (reduces_where_it_scatters(node)) {
+      return std::string("with a reduction the runtime has no float16 kernel of it");
+    }
     bool has_float = false;
     const auto inputs = model_.inputs(node);
+    for (const auto& input : inputs) {
+      if (unknown_.contains(input)) {
+        return fmt::format("the type of '{}' is not known", input);
+      }
+    }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!wants_half(node, i, inputs[i])) {
         continue;
       }
       has_float = true;
       TESSERA_TRY(auto reason, model_.is_constant(inputs[i])
-                                   ? reason_of_weight(inputs[i])
-                                   : Result<std::string>(reason_of_range(inputs[i])));
+                                   ? reason_of_constant(node, i, inputs[i])
+                                   : Result<std::string>(reason_of_value(inputs[i])));
       if (!reason.empty()) {
         return reason;
       }
     }
+    const auto& type = model_.op_type(node);
+    const bool typed_by_input = has_float || type == "Cast" || type == "ConstantOfShape";
     const auto outputs = model_.outputs(node);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (!makes_half(node, i, outputs[i])) {
         continue;
       }
       has_float = true;
-      if (auto reason = reason_of_range(outputs[i]); !reason.empty()) {
+      if (!typed_by_input) {
+        return std::string("an attribute of its own says the type of its result");
+      }
+      if (auto reason = reason_of_value(outputs[i]); !reason.empty()) {
         return reason;
       }
     }
     return has_float ? std::string() : std::string("it has no float32 tensors");
   }
 
-  std::string reason_of_range(const std::string& value) const {
-    if (ranges_ == nullptr) {
-      return {};
+  std::string reason_of_value(const std::string& value) const {
+    const bool measured = ranges_ != nullptr &&
+                          (ranges_->tensors.contains(value) || ranges_->unusual.contains(value));
+    if (!measured) {
+      const auto found = large_.find(value);
+      return found == large_.end()
+                 ? std::string()
+                 : fmt::format("'{}' may reach the values of constant '{}', beyond float16", value,
+                               found->second);
+    }
+    if (const auto seen = ranges_->unusual.find(value);
+        seen != ranges_->unusual.end() && seen->second.infinite > 0) {
+      return fmt::format("'{}' holds infinities or the lowest float32 number", value);
     }
     const auto known = ranges_->tensors.find(value);
     if (known == ranges_->tensors.end() || known->second.empty()) {
@@ -139,26 +189,71 @@ class Islands {
     return {};
   }
 
-  /// A weight that would mostly vanish; what is merely clipped is noted when it is converted.
-  Result<std::string> reason_of_weight(const std::string& name) const {
+  /// A constant that float16 cannot hold. The bounds of a Clip do their work at 65504 as well.
+  Result<std::string> reason_of_constant(NodeId node, std::size_t index, const std::string& name) {
+    if (model_.op_type(node) == "Clip" && index > 0) {
+      return std::string();
+    }
+    TESSERA_TRY(auto reason, reason_of_weight(name));
+    if (!reason.empty()) {
+      const auto& own = model_.name(node);
+      kept_.push_back(fmt::format("'{}'", own.empty() ? model_.op_type(node) : own));
+    }
+    return reason;
+  }
+
+  /// A weight that would mostly vanish, or be clipped.
+  Result<std::string> reason_of_weight(const std::string& name) {
     const auto cached = weight_reasons_.find(name);
     if (cached != weight_reasons_.end()) {
       return cached->second;
     }
-    TESSERA_TRY(const auto view, model_.initializer(name));
+    auto& reason = weight_reasons_[name];
+    const auto viewed = model_.initializer(name);
+    if (!viewed) {
+      if (viewed.error().code != ErrorCode::kUnimplemented) {
+        return tl::unexpected(viewed.error());
+      }
+      reason =
+          fmt::format("the values of '{}' cannot be converted: {}", name, viewed.error().message);
+      return reason;
+    }
+    const auto& view = *viewed;
     const auto values = view.as<float>();
+    const auto beyond = std::count_if(values.begin(), values.end(), [](float value) {
+      return !(std::abs(value) <= static_cast<float>(kLargestFloat16));
+    });
     constexpr float kVanishes = 2.9802322e-08F;  // half of the smallest float16
     const auto lost = std::count_if(values.begin(), values.end(), [](float value) {
       return value != 0 && std::abs(value) <= kVanishes;
     });
     const auto used =
         std::count_if(values.begin(), values.end(), [](float value) { return value != 0; });
-    auto& reason = weight_reasons_[name];
-    if (static_cast<double>(lost) > kMostFlushed * static_cast<double>(used)) {
+    if (beyond > 0) {
+      reason = fmt::format("{} of {} values of '{}' are beyond 65504, where float16 ends", beyond,
+                           values.size(), name);
+    } else if (static_cast<double>(lost) > kMostFlushed * static_cast<double>(used)) {
       reason = fmt::format("{} of {} values of '{}' would become 0 in float16", lost, used, name);
     }
     made_.done_with(name);
     return reason;
+  }
+
+  /// Values that depend on operators which only a library of custom operators knows.
+  Status find_unknown() {
+    TESSERA_TRY(const auto graph, model_.view());
+    for (const auto& op : graph.ops()) {
+      bool unknown = !op.domain.empty() && op.domain != "com.microsoft";
+      graph::for_each_read(op, [&](graph::TensorId id) {
+        unknown = unknown || unknown_.contains(graph.tensor(id).name);
+      });
+      for (const auto& output : op.outputs) {
+        if (unknown && output && !model_.type_of(graph.tensor(*output).name)) {
+          unknown_.insert(graph.tensor(*output).name);
+        }
+      }
+    }
+    return {};
   }
 
   bool wants_half(NodeId node, std::size_t index, const std::string& value) const {
@@ -304,8 +399,6 @@ class Islands {
       Float16Loss loss;
       TESSERA_TRY(auto half, to_float16(fill.view(), Float16Rounding::kNearest, loss));
       model_.set_attribute(node, "value", std::move(half));
-    } else if (op_type == "EyeLike") {
-      model_.set_attribute(node, "dtype", kHalf);
     }
     return {};
   }
@@ -381,7 +474,7 @@ class Islands {
   }
 
   void declare_half(const std::string& value) {
-    auto type = model_.type_of(value).value_or(ValueType{});
+    auto type = model_.general_type_of(value).value_or(ValueType{});
     type.dtype = DType::kFloat16;
     model_.set_type(value, type);
   }
@@ -400,7 +493,10 @@ class Islands {
   std::vector<std::pair<std::string, NodeId>> half_outputs_;
   std::map<std::string, std::string> narrowed_;
   std::map<std::string, Constant> constants_;
-  mutable std::map<std::string, std::string> weight_reasons_;
+  std::map<std::string, std::string> weight_reasons_;
+  std::set<std::string, std::less<>> unknown_;
+  std::map<std::string, std::string, std::less<>> large_;  ///< by value: the constant to blame
+  std::vector<std::string> kept_;                          ///< operators kept for their constants
 };
 
 }  // namespace

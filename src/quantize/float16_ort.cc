@@ -10,6 +10,7 @@
 #include <set>
 
 #include "quantize/float16_rules.h"
+#include "quantize/ort_names.h"
 
 namespace tessera::quantize {
 namespace {
@@ -61,7 +62,7 @@ bool contains(const List& list, std::string_view item) {
 class Reference {
  public:
   Reference(Model& model, const std::vector<Work>& work, const QuantizeOptions& options)
-      : model_(model), work_(work), keep_io_(options.keep_io) {}
+      : model_(model), names_(model), work_(work), keep_io_(options.keep_io) {}
 
   Status run() {
     for (const auto& item : work_) {
@@ -160,7 +161,7 @@ class Reference {
         if (!is_float32(model_, values[i])) {
           continue;
         }
-        const auto inner = fmt::format("{}_{}", kind, i);
+        const auto inner = names_.of(kind, fmt::format("_{}", i));
         renamed[values[i]] = inner;
         half_values_.erase(values[i]);
         half_values_.insert(inner);
@@ -264,9 +265,9 @@ class Reference {
       if (!wants(i) || !is_half(inputs[i])) {
         continue;
       }
-      const auto single = inputs[i] + "_cast_to_fp32";
+      const auto single = names_.of(inputs[i], "_cast_to_fp32");
       if (widened_.insert(inputs[i]).second) {
-        add_cast(single + "_node", inputs[i], single, kSingle);
+        add_cast(inputs[i] + "_cast_to_fp32_node", inputs[i], single, kSingle);
       }
       model_.set_input(node, i, single);
     }
@@ -278,8 +279,8 @@ class Reference {
       if (!half_values_.contains(outputs[i])) {
         continue;
       }
-      const auto single = outputs[i] + "_cast_to_fp16";
-      add_cast(single + "_node", single, outputs[i], kHalf);
+      const auto single = names_.of(outputs[i], "_cast_to_fp16");
+      add_cast(outputs[i] + "_cast_to_fp16_node", single, outputs[i], kHalf);
       model_.set_output(node, i, single);
     }
   }
@@ -293,6 +294,7 @@ class Reference {
   }
 
   Model& model_;
+  OrtNames names_;
   const std::vector<Work>& work_;
   bool keep_io_;
   Status status_;

@@ -13,6 +13,7 @@ constexpr std::string_view kNoForm = "the operator has no float16 form";
 constexpr std::string_view kLoses = "it would lose too much in float16";
 constexpr std::string_view kBody = "operators with bodies stay in float32";
 constexpr std::string_view kRandom = "it would draw other numbers";
+constexpr std::string_view kTyped = "an attribute of its own says the type of its result";
 constexpr std::string_view kInteger = "it is part of an integer region";
 
 struct Blocked {
@@ -24,19 +25,28 @@ struct Blocked {
 constexpr std::array kBlocked = {
     Blocked{"Affine", kNoForm},
     Blocked{"Bernoulli", kRandom},
+    Blocked{"BlackmanWindow", kTyped},
     Blocked{"Celu", kNoForm},
+    Blocked{"ConcatFromSequence", kNoForm},
     Blocked{"Crop", kNoForm},
     Blocked{"CumSum", kLoses},  // long sums: a term below 1/2048 of the sum vanishes
     Blocked{"DFT", kLoses},
     Blocked{"DequantizeLinear", kInteger},
     Blocked{"DynamicQuantizeLinear", kInteger},
+    Blocked{"EyeLike", kTyped},
     Blocked{"GridSample", kLoses},  // coordinates: half a pixel at 1024
+    Blocked{"HammingWindow", kTyped},
+    Blocked{"HannWindow", kTyped},
     Blocked{"If", kBody},
     Blocked{"ImageScaler", kNoForm},
     Blocked{"Loop", kBody},
+    Blocked{"MeanVarianceNormalization", kNoForm},
     Blocked{"MelWeightMatrix", kLoses},
     Blocked{"Multinomial", kRandom},
     Blocked{"NonMaxSuppression", kNoForm},
+    Blocked{"Optional", kNoForm},
+    Blocked{"OptionalGetElement", kNoForm},
+    Blocked{"OptionalHasElement", kNoForm},
     Blocked{"ParametricSoftplus", kNoForm},
     Blocked{"QLinearConv", kInteger},
     Blocked{"QLinearMatMul", kInteger},
@@ -51,10 +61,14 @@ constexpr std::array kBlocked = {
     Blocked{"Scale", kNoForm},
     Blocked{"ScaledTanh", kNoForm},
     Blocked{"Scan", kBody},
+    Blocked{"SequenceAt", kNoForm},
     Blocked{"SequenceConstruct", kNoForm},
     Blocked{"SequenceEmpty", kNoForm},
+    Blocked{"SequenceErase", kNoForm},
     Blocked{"SequenceInsert", kNoForm},
+    Blocked{"SequenceLength", kNoForm},
     Blocked{"SequenceMap", kBody},
+    Blocked{"SplitToSequence", kNoForm},
     Blocked{"TfIdfVectorizer", kNoForm},
     Blocked{"Upsample", kNoForm},  // its scales and its data share a type before opset 9
 };

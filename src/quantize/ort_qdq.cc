@@ -10,6 +10,8 @@
 #include <set>
 #include <utility>
 
+#include "quantize/attribute_as.h"
+#include "quantize/ort_names.h"
 #include "quantize/ort_quantizer.h"
 #include "quantize/passes.h"
 #include "quantize/qdq_emitter.h"
@@ -84,7 +86,11 @@ class OrtQdq {
  public:
   OrtQdq(onnx::Model& model, const Scheme& scheme, const std::vector<Work>& work,
          const calibrate::Ranges& ranges, Monitor& monitor)
-      : model_(model), scheme_(scheme), monitor_(monitor), opset_(model.opset().value_or(0)) {
+      : model_(model),
+        names_(model),
+        scheme_(scheme),
+        monitor_(monitor),
+        opset_(model.opset().value_or(0)) {
     for (const auto& item : work) {
       work_.emplace(item.node, &item);
     }
@@ -447,10 +453,7 @@ class OrtQdq {
 
   [[nodiscard]] bool pads_with_known_values(NodeId node,
                                             const std::vector<std::string>& inputs) const {
-    std::string mode = "constant";
-    if (const auto value = model_.attribute(node, "mode")) {
-      mode = std::get<std::string>(*value);
-    }
+    const auto mode = attribute_as<std::string>(model_, node, "mode").value_or("constant");
     if (mode != "constant") {
       return mode == "reflect" || mode == "edge" || mode == "wrap";
     }
@@ -585,7 +588,7 @@ class OrtQdq {
 
   KnownScale add_scale(const std::string& name, const std::vector<QParams>& qparams, DType dtype,
                        DType scale_dtype, bool per_channel) {
-    KnownScale known{{}, scale_dtype, name + "_scale", name + "_zero_point"};
+    KnownScale known{{}, scale_dtype, names_.of(name, "_scale"), names_.of(name, "_zero_point")};
     std::vector<std::int32_t> zero_points;
     for (const auto& channel : qparams) {
       known.values.push_back(channel.scale);
@@ -634,22 +637,21 @@ class OrtQdq {
     TESSERA_TRY(const auto values, model_.initializer(name));
     TESSERA_TRY(auto quantized,
                 numerics::quantize_weights_with(values, scale.dtype, scale.qparams, scale.axis));
-    const auto result = name + "_DequantizeLinear_Output";
+    const auto result = names_.of(name, "_DequantizeLinear_Output");
+    const auto stored = names_.of(name, "_quantized");
     model_.replace_uses(name, result);
-    model_.set_initializer(name + "_quantized", std::move(quantized.values));
-    add_node("DequantizeLinear", name + "_DequantizeLinear", name + "_quantized", known, result,
-             scale.axis);
+    model_.set_initializer(stored, std::move(quantized.values));
+    add_node("DequantizeLinear", name + "_DequantizeLinear", stored, known, result, scale.axis);
     known_.emplace(name, known);
     return {};
   }
 
   void emit_activation(const std::string& name, const KnownScale& scale) {
-    const auto integers = name + "_QuantizeLinear_Output";
+    const auto integers = names_.of(name, "_QuantizeLinear_Output");
     auto source = name;
-    auto result = name + "_DequantizeLinear_Output";
-    const auto type = model_.type_of(name);
+    auto result = names_.of(name, "_DequantizeLinear_Output");
     if (model_.is_output(name)) {
-      source = name + "_QuantizeLinear_Input";
+      source = names_.of(name, "_QuantizeLinear_Input");
       result = name;
       if (const auto producer = model_.producer(name)) {
         const auto outputs = model_.outputs(*producer);
@@ -774,9 +776,10 @@ class OrtQdq {
       const auto scaled = std::nearbyint(double{values[i]} / double{scales[i % scales.size()]});
       integers[i] = static_cast<std::int32_t>(std::clamp(scaled, kLow, kHigh));
     }
-    const auto stored = name + "_quantized";
+    const auto stored = names_.of(name, "_quantized");
     const auto count = static_cast<std::int64_t>(scales.size());
-    const KnownScale known{scales, scale_dtype, stored + "_scale", stored + "_zero_point"};
+    const KnownScale known{scales, scale_dtype, names_.of(name, "_quantized_scale"),
+                           names_.of(name, "_quantized_zero_point")};
     // The reference writes the scale with one dimension even where the zero point has none.
     model_.set_initializer(known.scale, float_tensor(scale_dtype, scales, {count}));
     model_.set_initializer(
@@ -786,7 +789,7 @@ class OrtQdq {
     model_.set_initializer(stored, integer_tensor(DType::kInt32, integers, shape));
     auto result = name;
     if (dtype == DType::kFloat16 && scale_dtype == DType::kFloat32) {
-      result = name + "_DequantizeLinear_Output";
+      result = names_.of(name, "_DequantizeLinear_Output");
       model_.add_node({name + "_Cast",
                        "Cast",
                        "",
@@ -800,6 +803,7 @@ class OrtQdq {
   }
 
   onnx::Model& model_;
+  OrtNames names_;
   const Scheme& scheme_;
   Monitor& monitor_;
   std::int64_t opset_;

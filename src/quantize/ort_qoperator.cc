@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "quantize/attribute_as.h"
 #include "quantize/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
 
@@ -111,7 +112,7 @@ Handled quantize_global_average_pool(OrtQuantizer& q, NodeId node) {
     return false;
   }
   const QuantizedValue input = *found;
-  QuantizedValue output{op.outputs.front() + "_quantized", input.scale, input.zero_point,
+  QuantizedValue output{q.made(op.outputs.front(), "_quantized"), input.scale, input.zero_point,
                         std::nullopt};
   if (q.has_range(op.outputs.front())) {
     TESSERA_TRY(output, q.parameters_of(op.outputs.front()));
@@ -190,9 +191,8 @@ Handled quantize_gemm(OrtQuantizer& q, NodeId node) {
   append(inputs, weight);
   std::string bias;
   if (has_bias(op)) {
-    const auto beta = model.attribute(node, "beta");
-    TESSERA_TRY(bias, q.quantize_bias(op.inputs[2], op.inputs[0], op.inputs[1],
-                                      beta ? std::get<float>(*beta) : 1.0F));
+    const auto beta = attribute_as<float>(model, node, "beta").value_or(1.0F);
+    TESSERA_TRY(bias, q.quantize_bias(op.inputs[2], op.inputs[0], op.inputs[1], beta));
   }
   inputs.insert(inputs.end(), {bias, output.scale, output.zero_point});
   q.record(op.outputs.front(), output);
@@ -260,7 +260,7 @@ Handled quantize_split(OrtQuantizer& q, NodeId node) {
   TESSERA_TRY(const auto input, q.quantize_activation(op.inputs.front(), node));
   std::vector<std::string> outputs;
   for (const auto& output : op.outputs) {
-    outputs.push_back(output + "quantized");
+    outputs.push_back(q.made(output, "quantized"));
     q.record(output, {outputs.back(), input.scale, input.zero_point, std::nullopt});
   }
   op.inputs.front() = input.values;
@@ -272,7 +272,7 @@ Handled quantize_split(OrtQuantizer& q, NodeId node) {
 Result<std::string> quantize_pad_value(OrtQuantizer& q, const QuantizedValue& input,
                                        const std::string& value, NodeId node) {
   auto& model = q.model();
-  std::string name = value + "_quantized";
+  const auto name = q.made(value, "_quantized");
   if (!model.has_initializer(value)) {
     q.add({value + "_QuantizeLinear",
            "QuantizeLinear",
@@ -306,9 +306,9 @@ Handled quantize_pad(OrtQuantizer& q, NodeId node) {
   }
   const QuantizedValue input = *found;
   auto& model = q.model();
-  const auto mode = model.attribute(node, "mode");
+  const auto mode = attribute_as<std::string>(model, node, "mode").value_or("constant");
   auto inputs = op.inputs;
-  if (!mode || std::get<std::string>(*mode) == "constant") {
+  if (mode == "constant") {
     inputs.resize(std::max<std::size_t>(inputs.size(), 3));
     std::string value = input.zero_point;  // pads with zero
     if (!inputs[2].empty()) {
@@ -317,8 +317,8 @@ Handled quantize_pad(OrtQuantizer& q, NodeId node) {
     inputs[2] = value;
   }
   inputs.front() = input.values;
-  const QuantizedValue output{op.outputs.front() + "_quantized", input.scale, input.zero_point,
-                              std::nullopt};
+  const QuantizedValue output{q.made(op.outputs.front(), "_quantized"), input.scale,
+                              input.zero_point, std::nullopt};
   model.set_inputs(node, inputs);
   model.set_output(node, 0, output.values);
   q.record(op.outputs.front(), output);
@@ -391,8 +391,8 @@ Handled ort_pass_integers(OrtQuantizer& q, NodeId node) {
     return true;
   }
   const QuantizedValue input = *found;
-  const QuantizedValue output{op.outputs.front() + "_quantized", input.scale, input.zero_point,
-                              std::nullopt};
+  const QuantizedValue output{q.made(op.outputs.front(), "_quantized"), input.scale,
+                              input.zero_point, std::nullopt};
   q.model().set_input(node, 0, input.values);
   q.model().set_output(node, 0, output.values);
   q.record(op.outputs.front(), output);
@@ -406,8 +406,8 @@ Handled ort_quantize_gather(OrtQuantizer& q, NodeId node) {
     return false;
   }
   TESSERA_TRY(const auto table, q.quantize_activation(op.inputs.front(), node));
-  const QuantizedValue output{op.outputs.front() + "_quantized", table.scale, table.zero_point,
-                              std::nullopt};
+  const QuantizedValue output{q.made(op.outputs.front(), "_quantized"), table.scale,
+                              table.zero_point, std::nullopt};
   q.model().set_input(node, 0, table.values);
   q.model().set_output(node, 0, output.values);
   q.record(op.outputs.front(), output);

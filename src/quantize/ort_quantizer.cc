@@ -83,6 +83,7 @@ Result<Scheme> only_scheme(const onnx::Model& model, const std::vector<Work>& wo
 OrtQuantizer::OrtQuantizer(onnx::Model& model, const Scheme& scheme,
                            const calibrate::Ranges* ranges)
     : model_(model),
+      names_(model),
       scheme_(scheme),
       dynamic_(ranges == nullptr),
       opset_(model.opset().value_or(0)) {
@@ -166,8 +167,7 @@ bool OrtQuantizer::weight_symmetric(DType dtype) const {
 
 Result<QuantizedValue> OrtQuantizer::parameters_of(std::string_view value,
                                                    const std::optional<QParams>& fixed) {
-  QuantizedValue names{fmt::format("{}_quantized", value), fmt::format("{}_scale", value),
-                       fmt::format("{}_zero_point", value), std::nullopt};
+  auto names = twin_of(std::string(value));
   auto qparams = fixed;
   if (!qparams) {
     const auto range = ranges_.find(value);
@@ -224,7 +224,7 @@ Result<QuantizedValue> OrtQuantizer::quantize_input(const std::string& value, DT
 }
 
 QuantizedValue OrtQuantizer::quantize_dynamically(const std::string& value, onnx::NodeId before) {
-  QuantizedValue names{value + "_quantized", value + "_scale", value + "_zero_point", std::nullopt};
+  const auto names = twin_of(value);
   record(value, names);
   const std::string name = value + "_QuantizeLinear";
   if (opset_ > 10) {
@@ -245,15 +245,15 @@ QuantizedValue OrtQuantizer::quantize_dynamically(const std::string& value, onnx
 
 void OrtQuantizer::measure(const std::string& value, const QuantizedValue& names,
                            onnx::NodeId before) {
-  const std::string levels = "fixed_quantization_range_uint8";
-  const std::string zero = "fixed_zero";
+  const auto levels = made("fixed_quantization_range_uint8", "");
+  const auto zero = made("fixed_zero", "");
   model_.set_initializer(levels, Tensor::scalar(255.0F));
   model_.set_initializer(zero, Tensor::scalar(0.0F));
   // Every operator is named after its value and its type, its output after itself.
   const auto step = [&](const std::string& suffix, const std::string& type,
                         std::vector<std::string> inputs, const std::string& output = "") {
     const std::string name = value + suffix;
-    const std::string result = output.empty() ? name + ":0" : output;
+    const auto result = output.empty() ? made(name, ":0") : output;
     add({name, type, "", std::move(inputs), {result}, {}}, before);
     return result;
   };
@@ -282,7 +282,7 @@ Result<QuantizedValue> OrtQuantizer::quantize_initializer(const std::string& nam
   TESSERA_TRY(const auto weights, model_.initializer(name));
   TESSERA_TRY(auto quantized, numerics::quantize_weights(weights, spec, -1)
                                   .map_error(in_file(fmt::format("weight '{}'", name))));
-  QuantizedValue names{name + "_quantized", name + "_scale", name + "_zero_point", std::nullopt};
+  const auto names = twin_of(name);
   model_.set_initializer(names.scale, scales(quantized.qparams, true));
   model_.set_initializer(names.zero_point, zero_points(dtype, quantized.qparams, true));
   model_.set_initializer(names.values, std::move(quantized.values));
@@ -304,7 +304,8 @@ Result<QuantizedValue> OrtQuantizer::quantize_weight_per_channel(const std::stri
   }
   TESSERA_TRY(auto quantized, numerics::quantize_weights(weights, spec, channel)
                                   .map_error(in_file(fmt::format("weight '{}'", weight))));
-  QuantizedValue names{weight + "_quantized", weight + "_scale", weight + "_zero_point", channel};
+  auto names = twin_of(weight);
+  names.axis = channel;
   model_.set_initializer(names.scale, scales(quantized.qparams, false));
   model_.set_initializer(names.zero_point, zero_points(dtype, quantized.qparams, false));
   model_.set_initializer(names.values, std::move(quantized.values));
@@ -393,8 +394,8 @@ Result<std::string> OrtQuantizer::quantize_bias(const std::string& bias, const s
   }
   Tensor tensor = Tensor::of(integers, Shape(float_bias.shape.begin(), float_bias.shape.end()));
 
-  QuantizedValue names{bias + "_quantized", bias + "_quantized_scale",
-                       bias + "_quantized_zero_point", std::nullopt};
+  QuantizedValue names{made(bias, "_quantized"), made(bias, "_quantized_scale"),
+                       made(bias, "_quantized_zero_point"), std::nullopt};
   if (const auto* known = find(bias)) {
     TESSERA_TRY(const auto present, model_.initializer(known->values));
     if (std::equal(present.bytes.begin(), present.bytes.end(), tensor.bytes().begin())) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "quantize/ort_names.h"
 #include "quantize/passes.h"
 #include "tessera/numerics/qparams.h"
 
@@ -88,6 +89,15 @@ class OrtQuantizer {
   /// Dequantizes graph outputs, drops what nobody reads, signs the model.
   void finish();
 
+  /// Name of a value that is made up from another's.
+  [[nodiscard]] std::string made(const std::string& value, std::string_view suffix) {
+    return names_.of(value, suffix);
+  }
+  /// Integers, scale and zero point of a value, by name.
+  [[nodiscard]] QuantizedValue twin_of(const std::string& value) {
+    return {made(value, "_quantized"), made(value, "_scale"), made(value, "_zero_point"),
+            std::nullopt};
+  }
   /// Name of the integer operator that takes the place of `node`.
   [[nodiscard]] std::string quantized_name(onnx::NodeId node) const;
 
@@ -106,6 +116,7 @@ class OrtQuantizer {
                                                               const std::string& bias);
 
   onnx::Model& model_;
+  OrtNames names_;
   Scheme scheme_;
   bool dynamic_ = false;
   std::int64_t opset_ = 0;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "quantize/attribute_as.h"
 #include "quantize/passes.h"
 #include "quantize/qoperator_unit.h"
 #include "tessera/numerics/kernels.h"
@@ -307,8 +308,7 @@ class Lowering {
   }
 
   [[nodiscard]] float float_attribute(NodeId node, std::string_view name) const {
-    const auto value = model_.attribute(node, name);
-    return value ? std::get<float>(*value) : 1.0F;
+    return attribute_as<float>(model_, node, name).value_or(1.0F);
   }
 
   Status gemm(NodeId node) {
@@ -400,9 +400,9 @@ class Lowering {
   }
 
   Status average_pool(NodeId node) {
-    if (const auto dilations = model_.attribute(node, "dilations")) {
-      const auto& steps = std::get<std::vector<std::int64_t>>(*dilations);
-      if (std::any_of(steps.begin(), steps.end(), [](auto step) { return step != 1; })) {
+    using Ints = std::vector<std::int64_t>;
+    if (const auto steps = attribute_as<Ints>(model_, node, "dilations")) {
+      if (std::any_of(steps->begin(), steps->end(), [](auto step) { return step != 1; })) {
         return stays("QLinearAveragePool has no dilations");
       }
       model_.remove_attribute(node, "dilations");
@@ -466,8 +466,7 @@ class Lowering {
   }
 
   Status pad(NodeId node) {
-    const auto mode = model_.attribute(node, "mode");
-    if (mode && std::get<std::string>(*mode) != "constant") {
+    if (attribute_as<std::string>(model_, node, "mode").value_or("constant") != "constant") {
       return movement(node);
     }
     if (opset_ < 11) {

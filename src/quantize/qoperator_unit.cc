@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "quantize/attribute_as.h"
 #include "tessera/numerics/kernels.h"
 
 namespace tessera::quantize {
@@ -67,8 +68,7 @@ std::optional<float> constant_bound(const Model& model, const std::vector<std::s
 }
 
 float bound_attribute(const Model& model, NodeId node, std::string_view name, float fallback) {
-  const auto value = model.attribute(node, name);
-  return value && std::holds_alternative<float>(*value) ? std::get<float>(*value) : fallback;
+  return attribute_as<float>(model, node, name).value_or(fallback);
 }
 
 bool nearly_equal(float a, float b) {

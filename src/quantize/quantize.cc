@@ -17,6 +17,7 @@
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
 #include "tessera/onnx/normalize.h"
+#include "tessera/onnx/simplify.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::quantize {
@@ -331,6 +332,20 @@ Status check_levels(Open open) {
   return {};
 }
 
+/// What the runtime says of an operator names it: those without a name get the one that selections
+/// know them by.
+Result<onnx::Model> with_names(const onnx::Model& model) {
+  auto named = model.clone();
+  TESSERA_TRY(const auto graph, model.view());
+  for (const auto& op : graph.ops()) {
+    const auto node = onnx::Model::node_of(op);
+    if (model.name(node).empty()) {
+      named.set_name(node, op.name);
+    }
+  }
+  return named;
+}
+
 }  // namespace
 
 Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& assignment,
@@ -406,12 +421,14 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
   TESSERA_CHECK(run_passes(model, groups, ranges, options, monitor));
   if (options.compatibility == Compatibility::kNone) {
     model.remove_unused_initializers();
+    TESSERA_CHECK(onnx::share_transposed(model).map([](std::int64_t) {}));
     model.set_producer("tessera", version());
   }
   return report_of(model, std::move(outcomes));
 }
 
-Status check_loads(const onnx::Model& model, std::shared_ptr<const runtime::Library> library) {
+Status check_loads(const onnx::Model& written, std::shared_ptr<const runtime::Library> library) {
+  TESSERA_TRY(const auto model, with_names(written));
   if (constant_bytes(model) <= kHeldBytes) {
     TESSERA_TRY(const auto bytes, model.serialize());
     return check_levels([&](const runtime::SessionOptions& options) {

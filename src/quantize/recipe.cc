@@ -9,19 +9,16 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <utility>
 
 #include "tessera/core/names.h"
+#include "tessera/core/pattern.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::quantize {
 namespace {
 
 constexpr std::string_view kEverything = "re:.*";
-/// std::regex recurses per character of pattern and text; both are bounded to keep its stack so.
-constexpr std::size_t kLongestRegex = 1000;
-constexpr std::size_t kLongestMatchedName = 4000;
 
 using OpSet = std::set<graph::OpId>;
 
@@ -36,22 +33,9 @@ OpSet ops_where(const graph::Graph& graph, const std::function<bool(const graph:
   return found;
 }
 
-Result<OpSet> select_regex(const graph::Graph& graph, const std::string& text) {
-  if (text.size() > kLongestRegex) {
-    return fail(ErrorCode::kInvalidArgument, "a regular expression of {} bytes is too long",
-                text.size())
-        .hint("use at most {} bytes, or several patterns", kLongestRegex);
-  }
-  try {
-    const std::regex regex(text, std::regex::ECMAScript | std::regex::optimize);
-    return ops_where(graph, [&](const graph::Op& op) {
-      return op.name.size() <= kLongestMatchedName && std::regex_match(op.name, regex);
-    });
-  } catch (const std::regex_error& error) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' is not a regular expression: {}", text,
-                error.what())
-        .hint("patterns are ECMAScript; they must match the whole name");
-  }
+Result<OpSet> select_regex(const graph::Graph& graph, std::string_view text) {
+  TESSERA_TRY(const auto pattern, NamePattern::compile(text));
+  return ops_where(graph, [&](const graph::Op& op) { return pattern.matches(op.name); });
 }
 
 Result<graph::TensorId> tensor_named(const graph::Graph& graph, std::string_view name) {
@@ -231,7 +215,7 @@ Result<OpSet> select(const graph::Graph& graph, std::string_view pattern) {
     return ops_where(graph, [](const graph::Op&) { return true; });
   }
   if (pattern.starts_with("re:")) {
-    return select_regex(graph, std::string(pattern.substr(3)));
+    return select_regex(graph, pattern.substr(3));
   }
   if (pattern.starts_with("type:")) {
     const auto type = pattern.substr(5);

@@ -163,11 +163,11 @@ Status read_field(const std::string& key, const Json& value, Scheme& scheme) {
   }
   if (key == "block_size") {
     // Through 64 bits: a value beyond int must be refused, not wrapped around.
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 1 ||
-        value.get<std::int64_t>() > (1 << 20)) {
+    const auto size = whole_number(value).value_or(0);
+    if (size < 1 || size > (1 << 20)) {
       return wrong_type(key, "an integer between 1 and 1048576");
     }
-    scheme.block_size = value.get<int>();
+    scheme.block_size = static_cast<int>(size);
     return {};
   }
   TESSERA_TRY(const auto text, text_of(value, key));

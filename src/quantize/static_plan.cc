@@ -11,6 +11,8 @@
 #include <tuple>
 #include <utility>
 
+#include "quantize/value_rules.h"
+#include "tessera/core/parallel.h"
 #include "tessera/graph/cost.h"
 #include "tessera/numerics/kernels.h"
 
@@ -75,6 +77,7 @@ class Planner {
     collect();
     TESSERA_CHECK(absorb_activations());
     name_owners();
+    TESSERA_CHECK(leave_what_has_no_integers());
     leave_what_does_not_pay();
     share_scales_of_moved_values();
     TESSERA_CHECK(share_scales_of_concatenated_values());
@@ -143,7 +146,7 @@ class Planner {
         item.outcome->reason = "stays in float: this format rounds what products read, no more";
         return;
       }
-      std::replace(rule->roles.begin(), rule->roles.end(), Role::kBias, Role::kOther);
+      std::replace(rule->roles.begin(), rule->roles.end(), Role::kBias, Role::kFloatBias);
     }
     unit_of_op_[id.value] = plan_.units.size();
     UnitPlan unit;
@@ -257,22 +260,105 @@ class Planner {
     }
   }
 
+  // --- values that no integers stand for --------------------------------------------------------
+
+  using Objections = std::vector<Objection>;
+
+  Result<const Objections*> objections_for(const ScaleKey& key) {
+    if (const auto found = objections_.find(key); found != objections_.end()) {
+      return &found->second;
+    }
+    TESSERA_TRY(auto made, object_to_integers(model_, graph_, ranges_,
+                                              {key.dtype, key.symmetric, false}, key.method));
+    return &objections_.emplace(key, std::move(made)).first->second;
+  }
+
+  Status leave_what_has_no_integers() {
+    TESSERA_CHECK(leave_damaged_weights());
+    for (auto& unit : plan_.units) {
+      if (!unit.quantized) {
+        continue;
+      }
+      TESSERA_TRY(const auto* objections, objections_for(key_of(*unit.work->scheme)));
+      if (const auto reason = objection_to(unit, *objections); !reason.empty()) {
+        leave(unit, "stays in float: " + reason);
+      }
+    }
+    return {};
+  }
+
+  /// What speaks against reading or making the unit's values in integers; empty if nothing does.
+  [[nodiscard]] std::string objection_to(const UnitPlan& unit, const Objections& objections) const {
+    std::string reason;
+    for_each_activation(unit, [&](std::size_t input) {
+      const auto& objection = objections[graph_.op(unit.op).inputs[input]->value];
+      reason = reason.empty() ? objection.reason : reason;
+    });
+    // A product can leave a coarse result to those who want it in float.
+    const bool product = unit.rule.gain == Gain::kArithmetic;
+    for_each_result(unit, [&](TensorId tensor) {
+      const auto& objection = objections[tensor.value];
+      if (reason.empty() && (!product || objection.kind == Objection::Kind::kNoScale)) {
+        reason = objection.reason;
+      }
+    });
+    return reason;
+  }
+
+  /// Integers cannot say NaN or infinity, which tables of masks and embeddings may hold.
+  Status leave_damaged_weights() {
+    std::map<std::string, Result<std::string>> objections;
+    for_each_constant(
+        [&](UnitPlan&, const std::string& name) { objections.emplace(name, std::string()); });
+    std::vector<std::pair<const std::string, Result<std::string>>*> places;
+    for (auto& place : objections) {
+      places.push_back(&place);
+    }
+    parallel_for(options_.threads, std::ssize(places), [&](std::int64_t i) {
+      auto& [name, result] = *places[static_cast<std::size_t>(i)];
+      result = objection_to_constant(model_, name);
+    });
+    for (const auto& [name, result] : objections) {
+      if (!result) {
+        return tl::unexpected(result.error());
+      }
+    }
+    for_each_constant([&](UnitPlan& unit, const std::string& name) {
+      if (const auto& objection = *objections.at(name); unit.quantized && !objection.empty()) {
+        leave(unit, "stays in float: " + objection);
+      }
+    });
+    return {};
+  }
+
+  /// Weights and biases of the units that are still to be quantized.
+  template <class Visit>
+  void for_each_constant(const Visit& visit) {
+    for (auto& unit : plan_.units) {
+      const auto& op = graph_.op(unit.op);
+      for (std::size_t i = 0; unit.quantized && i < unit.rule.roles.size(); ++i) {
+        const auto role = unit.rule.roles[i];
+        if (role == Role::kWeight || role == Role::kBias || role == Role::kFloatBias) {
+          visit(unit, graph_.tensor(*op.inputs[i]).name);
+        }
+      }
+    }
+  }
+
   /// Operators whose integer form saves nothing would add conversions and error: element-wise
   /// arithmetic on float values, and everything behind the last integer operator.
   void leave_what_does_not_pay() {
     std::vector<bool> from_integers(graph_.tensors().size(), false);
     for (auto& unit : plan_.units) {
+      if (!unit.quantized) {
+        continue;
+      }
       const auto& op = graph_.op(unit.op);
       bool integers = unit.rule.gain == Gain::kArithmetic;
       for_each_activation(unit, [&](std::size_t input) {
         const auto tensor = *op.inputs[input];
         integers = integers || from_integers[tensor.value] || dequantized_before_[tensor.value];
       });
-      if (const auto* extreme = beyond_integers(unit)) {
-        leave(unit, fmt::format("stays in float: '{}' holds values too large for a scale",
-                                extreme->name));
-        continue;
-      }
       if (!integers && unit.rule.gain == Gain::kCompany) {
         leave_unless_everywhere(unit, "stays in float: its inputs are float");
         continue;
@@ -283,21 +369,6 @@ class Planner {
     for (auto unit = plan_.units.rbegin(); unit != plan_.units.rend(); ++unit) {
       leave_without_reader(*unit, from_integers);
     }
-  }
-
-  /// A value whose range no integer resolves: padding with the lowest float and the like.
-  [[nodiscard]] const graph::TensorInfo* beyond_integers(const UnitPlan& unit) const {
-    constexpr double kLargest = 1e30;
-    const graph::TensorInfo* extreme = nullptr;
-    const auto check = [&](TensorId id) {
-      const auto range = find_range(id, unit.work->scheme->method);
-      if (range && (range->max > kLargest || range->min < -kLargest)) {
-        extreme = &graph_.tensor(id);
-      }
-    };
-    for_each_activation(unit, [&](std::size_t input) { check(*graph_.op(unit.op).inputs[input]); });
-    for_each_result(unit, check);
-    return extreme;
   }
 
   void leave_without_reader(UnitPlan& unit, const std::vector<bool>& from_integers) {
@@ -615,11 +686,17 @@ class Planner {
     if (quantized_before_[id.value] || rounds_inputs_only(*unit.work->scheme)) {
       return false;
     }
-    if (unit.rule.float_output && !read_in_integers_[id.value] && !options_.everywhere) {
+    if (unit.rule.float_output && !read_in_integers_[id.value] &&
+        (!options_.everywhere || is_coarse(id, unit))) {
       return false;
     }
     return tensor.is_output || std::any_of(tensor.consumers.begin(), tensor.consumers.end(),
                                            [&](OpId reader) { return !plan_.exact[reader.value]; });
+  }
+
+  [[nodiscard]] bool is_coarse(TensorId id, const UnitPlan& unit) const {
+    const auto found = objections_.find(key_of(*unit.work->scheme));
+    return found != objections_.end() && static_cast<bool>(found->second[id.value]);
   }
 
   [[nodiscard]] bool read_exactly(TensorId id) const {
@@ -701,6 +778,7 @@ class Planner {
   std::map<std::uint32_t, Bounds> bounds_;  ///< by operator that absorbed an activation
   std::map<std::uint32_t, TensorId> ranges_of_inputs_;
   std::map<std::pair<std::uint32_t, ScaleKey>, std::size_t> shared_;
+  std::map<ScaleKey, Objections> objections_;
   std::map<std::pair<std::uint32_t, ScaleKey>, std::size_t> forms_;
 };
 

@@ -214,16 +214,46 @@ class Applier {
         weights.add_weight(node(unit.op), i, *unit.work->scheme, unit.rule.weight_axis);
       }
     }
-    const auto bias = std::find(roles.begin(), roles.end(), Role::kBias);
-    if (bias == roles.end()) {
+    const auto bias = std::find_if(roles.begin(), roles.end(), [](Role role) {
+      return role == Role::kBias || role == Role::kFloatBias;
+    });
+    const auto addend = bias == roles.end() ? addend_of(unit) : std::nullopt;
+    if (bias == roles.end() && !addend) {
       return {};
     }
     TESSERA_TRY(const auto input_scale, input_scale_of(unit));
     if (!input_scale) {
       return {};
     }
+    if (addend) {
+      return weights.fit_bias(node(unit.op), *addend, op.type, *input_scale);
+    }
     const auto place = static_cast<std::size_t>(bias - roles.begin());
-    return weights.add_bias(node(unit.op), place, op.type, *input_scale);
+    return *bias == Role::kBias
+               ? weights.add_bias(node(unit.op), place, op.type, *input_scale)
+               : weights.fit_bias(node(unit.op), name(*op.inputs[place]), op.type, *input_scale);
+  }
+
+  /// The constant that is added to a product in float: the runtime makes one Gemm of the two.
+  [[nodiscard]] std::optional<std::string> addend_of(const UnitPlan& unit) const {
+    const auto& op = graph_.op(unit.op);
+    if (op.type != "MatMul" || !op.outputs.front() || plan_.native[op.outputs.front()->value]) {
+      return std::nullopt;
+    }
+    const auto& product = graph_.tensor(*op.outputs.front());
+    if (product.consumers.size() != 1 || product.is_output) {
+      return std::nullopt;
+    }
+    const auto& sum = graph_.op(product.consumers.front());
+    if (sum.type != "Add" || !sum.domain.empty() || sum.inputs.size() != 2) {
+      return std::nullopt;
+    }
+    for (const auto& input : sum.inputs) {
+      if (input && graph_.tensor(*input).kind == graph::TensorKind::kInitializer) {
+        return name(*input);
+      }
+    }
+    return std::nullopt;
   }
 
   [[nodiscard]] Result<std::optional<float>> input_scale_of(const UnitPlan& unit) const {

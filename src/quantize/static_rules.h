@@ -23,6 +23,7 @@ enum class Role : std::uint8_t {
   kActivation,  ///< read in integers
   kWeight,      ///< a constant in the weights' type
   kBias,        ///< a constant in int32, scale = product of the other two
+  kFloatBias,   ///< a constant in float, of which the runtime may make a kBias by itself
 };
 
 /// Where the scale of the outputs comes from.

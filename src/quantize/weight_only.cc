@@ -13,6 +13,7 @@
 #include "quantize/block_codes.h"
 #include "quantize/made_constants.h"
 #include "quantize/passes.h"
+#include "quantize/value_rules.h"
 
 namespace tessera::quantize {
 namespace {
@@ -140,7 +141,8 @@ class WeightOnly {
       TESSERA_CHECK(monitor_.check());
       monitor_.progress("quantize weights", done++, static_cast<std::int64_t>(work.size()));
       auto linear = linear_of(model_, item.node);
-      if (auto reason = refusal(item, linear); !reason.empty()) {
+      TESSERA_TRY(auto reason, refusal(item, linear));
+      if (!reason.empty()) {
         item.outcome->reason = std::move(reason);
         continue;
       }
@@ -176,20 +178,20 @@ class WeightOnly {
                        [](const Work& item) { return item.scheme->format == Format::kQOperator; });
   }
 
-  [[nodiscard]] std::string refusal(const Work& item, const Linear& linear) const {
+  [[nodiscard]] Result<std::string> refusal(const Work& item, const Linear& linear) const {
     if (!linear.reason.empty()) {
       return linear.reason;
     }
     if (!reference_) {
-      return {};
+      return objection_to_constant(model_, linear.weight);
     }
     if (model_.op_type(item.node) != "MatMul") {
-      return "the reference quantizes MatMul only";
+      return std::string("the reference quantizes MatMul only");
     }
     const bool eight = bits_of(item.scheme->weight) == 8;
-    return eight && item.scheme->format == Format::kQdq
-               ? "the reference has no 8-bit weights in QDQ format"
-               : "";
+    return std::string(eight && item.scheme->format == Format::kQdq
+                           ? "the reference has no 8-bit weights in QDQ format"
+                           : "");
   }
 
   [[nodiscard]] BlockSpec spec_of(const Scheme& scheme, DType weight_dtype) const {
@@ -423,7 +425,10 @@ class WeightOnly {
     if (!packed.zero_points.empty()) {
       inputs.push_back(packed.zero_points);
     }
-    const auto output = packed.codes + "_output";
+    auto output = packed.codes + "_output";
+    if (!reference_) {
+      output = model_.unique_name(output);
+    }
     model_.add_node({node_name(node, fmt::format("DQ_Q{}", spec.bits)),
                      "DequantizeLinear",
                      "",

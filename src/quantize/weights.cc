@@ -81,11 +81,10 @@ void WeightQuantizer::add_weight(onnx::NodeId node, std::size_t input, const Sch
 }
 
 Result<std::optional<WeightQuantizer::Bias>> WeightQuantizer::describe_bias(
-    onnx::NodeId node, std::size_t input, std::string_view type, float input_scale,
+    onnx::NodeId node, const std::string& name, std::string_view type, float input_scale,
     std::size_t weight) const {
   Bias bias;
-  bias.name = model_.inputs(node)[input];
-  bias.use = {node, input};
+  bias.name = name;
   bias.weight = weight;
   bias.input_scale = input_scale;
   if (type == "Gemm") {
@@ -127,12 +126,31 @@ Status WeightQuantizer::add_bias(onnx::NodeId node, std::size_t input, std::stri
   if (weight == weight_of_node_.end()) {
     return {};
   }
-  TESSERA_TRY(auto bias, describe_bias(node, input, type, input_scale, weight->second));
+  TESSERA_TRY(auto bias,
+              describe_bias(node, model_.inputs(node)[input], type, input_scale, weight->second));
   if (!bias) {
     return {};
   }
+  bias->use = {node, input};
   weights_[weight->second].biases.push_back(biases_.size());
   biases_.push_back(std::move(*bias));
+  return {};
+}
+
+Status WeightQuantizer::fit_bias(onnx::NodeId node, const std::string& bias, std::string_view type,
+                                 float input_scale) {
+  const auto weight = weight_of_node_.find(node.value);
+  if (weight == weight_of_node_.end() || !model_.is_constant(bias) ||
+      model_.initializer_type(bias)->dtype != DType::kFloat32) {
+    return {};
+  }
+  TESSERA_TRY(auto described, describe_bias(node, bias, type, input_scale, weight->second));
+  if (!described) {
+    return {};
+  }
+  described->stays_float = true;
+  weights_[weight->second].biases.push_back(biases_.size());
+  biases_.push_back(std::move(*described));
   return {};
 }
 
@@ -332,7 +350,9 @@ Status WeightQuantizer::apply(int threads, Monitor& monitor) {
     emit(constant);
   }
   for (const auto& bias : biases_) {
-    emit(bias);
+    if (!bias.stays_float) {
+      emit(bias);
+    }
   }
   return {};
 }

@@ -43,6 +43,11 @@ class WeightQuantizer {
   [[nodiscard]] Status add_bias(onnx::NodeId node, std::size_t input, std::string_view type,
                                 float input_scale);
 
+  /// The same for a constant that stays float here: the runtime makes integers of it by itself,
+  /// with that very scale, and lets those overflow that do not fit.
+  [[nodiscard]] Status fit_bias(onnx::NodeId node, const std::string& bias, std::string_view type,
+                                float input_scale);
+
   /// Integers to take instead of those made here, where type and axis are the same.
   void use_overrides(const WeightOverrides* overrides) { overrides_ = overrides; }
   /// Scales of all weights, one entry per reader. After apply().
@@ -89,11 +94,13 @@ class WeightQuantizer {
     std::vector<float> values;  ///< one per channel of the weight, or as in the model
     Shape shape;
     int axis = -1;
+    bool stays_float = false;
   };
   using WeightKey = std::tuple<std::string, DType, bool, bool, int>;
   using ConstantKey = std::tuple<std::string, std::string>;
 
-  [[nodiscard]] Result<std::optional<Bias>> describe_bias(onnx::NodeId node, std::size_t input,
+  [[nodiscard]] Result<std::optional<Bias>> describe_bias(onnx::NodeId node,
+                                                          const std::string& name,
                                                           std::string_view type, float input_scale,
                                                           std::size_t weight) const;
   void fit_biases(Weight& weight) const;

@@ -87,7 +87,7 @@ class Rounder {
   /// One weight at a time to the level that is best given all others; every step lowers the error.
   void descend(Integers& integers) const {
     for (Eigen::Index r = 0; r < rows_; ++r) {
-      const Eigen::RowVectorXd difference = weights_.row(r) - reals(integers).row(r);
+      const Eigen::RowVectorXd difference = weights_.row(r) - reals_of_row(integers, r);
       Eigen::RowVectorXd slope = difference * gram_;
       for (int sweep = 0; sweep < kSweeps; ++sweep) {
         if (!sweep_row(r, integers, slope)) {
@@ -102,12 +102,18 @@ class Rounder {
     return problem_.scales[static_cast<std::size_t>(row)];
   }
 
+  [[nodiscard]] Eigen::RowVectorXd reals_of_row(const Integers& integers, Eigen::Index row) const {
+    Eigen::RowVectorXd result(columns_);
+    for (Eigen::Index c = 0; c < columns_; ++c) {
+      result(c) = real(integers(row, c), scale(row));
+    }
+    return result;
+  }
+
   [[nodiscard]] Matrix reals(const Integers& integers) const {
     Matrix result(rows_, columns_);
     for (Eigen::Index r = 0; r < rows_; ++r) {
-      for (Eigen::Index c = 0; c < columns_; ++c) {
-        result(r, c) = real(integers(r, c), scale(r));
-      }
+      result.row(r) = reals_of_row(integers, r);
     }
     return result;
   }

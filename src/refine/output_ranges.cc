@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "refine/output_ranges.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -34,13 +36,23 @@ class OneByOne {
 
   /// Error of the outputs if `scale` alone rounds, to `range`.
   Result<double> error(const ActivationScale& scale, const RealRange& range) {
+    return error(scale, range, context_.judge.samples());
+  }
+  /// The same on the first samples only.
+  Result<double> error(const ActivationScale& scale, const RealRange& range, std::int64_t samples) {
     TESSERA_CHECK(context_.monitor.check());
+    context_.budget.spend(samples);
     TESSERA_TRY(const auto qparams, numerics::compute_qparams(range, scale.spec));
     simulator_->round_nothing();
     for (const auto& tensor : scale.tensors) {
       simulator_->round(*simulator_->point_of(tensor), Rounder{scale.spec.dtype, qparams});
     }
-    return context_.judge.error(*simulator_);
+    std::vector<std::vector<double>> noise;
+    for (std::int64_t i = 0; i < samples; ++i) {
+      TESSERA_TRY(auto one, context_.judge.noise(*simulator_, static_cast<std::size_t>(i)));
+      noise.push_back(std::move(one));
+    }
+    return context_.judge.verdict_of(noise).error;
   }
 
  private:
@@ -76,6 +88,7 @@ class Together {
     }
     TESSERA_CHECK(context_.monitor.check());
     TESSERA_CHECK(round(scale, range));
+    context_.budget.spend(context_.judge.samples());
     TESSERA_TRY(const double error, context_.judge.error(*simulator_));
     constexpr double kWorthIt = 0.998;
     if (error < kWorthIt * error_) {
@@ -125,22 +138,6 @@ Result<RealRange> best_method(OneByOne& model, const ActivationScale& scale,
   return best;
 }
 
-/// Every tensor's range by `method` under the methods that schemes ask for.
-calibrate::Ranges uniform(const calibrate::Ranges& ranges, RangeMethod method) {
-  auto result = ranges;
-  for (auto& [tensor, by_method] : result.tensors) {
-    const auto found = by_method.find(method);
-    if (found == by_method.end()) {
-      continue;
-    }
-    const auto range = found->second;
-    for (auto& [key, value] : by_method) {
-      value = range;
-    }
-  }
-  return result;
-}
-
 std::int64_t differences(const std::vector<ActivationScale>& scales, const calibrate::Ranges& a,
                          const calibrate::Ranges& b) {
   return std::count_if(scales.begin(), scales.end(), [&](const auto& scale) {
@@ -155,7 +152,9 @@ class EndSearch {
   EndSearch(OneByOne& model, const ActivationScale& scale, RealRange range, double error)
       : model_(model), scale_(scale), range_(range), error_(error) {}
 
-  Result<RealRange> run() {
+  Result<RealRange> run(const Budget& budget, std::int64_t cost) {
+    budget_ = &budget;
+    cost_ = cost;
     const bool both = scale_.spec.symmetric;
     if (range_.min < 0) {
       TESSERA_CHECK(draw_in(true, both));
@@ -170,7 +169,7 @@ class EndSearch {
   Status draw_in(bool low, bool high) {
     constexpr double kWorthIt = 0.995;
     for (const double factor : {0.5, 0.8, 0.93}) {
-      for (;;) {
+      while (budget_->allows(cost_)) {
         const RealRange trial{low ? range_.min * factor : range_.min,
                               high ? range_.max * factor : range_.max};
         TESSERA_TRY(const double error, model_.error(scale_, trial));
@@ -188,28 +187,48 @@ class EndSearch {
   const ActivationScale& scale_;
   RealRange range_;
   double error_;
+  const Budget* budget_ = nullptr;
+  std::int64_t cost_ = 0;  // of one trial
 };
 
-}  // namespace
+/// A scale and what it alone does to the outputs.
+struct Harm {
+  const ActivationScale* scale;
+  RealRange range;
+  double error;
+};
 
-namespace {
-
-/// The ranges of the one method that is best for all scales together.
-Status take_best_method(const StepContext& context, const onnx::Model& model,
-                        const std::vector<quantize::Scheme>& assignment,
-                        calibrate::Ranges& ranges) {
-  TESSERA_TRY(double least, quantized_error(context, model, assignment, ranges, {}));
-  const auto original = ranges;
-  for (const auto method : original.methods) {
-    TESSERA_CHECK(context.monitor.check());
-    auto candidate = uniform(original, method);
-    TESSERA_TRY(const double error, quantized_error(context, model, assignment, candidate, {}));
-    if (error < least) {
-      least = error;
-      ranges = std::move(candidate);
+/// Most harmful first; measured on a few samples, which is enough to order them. As many as the
+/// budget allows, in the order of the model.
+Result<std::vector<Harm>> by_harm(const StepContext& context, OneByOne& model,
+                                  const calibrate::Ranges& ranges) {
+  constexpr std::int64_t kSamples = 2;
+  const auto samples = std::min(kSamples, context.judge.samples());
+  std::vector<Harm> harms;
+  std::int64_t done = 0;
+  for (const auto& scale : model.scales()) {
+    context.monitor.progress("error of each range", done++, std::ssize(model.scales()));
+    const auto range = ranges.find(scale.range_of, scale.method);
+    if (!range) {
+      continue;
     }
+    if (!context.budget.allows(samples)) {
+      break;
+    }
+    TESSERA_TRY(const double error, model.error(scale, *range, samples));
+    harms.push_back({&scale, *range, error});
   }
-  return {};
+  std::stable_sort(harms.begin(), harms.end(),
+                   [](const Harm& a, const Harm& b) { return a.error > b.error; });
+  return harms;
+}
+
+void say_where_it_stopped(const StepContext& context, std::string_view step, std::size_t done,
+                          std::size_t all) {
+  if (done < all) {
+    context.skipped.push_back(fmt::format(
+        "{}: {} of {} ranges, most harmful first: the effort was spent", step, done, all));
+  }
 }
 
 }  // namespace
@@ -218,24 +237,29 @@ Result<std::int64_t> choose_methods(const StepContext& context, const onnx::Mode
                                     const std::vector<quantize::Scheme>& assignment,
                                     calibrate::Ranges& ranges) {
   const auto original = ranges;
-  TESSERA_CHECK(take_best_method(context, model, assignment, ranges));
   TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
   TESSERA_TRY(auto together, Together::open(context, model, assignment, ranges));
-  std::int64_t done = 0;
-  const auto total = std::ssize(one_by_one.scales());
-  for (const auto& scale : one_by_one.scales()) {
-    context.monitor.progress("ranges by output error", done++, total);
-    const auto candidates = original.tensors.find(scale.range_of);
-    const auto current = ranges.find(scale.range_of, scale.method);
-    if (candidates == original.tensors.end() || !current) {
-      continue;
+  // What is left is for the ends of the ranges.
+  Budget later(context.budget.left() / 2);
+  context.budget.spend(later.left());
+  TESSERA_TRY(const auto harms, by_harm(context, one_by_one, ranges));
+  const auto most = static_cast<std::int64_t>(numerics::kRangeMethods.size()) + 1;
+  std::size_t done = 0;
+  for (const auto& [scale, current, error] : harms) {
+    if (!context.budget.allows(most * context.judge.samples())) {
+      break;
     }
-    TESSERA_TRY(const auto best, best_method(one_by_one, scale, candidates->second));
-    TESSERA_TRY(const bool taken, together.offer(scale, *current, best));
+    context.monitor.progress("ranges by output error", static_cast<std::int64_t>(done++),
+                             std::ssize(harms));
+    const auto candidates = original.tensors.find(scale->range_of);
+    TESSERA_TRY(const auto best, best_method(one_by_one, *scale, candidates->second));
+    TESSERA_TRY(const bool taken, together.offer(*scale, current, best));
     if (taken) {
-      ranges.tensors[scale.range_of][scale.method] = best;
+      ranges.tensors[scale->range_of][scale->method] = best;
     }
   }
+  context.budget.spend(-later.left());
+  say_where_it_stopped(context, "ranges-by-output", done, harms.size());
   return differences(one_by_one.scales(), original, ranges);
 }
 
@@ -245,43 +269,34 @@ Result<std::int64_t> refine_ends(const StepContext& context, const onnx::Model& 
   TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
   TESSERA_TRY(auto together, Together::open(context, model, assignment, ranges));
   const auto original = ranges;
-  struct Entry {
-    const ActivationScale* scale;
-    RealRange range;
-    double error;
-  };
-  std::vector<Entry> entries;
+  TESSERA_TRY(const auto harms, by_harm(context, one_by_one, ranges));
   double sum = 0;
-  for (const auto& scale : one_by_one.scales()) {
-    const auto range = ranges.find(scale.range_of, scale.method);
-    if (!range) {
-      continue;
-    }
-    TESSERA_TRY(const double error, one_by_one.error(scale, *range));
-    entries.push_back({&scale, *range, error});
-    sum += error;
+  for (const auto& harm : harms) {
+    sum += harm.error;
   }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.error > b.error; });
   // The few that make almost all of the error are worth a search.
   constexpr double kShare = 0.97;
   constexpr std::size_t kMost = 30;
   double covered = 0;
   std::size_t count = 0;
-  while (count < std::min(kMost, entries.size()) && covered < kShare * sum) {
-    covered += entries[count++].error;
+  while (count < std::min(kMost, harms.size()) && covered < kShare * sum) {
+    covered += harms[count++].error;
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& entry = entries[i];
-    context.monitor.progress("scales", static_cast<std::int64_t>(i),
+  const auto cost = context.judge.samples();
+  std::size_t done = 0;
+  while (done < count && context.budget.allows(3 * cost)) {
+    const auto& [scale, range, rough] = harms[done];
+    context.monitor.progress("scales", static_cast<std::int64_t>(done++),
                              static_cast<std::int64_t>(count));
+    TESSERA_TRY(const double error, one_by_one.error(*scale, range));
     TESSERA_TRY(const auto best,
-                EndSearch(one_by_one, *entry.scale, entry.range, entry.error).run());
-    TESSERA_TRY(const bool taken, together.offer(*entry.scale, entry.range, best));
+                EndSearch(one_by_one, *scale, range, error).run(context.budget, cost));
+    TESSERA_TRY(const bool taken, together.offer(*scale, range, best));
     if (taken) {
-      ranges.tensors[entry.scale->range_of][entry.scale->method] = best;
+      ranges.tensors[scale->range_of][scale->method] = best;
     }
   }
+  say_where_it_stopped(context, "scales", done, count);
   return differences(one_by_one.scales(), original, ranges);
 }
 

@@ -9,10 +9,10 @@
 
 namespace tessera::refine {
 
-/// Starts from the one method that is best for all scales together; then proposes, scale by scale,
-/// the range of the method with which this scale *alone* disturbs the outputs least. Alone, because
-/// its error would drown in that of the others; a proposal is taken if all together are closer for
-/// it. Returns how many ranges changed.
+/// Proposes, scale by scale, the most harmful first, the range of the method with which this scale
+/// *alone* disturbs the outputs least. Alone, because its error would drown in that of the others;
+/// a proposal is taken if all together are closer for it. Spends at most half of the budget.
+/// Returns how many ranges changed.
 [[nodiscard]] Result<std::int64_t> choose_methods(const StepContext& context,
                                                   const onnx::Model& model,
                                                   const std::vector<quantize::Scheme>& assignment,

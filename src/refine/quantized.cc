@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "refine/quantized.h"
 
+#include <algorithm>
 #include <set>
 
 #include "refine/layers.h"
+#include "tessera/graph/cost.h"
 #include "tessera/numerics/kernels.h"
 
 namespace tessera::refine {
@@ -64,6 +66,20 @@ void round_activations(Simulator& simulator, const quantize::StaticDetails& deta
       }
     }
   }
+}
+
+Result<std::int64_t> runs_within(double effort_s, const onnx::Model& model, std::int64_t values) {
+  constexpr double kMacsPerSecond = 20e9;
+  constexpr double kValuesPerSecond = 0.5e9;
+  constexpr double kOverhead = 1e-4;  // of a run of a tiny model, in seconds
+  TESSERA_TRY(const auto graph, model.view());
+  double macs = 0;
+  for (const auto& cost : graph::operator_costs(graph, graph::QdqCounting::kExclude)) {
+    macs += static_cast<double>(cost.macs.value_or(0));
+  }
+  const double run_s =
+      macs / kMacsPerSecond + static_cast<double>(values) / kValuesPerSecond + kOverhead;
+  return static_cast<std::int64_t>(std::clamp(effort_s / run_s, 1.0, 1e9));
 }
 
 std::vector<std::string> taps_of(const quantize::StaticDetails& details,

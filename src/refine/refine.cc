@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 #include "refine/bias_correction.h"
@@ -25,6 +27,41 @@ namespace {
 
 using quantize::Mode;
 using quantize::Scheme;
+
+/// Which samples do what. Nothing is fitted to those that prove.
+struct Parts {
+  std::vector<std::int64_t> fit;
+  std::vector<std::int64_t> search;  // of `fit`: by their outputs steps choose
+  std::vector<std::int64_t> proof;
+};
+
+/// At most `count` of them, evenly spread.
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::int64_t count) {
+  const auto size = std::ssize(from);
+  count = std::min(count, size);
+  std::vector<std::int64_t> some;
+  for (std::int64_t i = 0; i < count; ++i) {
+    some.push_back(from[static_cast<std::size_t>((2 * i + 1) * size / (2 * count))]);
+  }
+  return some;
+}
+
+/// A third of the samples proves, at most `limit`; a single one must do everything.
+Parts divide(std::int64_t samples, std::int64_t limit) {
+  constexpr std::int64_t kMostFit = 256;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), 0);
+  Parts parts;
+  parts.proof = samples > 1 ? spread(all, std::min((samples + 2) / 3, limit)) : all;
+  std::set_difference(all.begin(), all.end(), parts.proof.begin(), parts.proof.end(),
+                      std::back_inserter(parts.fit));
+  if (parts.fit.empty()) {
+    parts.fit = all;
+  }
+  parts.fit = spread(parts.fit, kMostFit);
+  parts.search = evenly_from_the_start(spread(parts.fit, limit));
+  return parts;
+}
 
 class Refiner {
  public:
@@ -55,7 +92,8 @@ class Refiner {
       TESSERA_CHECK(measure_ranges(*state_));
     }
     TESSERA_CHECK(open_judge());
-    TESSERA_CHECK(run_steps());
+    TESSERA_TRY(error_, error_of(*state_));
+    TESSERA_CHECK(run_branches());
     // They are those of the refined model, which says of itself what the given one says.
     if (auto info = state_->model.info()) {
       state_->ranges.model = *std::move(info);
@@ -66,6 +104,49 @@ class Refiner {
  private:
   /// What a step changes, and how many things.
   using Change = std::function<Result<std::int64_t>(Refinement&)>;
+
+  Status run_branches() {
+    const bool searching = options_.ranges_by_output || options_.scales;
+    const bool others =
+        options_.equalize || options_.bias_correction || options_.rounding != Rounding::kNearest;
+    if (!searching || !others) {
+      return run_branch(options_, searching ? "full" : "fast");
+    }
+    auto start = copy_of(*state_);
+    const auto start_error = error_;
+    auto fast = options_;
+    fast.ranges_by_output = false;
+    fast.scales = false;
+    TESSERA_CHECK(run_branch(fast, "fast"));
+    std::swap(start, *state_);  // `start` is what the fast branch made
+    state_->report = start.report;
+    state_->gone = start.gone;
+    const auto fast_error = std::exchange(error_, start_error);
+    TESSERA_CHECK(run_branch(options_, "full"));
+    const bool better = is_clearly_less(error_, fast_error);
+    if (!better) {
+      start.report = std::move(state_->report);
+      std::swap(start, *state_);
+      state_->report.branch = "fast";
+    }
+    for (auto& step : state_->report.steps) {
+      step.kept = step.kept && step.branch == state_->report.branch;
+    }
+    return {};
+  }
+
+  Status run_branch(const RefineOptions& options, std::string name) {
+    const auto all = std::exchange(options_, options);
+    state_->report.branch = std::move(name);
+    auto status = run_steps();
+    options_ = all;
+    return status;
+  }
+
+  static Refinement copy_of(const Refinement& state) {
+    return {state.model.clone(), state.assignment, state.ranges,
+            state.weights,       state.gone,       state.report};
+  }
 
   Status run_steps() {
     if (options_.equalize) {
@@ -95,31 +176,28 @@ class Refiner {
   }
 
   [[nodiscard]] StepContext context() {
-    return {samples_, library_, *judge_, judged_, monitor_, state_->report.skipped};
+    return {*fit_, library_, *judge_, judged_, monitor_, state_->report.skipped, *budget_};
   }
 
   /// Makes a change and takes it back if the outputs are not closer for it.
   Status step(std::string name, const Change& change) {
     const double began_us = thread_cpu_us();
     Step step;
+    step.branch = state_->report.branch;
     step.name = std::move(name);
-    if (!error_) {
-      TESSERA_TRY(error_, error_of(*state_));
-    }
-    const double before = *error_;
-    step.before_db = decibel(before);
+    step.before_db = decibel(error_.error);
     Refinement trial{
         state_->model.clone(), state_->assignment, state_->ranges, state_->weights, {}, {}};
     TESSERA_TRY(step.changed, change(trial));
     TESSERA_CHECK(monitor_.check());
-    TESSERA_TRY(const double after, error_of(trial));
-    step.after_db = decibel(after);
-    step.kept = after < before;
+    TESSERA_TRY(auto after, error_of(trial));
+    step.after_db = decibel(after.error);
+    step.kept = is_clearly_less(after, error_);
     if (step.kept) {
       state_->model = std::move(trial.model);
       state_->ranges = std::move(trial.ranges);
       state_->weights = std::move(trial.weights);
-      error_ = after;
+      error_ = std::move(after);
     }
     step.cpu_us = thread_cpu_us() - began_us;
     state_->report.steps.push_back(std::move(step));
@@ -127,9 +205,10 @@ class Refiner {
   }
 
   /// Of the outputs of the model as it would be quantized now.
-  Result<double> error_of(const Refinement& state) {
-    const StepContext proof{samples_, library_, *proof_, judged_, monitor_, state_->report.skipped};
-    return quantized_error(proof, state.model, state.assignment, state.ranges, state.weights);
+  Result<Verdict> error_of(const Refinement& state) {
+    const StepContext proof{*fit_,   library_, *proof_, judged_, monitor_, state_->report.skipped,
+                            *budget_};
+    return quantized_verdict(proof, state.model, state.assignment, state.ranges, state.weights);
   }
 
   Status open_judge() {
@@ -138,14 +217,25 @@ class Refiner {
                                                               state_->ranges, {}, monitor_));
     TESSERA_TRY(const auto reference,
                 Simulator::open(library_, state_->model, taps_of(details, judged_)));
-    TESSERA_TRY(auto search, Judge::make(*reference, judged_, samples_, options_.error_samples,
-                                         Judge::Part::kSearch));
-    TESSERA_TRY(auto proof, Judge::make(*reference, judged_, samples_, options_.error_samples,
-                                        Judge::Part::kProof));
-    judge_.emplace(std::move(search));
-    proof_.emplace(std::move(proof));
+    TESSERA_TRY(const auto first, samples_.load(0));
+    TESSERA_TRY(const auto values, values_per_run(*reference, first));
+    const auto parts = divide(samples_.size(), error_samples(values));
+    TESSERA_TRY(judge_, Judge::make(*reference, judged_, samples_, parts.search));
+    TESSERA_TRY(proof_, Judge::make(*reference, judged_, samples_, parts.proof));
+    fit_.emplace(samples_, parts.fit);
     state_->report.error_samples = proof_->samples();
+    TESSERA_TRY(const auto runs, runs_within(options_.effort_s, state_->model, values));
+    budget_.emplace(runs);
     return {};
+  }
+
+  /// As many as keep the work bounded: by the number of values that pass the taps for one.
+  [[nodiscard]] std::int64_t error_samples(std::int64_t values) const {
+    constexpr std::int64_t kValues = std::int64_t{1} << 28;
+    constexpr std::int64_t kFewest = 4;
+    constexpr std::int64_t kMost = 64;
+    return options_.error_samples > 0 ? options_.error_samples
+                                      : std::clamp(kValues / values, kFewest, kMost);
   }
 
   Status measure_ranges(Refinement& state) {
@@ -179,7 +269,7 @@ class Refiner {
     return changed;
   }
 
-  /// The largest magnitude of every channel of every path.
+  /// The largest magnitude of every channel of every path, on the samples to fit to.
   Result<std::map<std::string, std::vector<float>>> measure_channels(
       const onnx::Model& model, const std::vector<ScalablePath>& paths) {
     std::map<std::string, std::vector<float>> magnitude;
@@ -191,10 +281,10 @@ class Refiner {
       tensors.push_back(path.passes.back());
     }
     TESSERA_TRY(const auto probe, Simulator::open(library_, model, std::move(tensors)));
-    for (std::int64_t i = 0; i < samples_.size(); ++i) {
-      monitor_.progress("equalize", i, samples_.size());
+    for (std::int64_t i = 0; i < fit_->size(); ++i) {
+      monitor_.progress("equalize", i, fit_->size());
       TESSERA_CHECK(monitor_.check());
-      TESSERA_TRY(const auto sample, samples_.load(i));
+      TESSERA_TRY(const auto sample, fit_->load(i));
       TESSERA_CHECK(probe->run(sample, [&](std::size_t point, auto shape, std::span<float> values) {
         for (const auto& tensor : paths_of[probe->tensors()[point]]) {
           auto& largest = magnitude[tensor];
@@ -218,15 +308,17 @@ class Refiner {
   std::vector<std::string> judged_;
   std::optional<Judge> judge_;  // by which steps choose
   std::optional<Judge> proof_;  // by which they are kept
-  std::optional<double> error_;
+  std::optional<SomeSamples> fit_;
+  std::optional<Budget> budget_;
+  Verdict error_;  // of the state, on what proves
 };
 
 }  // namespace
 
-Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
-                               const std::vector<Scheme>& assignment,
-                               const calibrate::Ranges& ranges,
-                               const quantize::WeightOverrides& weights) {
+Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model& model,
+                                  const std::vector<Scheme>& assignment,
+                                  const calibrate::Ranges& ranges,
+                                  const quantize::WeightOverrides& weights) {
   quantize::QuantizeOptions options;
   options.weights = &weights;
   TESSERA_TRY(const auto details,
@@ -235,16 +327,25 @@ Result<double> quantized_error(const StepContext& context, const onnx::Model& mo
   TESSERA_TRY(const auto simulator,
               Simulator::open(context.library, rounded, taps_of(details, context.judged)));
   round_activations(*simulator, details);
-  return context.judge.error(*simulator);
+  return context.judge.verdict(*simulator);
+}
+
+Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
+                               const std::vector<Scheme>& assignment,
+                               const calibrate::Ranges& ranges,
+                               const quantize::WeightOverrides& weights) {
+  return quantized_verdict(context, model, assignment, ranges, weights)
+      .map([](const Verdict& verdict) { return verdict.error; });
 }
 
 Result<Refinement> refine(const onnx::Model& model, const std::vector<Scheme>& assignment,
                           const data::SampleSet& samples, const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const RefineOptions& options, Monitor& monitor) {
-  if (options.error_samples < 0 || options.rows_per_sample < 1) {
-    return fail(ErrorCode::kInvalidArgument, "error_samples {} and rows_per_sample {} are too few",
-                options.error_samples, options.rows_per_sample)
+  if (options.error_samples < 0 || options.rows_per_sample < 1 || !(options.effort_s >= 0)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "error_samples {}, rows_per_sample {} or effort {} is too little",
+                options.error_samples, options.rows_per_sample, options.effort_s)
         .hint("leave them at their defaults");
   }
   return Refiner(samples, std::move(library), options, monitor).run(model, assignment, ranges);
@@ -257,13 +358,15 @@ Json to_json(const RefineOptions& options) {
           {"rounding", options.rounding == Rounding::kAdaptive ? "adaptive" : "nearest"},
           {"bias_correction", options.bias_correction},
           {"error_samples", options.error_samples},
+          {"effort_s", options.effort_s},
           {"rows_per_sample", options.rows_per_sample}};
 }
 
 Json to_json(const RefineReport& report) {
   auto steps = Json::array();
   for (const auto& step : report.steps) {
-    steps.push_back({{"name", step.name},
+    steps.push_back({{"branch", step.branch},
+                     {"name", step.name},
                      {"before_db", step.before_db},
                      {"after_db", step.after_db},
                      {"kept", step.kept},
@@ -272,6 +375,7 @@ Json to_json(const RefineReport& report) {
   }
   return {{"samples", report.samples},
           {"error_samples", report.error_samples},
+          {"branch", report.branch},
           {"steps", std::move(steps)},
           {"skipped", report.skipped}};
 }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "tessera/numerics/kernels.h"
@@ -130,6 +132,10 @@ Status Simulator::run(const data::Sample& sample, const Visit& visit, Look look)
   visitor_ = &visit;
   const auto outputs = session_->run(feeds);
   visitor_ = nullptr;
+  if (std::exchange(out_of_memory_, false)) {
+    return fail(ErrorCode::kResourceExhausted, "out of memory at sample '{}'", sample.name)
+        .hint("refine with fewer samples, or on a machine with more memory");
+  }
   if (!outputs) {
     auto error = outputs.error();
     return tl::unexpected(in_file(sample.name)(std::move(error)));
@@ -144,6 +150,15 @@ void Simulator::visit(std::int64_t tag, DType dtype, std::span<const std::int64_
   }
   const auto point = static_cast<std::size_t>(tag);
   const std::span<float> values(reinterpret_cast<float*>(data.data()), data.size() / sizeof(float));
+  try {
+    look_at(point, shape, values);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
+}
+
+void Simulator::look_at(std::size_t point, std::span<const std::int64_t> shape,
+                        std::span<float> values) {
   const bool visited = visitor_ != nullptr && *visitor_;
   if (visited && look_ == Look::kBeforeRounding) {
     (*visitor_)(point, shape, values);
@@ -212,35 +227,61 @@ Result<std::vector<std::string>> judged_values(const onnx::Model& model) {
   return values;
 }
 
-namespace {
-
-/// As many as keep the work bounded: by the number of values that pass the taps for one.
-Result<std::int64_t> enough_samples(Simulator& model, const data::SampleSet& samples) {
-  constexpr std::int64_t kValues = std::int64_t{1} << 28;
-  constexpr std::int64_t kFewest = 4;
-  constexpr std::int64_t kMost = 64;
-  TESSERA_TRY(const auto sample, samples.load(0));
-  std::int64_t values = 1;
-  TESSERA_CHECK(
-      model.run(sample, [&](auto, auto, std::span<float> data) { values += std::ssize(data); }));
-  return std::clamp(kValues / values, kFewest, kMost);
+std::vector<std::int64_t> evenly_from_the_start(std::vector<std::int64_t> indices) {
+  std::vector<std::pair<std::uint32_t, std::int64_t>> keyed;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    std::uint32_t key = 0;
+    for (int bit = 0; bit < 32; ++bit) {  // the bits of the place, reversed
+      key |= (static_cast<std::uint32_t>(i) >> bit & 1U) << (31 - bit);
+    }
+    keyed.emplace_back(key, indices[i]);
+  }
+  std::sort(keyed.begin(), keyed.end());
+  std::transform(keyed.begin(), keyed.end(), indices.begin(),
+                 [](const auto& pair) { return pair.second; });
+  return indices;
 }
 
-}  // namespace
+Result<std::int64_t> values_per_run(Simulator& model, const data::Sample& sample) {
+  std::int64_t values = 0;
+  TESSERA_CHECK(
+      model.run(sample, [&](auto, auto, std::span<float> data) { values += std::ssize(data); }));
+  return std::max<std::int64_t>(values, 1);
+}
+
+bool is_clearly_less(const Verdict& after, const Verdict& before) {
+  if (!(after.error < before.error) || std::isinf(before.error)) {
+    return after.error < before.error;
+  }
+  const auto count = std::min(after.by_sample.size(), before.by_sample.size());
+  constexpr double kTenth = 0.9;
+  if (count < 2) {
+    return after.error < kTenth * before.error;
+  }
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    constexpr double kLeast = 1e-30;  // an error of nothing has no logarithm
+    const double gain = std::log(std::max(before.by_sample[i], kLeast)) -
+                        std::log(std::max(after.by_sample[i], kLeast));
+    sum += gain;
+    squares += gain * gain;
+  }
+  const auto n = static_cast<double>(count);
+  const double mean = sum / n;
+  const double variance = std::max(squares / n - mean * mean, 0.0) / (n - 1);
+  return mean > std::sqrt(variance);
+}
 
 Result<Judge> Judge::make(Simulator& reference, std::vector<std::string> values,
-                          const data::SampleSet& samples, std::int64_t limit, Part part) {
+                          const data::SampleSet& samples,
+                          const std::vector<std::int64_t>& indices) {
   Judge judge;
   judge.values_ = std::move(values);
-  judge.signal_.assign(judge.values_.size(), 0);
-  if (limit == 0) {
-    TESSERA_TRY(limit, enough_samples(reference, samples));
-  }
-  const auto both = std::min(2 * limit, samples.size());
-  for (std::int64_t i = part == Part::kProof && both > 1 ? 1 : 0; i < both; i += 2) {
-    TESSERA_TRY(auto sample, samples.load(i * samples.size() / both));
+  for (const auto index : indices) {
+    TESSERA_TRY(auto sample, samples.load(index));
     auto& kept = judge.reference_.emplace_back(judge.values_.size());
-    bool finite = true;
+    auto& signal = judge.signal_.emplace_back(judge.values_.size(), 0.0);
     reference.round_nothing();
     TESSERA_CHECK(reference.run(sample, [&](std::size_t point, auto, std::span<float> data) {
       const auto found =
@@ -251,60 +292,95 @@ Result<Judge> Judge::make(Simulator& reference, std::vector<std::string> values,
       const auto at = static_cast<std::size_t>(found - judge.values_.begin());
       kept[at].assign(data.begin(), data.end());
       for (const float value : data) {
-        finite = finite && std::isfinite(value);
-        judge.signal_[at] += double{value} * double{value};
+        signal[at] += std::isfinite(value) ? double{value} * double{value} : 0;
       }
     }));
-    if (!finite) {
-      return fail(ErrorCode::kDataLoss, "an output of the float model is NaN or infinite in '{}'",
-                  sample.name)
-          .hint("remove the sample, or check the model and its preprocessing");
-    }
     judge.samples_.push_back(std::move(sample));
   }
-  const bool silent = std::all_of(judge.signal_.begin(), judge.signal_.end(),
-                                  [](double signal) { return !(signal > 0); });
-  if (silent) {
-    return fail(ErrorCode::kInvalidArgument, "every output of the model is zero on these samples")
+  const auto is_silent = [](const std::vector<double>& signal) {
+    return std::all_of(signal.begin(), signal.end(), [](double one) { return !(one > 0); });
+  };
+  if (std::all_of(judge.signal_.begin(), judge.signal_.end(), is_silent)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "every output of the model is zero or not finite on these samples")
         .hint("give samples on which the model does something, preprocessed as it was trained");
   }
   return judge;
 }
 
-Result<double> Judge::error(Simulator& simulator) const {
+Result<std::vector<double>> Judge::noise(Simulator& simulator, std::size_t sample) const {
   std::vector<double> noise(values_.size(), 0);
-  for (std::size_t i = 0; i < samples_.size(); ++i) {
-    TESSERA_CHECK(simulator.run(samples_[i], [&](std::size_t point, auto, std::span<float> data) {
-      const auto found = std::find(values_.begin(), values_.end(), simulator.tensors()[point]);
-      if (found == values_.end()) {
-        return;
-      }
-      const auto at = static_cast<std::size_t>(found - values_.begin());
-      const auto& expected = reference_[i][at];
-      if (expected.size() != data.size()) {
-        noise[at] = std::numeric_limits<double>::infinity();  // its shape depends on values
-        return;
-      }
-      for (std::size_t k = 0; k < data.size(); ++k) {
-        const double difference = double{data[k]} - double{expected[k]};
-        noise[at] += difference * difference;
-      }
-    }));
-  }
+  TESSERA_CHECK(
+      simulator.run(samples_[sample], [&](std::size_t point, auto, std::span<float> data) {
+        const auto found = std::find(values_.begin(), values_.end(), simulator.tensors()[point]);
+        if (found == values_.end()) {
+          return;
+        }
+        const auto at = static_cast<std::size_t>(found - values_.begin());
+        const auto& expected = reference_[sample][at];
+        if (expected.size() != data.size()) {
+          noise[at] = std::numeric_limits<double>::infinity();  // its shape depends on values
+          return;
+        }
+        for (std::size_t k = 0; k < data.size(); ++k) {
+          if (std::isfinite(expected[k])) {
+            const double difference = double{data[k]} - double{expected[k]};
+            noise[at] += difference * difference;
+          }
+        }
+      }));
+  return noise;
+}
+
+namespace {
+
+/// Mean of noise / signal over the values that have a signal.
+double mean_ratio(const std::vector<double>& noise, const std::vector<double>& signal) {
   double sum = 0;
   std::int64_t counted = 0;
-  for (std::size_t at = 0; at < values_.size(); ++at) {
-    if (signal_[at] > 0) {
-      sum += noise[at] / signal_[at];
+  for (std::size_t at = 0; at < noise.size(); ++at) {
+    if (signal[at] > 0) {
+      sum += noise[at] / signal[at];
       ++counted;
     }
   }
-  const double error = sum / static_cast<double>(counted);
+  const double error = counted > 0 ? sum / static_cast<double>(counted) : 0;
   return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
 }
 
+}  // namespace
+
+Verdict Judge::verdict_of(std::span<const std::vector<double>> noise, std::size_t first) const {
+  Verdict verdict;
+  std::vector<double> all_noise(values_.size(), 0);
+  std::vector<double> all_signal(values_.size(), 0);
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    for (std::size_t at = 0; at < values_.size(); ++at) {
+      all_noise[at] += noise[i][at];
+      all_signal[at] += signal_[first + i][at];
+    }
+    verdict.by_sample.push_back(mean_ratio(noise[i], signal_[first + i]));
+  }
+  verdict.error = mean_ratio(all_noise, all_signal);
+  return verdict;
+}
+
+Result<Verdict> Judge::verdict(Simulator& simulator) const {
+  std::vector<std::vector<double>> all;
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    TESSERA_TRY(auto one, noise(simulator, i));
+    all.push_back(std::move(one));
+  }
+  return verdict_of(all);
+}
+
+Result<double> Judge::error(Simulator& simulator) const {
+  return verdict(simulator).map([](const Verdict& verdict) { return verdict.error; });
+}
+
 double decibel(double error) noexcept {
-  return -10 * std::log10(error);
+  constexpr double kMost = 300;  // of an error of nothing, which JSON cannot say
+  return std::clamp(-10 * std::log10(error), -kMost, kMost);
 }
 
 }  // namespace tessera::refine

@@ -48,13 +48,15 @@ class Simulator final : private runtime::TensorTap {
   void round_nothing();
 
   enum class Look : std::uint8_t { kBeforeRounding, kAfterRounding };
-  /// Runs one sample. The visitor must not throw.
+  /// Runs one sample. The visitor may throw std::bad_alloc and nothing else.
+  /// Errors: kResourceExhausted then; those of the session.
   Status run(const data::Sample& sample, const Visit& visit, Look look = Look::kAfterRounding);
 
  private:
   explicit Simulator(std::vector<std::string> tensors);
   void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
              std::span<std::byte> data) noexcept override;
+  void look_at(std::size_t point, std::span<const std::int64_t> shape, std::span<float> values);
   void round_in_place(const Rounder& rounder, std::span<float> values);
 
   std::vector<std::string> tensors_;
@@ -63,6 +65,7 @@ class Simulator final : private runtime::TensorTap {
   std::vector<std::byte> scratch_;
   const Visit* visitor_ = nullptr;
   Look look_ = Look::kAfterRounding;
+  bool out_of_memory_ = false;
   std::optional<runtime::Session> session_;  // last: it may call back until it is gone
 };
 
@@ -72,20 +75,41 @@ class Simulator final : private runtime::TensorTap {
 /// Errors: kUnimplemented if there is none.
 [[nodiscard]] Result<std::vector<std::string>> judged_values(const onnx::Model& model);
 
+/// The same indices in an order of which every beginning is spread evenly over the whole.
+[[nodiscard]] std::vector<std::int64_t> evenly_from_the_start(std::vector<std::int64_t> indices);
+
+/// How many values pass the taps for one sample: what a run costs, apart from its arithmetic.
+[[nodiscard]] Result<std::int64_t> values_per_run(Simulator& model, const data::Sample& sample);
+
+/// How far outputs are from those of the float model.
+struct Verdict {
+  /// Mean over the judged values of sum (y - y')^2 / sum y^2, over all samples. Infinite if
+  /// something is not finite that should be.
+  double error = 0;
+  std::vector<double> by_sample;  ///< the same of each sample alone
+};
+
+/// Whether `after` is less by more than chance: the error fell, and so did that of the samples on
+/// average by more than the standard error of that average (one sample alone: by a tenth).
+[[nodiscard]] bool is_clearly_less(const Verdict& after, const Verdict& before);
+
 /// Measures how far the outputs are from those of the float model, on a fixed set of samples.
 class Judge {
  public:
-  /// Two parts without a sample in common (if there are two): what was chosen on one is not proved
-  /// by it.
-  enum class Part : std::uint8_t { kSearch, kProof };
-  /// `values` must be among the taps of every simulator that error() gets; `reference` is the
-  /// unrounded model. `limit` 0: from 4 samples for large models to 64 for small ones.
+  /// `values` must be among the taps of every simulator that is judged; `reference` is the
+  /// unrounded model, `indices` those of the samples. Elements that are not finite there are passed
+  /// over.
   static Result<Judge> make(Simulator& reference, std::vector<std::string> values,
-                            const data::SampleSet& samples, std::int64_t limit, Part part);
+                            const data::SampleSet& samples,
+                            const std::vector<std::int64_t>& indices);
 
-  /// Mean over the values of sum (y - y')^2 / sum y^2, over all samples. Infinite if something is
-  /// not finite.
   Result<double> error(Simulator& simulator) const;
+  Result<Verdict> verdict(Simulator& simulator) const;
+  /// By value: the squared error of one sample.
+  Result<std::vector<double>> noise(Simulator& simulator, std::size_t sample) const;
+  /// Of the samples from `first` on whose noise is given.
+  [[nodiscard]] Verdict verdict_of(std::span<const std::vector<double>> noise,
+                                   std::size_t first = 0) const;
 
   [[nodiscard]] std::int64_t samples() const noexcept { return std::ssize(samples_); }
 
@@ -93,7 +117,7 @@ class Judge {
   std::vector<std::string> values_;
   std::vector<data::Sample> samples_;
   std::vector<std::vector<std::vector<float>>> reference_;  // sample, value
-  std::vector<double> signal_;                              // value
+  std::vector<std::vector<double>> signal_;                 // sample, value
 };
 
 /// -10 log10(error).

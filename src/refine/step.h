@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "refine/simulator.h"
@@ -15,17 +17,52 @@
 
 namespace tessera::refine {
 
+/// Some of the samples, by their indices.
+class SomeSamples {
+ public:
+  SomeSamples(const data::SampleSet& all, std::vector<std::int64_t> indices)
+      : all_(all), indices_(std::move(indices)) {}
+  [[nodiscard]] std::int64_t size() const noexcept { return std::ssize(indices_); }
+  [[nodiscard]] Result<data::Sample> load(std::int64_t at) const {
+    return all_.load(indices_[static_cast<std::size_t>(at)]);
+  }
+
+ private:
+  const data::SampleSet& all_;
+  std::vector<std::int64_t> indices_;
+};
+
+/// Runs of one sample that searches may still spend. Counted, not timed, so that the result does
+/// not depend on the machine.
+class Budget {
+ public:
+  explicit Budget(std::int64_t runs) : left_(runs) {}
+  [[nodiscard]] bool allows(std::int64_t runs) const noexcept { return runs <= left_; }
+  void spend(std::int64_t runs) noexcept { left_ -= runs; }
+  [[nodiscard]] std::int64_t left() const noexcept { return left_; }
+
+ private:
+  std::int64_t left_;
+};
+
 /// What every step works with. Nothing is owned.
 struct StepContext {
-  const data::SampleSet& samples;
+  const SomeSamples& samples;  ///< to fit to; none of those that prove
   std::shared_ptr<const runtime::Library> library;
   const Judge& judge;
   const std::vector<std::string>& judged;
   Monitor& monitor;
   std::vector<std::string>& skipped;
+  Budget& budget;
 };
 
-/// The judge's error of the model with everything rounded as quantize() would round it.
+/// What the judge says of the model with everything rounded as quantize() would round it.
+[[nodiscard]] Result<Verdict> quantized_verdict(const StepContext& context,
+                                                const onnx::Model& model,
+                                                const std::vector<quantize::Scheme>& assignment,
+                                                const calibrate::Ranges& ranges,
+                                                const quantize::WeightOverrides& weights);
+/// Its error alone.
 [[nodiscard]] Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
                                              const std::vector<quantize::Scheme>& assignment,
                                              const calibrate::Ranges& ranges,

@@ -29,9 +29,10 @@ std::vector<std::string> with_errors(std::vector<std::string> cells, const Error
 }
 
 std::vector<Column> with_error_columns(std::vector<Column> columns) {
-  for (const auto* header : {"SQNR dB", "cosine", "max abs", "L2/element"}) {
-    columns.push_back({header});
-  }
+  columns.push_back({"SQNR dB"});
+  columns.push_back({.header = "cosine", .rank = 2});
+  columns.push_back({"max abs"});
+  columns.push_back({.header = "L2/element", .rank = 3});
   return columns;
 }
 
@@ -41,9 +42,12 @@ std::string top1_text(const evaluate::Top1& top1) {
   if (!top1.reference_percent) {
     return fmt::format("top-1   {}\n", agreement);
   }
+  const double change = -*top1.drop();
   return fmt::format(
-      "top-1   reference {:.2f} %, candidate {:.2f} %, {:+.2f} points on {} labelled samples; {}\n",
-      *top1.reference_percent, *top1.candidate_percent, -*top1.drop(), top1.labelled, agreement);
+      "top-1   reference {:.2f} %, candidate {:.2f} %, {} on {} labelled samples; {}\n",
+      *top1.reference_percent, *top1.candidate_percent,
+      std::abs(change) < 0.005 ? "no change" : fmt::format("{:+.2f} points", change), top1.labelled,
+      agreement);
 }
 
 std::string non_finite_text(const Accuracy& accuracy) {
@@ -81,23 +85,27 @@ Table output_error_table(const Accuracy& accuracy) {
 }
 
 Table tensor_error_table(const Comparison& comparison) {
-  Table table(
-      with_error_columns({{"value inside", Align::kLeft, true}, {"made by", Align::kLeft}}));
+  Table table(with_error_columns({{"value inside", Align::kLeft, true},
+                                  {.header = "made by", .align = Align::kLeft, .rank = 1}}));
   for (const auto& [pair, error] : comparison.tensors) {
     table.add_row(with_errors({pair.name, pair.op_type}, error));
   }
   return table;
 }
 
-std::string comparison_text(const Comparison& comparison, std::size_t width, std::size_t top) {
+std::string comparison_text(const Comparison& comparison, Page page, std::size_t top) {
   const auto& accuracy = comparison.accuracy;
-  auto text = output_error_table(accuracy).text(width) + "\n";
+  auto text = output_error_table(accuracy).text(page) + "\n";
   if (!comparison.tensors.empty()) {
-    text += tensor_error_table(comparison).text(width, top);
+    text += tensor_error_table(comparison).text(page, top);
     text += fmt::format("{} of {} values inside the reference have a counterpart\n\n",
                         comparison.tensors.size(), comparison.reference_tensors);
   }
   text += fmt::format("samples {}\n", accuracy.samples);
+  if (comparison.free_running) {
+    text += fmt::format("SQNR dB with its own states: {}\n",
+                        decibels(comparison.free_running->sqnr_db));
+  }
   if (accuracy.top1) {
     text += top1_text(*accuracy.top1);
   }

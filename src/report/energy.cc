@@ -26,7 +26,7 @@ std::string figure(const Energy& energy) {
 
 }  // namespace
 
-std::string energy_text(const evaluate::ModelEnergy& energy, std::size_t width, std::size_t top) {
+std::string energy_text(const evaluate::ModelEnergy& energy, Page page, std::size_t top) {
   const auto& whole = energy.per_inference;
   auto text = fmt::format("energy    {} per inference\nsource    {}: {}\n", figure(whole),
                           to_string(whole.source), whole.method);
@@ -44,7 +44,7 @@ std::string energy_text(const evaluate::ModelEnergy& energy, std::size_t width, 
                         energy.per_mac.method);
   }
   const bool timed = energy.shared_by == "time";
-  Table table({{timed ? "kernel" : "operator", Align::kLeft, true},
+  Table table({{timed ? "layer" : "operator", Align::kLeft, true},
                {"type", Align::kLeft},
                {"M MACs"},
                {"us"},
@@ -55,9 +55,18 @@ std::string energy_text(const evaluate::ModelEnergy& energy, std::size_t width, 
                    timed ? number(layer.time_us) : "-", millijoules(layer.joules),
                    fmt::format("{:.1f}", 100 * layer.share)});
   }
+  double joules = 0;
+  double time_us = 0;
+  for (const auto& layer : energy.layers) {
+    joules += layer.joules;
+    time_us += layer.time_us;
+  }
+  if (energy.layers.size() > 1) {
+    table.set_total({"all", "", "", timed ? number(time_us) : "-", millijoules(joules), "100.0"});
+  }
   text += fmt::format("\nby {}\n", timed ? "the time of each kernel, as if all drew the same power"
                                          : "multiply-accumulates");
-  return text + table.text(width, top);
+  return text + table.text(page, top);
 }
 
 }  // namespace tessera::report

@@ -49,9 +49,9 @@ Table layer_table(const noise::Sweep& sweep) {
     return std::pair(error_of(a), a.noise_power) > std::pair(error_of(b), b.noise_power);
   });
   Table table({{"layer", Align::kLeft, true},
-               {"type", Align::kLeft},
-               {"scheme", Align::kLeft},
-               {"MACs"},
+               {.header = "type", .align = Align::kLeft, .rank = 2},
+               {.header = "scheme", .align = Align::kLeft, .rank = 3},
+               {.header = "MACs", .rank = 1},
                {"own SQNR dB"},
                {"error alone"}});
   for (const auto& layer : layers) {
@@ -88,10 +88,10 @@ std::string percent(double value) {
 
 }  // namespace
 
-std::string sweep_text(const noise::SweepSummary& summary, const std::string& output,
-                       std::size_t width, std::size_t top) {
+std::string sweep_text(const noise::SweepSummary& summary, const std::string& output, Page page,
+                       std::size_t top) {
   const auto& sweep = summary.sweep;
-  auto text = layer_table(sweep).text(width, top) + "\n" + spread_of(sweep.records);
+  auto text = layer_table(sweep).text(page, top) + "\n" + spread_of(sweep.records);
   if (summary.measured > 0) {
     text += fmt::format("{} per subset and sample ({} of CPU in all); {} of {} parts run\n",
                         duration(summary.cpu_us / static_cast<double>(summary.measured) /
@@ -105,7 +105,7 @@ std::string sweep_text(const noise::SweepSummary& summary, const std::string& ou
   return text;
 }
 
-std::string check_text(const noise::Check& check, std::size_t width, std::size_t top) {
+std::string check_text(const noise::Check& check, Page page, std::size_t top) {
   auto rows = check.rows;
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
     return std::abs(a.deviation()) > std::abs(b.deviation());
@@ -115,14 +115,14 @@ std::string check_text(const noise::Check& check, std::size_t width, std::size_t
                {"built"},
                {"sweep"},
                {"deviation %"},
-               {"built SQNR dB"},
-               {"sweep SQNR dB"}});
+               {.header = "built SQNR dB", .rank = 1},
+               {.header = "sweep SQNR dB", .rank = 1}});
   for (const auto& row : rows) {
     table.add_row({names_of(row), std::to_string(row.layers.size()), number(row.built_error, 4),
                    number(row.engine_error, 4), percent(row.deviation()),
                    number(row.built_sqnr_db, 4), number(row.engine_sqnr_db, 4)});
   }
-  return table.text(width, top) +
+  return table.text(page, top) +
          fmt::format(
              "\n{} built models, {} samples: the sweep's error deviates by {} % (median), {} % "
              "(95 of 100), {} % (worst); Spearman {}\nCPU per model: {} built, {} by the sweep\n",

@@ -42,12 +42,12 @@ std::string gain_text(double gain, const std::string& unit) {
 
 }  // namespace
 
-std::string fit_text(const noise::FitReport& report, std::size_t width) {
+std::string fit_text(const noise::FitReport& report, Page page) {
   Table table({{"model", Align::kLeft},
-               {"terms"},
-               {"power"},
+               {.header = "terms", .rank = 2},
+               {.header = "power", .rank = 3},
                {"left out %"},
-               {"train R2"},
+               {.header = "train R2", .rank = 1},
                {"test R2"},
                {"median %"},
                {"p95 %"},
@@ -73,31 +73,32 @@ std::string fit_text(const noise::FitReport& report, std::size_t width) {
       "bound     error^{:g} <= sum of {} terms: holds on {} % of the test, {:.2f} x the error in "
       "the "
       "median\n",
-      model.layers.size(), report.train, report.test, table.text(width), report.why,
+      model.layers.size(), report.train, report.test, table.text(page), report.why,
       chosen.description, 100 * model.intervals.level, percent(report.interval_coverage, 1),
       bound.model.exponent, bound.model.terms.size(), percent(tested.holds, 1),
       tested.median_ratio);
 }
 
 std::string ranks_text(const std::vector<noise::LayerRank>& ranks, const noise::ErrorModel& model,
-                       const noise::Gains& gains, std::size_t width, std::size_t top) {
+                       const noise::Gains& gains, Page page, std::size_t top) {
   const bool timed = gains.unit == "us";
   Table table({{"layer", Align::kLeft, true},
-               {"type", Align::kLeft},
+               {.header = "type", .align = Align::kLeft, .rank = 1},
                {"alone"},
                {"added"},
-               {"noise %"},
+               {.header = "noise %", .rank = 2},
                {timed ? "gain us" : "MACs"},
                {timed ? "error/us" : "error/GMAC"}});
   for (const auto& rank : ranks) {
     const auto& layer = model.layers[static_cast<std::size_t>(rank.layer)];
-    table.add_row({layer.name, layer.type, error_cell(rank.alone), error_cell(rank.added),
-                   percent(rank.share), gain_cell(rank.gain, gains.unit),
+    table.add_row({layer.name, layer.type, error_cell(rank.alone),
+                   rank.added > 0 ? error_cell(rank.added) : "none", percent(rank.share),
+                   gain_cell(rank.gain, gains.unit),
                    std::isinf(rank.error_per_gain)
                        ? "no gain"
                        : error_cell(rank.error_per_gain * (timed ? 1 : 1e9))});
   }
-  return table.text(width, top);
+  return table.text(page, top);
 }
 
 std::string search_text(const noise::SearchResult& result, const noise::ErrorModel& model,
@@ -109,13 +110,14 @@ std::string search_text(const noise::SearchResult& result, const noise::ErrorMod
   }
   std::string text = fmt::format(
       "limit     {} at most {:.3e}\ngreedy    {} layers, {}\nexchange  {} layers, {}{}\n"
-      "best      {} layers: error {:.3e} ({:.3e} to {:.3e}), bound {:.3e}, SQNR {} dB\n",
+      "best      {} layers: error {:.3e} ({:.3e} to {:.3e}), bound {:.3e}, SQNR {}\n",
       noise::to_string(by), limit, result.greedy.layers.size(),
       gain_text(result.greedy.gain, gains.unit), result.exchange.layers.size(),
       gain_text(result.exchange.gain, gains.unit),
       result.exchange_won ? ": exchange won" : ": no more than greedy", best.layers.size(),
       best.prediction.error, best.prediction.lower, best.prediction.upper, best.prediction.bound,
-      decibels(best.prediction.sqnr_db));
+      std::isfinite(best.prediction.sqnr_db) ? decibels(best.prediction.sqnr_db) + " dB"
+                                             : decibels(best.prediction.sqnr_db));
   if (std::isfinite(result.gain_at_most) && result.gain_at_most > 0) {
     text += fmt::format("proof     no subset gains more than {}: this one has {:.1f} % of it\n",
                         gain_text(result.gain_at_most, gains.unit),
@@ -124,16 +126,16 @@ std::string search_text(const noise::SearchResult& result, const noise::ErrorMod
   return text + "layers   " + (names.empty() ? " none" : names) + "\n";
 }
 
-std::string predictions_text(const std::vector<PredictedSubset>& subsets, double level,
-                             std::size_t width, std::size_t top) {
+std::string predictions_text(const std::vector<PredictedSubset>& subsets, double level, Page page,
+                             std::size_t top) {
   const bool measured =
       std::any_of(subsets.begin(), subsets.end(),
                   [](const PredictedSubset& subset) { return std::isfinite(subset.measured); });
   std::vector<Column> columns{{"subset", Align::kLeft, true},
                               {"layers"},
                               {"error"},
-                              {fmt::format("{:.0f} % from", 100 * level)},
-                              {"to"},
+                              {.header = fmt::format("{:.0f} % from", 100 * level), .rank = 1},
+                              {.header = "to", .rank = 1},
                               {"bound"},
                               {"SQNR dB"}};
   if (measured) {
@@ -146,7 +148,7 @@ std::string predictions_text(const std::vector<PredictedSubset>& subsets, double
                    error_cell(subset.prediction.upper), error_cell(subset.prediction.bound),
                    decibels(subset.prediction.sqnr_db), error_cell(subset.measured)});
   }
-  return table.text(width, top);
+  return table.text(page, top);
 }
 
 }  // namespace tessera::report

@@ -3,8 +3,8 @@
 #include "tessera/report/error_model_charts.h"
 
 #include <fmt/format.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tessera/report/chart.h"
@@ -29,11 +29,32 @@ std::string figure(double value, int digits) {
   return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "-";
 }
 
-ScatterChart scatter_of(const noise::Alternative& alternative, const std::string& network) {
+/// Small errors are as much to be seen as large ones, where no prediction is below zero.
+AxisScale scale_of(const noise::Alternative& alternative) {
+  constexpr double kWide = 30;
+  double least = HUGE_VAL;
+  double most = 0;
+  for (const auto* points : {&alternative.train_points, &alternative.test_points}) {
+    for (const auto* values : {&points->measured, &points->predicted}) {
+      for (const double value : *values) {
+        least = std::isfinite(value) ? std::min(least, value) : least;
+        most = std::isfinite(value) ? std::max(most, value) : most;
+      }
+    }
+  }
+  return least > 0 && most > kWide * least ? AxisScale::kLog : AxisScale::kLinear;
+}
+
+ScatterChart scatter_of(const noise::Alternative& alternative, bool chosen,
+                        const std::string& network) {
   const auto& test = alternative.test;
-  return {.heading = {.title = alternative.name, .subtitle = network},
-          .x = {.title = "measured error"},
-          .y = {.title = "predicted error"},
+  const auto* mark = chosen                        ? " (chosen)"
+                     : alternative.underdetermined ? " (more terms than subsets)"
+                                                   : "";
+  const auto scale = scale_of(alternative);
+  return {.heading = {.title = alternative.name + mark, .subtitle = network},
+          .x = {.title = "measured error", .scale = scale},
+          .y = {.title = "predicted error", .scale = scale},
           .series = {series_of("train", alternative.train_points, Color::kGray),
                      series_of("test", alternative.test_points, Color::kVermillion)},
           .identity = true,
@@ -47,10 +68,14 @@ ScatterChart scatter_of(const noise::Alternative& alternative, const std::string
 Result<std::vector<NamedChart>> fit_charts(const noise::FitReport& report) {
   std::vector<NamedChart> files;
   std::vector<Chart> charts;
-  for (const auto& alternative : report.alternatives) {
-    TESSERA_TRY(auto chart, draw(scatter_of(alternative, report.model.network.path)));
-    files.push_back({alternative.name + ".svg", svg(chart)});
-    charts.push_back(std::move(chart));
+  for (std::size_t i = 0; i < report.alternatives.size(); ++i) {
+    const auto& alternative = report.alternatives[i];
+    const bool chosen = i == report.chosen;
+    TESSERA_TRY(const auto alone, draw(scatter_of(alternative, chosen, report.model.network.path)));
+    files.push_back({alternative.name + ".svg", svg(alone)});
+    // The panel names the network once.
+    TESSERA_TRY(auto part, draw(scatter_of(alternative, chosen, "")));
+    charts.push_back(std::move(part));
   }
   TESSERA_TRY(const auto all, panel({.title = "Predicted against measured error",
                                      .subtitle = report.model.network.path},
@@ -76,7 +101,8 @@ Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>&
                           ? fmt::format("{:.2e}", rank.error_per_gain)
                           : "no gain"});
   }
-  TESSERA_TRY(const auto sensitivity, sensitivity_figure({}, {.title = "error of the layer alone"},
+  TESSERA_TRY(const auto sensitivity, sensitivity_figure({.subtitle = model.network.path},
+                                                         {.title = "error of the layer alone"},
                                                          layers, "error / " + gains.unit));
   constexpr std::size_t kMostPairs = 30;
   order.resize(std::min(order.size(), kMostPairs));
@@ -87,10 +113,13 @@ Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>&
     for (std::size_t j = i + 1; j < order.size(); ++j) {
       noise::LayerSet both = {order[i].layer, order[j].layer};
       std::sort(both.begin(), both.end());
-      pairs.push_back({i, j, noise::predict(model, both).error});
+      // What the two do together beyond what each does alone.
+      pairs.push_back({i, j, noise::predict(model, both).error - order[i].alone - order[j].alone});
     }
   }
-  TESSERA_TRY(const auto heat_map, pair_figure({}, "error of both", names, pairs));
+  TESSERA_TRY(const auto heat_map,
+              pair_figure({.subtitle = model.network.path},
+                          "error of both, less those of each alone", names, pairs));
   return std::vector<NamedChart>{{"sensitivity.svg", svg(sensitivity)},
                                  {"pairs.svg", svg(heat_map)}};
 }

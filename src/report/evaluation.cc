@@ -64,8 +64,16 @@ std::string provider_cell(const Measurement& row) {
   return row.provider ? runtime::to_string(*row.provider) : kNone;
 }
 
-std::string median_cell(const Measurement& row) {
-  return row.latency.n > 0 ? milliseconds(row.latency.median_us) : kNone;
+/// The time that goes with the speed-up. That is paired, round by round; medians of rows are not,
+/// and on a busy machine a row with the higher speed-up could show the longer time.
+double paired_us(const Measurement& row, const Measurement& reference) {
+  return row.speedup.rounds > 0 && row.speedup.median > 0 && reference.latency.n > 0
+             ? reference.latency.median_us / row.speedup.median
+             : row.latency.median_us;
+}
+
+std::string paired_cell(const Measurement& row, const Measurement& reference) {
+  return row.latency.n > 0 ? milliseconds(paired_us(row, reference)) : kNone;
 }
 
 std::string leftover_cell(const Measurement& row) {
@@ -106,8 +114,13 @@ std::string interval(const evaluate::Speedup& speedup) {
 }
 
 std::string accuracy_sentence(const evaluate::Accuracy& accuracy) {
-  auto text = fmt::format("SQNR {} dB, L2 per element {:.2e}", decibels(accuracy.overall.sqnr_db),
-                          accuracy.overall.l2_per_element);
+  const auto sqnr = accuracy.overall.sqnr_db;
+  std::string range;
+  if (const auto& interval = accuracy.sqnr_interval_db) {
+    range = fmt::format(" ({:.1f} to {:.1f})", interval->low, interval->high);
+  }
+  auto text = fmt::format("SQNR {}{}{}, L2 per element {:.2e}", decibels(sqnr),
+                          std::isfinite(sqnr) ? " dB" : "", range, accuracy.overall.l2_per_element);
   if (accuracy.top1) {
     const auto& top1 = *accuracy.top1;
     text += fmt::format(", same top-1 in {:.1f} %", top1.agreement_percent);
@@ -116,7 +129,8 @@ std::string accuracy_sentence(const evaluate::Accuracy& accuracy) {
                           *top1.candidate_percent);
     }
   }
-  return text + fmt::format(" (over {} samples)", accuracy.samples);
+  return text +
+         fmt::format(" (over {} sample{})", accuracy.samples, accuracy.samples == 1 ? "" : "s");
 }
 
 std::string timer_text(evaluate::Timer timer) {
@@ -139,10 +153,30 @@ bool shows_providers(const std::vector<Measurement>& rows) {
   });
 }
 
+/// Of a model that is quantized already: what that means here.
+std::string given_text(const graph::Quantization& quantization, bool requantize) {
+  if (quantization.state == graph::QuantizationState::kNone) {
+    return {};
+  }
+  return fmt::format("given     quantized already ({}); {}\n", to_string(quantization.state),
+                     requantize ? "quantized again as was asked"
+                                : "that stays, the rest is offered (--requantize: all of it)");
+}
+
+std::string cut_off_text(const std::vector<optimize::Exclusion>& cut_off) {
+  std::string text;
+  for (const auto& exclusion : cut_off) {
+    text += fmt::format("  {}\n", exclusion.what);
+  }
+  return text.empty() ? text : "\ncut off by the time budget (--budget):\n" + text;
+}
+
 std::string chosen_text(const optimize::OptimizeResult& result) {
   const auto& baseline = result.baseline;
   if (!result.chosen) {
-    return fmt::format("chosen    float32, unchanged\nwhy       {}\n", result.reason);
+    return fmt::format("chosen    {}\nwhy       {}\n{}",
+                       result.interrupted ? "nothing" : result.baseline.name() + ", unchanged",
+                       result.reason, given_text(result.quantization, result.requantize));
   }
   const auto& row = result.candidates[*result.chosen].row;
   std::string ranges;
@@ -151,13 +185,23 @@ std::string chosen_text(const optimize::OptimizeResult& result) {
   }
   auto text = fmt::format("chosen    {}{}\n", row.name(), ranges);
   text += fmt::format("why       {}\n", result.reason);
-  text +=
-      fmt::format("latency   {} -> {}, {}\n", duration(result.confirmed_baseline_latency.median_us),
-                  duration(result.confirmed_latency.median_us), interval(*result.confirmation));
+  text += given_text(result.quantization, result.requantize);
+  text += fmt::format(
+      "latency   {} -> {}, {}\n", duration(result.confirmed_baseline_latency.median_us),
+      duration(result.confirmation->median > 0
+                   ? result.confirmed_baseline_latency.median_us / result.confirmation->median
+                   : result.confirmed_latency.median_us),
+      interval(*result.confirmation));
   text += fmt::format("timer     {}\n", timer_text(result.timer));
   text += fmt::format("error     {}\n", accuracy_sentence(*row.accuracy));
   text += fmt::format("size      {} -> {}\n", bytes(static_cast<double>(baseline.size_bytes)),
                       bytes(static_cast<double>(row.size_bytes)));
+  if (result.written && result.written->planned > 0) {
+    text += fmt::format(
+        "file      written, read again and timed: {} of {} planned products run in "
+        "integers\n",
+        std::min(result.written->ran, result.written->planned), result.written->planned);
+  }
   if (row.kernels) {
     text += fmt::format(
         "runs as   {} of {} kernels on integers, {} Q/DQ left over, {:.0f} % of "
@@ -175,26 +219,29 @@ std::string chosen_text(const optimize::OptimizeResult& result) {
 }
 
 Table candidate_table(const optimize::OptimizeResult& result) {
-  std::vector<Column> columns = {{"candidate", Align::kLeft, true},
-                                 {"ranges", Align::kLeft},
-                                 {"median ms"},
+  std::vector<Column> columns = {{.header = "candidate", .align = Align::kLeft, .wraps = true},
+                                 {.header = "ranges", .align = Align::kLeft, .rank = 4},
+                                 {"ms"},
                                  {"speed-up"},
                                  {"SQNR dB"},
-                                 {"L2/element"}};
+                                 {.header = "L2/element", .rank = 5}};
   const auto top1 = top1_header(rows_of(result));
   if (top1) {
-    columns.push_back({*top1});
+    columns.push_back({.header = *top1, .rank = 1});
   }
-  columns.push_back({"size"});
-  columns.push_back({"front", Align::kLeft});
-  columns.push_back({"verdict", Align::kLeft, true});
+  columns.push_back({.header = "size", .rank = 2});
+  columns.push_back({.header = "front", .align = Align::kLeft, .rank = 3});
+  columns.push_back({.header = "verdict", .align = Align::kLeft, .wraps = true});
   Table table(columns);
   const auto add = [&](const Measurement& row, bool front, const std::string& verdict) {
     const bool fixed = row.scheme.mode == Mode::kStatic;
     std::vector<std::string> cells = {
-        row.name(),       fixed ? std::string(numerics::to_string(row.scheme.method)) : kNone,
-        median_cell(row), speedup_cell(row),
-        sqnr_cell(row),   l2_cell(row)};
+        row.name(),
+        fixed ? std::string(numerics::to_string(row.scheme.method)) : kNone,
+        paired_cell(row, result.baseline),
+        speedup_cell(row),
+        sqnr_cell(row),
+        l2_cell(row)};
     if (top1) {
       cells.push_back(top1_cell(row));
     }
@@ -224,32 +271,35 @@ Table candidate_table(const optimize::OptimizeResult& result) {
 
 Table measurement_table(const std::vector<Measurement>& rows) {
   std::vector<Column> columns = {{"row", Align::kLeft, true},
-                                 {"level", Align::kLeft},
-                                 {"median ms"},
-                                 {"spread %"},
+                                 {.header = "level", .align = Align::kLeft, .rank = 1},
+                                 {"ms"},
+                                 {.header = "spread %", .rank = 6},
                                  {"speed-up"},
                                  {"SQNR dB"},
-                                 {"L2/element"}};
+                                 {.header = "L2/element", .rank = 5}};
   const auto top1 = top1_header(rows);
   if (top1) {
-    columns.push_back({*top1});
+    columns.push_back({.header = *top1, .rank = 2});
   }
-  for (const auto* header : {"size", "int kernels", "Q/DQ left"}) {
-    columns.push_back({header});
-  }
+  columns.push_back({.header = "size", .rank = 3});
+  columns.push_back({.header = "int kernels", .rank = 4});
+  columns.push_back({.header = "Q/DQ left", .rank = 7});
   const bool providers = shows_providers(rows);
   if (providers) {
     columns.insert(columns.begin() + 1, {"provider", Align::kLeft});
-    columns.push_back({"ran on", Align::kLeft});
-    columns.push_back({"open ms"});
-    columns.push_back({"first run ms"});
-    columns.push_back({"copies"});
+    columns.push_back({.header = "ran on", .align = Align::kLeft, .rank = 3});
+    columns.push_back({.header = "open ms", .rank = 8});
+    columns.push_back({.header = "first run ms", .rank = 8});
+    columns.push_back({.header = "copies", .rank = 8});
   }
   Table table(columns);
   for (const auto* row : fastest_first(rows)) {
-    std::vector<std::string> cells = {row->name(),        std::string(to_string(row->opt_level)),
-                                      median_cell(*row),  spread_cell(*row),
-                                      speedup_cell(*row), sqnr_cell(*row),
+    std::vector<std::string> cells = {row->name(),
+                                      std::string(to_string(row->opt_level)),
+                                      paired_cell(*row, rows.front()),
+                                      spread_cell(*row),
+                                      speedup_cell(*row),
+                                      sqnr_cell(*row),
                                       l2_cell(*row)};
     if (top1) {
       cells.push_back(top1_cell(*row));
@@ -380,9 +430,11 @@ std::string failures_text(const std::vector<Measurement>& rows) {
   return text.empty() ? text : "did not run:\n" + text;
 }
 
-std::string bench_text(const evaluate::BenchResult& result, std::size_t width, std::size_t top) {
-  std::string text = measurement_table(result.rows).text(width, top);
-  text += fmt::format("times are {}\n", timer_text(result.timer));
+std::string bench_text(const evaluate::BenchResult& result, Page page, std::size_t top) {
+  auto text = given_text(result.quantization, result.requantize);
+  text += measurement_table(result.rows).text(page, top);
+  text += fmt::format("times are {}; ms are those of float32 divided by the speed-up\n",
+                      timer_text(result.timer));
   if (const auto failures = failures_text(result.rows); !failures.empty()) {
     text += "\n" + failures;
   }
@@ -390,23 +442,27 @@ std::string bench_text(const evaluate::BenchResult& result, std::size_t width, s
     const auto& best = result.rows[*result.best];
     std::string where;
     std::string against;
+    const auto& given = result.quantization.state;
+    const auto reference = given == graph::QuantizationState::kNone
+                               ? std::string("float32")
+                               : fmt::format("as given ({})", to_string(given));
     if (shows_providers(result.rows)) {
       where = fmt::format(" on {}", provider_cell(best));
       against = fmt::format(" on {}", provider_cell(result.rows.front()));
     }
     text +=
-        fmt::format("\nfastest: {} at level {}{}: {} against float32 at level all{}\n", best.name(),
-                    to_string(best.opt_level), where, interval(best.speedup), against);
+        fmt::format("\nfastest: {} at level {}{}: {} against {} at level all{}\n", best.name(),
+                    to_string(best.opt_level), where, interval(best.speedup), reference, against);
   }
   return text;
 }
 
-std::string optimize_text(const optimize::OptimizeResult& result, std::size_t width,
-                          std::size_t top) {
-  auto text = chosen_text(result) + "\n" + candidate_table(result).text(width, top);
+std::string optimize_text(const optimize::OptimizeResult& result, Page page, std::size_t top) {
+  auto text = chosen_text(result) + "\n" + candidate_table(result).text(page, top);
   if (const auto failures = failures_text(rows_of(result)); !failures.empty()) {
     text += "\n" + failures;
   }
+  text += cut_off_text(result.cut_off);
   if (!result.excluded.empty()) {
     text += "\nnot tried on this machine:\n";
     for (const auto& exclusion : result.excluded) {

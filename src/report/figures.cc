@@ -96,6 +96,13 @@ Result<Chart> layer_time_figure(Heading heading, std::span<const LayerTime> laye
     add_to_subtitle(heading, fmt::format("the {} longest of {} layers, {:.0f} % of the time", top,
                                          layers.size(), total > 0 ? 100 * shown / total : 0));
   }
+  const bool whiskers = std::any_of(order.begin(), order.end(), [](const LayerTime* layer) {
+    return (layer->fp32_us && layer->fp32_us->spread) || (layer->int8_us && layer->int8_us->spread);
+  });
+  add_to_subtitle(heading, "by the slower of the two");
+  if (whiskers) {
+    add_to_subtitle(heading, "whiskers: 10th to 90th percentile");
+  }
   const auto unit = time_unit(order.empty() ? 0 : longest(*order.front()));
   BarChart chart{.heading = with_title(std::move(heading), "Time per layer"),
                  .value = {.title = "time", .unit = unit.name, .from_zero = true},
@@ -143,7 +150,7 @@ LineChart time_curve(std::span<const CurveStep> steps) {
   }
   LineChart chart{.heading = {.title = "Time"},
                   .x = k_axis(),
-                  .y = {.title = "time", .unit = unit.name},
+                  .y = {.title = "time", .unit = unit.name, .from_zero = true},
                   .height_px = 300};
   for (auto& series : {measured, predicted}) {
     if (!series.points.empty()) {
@@ -154,8 +161,8 @@ LineChart time_curve(std::span<const CurveStep> steps) {
 }
 
 LineChart error_curve(std::span<const CurveStep> steps) {
-  const bool has_error = std::any_of(steps.begin(), steps.end(),
-                                     [](const CurveStep& step) { return step.error.has_value(); });
+  const bool has_error = std::none_of(
+      steps.begin(), steps.end(), [](const CurveStep& step) { return step.sqnr_db.has_value(); });
   Series series{.name = "", .color = Color::kVermillion};
   for (const auto& step : steps) {
     // The float model itself has no noise: its SQNR is infinite, not missing.
@@ -264,6 +271,9 @@ namespace {
 
 std::vector<std::string> corner_of(const AgreementScores& scores) {
   std::vector<std::string> lines;
+  if (!scores.of.empty()) {
+    lines.push_back(scores.of + ":");
+  }
   const auto add = [&](const std::optional<double>& value, auto format) {
     if (value && !std::isnan(*value)) {
       lines.push_back(format(*value));

@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 
+#include "tessera/core/checked.h"
 #include "tessera/report/format.h"
 
 namespace tessera::report {
@@ -17,18 +18,54 @@ namespace {
 using graph::Graph;
 using graph::Inspection;
 
-std::string percent(std::int64_t part, std::int64_t whole) {
-  return whole > 0
-             ? fmt::format("{:.1f}", 100.0 * static_cast<double>(part) / static_cast<double>(whole))
-             : "-";
+constexpr std::string_view kTooLarge = "too large to count";
+
+std::string percent(const std::optional<std::int64_t>& part,
+                    const std::optional<std::int64_t>& whole) {
+  return part && whole && *whole > 0 ? fmt::format("{:.1f}", 100.0 * static_cast<double>(*part) /
+                                                                 static_cast<double>(*whole))
+                                     : "-";
 }
 
 std::string count_cell(const std::optional<std::int64_t>& value) {
   return or_dash(value, [](double v) { return count(v); });
 }
 
+/// The largest number stands for those that do not fit.
+std::string count_or_large(const std::optional<std::int64_t>& value) {
+  return value && *value < std::numeric_limits<std::int64_t>::max()
+             ? count(static_cast<double>(*value))
+             : std::string(kTooLarge);
+}
+
+std::string bytes_or_large(std::int64_t value) {
+  return value < std::numeric_limits<std::int64_t>::max() ? bytes(static_cast<double>(value))
+                                                          : std::string(kTooLarge);
+}
+
 std::string bytes_cell(const std::optional<std::int64_t>& value) {
   return or_dash(value, [](double v) { return bytes(v); });
+}
+
+/// All extents are known, but not what they make.
+bool too_large(const graph::TensorInfo& tensor) {
+  return tensor.static_shape() && bits_of(tensor.dtype) > 0 && !tensor.size_bytes();
+}
+
+std::string size_cell(const graph::TensorInfo& tensor) {
+  return too_large(tensor) ? std::string(kTooLarge) : bytes_cell(tensor.size_bytes());
+}
+
+/// A sum is too large where each of its parts is known.
+std::string peak_text(const Inspection& inspection, const Graph& graph) {
+  const auto known = [](const graph::TensorInfo& tensor) {
+    return tensor.size_bytes() || too_large(tensor);
+  };
+  if (!inspection.peak_activation_bytes &&
+      std::all_of(graph.tensors().begin(), graph.tensors().end(), known)) {
+    return std::string(kTooLarge);
+  }
+  return bytes_cell(inspection.peak_activation_bytes) + " at most at a time";
 }
 
 std::string type_cell(const graph::Op& op) {
@@ -65,7 +102,7 @@ Table value_table(const Graph& graph) {
     for (const auto id : ids) {
       const auto& tensor = graph.tensor(id);
       table.add_row({role, tensor.name, std::string(to_string(tensor.dtype)), shape_text(tensor),
-                     bytes_cell(tensor.size_bytes())});
+                     size_cell(tensor)});
     }
   };
   add("input", graph.inputs());
@@ -89,8 +126,12 @@ std::string quantization_text(const graph::Quantization& quantization) {
 }
 
 std::string compute_text(const Inspection& inspection) {
-  const auto flops = count(static_cast<double>(inspection.flops));
-  auto text = fmt::format("{} MACs, {}{}FLOP", count(static_cast<double>(inspection.macs)), flops,
+  if (!inspection.macs || !inspection.flops) {
+    return std::string(kTooLarge);
+  }
+  const auto flops = count(static_cast<double>(*inspection.flops));
+  auto text = fmt::format("{}{} MACs, {}{}FLOP", inspection.unknown_macs > 0 ? "at least " : "",
+                          count(static_cast<double>(*inspection.macs)), flops,
                           flops.find(' ') == std::string::npos ? " " : "");
   if (inspection.quantization.quantize_nodes + inspection.quantization.dequantize_nodes > 0) {
     text += inspection.qdq == graph::QdqCounting::kInclude    ? ", Q/DQ included"
@@ -103,7 +144,7 @@ std::string compute_text(const Inspection& inspection) {
   return text;
 }
 
-std::string summary(const Inspection& inspection, const std::string& file) {
+std::string summary(const Inspection& inspection, const Graph& graph, const std::string& file) {
   const auto bodies = inspection.body_nodes == 0
                           ? std::string()
                           : fmt::format(" and {} in bodies", inspection.body_nodes);
@@ -112,11 +153,11 @@ std::string summary(const Inspection& inspection, const std::string& file) {
       "operators   {}{}\n"
       "parameters  {}, {} of constants\n"
       "compute     {}\n"
-      "activations {} at most at a time\n"
+      "activations {}\n"
       "quantized   {}\n",
-      file, inspection.nodes, bodies, count(static_cast<double>(inspection.parameters)),
-      bytes(static_cast<double>(inspection.weight_bytes)), compute_text(inspection),
-      bytes_cell(inspection.peak_activation_bytes), quantization_text(inspection.quantization));
+      file, inspection.nodes, bodies, count_or_large(inspection.parameters),
+      bytes_or_large(inspection.weight_bytes), compute_text(inspection),
+      peak_text(inspection, graph), quantization_text(inspection.quantization));
 }
 
 }  // namespace
@@ -125,41 +166,49 @@ Table type_table(const Inspection& inspection) {
   Table table({{"type", Align::kLeft, true}, {"count"}, {"MACs"}, {"% of MACs"}, {"weights"}});
   for (const auto& total : inspection.types) {
     table.add_row({total.type, std::to_string(total.count), count_cell(total.macs),
-                   total.macs ? percent(*total.macs, inspection.macs) : "-",
-                   bytes(static_cast<double>(total.weight_bytes))});
+                   percent(total.macs, inspection.macs), bytes_or_large(total.weight_bytes)});
+  }
+  if (inspection.types.size() > 1) {
+    table.set_total({"all", std::to_string(inspection.costs.size()),
+                     count_or_large(inspection.macs), "", bytes_or_large(inspection.weight_bytes)});
   }
   return table;
 }
 
 Table operator_table(const Inspection& inspection, const Graph& graph) {
   Table table({{"operator", Align::kLeft, true},
-               {"type", Align::kLeft},
-               {"output", Align::kLeft},
-               {"dtype", Align::kLeft},
+               {.header = "type", .align = Align::kLeft, .rank = 1},
+               {.header = "output", .align = Align::kLeft, .rank = 2},
+               {.header = "dtype", .align = Align::kLeft, .rank = 6},
                {"MACs"},
-               {"% of MACs"},
-               {"FLOPs"},
-               {"weights"},
-               {"output bytes"}});
+               {.header = "% of MACs", .rank = 4},
+               {.header = "FLOPs", .rank = 7},
+               {.header = "weights", .rank = 3},
+               {.header = "output bytes", .rank = 5}});
   for (const auto index : most_macs_first(inspection)) {
     const auto& op = graph.ops()[index];
     const auto& cost = inspection.costs[index];
     const auto* output = first_output(graph, op);
     table.add_row({op.name, type_cell(op), output == nullptr ? "-" : shape_text(*output),
                    output == nullptr ? "-" : std::string(to_string(output->dtype)),
-                   count_cell(cost.macs), cost.macs ? percent(*cost.macs, inspection.macs) : "-",
-                   count_cell(cost.flops), bytes(static_cast<double>(cost.weight_bytes)),
+                   count_cell(cost.macs), percent(cost.macs, inspection.macs),
+                   count_cell(cost.flops), bytes_or_large(cost.weight_bytes),
                    bytes_cell(cost.output_bytes)});
+  }
+  if (inspection.costs.size() > 1) {
+    table.set_total({"all", "", "", "", count_or_large(inspection.macs), "",
+                     count_or_large(inspection.flops), bytes_or_large(inspection.weight_bytes),
+                     ""});
   }
   return table;
 }
 
 Table cut_table(const Inspection& inspection, const Graph& graph, std::size_t top) {
   Table table({{"crossing tensors", Align::kLeft, true},
-               {"bytes"},
+               {.header = "bytes", .rank = 1},
                {"as int8"},
                {"MACs before"},
-               {"MACs after"},
+               {.header = "MACs after", .rank = 2},
                {"% before"}});
   if (!inspection.cuts) {
     return table;
@@ -185,26 +234,26 @@ Table cut_table(const Inspection& inspection, const Graph& graph, std::size_t to
           fmt::format("{} {}", graph.tensor(tensor).name, shape_text(graph.tensor(tensor))));
     }
     table.add_row({fmt::format("{}", fmt::join(names, " + ")), bytes_cell(cut.bytes),
-                   bytes_cell(cut.int8_bytes), count(static_cast<double>(cut.macs_before)),
-                   count(static_cast<double>(cut.macs_after)),
-                   percent(cut.macs_before, cut.macs_before + cut.macs_after)});
+                   bytes_cell(cut.int8_bytes), count_or_large(cut.macs_before),
+                   count_or_large(cut.macs_after),
+                   percent(cut.macs_before, checked_add(cut.macs_before, cut.macs_after))});
   }
   return table;
 }
 
 std::string inspection_text(const Inspection& inspection, const Graph& graph,
-                            const std::string& file, std::size_t width, std::size_t top) {
-  auto text = summary(inspection, file);
-  text += "\n" + value_table(graph).text(width);
-  text += "\n" + type_table(inspection).text(width);
-  text += "\n" + operator_table(inspection, graph).text(width, top);
+                            const std::string& file, Page page, std::size_t top) {
+  auto text = summary(inspection, graph, file);
+  text += "\n" + value_table(graph).text(page);
+  text += "\n" + type_table(inspection).text(page);
+  text += "\n" + operator_table(inspection, graph).text(page, top);
   if (inspection.cuts) {
     const auto shown = top == 0 ? inspection.cuts->size() : std::min(top, inspection.cuts->size());
     text += fmt::format("\n{} cuts{}\n", inspection.cuts->size(),
                         shown < inspection.cuts->size()
                             ? fmt::format(", the {} with the fewest bytes as int8", shown)
                             : "");
-    text += cut_table(inspection, graph, top).text(width);
+    text += cut_table(inspection, graph, top).text(page);
   }
   return text;
 }

@@ -85,9 +85,12 @@ std::string machine_text(const Profile& profile) {
   }
   for (const auto& name : precisions_of(profile)) {
     if (const auto& memory = profile.whole.at(name).memory) {
-      text += fmt::format("memory       {:<18} {} of weights, {} at most while it runs\n", name,
-                          bytes(static_cast<double>(memory->weights_bytes)),
-                          bytes(static_cast<double>(memory->arena_peak_bytes)));
+      text += fmt::format(
+          "memory       {:<18} a file of {}, {} taken besides when it is opened, {} at most while "
+          "it runs\n",
+          name, bytes(static_cast<double>(profile.whole.at(name).size_bytes)),
+          bytes(static_cast<double>(memory->weights_bytes)),
+          bytes(static_cast<double>(memory->arena_peak_bytes)));
     }
   }
   return text;
@@ -131,10 +134,19 @@ std::string fastest_text(const Profile& profile) {
 
 std::string stability_text(const Profile& profile) {
   const auto& stability = profile.stability;
+  if (profile.interrupted) {
+    return "stability    NOT STABLE: interrupted\n";
+  }
   return fmt::format(
       "stability    {}: {} of {} runs disturbed and left out, float32 varied by {:.1f} %\n",
       stability.stable ? "stable" : "NOT STABLE", stability.disturbed_runs, stability.runs,
       100 * stability.reference_spread);
+}
+
+std::string cut_off_text(const Profile& profile) {
+  return profile.cut_off.empty() ? ""
+                                 : fmt::format("cut off      by the time budget (--budget): {}\n",
+                                               fmt::join(profile.cut_off, "; "));
 }
 
 std::vector<LayerTime> layer_times(const Profile& profile) {
@@ -165,7 +177,10 @@ Agreement agreement_of(const Profile& profile) {
   PredictionSet isolated{.name = "sum of isolated layers"};
   for (const auto& point : validation.points) {
     const auto label = fmt::format("{} integer layers", point.integer_layers);
-    context.points.push_back({label, point.measured_us, point.predicted_us, std::nullopt});
+    const double share = profile.model.interval;
+    context.points.push_back(
+        {label, point.measured_us, point.predicted_us,
+         Spread{point.predicted_us * (1 - share), point.predicted_us * (1 + share)}});
     if (point.isolated_us > 0) {
       isolated.points.push_back({label, point.measured_us, point.isolated_us, std::nullopt});
     }
@@ -174,7 +189,8 @@ Agreement agreement_of(const Profile& profile) {
   if (!isolated.points.empty()) {
     agreement.sets.push_back(std::move(isolated));
   }
-  agreement.scores = {.median_abs_relative_error = validation.median_abs_error,
+  agreement.scores = {.of = agreement.sets.size() > 1 ? agreement.sets.front().name : "",
+                      .median_abs_relative_error = validation.median_abs_error,
                       .p95_abs_relative_error = validation.p95_abs_error,
                       .spearman = validation.spearman,
                       .n = static_cast<std::int64_t>(validation.points.size())};
@@ -215,17 +231,40 @@ std::vector<CurveStep> steps_of(const Profile& profile) {
   return steps;
 }
 
+/// The last row of layer_table().
+std::vector<std::string> layer_totals(const Profile& profile,
+                                      const std::vector<const Layer*>& layers,
+                                      const std::vector<std::string>& precisions) {
+  const auto sum = [&](auto of) {
+    double total = 0;
+    for (const auto* layer : layers) {
+      total += of(*layer);
+    }
+    return total;
+  };
+  const double macs = sum([](const Layer& layer) { return static_cast<double>(layer.macs); });
+  std::vector<std::string> cells{"all layers", "", fmt::format("{:.1f}", macs / 1e6)};
+  for (const auto& name : precisions) {
+    cells.push_back(
+        fmt::format("{:.0f}", sum([&](const Layer& layer) { return total_us(layer, name); })));
+  }
+  cells.push_back(fmt::format("{:.2f}x", profile.whole.at("int8").speedup.median));
+  return cells;
+}
+
 }  // namespace
 
 Table layer_table(const Profile& profile) {
-  std::vector<Column> columns = {{"layer", Align::kLeft, true}, {"type", Align::kLeft}, {"MMACs"}};
+  std::vector<Column> columns = {{"layer", Align::kLeft, true},
+                                 {.header = "type", .align = Align::kLeft, .rank = 3},
+                                 {.header = "MMACs", .rank = 2}};
   const auto precisions = precisions_of(profile);
   for (const auto& name : precisions) {
-    columns.push_back({name + " us"});
+    columns.push_back({.header = name + " us", .rank = name == "fp32" || name == "int8" ? 0 : 4});
   }
   columns.push_back({"speed-up"});
-  columns.push_back({"runs as", Align::kLeft, true});
-  columns.push_back({"why not faster", Align::kLeft, true});
+  columns.push_back({"runs as", Align::kLeft, true, 5});
+  columns.push_back({.header = "why not faster", .align = Align::kLeft, .rank = 1, .wraps = true});
   Table table(columns);
   std::vector<const Layer*> order;
   for (const auto& layer : profile.layers) {
@@ -247,6 +286,7 @@ Table layer_table(const Profile& profile) {
     cells.push_back(layer->why);
     table.add_row(std::move(cells));
   }
+  table.set_total(layer_totals(profile, order, precisions));
   return table;
 }
 
@@ -296,10 +336,10 @@ Table curve_table(const Profile& profile) {
   Table table({{"k"},
                {"k-th layer", Align::kLeft, true},
                {"measured ms"},
-               {"predicted ms"},
+               {.header = "predicted ms", .rank = 1},
                {"speed-up"},
                {"SQNR dB"},
-               {"L2/element"}});
+               {.header = "L2/element", .rank = 2}});
   for (const auto& point : profile.curve) {
     table.add_row({fmt::format("{}", point.k), point.layer, milliseconds(point.measured_us),
                    milliseconds(point.predicted_us), fmt::format("{:.2f}x", point.speedup),
@@ -309,13 +349,26 @@ Table curve_table(const Profile& profile) {
   return table;
 }
 
-Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std::string& model) {
+namespace {
+
+/// The k that took the least time.
+std::optional<std::int64_t> best_k(const Profile& profile) {
+  const auto best =
+      std::min_element(profile.curve.begin(), profile.curve.end(),
+                       [](const auto& a, const auto& b) { return a.measured_us < b.measured_us; });
+  return best == profile.curve.end() ? std::nullopt : std::optional<std::int64_t>(best->k);
+}
+
+}  // namespace
+
+Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std::string& name) {
+  const auto model = profile.stability.stable ? name : name + "; NOT STABLE";
   std::vector<ChartFile> files;
-  const auto add = [&](const std::string& name, const Result<Chart>& chart) -> Status {
+  const auto add = [&](const std::string& file, const Result<Chart>& chart) -> Status {
     if (!chart) {
       return tl::unexpected<Error>(chart.error());
     }
-    files.push_back({name, svg(*chart)});
+    files.push_back({file, svg(*chart)});
     return {};
   };
   constexpr std::size_t kLayers = 40;
@@ -328,7 +381,8 @@ Result<std::vector<ChartFile>> profile_charts(const Profile& profile, const std:
                       roofline_figure({.subtitle = model}, peaks_of(profile), works_of(profile))));
   }
   if (!profile.curve.empty()) {
-    TESSERA_CHECK(add("curve.svg", curve_figure({.subtitle = model}, steps_of(profile))));
+    TESSERA_CHECK(add("curve.svg", curve_figure({.subtitle = model + "; k marked: the fastest"},
+                                                steps_of(profile), best_k(profile))));
   }
   return files;
 }
@@ -346,13 +400,16 @@ std::string profile_trace(const Profile& profile) {
   return trace_json(events);
 }
 
-std::string profile_text(const Profile& profile, std::size_t width, std::size_t top) {
+std::string profile_text(const Profile& profile, Page page, std::size_t top) {
+  if (profile.interrupted) {
+    return stability_text(profile) + "\n" + layer_table(profile).text(page, top);
+  }
   auto text = whole_text(profile) + validation_text(profile) + gain_text(profile) +
               fastest_text(profile) + conversions_text(profile.conversions) +
-              machine_text(profile) + stability_text(profile);
-  text += "\n" + layer_table(profile).text(width, top);
+              machine_text(profile) + stability_text(profile) + cut_off_text(profile);
+  text += "\n" + layer_table(profile).text(page, top);
   if (!profile.curve.empty()) {
-    text += "\n" + curve_table(profile).text(width, 0);
+    text += "\n" + curve_table(profile).text(page, 0);
   }
   return text;
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/svg.h"
+#include "tessera/core/compact_text.h"
 #include "tessera/core/json.h"
 
 namespace tessera::report {
@@ -36,8 +37,8 @@ Json arguments(const TraceEvent& event) {
     const auto name = shorten(key, kLongestName);
     if (const auto* number = std::get_if<double>(&value)) {
       args[name] = *number;
-    } else {
-      args[name] = shorten(std::get<std::string>(value), kLongestName);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      args[name] = shorten(*text, kLongestName);
     }
   }
   return args;
@@ -89,7 +90,7 @@ std::string trace_json(std::span<const TraceEvent> events, std::string_view proc
   const Json document = {{"displayTimeUnit", "ms"},
                          {"otherData", {{"left_out", events.size() - placed.size()}}},
                          {"traceEvents", std::move(list)}};
-  return document.dump() + "\n";
+  return compact_text(document) + "\n";
 }
 
 }  // namespace tessera::report

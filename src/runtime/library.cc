@@ -232,6 +232,20 @@ Result<std::unique_ptr<Library::State>> open_first(const std::vector<fs::path>& 
           "the folder onnxruntime/capi of the Python package will do");
 }
 
+/// Absolute, so that the loader does not search for a bare name elsewhere.
+Result<std::vector<fs::path>> existing(const std::vector<fs::path>& custom_ops) {
+  std::vector<fs::path> files;
+  for (const auto& file : custom_ops) {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error)) {
+      return fail(ErrorCode::kNotFound, "no library of custom operators at '{}'", file.string())
+          .hint("give the shared library that exports RegisterCustomOps");
+    }
+    files.push_back(fs::absolute(file));
+  }
+  return files;
+}
+
 }  // namespace
 
 std::vector<fs::path> Library::search_places() {
@@ -262,7 +276,9 @@ Library::~Library() {
   }
 }
 
-Result<std::shared_ptr<const Library>> Library::load(const fs::path& path) {
+Result<std::shared_ptr<const Library>> Library::load(const fs::path& path,
+                                                     const std::vector<fs::path>& custom_ops) {
+  TESSERA_TRY(auto operators, existing(custom_ops));
   const std::string variable = environment("TESSERA_ONNXRUNTIME");
   auto state = !path.empty()       ? open_named(path, "--runtime")
                : !variable.empty() ? open_named(variable, "TESSERA_ONNXRUNTIME")
@@ -270,6 +286,7 @@ Result<std::shared_ptr<const Library>> Library::load(const fs::path& path) {
   if (!state) {
     return tl::unexpected(std::move(state).error());
   }
+  (*state)->custom_ops = std::move(operators);
   return std::shared_ptr<const Library>(new Library(std::move(*state)));
 }
 

@@ -2,14 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ort.h"
 
+#include <re2/re2.h>
+
 #include <array>
 #include <cctype>
-#include <regex>
+
+#include "tessera/core/text.h"
 
 namespace tessera::runtime {
 namespace {
 
-using Match = std::match_results<std::string::const_iterator>;
+/// What the runtime says holds names from the file: any bytes at any length. RE2 takes time in
+/// proportion to the text, and here it takes bytes for characters.
+class Pattern {
+ public:
+  explicit Pattern(const char* text) : regex_(text, RE2::Latin1) {}
+
+  /// The parts in brackets at the first place that matches.
+  template <class... Parts>
+  [[nodiscard]] bool finds(std::string_view text, Parts*... parts) const {
+    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex_, parts...);
+  }
+  void remove_from(std::string& text) const { RE2::GlobalReplace(&text, regex_, ""); }
+
+ private:
+  RE2 regex_;
+};
 
 std::string collapse_spaces(std::string_view text) {
   std::string line;
@@ -32,36 +50,38 @@ std::string node_phrase(const std::string& name) {
 }
 
 /// "Could not find an implementation for ConvInteger(10) node with name 'conv'".
-std::optional<Error> missing_kernel(const std::string& message) {
-  static const std::regex pattern(
+std::optional<Error> missing_kernel(std::string_view message) {
+  static const Pattern pattern(
       R"(Could not find an implementation for (\S+?)\((\d+)\) node with name '([^']*)')");
-  Match match;
-  if (!std::regex_search(message, match, pattern)) {
+  std::string type;
+  std::string opset;
+  std::string node;
+  if (!pattern.finds(message, &type, &opset, &node)) {
     return std::nullopt;
   }
   return fail(ErrorCode::kUnimplemented,
               "the runtime cannot run {} of type {} (opset {}): it has no kernel for it or for the "
               "element types it is given",
-              node_phrase(match[3]), match[1].str(), match[2].str())
+              node_phrase(node), type, opset)
       .hint("choose other element types, another --provider, or a newer runtime by --runtime")
       .error();
 }
 
 /// "com.foo:Bar(-1) is not a registered function/op", "No Op registered for Bar with domain..".
-std::optional<Error> unknown_operator(const std::string& message) {
+std::optional<Error> unknown_operator(std::string_view message) {
   static const std::array patterns = {
-      std::regex(R"(([\w.]*:?\w+)\(-?\d+\) is not a registered function/op)"),
-      std::regex(R"(No Op registered for (\w+) )")};
-  static const std::regex node(R"re(In Node, \("([^"]*)", )re");
+      Pattern(R"(([\w.]*:?\w+)\(-?\d+\) is not a registered function/op)"),
+      Pattern(R"(No Op registered for (\w+) )")};
+  static const Pattern in_node(R"re(In Node, \("([^"]*)", )re");
   for (const auto& pattern : patterns) {
-    Match match;
-    if (!std::regex_search(message, match, pattern)) {
+    std::string type;
+    if (!pattern.finds(message, &type)) {
       continue;
     }
-    Match where;
-    const auto subject = std::regex_search(message, where, node)
-                             ? fmt::format("{} of type '{}'", node_phrase(where[1]), match[1].str())
-                             : fmt::format("operator type '{}'", match[1].str());
+    std::string node;
+    const auto subject = in_node.finds(message, &node)
+                             ? fmt::format("{} of type '{}'", node_phrase(node), type)
+                             : fmt::format("operator type '{}'", type);
     return fail(ErrorCode::kUnimplemented, "the runtime does not know {}", subject)
         .hint("use a runtime that has it, by --runtime PATH")
         .error();
@@ -70,33 +90,36 @@ std::optional<Error> unknown_operator(const std::string& message) {
 }
 
 /// "Type 'tensor(int8)' of input parameter (x) of operator (QLinearConv) in node (n) is invalid."
-std::optional<Error> wrong_type(const std::string& message) {
-  static const std::regex pattern(
+std::optional<Error> wrong_type(std::string_view message) {
+  static const Pattern pattern(
       R"(Type '([^']*)' of input parameter \((.*?)\) of operator \((.*?)\) in node \((.*?)\))");
-  Match match;
-  if (!std::regex_search(message, match, pattern)) {
+  std::string element;
+  std::string input;
+  std::string type;
+  std::string node;
+  if (!pattern.finds(message, &element, &input, &type, &node)) {
     return std::nullopt;
   }
   return fail(ErrorCode::kUnimplemented, "{} of type {} does not take input '{}' of type {}",
-              node_phrase(match[4]), match[3].str(), match[2].str(), match[1].str())
+              node_phrase(node), type, input, element)
       .hint("the operator's schema excludes this element type; choose another")
       .error();
 }
 
-std::optional<Error> too_new(const std::string& message) {
-  static const std::regex pattern(
+std::optional<Error> too_new(std::string_view message) {
+  static const Pattern pattern(
       R"((Unsupported model IR version: \d+, max supported IR version: \d+|)"
       R"(Opset \d+ is under development|Current official support for domain \S+ is till opset \d+))");
-  Match match;
-  if (!std::regex_search(message, match, pattern)) {
+  std::string what;
+  if (!pattern.finds(message, &what)) {
     return std::nullopt;
   }
-  return fail(ErrorCode::kUnimplemented, "the model is too new for the runtime: {}", match[1].str())
+  return fail(ErrorCode::kUnimplemented, "the model is too new for the runtime: {}", what)
       .hint("use a newer runtime by --runtime PATH")
       .error();
 }
 
-ErrorCode open_error_code(OrtErrorCode code, const std::string& message) {
+ErrorCode open_error_code(OrtErrorCode code, std::string_view message) {
   switch (code) {
     case ORT_NO_SUCHFILE:
       return ErrorCode::kNotFound;
@@ -107,8 +130,8 @@ ErrorCode open_error_code(OrtErrorCode code, const std::string& message) {
     case ORT_NO_MODEL:
       return ErrorCode::kDataLoss;
     default:
-      return message.find("Load model") != std::string::npos ? ErrorCode::kDataLoss
-                                                             : ErrorCode::kUnavailable;
+      return message.find("Load model") != std::string_view::npos ? ErrorCode::kDataLoss
+                                                                  : ErrorCode::kUnavailable;
   }
 }
 
@@ -116,37 +139,33 @@ ErrorCode open_error_code(OrtErrorCode code, const std::string& message) {
 
 std::string clean_message(std::string_view message) {
   static const std::array noise = {
-      std::regex(R"(Load model from .*? failed:)"),
+      Pattern(R"(Load model from .*? failed:)"),
       // "/onnxruntime_src/onnxruntime/core/graph/graph.cc:1422 void f(int) " before the message
-      std::regex(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ .*?\) (const )?(\[with .*?\] )?)"),
-      std::regex(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ \S+ )"),
-      std::regex(R"(Non-zero status code returned while running )"),
-      std::regex(R"(Exception during initialization: )"),
-      std::regex(R"(Fatal error: )"),
-      std::regex(R"(Status Message: )"),
-      std::regex(R"(This is an invalid model\. )"),
+      Pattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ .*?\) (const )?(\[with .*?\] )?)"),
+      Pattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ \S+ )"),
+      Pattern(R"(Non-zero status code returned while running )"),
+      Pattern(R"(Exception during initialization: )"),
+      Pattern(R"(Fatal error: )"),
+      Pattern(R"(Status Message: )"),
+      Pattern(R"(This is an invalid model\. )"),
   };
   auto text = collapse_spaces(message);
   for (const auto& pattern : noise) {
-    text = std::regex_replace(text, pattern, "");
+    pattern.remove_from(text);
   }
   constexpr std::size_t kLongest = 400;
-  if (text.size() > kLongest) {
-    text = text.substr(0, kLongest) + " ...";
-  }
-  return collapse_spaces(text);
+  return clipped(printable_message(collapse_spaces(text)), kLongest);
 }
 
 Error open_error(OrtErrorCode code, std::string_view message) {
-  const std::string text(message);
-  for (const auto& known :
-       {missing_kernel(text), unknown_operator(text), wrong_type(text), too_new(text)}) {
+  for (const auto& known : {missing_kernel(message), unknown_operator(message), wrong_type(message),
+                            too_new(message)}) {
     if (known) {
       return *known;
     }
   }
-  return fail(open_error_code(code, text), "the runtime cannot open the model: {}",
-              clean_message(text))
+  return fail(open_error_code(code, message), "the runtime cannot open the model: {}",
+              clean_message(message))
       .error();
 }
 

@@ -58,6 +58,7 @@ struct Library::State {
   std::string version;
   std::filesystem::path path;
   std::vector<std::string> providers;
+  std::vector<std::filesystem::path> custom_ops;
 };
 
 /// What a runtime of this process last logged as an error, and forgets it. Some failures say why

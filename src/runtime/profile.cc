@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 
 #include "tessera/core/json.h"
 
@@ -40,9 +41,19 @@ std::optional<KernelTime> kernel_of(const Json& event) {
     return std::nullopt;
   }
   name.resize(name.size() - kKernelSuffix.size());
-  return KernelTime{
-      std::move(name),        text_of(*args, "op_name"), text_of(*args, "provider"),
-      number_of(event, "ts"), number_of(event, "dur"),   integer_in(text_of(*args, "output_size"))};
+  return KernelTime{std::move(name),
+                    text_of(*args, "op_name"),
+                    text_of(*args, "provider"),
+                    number_of(event, "ts"),
+                    number_of(event, "dur"),
+                    integer_in(text_of(*args, "output_size")),
+                    0};
+}
+
+/// Written when a run ends, behind the events of its kernels.
+bool ends_run(const Json& event) {
+  return event.is_object() && text_of(event, "cat") == "Session" &&
+         text_of(event, "name") == "model_run";
 }
 
 }  // namespace
@@ -50,17 +61,34 @@ std::optional<KernelTime> kernel_of(const Json& event) {
 Result<std::vector<KernelTime>> read_profile(const std::filesystem::path& path) {
   TESSERA_TRY(const auto document, read_json(path));
   if (!document.is_array()) {
-    return fail(ErrorCode::kDataLoss, "the profile is not a list of events");
+    return fail(ErrorCode::kDataLoss, "the profile '{}' is not a list of events", path.string());
   }
   std::vector<KernelTime> kernels;
+  std::int64_t run = 0;
   for (const auto& event : document) {
     if (auto kernel = kernel_of(event)) {
+      kernel->run = run;
       kernels.push_back(std::move(*kernel));
     }
+    run += ends_run(event) ? 1 : 0;
   }
-  std::stable_sort(kernels.begin(), kernels.end(),
-                   [](const auto& a, const auto& b) { return a.start_us < b.start_us; });
+  std::stable_sort(kernels.begin(), kernels.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.run, a.start_us) < std::tie(b.run, b.start_us);
+  });
   return kernels;
+}
+
+std::vector<std::span<const KernelTime>> kernels_by_run(std::span<const KernelTime> kernels) {
+  std::vector<std::span<const KernelTime>> runs;
+  while (!kernels.empty()) {
+    const auto end = std::find_if(kernels.begin(), kernels.end(), [&](const KernelTime& kernel) {
+      return kernel.run != kernels.front().run;
+    });
+    const auto count = static_cast<std::size_t>(end - kernels.begin());
+    runs.push_back(kernels.first(count));
+    kernels = kernels.subspan(count);
+  }
+  return runs;
 }
 
 }  // namespace tessera::runtime

@@ -9,6 +9,7 @@
 #include "runtime/profile.h"
 #include "runtime/providers.h"
 #include "runtime/tap.h"
+#include "runtime/watch.h"
 #include "tessera/core/file.h"
 
 namespace tessera::runtime {
@@ -135,6 +136,21 @@ Status add_config(const OrtApi& api, OrtSessionOptions* native,
   return {};
 }
 
+Status add_custom_ops(const Library::State& library, OrtSessionOptions* native) {
+  for (const auto& file : library.custom_ops) {
+    // The runtime keeps the library open as long as the session needs it.
+    auto added =
+        checked(*library.api, library.api->RegisterCustomOpsLibrary_V2(native, file.c_str()),
+                "register custom operators");
+    if (!added) {
+      return fail(ErrorCode::kInvalidArgument, "'{}' is no library of custom operators: {}",
+                  file.string(), added.error().message)
+          .hint("it must be a shared library for this architecture that exports RegisterCustomOps");
+    }
+  }
+  return {};
+}
+
 Result<NativeOptions> make_options(const Library& library, const SessionOptions& options) {
   if (options.threads < 1) {
     return fail(ErrorCode::kInvalidArgument, "{} threads; at least 1 was expected",
@@ -161,6 +177,7 @@ Result<NativeOptions> make_options(const Library& library, const SessionOptions&
     TESSERA_ORT(api, SetOptimizedModelFilePath(native, options.optimized_model.c_str()));
   }
   TESSERA_CHECK(add_config(api, native, options.config));
+  TESSERA_CHECK(add_custom_ops(library.state(), native));
   if (options.tap != nullptr) {
     TESSERA_TRY(result.tap, TapDomain::add_to(api, native, *options.tap));
   }
@@ -258,6 +275,7 @@ struct Session::State {
   std::vector<const char*> input_names;
   std::vector<const char*> output_names;
   bool profiling = false;
+  std::uint64_t key = 0;      // see watch.h
   Owned<OrtSession> session;  // last, so that it goes first
 
   [[nodiscard]] const OrtApi& api() const noexcept { return *library->state().api; }
@@ -270,6 +288,8 @@ struct Session::State {
 Status Session::State::create(const std::filesystem::path& file, std::string_view bytes) {
   auto* options = native.options.get();
   auto* env = library->state().env;
+  TESSERA_CHECK(refuse_fatal(key));
+  const Inside inside(key);
   session = Owned<OrtSession>(api().ReleaseSession);
   const Owned<OrtStatus> status(
       file.empty()
@@ -346,6 +366,7 @@ Result<Session> Session::open(std::shared_ptr<const Library> library,
   state->library = std::move(library);
   state->native = std::move(native);
   state->profiling = options.profile;
+  state->key = session_key(model, options);
   TESSERA_CHECK(state->create(model, {}).map_error(in_file(model.string())));
   return Session(std::move(state));
 }
@@ -362,6 +383,7 @@ Result<Session> Session::open(std::shared_ptr<const Library> library, std::strin
   state->library = std::move(library);
   state->native = std::move(native);
   state->profiling = options.profile;
+  state->key = session_key(model, options);
   TESSERA_CHECK(state->create({}, model));
   return Session(std::move(state));
 }
@@ -381,6 +403,7 @@ Result<Outputs> Session::run(std::span<const Feed> feeds) {
     values.push_back(input.get());
   }
   auto outputs = std::make_unique<Outputs::State>(state.library, state.outputs.size());
+  const Inside inside(state.key);
   TESSERA_CHECK(checked(state.api(),
                         state.api().Run(state.session.get(), nullptr, state.input_names.data(),
                                         values.data(), values.size(), state.output_names.data(),

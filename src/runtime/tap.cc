@@ -126,6 +126,20 @@ struct TapCallbacks {
     if (rank == 0) {
       return nullptr;  // an unknown rank looks like this too, and must not become a scalar's
     }
+    std::vector<std::int64_t> extents(rank);
+    if (auto* status = api.GetDimensions(info, extents.data(), rank)) {
+      return status;
+    }
+    std::vector<const char*> symbols(rank);
+    if (auto* status = api.GetSymbolicDimensions(info, symbols.data(), rank)) {
+      return status;
+    }
+    for (std::size_t i = 0; i < rank; ++i) {
+      // Handed on, an unknown extent would be written down as the number -1.
+      if (extents[i] < 0 && *symbols[i] == '\0') {
+        return nullptr;
+      }
+    }
     return api.ShapeInferContext_SetOutputTypeShape(context, 0, info);
   }
 

@@ -4,7 +4,8 @@
 
 #include <array>
 #include <cstddef>
-#include <limits>
+
+#include "tessera/core/checked.h"
 
 namespace tessera {
 namespace {
@@ -46,8 +47,11 @@ int bits_of(DType dtype) noexcept {
 
 std::int64_t bytes_of(DType dtype, std::int64_t count) noexcept {
   const std::int64_t bits = bits_of(dtype);
+  if (count < 0) {
+    return -1;
+  }
   if (bits >= 8) {
-    return count * (bits / 8);
+    return checked_mul(count, bits / 8).value_or(-1);
   }
   return bits == 4 ? count / 2 + count % 2 : 0;
 }

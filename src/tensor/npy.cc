@@ -10,21 +10,23 @@
 #include <optional>
 #include <string>
 
+#include "tensor/npy_format.h"
+
 // The format: numpy.lib.format, "NEP 1 -- A Simple File Format for NumPy Arrays".
 namespace tessera {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxRank = 64;  // NumPy's own limit
-constexpr std::size_t kMaxHeaderBytes = 1 << 20;
+constexpr std::size_t kMaxHeaderBytes = kMaxNpyHeaderBytes - 12;
 
 Failure malformed(std::string_view what, std::string_view reason) {
   return fail(ErrorCode::kDataLoss, "{}: no valid .npy array: {}", what, reason)
       .hint("write it again with numpy.save");
 }
 
-/// What the header of an array says.
-struct Header {
+/// What the header of an array says, word for word.
+struct HeaderText {
   std::string descr;
   bool fortran_order = false;
   Shape shape;
@@ -36,8 +38,8 @@ class HeaderParser {
   explicit HeaderParser(std::string_view text) : text_(text) {}
 
   /// Absent if the text is no such dictionary.
-  std::optional<Header> parse() {
-    Header header;
+  std::optional<HeaderText> parse() {
+    HeaderText header;
     bool has_descr = false;
     bool has_order = false;
     bool has_shape = false;
@@ -248,8 +250,8 @@ std::uint32_t little_endian(std::span<const std::byte> bytes) {
 }
 
 struct Split {
-  std::string_view header;
-  std::span<const std::byte> data;
+  std::string_view text;
+  std::size_t header_bytes = 0;
 };
 
 Result<Split> split_header(std::span<const std::byte> bytes, std::string_view what) {
@@ -274,7 +276,7 @@ Result<Split> split_header(std::span<const std::byte> bytes, std::string_view wh
     return malformed(what, "it is truncated in the header");
   }
   const auto* const text = reinterpret_cast<const char*>(bytes.data() + prefix);
-  return Split{{text, length}, bytes.subspan(prefix + length)};
+  return Split{{text, length}, prefix + length};
 }
 
 /// The NumPy type of a stored element; types that NumPy lacks are widened first.
@@ -320,30 +322,49 @@ std::string header_text(std::string_view code, std::span<const std::int64_t> sha
 
 }  // namespace
 
-Result<Tensor> parse_npy(std::span<const std::byte> bytes, std::string_view what) {
+Result<NpyHeader> parse_npy_header(std::span<const std::byte> bytes, std::uint64_t total_bytes,
+                                   std::string_view what) {
   TESSERA_TRY(const auto parts, split_header(bytes, what));
-  const auto header = HeaderParser(parts.header).parse();
-  if (!header) {
+  auto text = HeaderParser(parts.text).parse();
+  if (!text) {
     return malformed(what, "its header is damaged");
   }
-  TESSERA_TRY(const auto type, element_type(header->descr, what));
-  const auto count = element_count(header->shape);
-  const auto width = static_cast<std::size_t>(bits_of(type.dtype) / 8);
-  if (count < 0 || static_cast<std::size_t>(count) > parts.data.size() / width) {
-    return malformed(what, fmt::format("it is truncated: {} elements of {} bytes announced, {} "
-                                       "bytes of data found",
-                                       to_string(header->shape), width, parts.data.size()));
+  TESSERA_TRY(const auto type, element_type(text->descr, what));
+  NpyHeader header;
+  header.dtype = type.dtype;
+  header.swapped = type.swapped;
+  header.fortran_order = text->fortran_order && text->shape.size() > 1;
+  header.shape = std::move(text->shape);
+  header.bytes = parts.header_bytes;
+  const auto count = element_count(header.shape);
+  const auto data_bytes = total_bytes - header.bytes;
+  if (count < 0 || static_cast<std::uint64_t>(count) > data_bytes / header.element_bytes()) {
+    return malformed(what,
+                     fmt::format("it is truncated: {} elements of {} bytes announced, {} "
+                                 "bytes of data found",
+                                 to_string(header.shape), header.element_bytes(), data_bytes));
   }
-  const auto data = parts.data.first(static_cast<std::size_t>(count) * width);
-  Tensor tensor(TensorView{type.dtype, header->shape, data});
-  if (header->fortran_order && header->shape.size() > 1) {
-    transpose_fortran(data, header->shape, width, tensor.bytes());
+  return header;
+}
+
+Tensor npy_tensor(const NpyHeader& header, const Shape& shape, std::span<const std::byte> data) {
+  const auto width = header.element_bytes();
+  Tensor tensor(TensorView{header.dtype, shape, data});
+  if (header.fortran_order) {
+    transpose_fortran(data, shape, width, tensor.bytes());
   }
-  if (type.swapped) {
-    const bool is_complex = type.dtype == DType::kComplex64 || type.dtype == DType::kComplex128;
+  if (header.swapped) {
+    const bool is_complex = header.dtype == DType::kComplex64 || header.dtype == DType::kComplex128;
     swap_bytes(tensor.bytes(), is_complex ? width / 2 : width);
   }
   return tensor;
+}
+
+Result<Tensor> parse_npy(std::span<const std::byte> bytes, std::string_view what) {
+  TESSERA_TRY(const auto header, parse_npy_header(bytes, bytes.size(), what));
+  const auto count = static_cast<std::size_t>(element_count(header.shape));
+  return npy_tensor(header, header.shape,
+                    bytes.subspan(header.bytes, count * header.element_bytes()));
 }
 
 std::vector<std::byte> format_npy(const TensorView& tensor) {

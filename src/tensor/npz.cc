@@ -1,7 +1,5 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include <zlib.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -9,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "tensor/inflate.h"
+#include "tensor/npy_format.h"
 #include "tessera/tensor/npy.h"
 
 // The format: PKWARE APPNOTE.TXT 6.3.3, sections 4.3 to 4.5. Every number of the file is checked
@@ -207,44 +207,15 @@ std::optional<Bytes> stored_bytes(Bytes archive, const Entry& entry) {
   return local.failed() ? std::nullopt : std::optional(data);
 }
 
-/// Raw deflate of exactly `size_bytes`, in steps that fit zlib's 32-bit counters.
-std::optional<std::vector<std::byte>> inflate_exactly(Bytes source, std::uint64_t size_bytes) {
-  std::vector<std::byte> target(size_bytes);
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
-    return std::nullopt;
-  }
-  constexpr std::size_t kStep = std::size_t{1} << 30;
-  std::byte end_marker{};  // zlib wants a place for output even when none is left to come
-  std::size_t read = 0;
-  std::size_t written = 0;
-  int status = Z_OK;
-  while (status == Z_OK) {
-    const auto available_in = std::min(kStep, source.size() - read);
-    const auto available_out = std::min(kStep, target.size() - written);
-    stream.next_in =
-        reinterpret_cast<Bytef*>(const_cast<std::byte*>(source.data() + read));  // zlib's API
-    stream.avail_in = static_cast<uInt>(available_in);
-    stream.next_out =
-        reinterpret_cast<Bytef*>(available_out > 0 ? target.data() + written : &end_marker);
-    stream.avail_out = static_cast<uInt>(available_out);
-    status = inflate(&stream, Z_NO_FLUSH);
-    read += available_in - stream.avail_in;
-    written += available_out - stream.avail_out;
-  }
-  inflateEnd(&stream);
-  if (status != Z_STREAM_END || written != target.size()) {
-    return std::nullopt;
-  }
-  return target;
-}
+/// What an array's bytes are read from.
+struct Source {
+  Bytes stored;
+  std::uint64_t size_bytes = 0;  ///< unpacked
+  std::uint32_t crc = 0;
+  bool deflated = false;
+};
 
-std::uint32_t crc_of(Bytes bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-Result<Tensor> read_array(Bytes archive, const Entry& entry, const std::string& what) {
+Result<Source> source_of(Bytes archive, const Entry& entry, const std::string& what) {
   if ((entry.flags & 1u) != 0 || (entry.method != 0 && entry.method != 8)) {
     return fail(ErrorCode::kUnimplemented, "{}: it is encrypted or compressed by method {}", what,
                 entry.method)
@@ -259,26 +230,154 @@ Result<Tensor> read_array(Bytes archive, const Entry& entry, const std::string& 
                : entry.size_bytes != stored->size()) {
     return malformed(what, "its sizes contradict each other");
   }
-  std::vector<std::byte> inflated;
-  auto content = *stored;
-  if (deflated) {
-    auto bytes = inflate_exactly(*stored, entry.size_bytes);
-    if (!bytes) {
-      return malformed(what, "its compressed data is damaged");
-    }
-    inflated = std::move(*bytes);
-    content = inflated;
-  }
-  if (crc_of(content) != entry.crc) {
-    return malformed(what, "its checksum is wrong");
-  }
-  return parse_npy(content, what);
+  return Source{*stored, entry.size_bytes, entry.crc, deflated};
 }
 
-}  // namespace
+Shape with_rows(Shape shape, std::int64_t rows) {
+  shape.front() = rows;
+  return shape;
+}
 
-Result<std::vector<NamedTensor>> parse_npz(std::span<const std::byte> bytes,
-                                           std::string_view what) {
+/// Bytes of one element of the first axis.
+std::uint64_t row_bytes(const NpyHeader& header) {
+  const auto inner = element_count(std::span(header.shape).subspan(1));
+  return static_cast<std::uint64_t>(inner) * header.element_bytes();
+}
+
+std::uint64_t array_bytes(const NpyHeader& header) {
+  return static_cast<std::uint64_t>(element_count(header.shape)) * header.element_bytes();
+}
+
+/// An array whose elements lie in memory or in a mapped file.
+class FlatArray final : public StoredArray {
+ public:
+  FlatArray(NpyHeader header, Bytes data, std::shared_ptr<const void> owner)
+      : header_(std::move(header)), data_(data), owner_(std::move(owner)) {}
+
+  [[nodiscard]] DType dtype() const noexcept override { return header_.dtype; }
+  [[nodiscard]] const Shape& shape() const noexcept override { return header_.shape; }
+  [[nodiscard]] Result<Tensor> rows(std::int64_t begin, std::int64_t end) const override {
+    const auto bytes = row_bytes(header_);
+    return npy_tensor(header_, with_rows(header_.shape, end - begin),
+                      data_.subspan(static_cast<std::uint64_t>(begin) * bytes,
+                                    static_cast<std::uint64_t>(end - begin) * bytes));
+  }
+  [[nodiscard]] Result<Tensor> all() const override {
+    return npy_tensor(header_, header_.shape, data_);
+  }
+
+ private:
+  NpyHeader header_;
+  Bytes data_;
+  std::shared_ptr<const void> owner_;
+};
+
+/// A compressed array that is unpacked as far as it is asked for.
+class DeflatedArray final : public StoredArray {
+ public:
+  DeflatedArray(NpyHeader header, const Source& source, std::string what,
+                std::shared_ptr<const void> owner)
+      : header_(std::move(header)),
+        what_(std::move(what)),
+        owner_(std::move(owner)),
+        reader_(source.stored, source.size_bytes, source.crc) {}
+
+  [[nodiscard]] DType dtype() const noexcept override { return header_.dtype; }
+  [[nodiscard]] const Shape& shape() const noexcept override { return header_.shape; }
+  [[nodiscard]] Result<Tensor> rows(std::int64_t begin, std::int64_t end) const override {
+    const auto bytes = row_bytes(header_);
+    return read(with_rows(header_.shape, end - begin), static_cast<std::uint64_t>(begin) * bytes);
+  }
+  [[nodiscard]] Result<Tensor> all() const override { return read(header_.shape, 0); }
+
+ private:
+  [[nodiscard]] Result<Tensor> read(const Shape& shape, std::uint64_t offset) const {
+    Tensor raw(header_.dtype, shape);
+    if (const auto* const problem = reader_.read(header_.bytes + offset, raw.bytes())) {
+      return malformed(what_, problem);
+    }
+    return header_.swapped ? npy_tensor(header_, shape, raw.bytes()) : std::move(raw);
+  }
+
+  NpyHeader header_;
+  std::string what_;
+  std::shared_ptr<const void> owner_;
+  mutable InflateReader reader_;
+};
+
+Result<NpyHeader> read_header(InflateReader& reader, std::uint64_t size_bytes,
+                              const std::string& what) {
+  constexpr std::uint64_t kUsual = 4096;
+  for (const auto most : {kUsual, std::uint64_t{kMaxNpyHeaderBytes}}) {
+    std::vector<std::byte> begin(std::min(most, size_bytes));
+    if (const auto* const problem = reader.read(0, begin)) {
+      return malformed(what, problem);
+    }
+    auto header = parse_npy_header(begin, size_bytes, what);
+    if (header || begin.size() == size_bytes || most != kUsual) {
+      return header;
+    }
+  }
+  return malformed(what, "its header is damaged");
+}
+
+Failure too_large(const std::string& what, std::uint64_t bytes, std::int64_t most) {
+  constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+  return fail(ErrorCode::kResourceExhausted,
+              "{}: the array unpacks to {} MiB and can only be read whole; at most {} MiB are",
+              what, bytes / static_cast<std::uint64_t>(kMiB), most / kMiB)
+      .hint(
+          "save it row by row in memory (numpy.ascontiguousarray), or uncompressed "
+          "(numpy.savez), or as several files");
+}
+
+Result<std::unique_ptr<StoredArray>> open_deflated(const Source& source, const std::string& what,
+                                                   std::shared_ptr<const void> owner,
+                                                   const StoredArrayOptions& options) {
+  InflateReader reader(source.stored, source.size_bytes, source.crc);
+  TESSERA_TRY(auto header, read_header(reader, source.size_bytes, what));
+  const auto bytes = array_bytes(header);
+  const bool keep = source.size_bytes <= static_cast<std::uint64_t>(options.keep_bytes);
+  if (!keep && !header.fortran_order) {
+    return std::make_unique<DeflatedArray>(std::move(header), source, what, std::move(owner));
+  }
+  if (bytes > static_cast<std::uint64_t>(options.most_bytes)) {
+    return too_large(what, bytes, options.most_bytes);
+  }
+  // Read to its end, which proves the checksum.
+  auto content = std::make_shared<std::vector<std::byte>>(source.size_bytes);
+  if (const auto* const problem = reader.read(0, *content)) {
+    return malformed(what, problem);
+  }
+  const auto data = Bytes(*content).subspan(header.bytes, bytes);
+  if (!header.fortran_order) {
+    return std::make_unique<FlatArray>(std::move(header), data, std::move(content));
+  }
+  auto turned = std::make_shared<Tensor>(npy_tensor(header, header.shape, data));
+  header.fortran_order = false;
+  header.swapped = false;
+  return std::make_unique<FlatArray>(std::move(header), turned->bytes(), turned);
+}
+
+Result<std::unique_ptr<StoredArray>> open_flat(Bytes bytes, const std::string& what,
+                                               std::shared_ptr<const void> owner) {
+  TESSERA_TRY(auto header, parse_npy_header(bytes, bytes.size(), what));
+  const auto data = bytes.subspan(header.bytes, array_bytes(header));
+  if (!header.fortran_order) {
+    return std::make_unique<FlatArray>(std::move(header), data, std::move(owner));
+  }
+  auto turned = std::make_shared<Tensor>(npy_tensor(header, header.shape, data));
+  header.fortran_order = false;
+  header.swapped = false;
+  return std::make_unique<FlatArray>(std::move(header), turned->bytes(), turned);
+}
+
+struct NamedEntry {
+  std::string name;
+  Entry entry;
+};
+
+Result<std::vector<NamedEntry>> read_entries(Bytes bytes, std::string_view what) {
   if (bytes.empty()) {
     return malformed(what, "it is empty");
   }
@@ -287,11 +386,11 @@ Result<std::vector<NamedTensor>> parse_npz(std::span<const std::byte> bytes,
     return malformed(what, "the end of the zip directory is missing; it may be truncated");
   }
   Cursor cursor(bytes, directory->offset);
-  std::vector<NamedTensor> arrays;
+  std::vector<NamedEntry> entries;
   std::set<std::string> names;
   std::uint64_t compressed_bytes = 0;
   for (std::uint64_t i = 0; i < directory->entries; ++i) {
-    const auto entry = read_entry(cursor);
+    auto entry = read_entry(cursor);
     if (!entry) {
       return malformed(what, "its directory is damaged");
     }
@@ -307,8 +406,78 @@ Result<std::vector<NamedTensor>> parse_npz(std::span<const std::byte> bytes,
     if (!names.insert(name).second) {
       return malformed(what, fmt::format("it has two arrays '{}'", name));
     }
-    TESSERA_TRY(auto tensor, read_array(bytes, *entry, fmt::format("{}[{}]", what, name)));
-    arrays.push_back({std::move(name), std::move(tensor)});
+    entries.push_back({std::move(name), *std::move(entry)});
+  }
+  return entries;
+}
+
+Result<std::unique_ptr<StoredArray>> open_entry(Bytes archive, const NamedEntry& entry,
+                                                std::string_view what,
+                                                std::shared_ptr<const void> owner,
+                                                const StoredArrayOptions& options) {
+  const auto name = fmt::format("{}[{}]", what, entry.name);
+  TESSERA_TRY(const auto source, source_of(archive, entry.entry, name));
+  if (source.deflated) {
+    return open_deflated(source, name, std::move(owner), options);
+  }
+  // What is not compressed is not read before it is asked for, so large arrays go unproved.
+  if (source.size_bytes <= static_cast<std::uint64_t>(options.keep_bytes) &&
+      crc32_of(source.stored) != source.crc) {
+    return malformed(name, "its checksum is wrong");
+  }
+  return open_flat(source.stored, name, std::move(owner));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StoredArray>> open_npy(const std::filesystem::path& path) {
+  TESSERA_TRY(auto file, MappedFile::open(path));
+  auto owner = std::make_shared<const MappedFile>(std::move(file));
+  return open_flat(owner->bytes(), path.string(), owner);
+}
+
+struct NpzArchive::State {
+  MappedFile file;
+  std::string what;
+  std::vector<NamedEntry> entries;
+  std::vector<std::string> names;
+};
+
+NpzArchive::NpzArchive(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+NpzArchive::NpzArchive(NpzArchive&&) noexcept = default;
+NpzArchive& NpzArchive::operator=(NpzArchive&&) noexcept = default;
+NpzArchive::~NpzArchive() = default;
+
+Result<NpzArchive> NpzArchive::open(const std::filesystem::path& path) {
+  TESSERA_TRY(auto file, MappedFile::open(path));
+  TESSERA_TRY(auto entries, read_entries(file.bytes(), path.string()));
+  std::vector<std::string> names;
+  for (const auto& entry : entries) {
+    names.push_back(entry.name);
+  }
+  return NpzArchive(std::make_shared<const State>(
+      State{std::move(file), path.string(), std::move(entries), std::move(names)}));
+}
+
+const std::vector<std::string>& NpzArchive::names() const noexcept {
+  return state_->names;
+}
+
+Result<std::unique_ptr<StoredArray>> NpzArchive::array(std::size_t index,
+                                                       const StoredArrayOptions& options) const {
+  return open_entry(state_->file.bytes(), state_->entries[index], state_->what, state_, options);
+}
+
+Result<std::vector<NamedTensor>> parse_npz(std::span<const std::byte> bytes,
+                                           std::string_view what) {
+  constexpr auto kWhole = std::numeric_limits<std::int64_t>::max();
+  TESSERA_TRY(auto entries, read_entries(bytes, what));
+  std::vector<NamedTensor> arrays;
+  for (auto& entry : entries) {
+    TESSERA_TRY(const auto array, open_entry(bytes, entry, what, nullptr,
+                                             {.keep_bytes = kWhole, .most_bytes = kWhole}));
+    TESSERA_TRY(auto tensor, array->all());
+    arrays.push_back({std::move(entry.name), std::move(tensor)});
   }
   return arrays;
 }

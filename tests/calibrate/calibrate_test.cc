@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
+#include "tessera/calibrate/apart.h"
 #include "tessera/core/random.h"
 #include "tessera/runtime/type_oracle.h"
 #include "tessera/tensor/npy.h"
@@ -284,6 +285,10 @@ TEST_F(Calibrate, TensorWithoutValues_GetsNoRange) {
   const auto ranges = run(model);
   ASSERT_THAT(ranges, IsOk());
   EXPECT_TRUE(ranges->tensors.empty());
+  EXPECT_TRUE(ranges->unusual.at("x").always_empty());
+  EXPECT_TRUE(ranges->unusual.at("y").always_empty());
+  ASSERT_EQ(recorder_.warnings.size(), 1U);
+  EXPECT_EQ(recorder_.warnings[0].id, "empty-activations");
 }
 
 TEST_F(Calibrate, SeveralInputs) {
@@ -342,7 +347,7 @@ TEST_F(Calibrate, ConstantsAndDeadEnds_AreNotActivations) {
   EXPECT_EQ(ranges->find("y", RangeMethod::kEntropy), (RealRange{0, 0}));
 }
 
-TEST_F(Calibrate, NaN_NamesTensorAndEarliestSample) {
+TEST_F(Calibrate, NaN_IsPassedOver_NamingTensorAndEarliestSample) {
   Builder builder;
   builder.input("x", {1, 2}).node("Log", {"x"}, {"logarithm"}).node("Neg", {"logarithm"}, {"y"});
   const onnx::Model model = builder.finish({"y"});
@@ -352,9 +357,54 @@ TEST_F(Calibrate, NaN_NamesTensorAndEarliestSample) {
   for (const int threads : {1, 3}) {
     CalibrateOptions options;
     options.threads = threads;
-    EXPECT_THAT(run(model, options),
-                FailsWith(ErrorCode::kDataLoss,
-                          AllOf(HasSubstr("'logarithm' holds NaN"), HasSubstr("s01.npy"))));
+    recorder_.warnings.clear();
+    const auto ranges = run(model, options);
+    ASSERT_THAT(ranges, IsOk());
+    EXPECT_EQ(ranges->find("logarithm", RangeMethod::kMinMax)->min, 0);
+    EXPECT_EQ(ranges->unusual.at("logarithm"), (Unusual{.finite = 4, .nan = 2}));
+    EXPECT_EQ(ranges->unusual.at("y"), (Unusual{.finite = 4, .nan = 2}));
+    EXPECT_FALSE(ranges->unusual.contains("x"));
+    ASSERT_EQ(recorder_.warnings.size(), 1U);
+    EXPECT_EQ(recorder_.warnings[0].id, "nan-activations");
+    EXPECT_THAT(recorder_.warnings[0].message,
+                AllOf(HasSubstr("'logarithm' holds NaN"), HasSubstr("s01.npy")));
+  }
+}
+
+TEST_F(Calibrate, NothingFinite_HasNoRangeButIsRecorded) {
+  Builder builder;
+  builder.model.set_initializer("zero", Tensor::of(std::vector<float>{0, 0}, {2}));
+  builder.input("x", {1, 2}).node("Div", {"x", "zero"}, {"d"}).node("Flatten", {"d"}, {"f"});
+  builder.node("Neg", {"f"}, {"y"});
+  const onnx::Model model = builder.finish({"y"});
+  sample(Tensor::of(std::vector<float>{0, 1}, {1, 2}));
+  const auto ranges = run(model);
+  ASSERT_THAT(ranges, IsOk());
+  EXPECT_FALSE(ranges->find("d", RangeMethod::kMinMax));
+  for (const char* tensor : {"d", "f", "y"}) {  // "f" is derived
+    EXPECT_EQ(ranges->unusual.at(tensor), (Unusual{.nan = 1, .infinite = 1})) << tensor;
+  }
+}
+
+TEST_F(Calibrate, SamplesSetApart_AreUnknownToTheOthersRanges) {
+  const onnx::Model model = small_model();
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    sample(Tensor::of(noise(24, seed, seed == 1 || seed == 4 ? 100 : 1), {1, 4, 6}));
+  }
+  const auto whole = run(model);
+  ASSERT_THAT(whole, IsOk());
+  const auto set = samples(model);
+  ASSERT_THAT(set, IsOk());
+  for (const int threads : {1, 3}) {
+    CalibrateOptions options;
+    options.threads = threads;
+    const auto apart = calibrate_apart(model, *set, {1, 4}, library(), options, recorder_);
+    ASSERT_THAT(apart, IsOk());
+    EXPECT_EQ(apart->all.tensors, whole->tensors) << "bit for bit, order of samples included";
+    EXPECT_EQ(apart->all.samples, 5);
+    EXPECT_EQ(apart->fitted.samples, 3);
+    EXPECT_LT(apart->fitted.find("x", RangeMethod::kMinMax)->max, 10);
+    EXPECT_GT(apart->all.find("x", RangeMethod::kMinMax)->max, 50);
   }
 }
 
@@ -410,7 +460,7 @@ TEST_F(Calibrate, ChosenMethodsAlone) {
   EXPECT_EQ(ranges->tensors.at("x").size(), 1U);
 }
 
-TEST(InputSpecs, SymbolicBatchBecomesOne) {
+TEST(InputSpecs, SymbolicExtentsAreOpen) {
   Builder builder;
   builder.input("x", {-1, 3, -1}).node("Neg", {"x"}, {"y"});
   const auto specs = input_specs(builder.finish({"y"}));
@@ -418,7 +468,61 @@ TEST(InputSpecs, SymbolicBatchBecomesOne) {
   ASSERT_EQ(specs->size(), 1U);
   EXPECT_EQ(specs->front().name, "x");
   EXPECT_EQ(specs->front().dtype, DType::kFloat32);
-  EXPECT_THAT(specs->front().shape, ElementsAre(1, 3, -1));
+  EXPECT_THAT(specs->front().shape, ElementsAre(-1, 3, -1));
+}
+
+TEST(InputSpecs, IndicesKnowTheirTable) {
+  Builder builder;
+  builder.input("ids", {1, 5}, DType::kInt64).input("mask", {1, 5}, DType::kInt64);
+  builder.model.set_initializer("table", Tensor::of(std::vector<float>(20 * 4), {20, 4}));
+  builder.model.set_initializer("shape", Tensor::of(std::vector<std::int64_t>{5}, {1}));
+  builder.node("Reshape", {"ids", "shape"}, {"flat"})
+      .node("Gather", {"table", "flat"}, {"y"})
+      .node("Neg", {"mask"}, {"z"});
+  const auto specs = input_specs(builder.finish({"y", "z"}));
+  ASSERT_THAT(specs, IsOk());
+  EXPECT_EQ((*specs)[0].index_limit, 20);
+  EXPECT_EQ((*specs)[1].index_limit, std::nullopt);
+}
+
+/// h' = tanh(x W + h), y = h'.
+onnx::Model recurrent_model() {
+  Builder builder;
+  builder.input("x", {-1, 4}).input("h", {-1, 4});
+  builder.model.set_initializer("w", Tensor::of(noise(16, 3), {4, 4}));
+  builder.node("MatMul", {"x", "w"}, {"m"})
+      .node("Add", {"m", "h"}, {"a"})
+      .node("Tanh", {"a"}, {"next"})
+      .node("Neg", {"next"}, {"y"});
+  return builder.finish({"y", "next"});
+}
+
+TEST_F(Calibrate, States_AreRecordedFromTheModel) {
+  const auto model = recurrent_model();
+  sample(Tensor::of(noise(20, 1), {5, 4}));
+  sample(Tensor::of(noise(12, 2), {3, 4}));
+  const std::vector<data::StateLink> links{{"next", "h"}};
+  const auto step = step_function(model, links, library());
+  ASSERT_THAT(step, IsOk());
+  data::SampleOptions options;
+  options.source = (folder_.path() / "data").string();
+  options.states = links;
+  options.step = *step;
+  const auto set = data::SampleSet::open(options, *input_specs(model), recorder_);
+  ASSERT_THAT(set, IsOk());
+  ASSERT_EQ(set->size(), 8);
+  const auto before = set->load(1);
+  const auto after = set->load(2);
+  ASSERT_THAT(after, IsOk());
+  const auto computed = (*step)(*before);
+  ASSERT_THAT(computed, IsOk());
+  EXPECT_TRUE(std::ranges::equal((*computed)[0].bytes(), after->tensors[1].tensor.bytes()));
+  EXPECT_THAT(set->load(5)->tensors[1].tensor.as<float>(), ElementsAre(0, 0, 0, 0));
+  const auto ranges = calibrate(model, *set, library(), {}, recorder_);
+  ASSERT_THAT(ranges, IsOk());
+  EXPECT_TRUE(ranges->tensors.contains("h"));
+  EXPECT_THAT(step_function(model, {{"none", "h"}}, library()),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no output 'none'")));
 }
 
 TEST(InputSpecs, NoInputs_IsRefused) {

@@ -27,6 +27,8 @@ Ranges example() {
   ranges.tensors["a"] = {{RangeMethod::kMinMax, {-1, 2}}, {RangeMethod::kMse, {-0.1, 1.5}}};
   ranges.tensors["b/c:0"] = {{RangeMethod::kMinMax, {0, 1e-30}}, {RangeMethod::kMse, {0, 0}}};
   ranges.data = R"({"source":"photos","samples":3})";
+  ranges.unusual["mask"] = {.finite = 3, .infinite = 5};
+  ranges.unusual["cache"] = {};
   ranges.wall_us = 1234.5;
   ranges.peak_rss_bytes = 1 << 20;
   return ranges;
@@ -41,6 +43,7 @@ TEST(Ranges, JsonRoundTrips) {
   EXPECT_EQ(back->methods, ranges.methods);
   EXPECT_EQ(back->samples, ranges.samples);
   EXPECT_EQ(back->tensors, ranges.tensors);
+  EXPECT_EQ(back->unusual, ranges.unusual);
   EXPECT_EQ(back->data, ranges.data);
   EXPECT_EQ(back->wall_us, ranges.wall_us);
   EXPECT_EQ(back->peak_rss_bytes, ranges.peak_rss_bytes);
@@ -112,6 +115,8 @@ TEST(RangesFromJson, Malformed_IsRefusedByName) {
   refused(R"({"tensors": {}, "methods": 3})", "'methods' is no array");
   refused(R"({"tensors": {}, "methods": [3]})", "names");
   refused(R"({"tensors": {}, "samples": "3"})", "'samples'");
+  refused(R"({"tensors": {}, "unusual": []})", "'unusual'");
+  refused(R"({"tensors": {}, "unusual": {"m": {"finite": 1, "nan": -1, "infinite": 0}}})", "'nan'");
 }
 
 }  // namespace

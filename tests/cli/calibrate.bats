@@ -81,6 +81,20 @@ squeezenet() { # ARGUMENT...
   expect_equal "$(json '.model.sha256 | length')" "64"
 }
 
+@test "calibrate: all methods by their name, and some by theirs" {
+  cp "$TESSERA_SOURCE/tests/fixtures/compat/cases/004_conv_clip_qdq_s8s8/model.onnx" \
+    "$BATS_TEST_TMPDIR/model.onnx"
+  small() { tessera calibrate "$BATS_TEST_TMPDIR/model.onnx" --data random:2 --timeless --json "$@"; }
+  small -o "$out"
+  expect_status 0
+  small --method all -o "$BATS_TEST_TMPDIR/all.json"
+  expect_status 0
+  expect_equal "$(jq -c .result "$BATS_TEST_TMPDIR/all.json")" "$(jq -c .result "$out")"
+  small --method mse,minmax -o "$BATS_TEST_TMPDIR/two.json"
+  expect_status 0
+  expect_equal "$(json '.result.methods | join(" ")')" "minmax mse"
+}
+
 @test "calibrate: neither threads nor shards change a bit" {
   needs_shared models/squeezenet_winml.onnx
   squeezenet -o "$out"

@@ -192,5 +192,5 @@ fit_once() { cp "$BATS_FILE_TMPDIR/fit.json" fit.json; }
   tessera error rank --model fit.json --profile foreign.json
   expect_error 2 "another model"
   tessera error rank --model fit.json --limit-by luck --max-error 1
-  expect_error 2 "unknown limit 'luck'"
+  expect_error 2 "--limit-by 'luck' is unknown"
 }

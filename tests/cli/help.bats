@@ -8,7 +8,7 @@ load helpers
 names_in() {
   # shellcheck disable=SC2086
   ${TESSERA_EMULATOR:-} "$TESSERA" $1 --help |
-    sed -n '/^Subcommands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
+    sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
 }
 
 # All commands and theirs, one a line: `error`, `error sweep`.
@@ -36,10 +36,11 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
   done
 }
 
-@test "without arguments the help is shown" {
+@test "without arguments the help is shown, as the usage error that it is" {
   tessera
-  expect_status 0
-  expect_in "$stdout" "tessera COMMAND --help"
+  expect_status 2
+  expect_equal "$stdout" ""
+  expect_in "$stderr" "tessera COMMAND --help"
 }
 
 @test "every command explains itself, with an example" {
@@ -74,7 +75,8 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
         *) echo "'$example' is not understood"; return 1 ;;
       esac
       count=$((count + 1))
-    done < <(sed -n '/^Example:/,$s/^ .*\(tessera [^)]*\).*/\1/p' <<<"$stdout")
+    done < <(sed -n '/^Example:/,$p' <<<"$stdout" | sed ':join;/\\$/{N;s/ *\\\n */ /;bjoin}' |
+      sed -n 's/^ .*\(tessera [^)]*\).*/\1/p')
   done
   [ "$count" -ge 25 ]
 }
@@ -112,6 +114,74 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
   tessera inspect model.onnx --no-such-option
   expect_error 2 "--no-such-option"
   expect_in "$stderr" "tessera inspect --help"
+}
+
+@test "an option that does not exist is told before anything else, with the one that was meant" {
+  tessera bench model.onnx --dta D
+  expect_error 2 "unknown option --dta"
+  expect_in "$stderr" "did you mean --data?"
+  tessera bench --data --dta model.onnx --buget=3
+  expect_error 2 "unknown option --buget"
+  expect_in "$stderr" "did you mean --budget?"
+  tessera error sweep model.onnx --image 3
+  expect_in "$stderr" "did you mean --images?"
+  tessera inspect model.onnx -z
+  expect_error 2 "unknown option -z"
+  tessera inspect model.onnx other.onnx
+  expect_error 2 "other.onnx"
+}
+
+@test "commands of commands, and words that options take, are suggested too" {
+  tessera error swep
+  expect_error 2 "unknown command 'error swep'"
+  expect_in "$stderr" "did you mean 'error sweep'?"
+  tessera quantize m.onnx -o q.onnx --mode dynamc
+  expect_error 2 "--mode 'dynamc' is unknown"
+  expect_in "$stderr" "did you mean dynamic?"
+  tessera quantize m.onnx -o q.onnx --method percentil:99
+  expect_error 2 "--method 'percentil:99' is unknown"
+  tessera bench m.onnx --data D --levels all,basik
+  expect_in "$stderr" "did you mean basic?"
+}
+
+@test "numbers out of their bounds are told with them" {
+  tessera calibrate m.onnx --data D -o r.json --samples 0
+  expect_error 2 "--samples must be at least 1, not 0"
+  tessera optimize m.onnx --data D -o out --budget 0
+  expect_error 2 "--budget must be more than 0, not 0"
+  tessera inspect m.onnx --cuts 9
+  expect_error 2 "--cuts must be 1 to 8, not 9"
+  tessera calibrate m.onnx --data D -o r.json --threads many
+  expect_error 2 "--threads 'many' is not a number"
+  tessera inspect m.onnx --top -3
+  expect_error 2 "--top must be at least 0, not -3"
+  tessera inspect m.onnx --top many
+  expect_error 2 "--top 'many' is not a number"
+}
+
+@test "the help stays within 80 columns, or those there are" {
+  local command
+  for command in "" "${all[@]}"; do
+    # shellcheck disable=SC2086
+    tessera $command --help
+    expect_equal "$(awk 'length > 80' <<<"$stdout")" ""
+  done
+  COLUMNS=60 tessera quantize --help
+  expect_equal "$(awk 'length > 60' <<<"$stdout")" ""
+  expect_in "$stdout" $'\nSamples:\n'
+}
+
+@test "the manual names every command with all its options" {
+  tessera completion man
+  expect_status 0
+  local manual=${stdout//\\-/-} command option
+  for command in "${all[@]}"; do
+    expect_in "$manual" ".SS \"tessera $command\""
+  done
+  tessera quantize --help
+  for option in $(grep -oE -- '^  (-., )?--[a-z-]+' <<<"$stdout" | grep -oE -- '--[a-z-]+'); do
+    expect_in "$manual" "\fB$option\fR"
+  done
 }
 
 @test "a missing argument is a usage error" {
@@ -156,8 +226,13 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
     source "$1"
     COMP_WORDS=(tessera qu) COMP_CWORD=1; _tessera; echo "${COMPREPLY[@]}"
     COMP_WORDS=(tessera quantize --per) COMP_CWORD=2; _tessera; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(tessera error s) COMP_CWORD=2; _tessera; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(tessera error sweep --si) COMP_CWORD=3; _tessera; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(tessera quantize m.onnx --mode d) COMP_CWORD=4; _tessera; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(tessera completion f) COMP_CWORD=2; _tessera; echo "${COMPREPLY[@]}"
   ' bash "$BATS_TEST_TMPDIR/completion")
-  expect_equal "$offered" $'quantize\n--per-channel --per-tensor'
+  expect_equal "$offered" \
+    $'quantize\n--per-channel --per-tensor\nsweep\n--sizes\ndynamic\nfish'
 }
 
 @test "a closed stdout does not hang or crash the program" {

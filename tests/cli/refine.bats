@@ -19,7 +19,8 @@ with_data() { # ARGUMENT...
 @test "quantize: help names every option that refines" {
   tessera quantize --help
   expect_status 0
-  for option in --refine --equalize --bias-correction --rounding --refine-scales --error-samples; do
+  for option in --refine --equalize --bias-correction --rounding --refine-scales --error-samples \
+    --refine-effort; do
     expect_in "$stdout" "$option"
   done
 }
@@ -45,8 +46,52 @@ with_data() { # ARGUMENT...
   expect_equal "$(json '[.result.refinement.report.steps[].name] | join(" ")')" \
     "equalize rounding bias-correction"
   expect_equal "$(json '.result.refinement.options.rounding')" "adaptive"
-  expect_equal "$(json '.result.refinement.report.steps | all(.kept == (.after_db > .before_db))')" \
+  expect_equal "$(json '.result.refinement.report.steps | all((.kept | not) or .after_db > .before_db)')" \
     "true"
+  expect_equal "$(json '.result.refinement.report | .samples, .error_samples')" $'8\n3'
+}
+
+@test "quantize: a search is kept only if it beats the steps without it" {
+  with_data --refine full --error-samples 2 --refine-effort 1 --json
+  expect_status 0
+  expect_equal "$(json '[.result.refinement.report.steps[].branch] | unique | join(" ")')" "fast full"
+  expect_equal "$(json '.result.refinement.report | .branch as $b | .steps | all((.kept | not) or .branch == $b)')" \
+    "true"
+  expect_equal "$(json .result.refinement.options.effort_s)" "1"
+}
+
+@test "quantize: without --method the outputs choose the ranges, and the answer says how" {
+  quantize --data "$example/calibration" --preprocess unit --samples 40 --json
+  expect_status 0
+  expect_equal "$(json .result.method_choice.judged_samples)" "16"
+  expect_equal "$(json '.result.method_choice.methods | length')" "6"
+  expect_equal "$(json '.result.method_choice | .method as $m | (.methods | max_by([.samples, .sqnr_db]).method) == $m')" \
+    "true"
+  expect_equal "$(json '[.result.recipe.rules[].scheme | objects | select(.mode == "static") | .method] | unique | join(",")')" "$(json .result.method_choice.method)"
+  cp "$out" "$BATS_TEST_TMPDIR/first.onnx"
+  quantize --data "$example/calibration" --preprocess unit --samples 40 --threads 2 --force
+  expect_status 0
+  expect_in "$stdout" "ranges by"
+  cmp "$out" "$BATS_TEST_TMPDIR/first.onnx"
+}
+
+@test "quantize: a method that is named is taken, and one sample judges nothing" {
+  with_data --method percentile --json
+  expect_status 0
+  expect_equal "$(json '.result | has("method_choice")')" "false"
+  quantize --data "$example/calibration" --preprocess unit --samples 1 --force --json
+  expect_status 0
+  expect_equal "$(json .result.method_choice.method)" "minmax"
+  expect_in "$(json .result.method_choice.reason)" "one sample"
+}
+
+@test "quantize: ranges alone are taken as the file has them" {
+  tessera calibrate "$example/textures.onnx" --data "$example/calibration" --preprocess unit \
+    --samples 4 --method mse -o "$BATS_TEST_TMPDIR/mse.json"
+  expect_status 0
+  quantize --ranges "$BATS_TEST_TMPDIR/mse.json" --json
+  expect_status 0
+  expect_equal "$(json '[.result.recipe.rules[].scheme | objects | select(.mode == "static") | .method] | unique | join(",")')" "mse"
 }
 
 @test "quantize: the same options give the same bytes" {

@@ -57,6 +57,7 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
 
 @test "quantize, with the recipe it amounts to" {
   answer quantize quantize "$float" --data random:2 -o q.onnx --force
+  answer quantize quantize "$float" --data random:16 -o q.onnx --force
   answer quantize quantize "$float" --mode float16 -o q.onnx --force
   echo '{"rules": [{"match": "type:Conv", "scheme": {"mode": "weight-only"}},
     {"match": "re:no-such", "types": ["Conv"], "scheme": "float32"}]}' >recipe.json

@@ -41,8 +41,8 @@ setup() {
 }
 
 @test "optimize: mixed models and a refined one" {
-  tessera optimize "$example/textures.onnx" --data "$example/calibration" --samples 20 \
-    --validation "$example/test" --preprocess unit --budget 30 --json -o out
+  tessera optimize "$example/textures.onnx" --data "$example/calibration" \
+    --validation "$example/test" --preprocess unit --budget 120 --json -o out
   expect_status 0
   validate optimize "$BATS_TEST_TMPDIR/stdout"
   json '[.result.candidates[].refinement | objects] | length > 0'

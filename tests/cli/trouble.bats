@@ -19,15 +19,25 @@ setup() {
   cd "$BATS_TEST_TMPDIR"
 }
 
-namespace() {
-  if unshare -m true 2>/dev/null; then
-    echo "unshare -m"
-  elif unshare -rm mount -t tmpfs tmpfs "$disk" 2>/dev/null; then
-    echo "unshare -rm"
-  else
-    echo "# SKIPPED: neither root nor user namespaces: no file system can be mounted" >&3
-    skip "cannot mount"
-  fi
+# Sets `namespace`, a command that runs another where what it mounts is seen by nobody else and gone
+# when it ends. Tried out, because it depends on more than rights: below a chroot or in a container
+# the namespace may be refused, or share its mounts with the one outside.
+find_namespace() {
+  local probe=$BATS_TEST_TMPDIR/probe way
+  mkdir -p "$probe"
+  for way in "unshare -m" "unshare -rm"; do
+    # shellcheck disable=SC2016 # the inner shell expands
+    $way bash -c 'mount -t tmpfs tmpfs "$1" && : >"$1/inside"' - "$probe" 2>/dev/null || continue
+    if [[ -e $probe/inside ]]; then # or it was no mount at all
+      umount "$probe" 2>/dev/null || umount -l "$probe" 2>/dev/null || rm -f "$probe/inside"
+      continue
+    fi
+    namespace=$way
+    return
+  done
+  echo "# SKIPPED: no file system can be mounted for a test alone here (a container, a chroot, or" \
+    "neither root nor user namespaces)" >&3
+  skip "cannot mount"
 }
 
 # tessera_on OPTIONS ARGUMENT...: as `tessera`, with a tmpfs mounted with OPTIONS on $disk. Leaves
@@ -35,9 +45,10 @@ namespace() {
 tessera_on() {
   local options=$1
   shift
+  [[ -n ${namespace:-} ]] || find_namespace
   status=0
   # shellcheck disable=SC2016,SC2086 # the inner shell expands; an emulator has arguments
-  $(namespace) bash -c '
+  $namespace bash -c '
     mount -t tmpfs -o "$1" tmpfs "$2" && disk=$2 && shift 2
     "$@" >stdout 2>stderr
     code=$?
@@ -115,8 +126,29 @@ interrupted() { # ARGUMENT...
   interrupted calibrate "$model" --data random:1000000 -o "$disk/ranges.json"
   interrupted quantize "$model" --data random:1000000 -o "$disk/int8.onnx"
   interrupted compare "$model" "$model" --data random:1000000 -o "$disk/compare.json"
-  interrupted bench "$model" "${data[@]}" --samples 2 --budget 600 -o "$disk/bench.json"
-  interrupted optimize "$model" "${data[@]}" --samples 2 --budget 600 -o "$disk/out"
+  expect_equal "$(find tmp -mindepth 1)" ""
+}
+
+# What was measured by then is written whole, or nothing is, if it was nothing.
+@test "Ctrl-C while rows are measured: exit code 130, whole documents, and nothing else" {
+  mkdir tmp
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp
+  ctrl_c bench "$model" "${data[@]}" --samples 2 --budget 600 -o "$disk/bench.json"
+  expect_status 130
+  expect_in "$(<stderr)" "error: "
+  expect_equal "$(find "$disk" -mindepth 1 ! -name bench.json)" ""
+  if [ -e "$disk/bench.json" ]; then
+    validate bench "$disk/bench.json"
+    rm "$disk/bench.json"
+  fi
+  ctrl_c optimize "$model" "${data[@]}" --samples 2 --budget 600 -o "$disk/out"
+  expect_status 130
+  expect_equal "$(find "$disk" -mindepth 1 -name '.*')" ""
+  expect_missing "$disk/out/model.onnx"
+  if [ -e "$disk/out" ]; then
+    validate optimize "$disk/out/summary.json"
+    validate bench "$disk/out/bench.json"
+  fi
   expect_equal "$(find tmp -mindepth 1)" ""
 }
 

@@ -2,11 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/core/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <iterator>
+#include <thread>
 
 #include "support/matchers.h"
 #include "tessera/core/hash.h"
@@ -96,6 +101,45 @@ TEST_F(FileTest, Read_OfMissingFolderOrTooLarge_Fails) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("folder")));
   ASSERT_THAT(write_file(path_, "12345", Overwrite::kRefuse), IsOk());
   EXPECT_THAT(read_file(path_, 4), FailsWith(ErrorCode::kResourceExhausted, HasSubstr("5 bytes")));
+}
+
+TEST_F(FileTest, Permissions_AreThoseOfAnyNewFile) {
+  const auto before = ::umask(027);
+  EXPECT_THAT(write_file(path_, "a", Overwrite::kRefuse), IsOk());
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0640U);
+}
+
+TEST_F(FileTest, Permissions_OfOtherThreadsFilesDoNotChange) {
+  const auto before = ::umask(077);
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i) {
+      EXPECT_THAT(write_file(path_, "a", Overwrite::kReplace), IsOk());
+    }
+    done = true;
+  });
+  const auto other = folder_.path() / "other";
+  while (!done) {
+    const int descriptor = ::open(other.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0666);
+    ASSERT_GE(descriptor, 0);
+    struct stat info {};
+    ::fstat(descriptor, &info);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U);
+    ::close(descriptor);
+    fs::remove(other);
+  }
+  writer.join();
+  ::umask(before);
+}
+
+TEST_F(FileTest, LongestNames_CanBeWritten) {
+  const auto longest = folder_.path() / std::string(255, 'n');
+  ASSERT_THAT(write_file(longest, "a", Overwrite::kRefuse), IsOk());
+  EXPECT_THAT(read_file(longest), IsOkAndHolds(std::string("a")));
+  EXPECT_EQ(entries(), 1);
 }
 
 TEST_F(FileTest, CheckWritable_NamesTheMissingFolder) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
+#include "tessera/core/compact_text.h"
 
 namespace tessera {
 namespace {
@@ -63,6 +64,7 @@ TEST(WholeNumber, IsOneThatFits) {
 TEST(ToText_Test, WritesNanAsNullAndSurvivesBadUtf8) {
   EXPECT_EQ(to_text(Json(std::nan(""))), "null\n");
   EXPECT_EQ(to_text(Json("a\xff")), "\"a\xEF\xBF\xBD\"\n");
+  EXPECT_EQ(compact_text(Json{{"a\xff", {1, 2}}}), "{\"a\xEF\xBF\xBD\":[1,2]}");
 }
 
 }  // namespace

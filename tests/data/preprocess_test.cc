@@ -131,9 +131,10 @@ TEST(Preprocess, OpenExtents_TakeTheImagesSize) {
   EXPECT_EQ(sized->shape(), (Shape{1, 10, 12, 3}));
 }
 
-TEST(Preprocess, IntegerTypes_AreRoundedAndClipped) {
+TEST(Preprocess, IntegerTypes_AreRoundedAndClippedIfAskedFor) {
   const Image image{1, 1, {255, 101, 0}};
   auto preprocess = preset("raw255");
+  preprocess.round = true;
   preprocess.scale = 0.5;
   const auto values = image_to_tensor(image, preprocess, DType::kInt8, {1, 3, 1, 1});
   ASSERT_THAT(values, IsOk());
@@ -142,6 +143,64 @@ TEST(Preprocess, IntegerTypes_AreRoundedAndClipped) {
   const auto unsigned_values = image_to_tensor(image, preprocess, DType::kUInt8, {1, 3, 1, 1});
   ASSERT_THAT(unsigned_values, IsOk());
   EXPECT_THAT(unsigned_values->as<std::uint8_t>(), ElementsAre(0, 0, 0));
+}
+
+TEST(Preprocess, IntegerInputs_HoldEveryPixelOrAreRefused) {
+  const Image image{1, 1, {200, 100, 50}};
+  const auto convert = [&](const std::string& name, DType dtype) {
+    return image_to_tensor(image, preset(name), dtype, {1, 3, 1, 1});
+  };
+  const auto bytes = convert("int8", DType::kInt8);
+  ASSERT_THAT(bytes, IsOk());
+  EXPECT_THAT(bytes->as<std::int8_t>(), ElementsAre(72, -28, -78));
+  const auto raw = convert("raw255", DType::kUInt8);
+  ASSERT_THAT(raw, IsOk());
+  EXPECT_THAT(raw->as<std::uint8_t>(), ElementsAre(200, 100, 50));
+  EXPECT_THAT(convert("raw255", DType::kInt16), IsOk());
+  EXPECT_THAT(convert("int8", DType::kInt32), IsOk());
+  const auto refused = [&](const std::string& name, DType dtype, const std::string& hint) {
+    const auto result = convert(name, dtype);
+    ASSERT_THAT(result, FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'" + name + "'")));
+    EXPECT_THAT(result.error().hint, HasSubstr("--preprocess " + hint));
+  };
+  refused("raw255", DType::kInt8, "int8");
+  refused("int8", DType::kUInt8, "raw255");
+  for (const auto* name : {"unit", "imagenet", "signed", "yolo"}) {
+    refused(name, DType::kInt8, "int8");
+    refused(name, DType::kUInt8, "raw255");
+    refused(name, DType::kInt64, "raw255");
+  }
+}
+
+TEST(Preprocess, OpenSize_IsThePresets) {
+  const auto image = golden_image("source");
+  const auto shape = [&](const std::string& name, const std::vector<std::int64_t>& wanted) {
+    const auto tensor = image_to_tensor(image, preset(name), DType::kFloat32, wanted);
+    EXPECT_THAT(tensor, IsOk());
+    return tensor->shape();
+  };
+  EXPECT_EQ(shape("imagenet", {-1, 3, -1, -1}), (Shape{1, 3, 224, 224}));
+  EXPECT_EQ(shape("yolo", {1, -1, -1, 3}), (Shape{1, 640, 640, 3}));
+  EXPECT_EQ(shape("unit", {1, 3, 32, -1}), (Shape{1, 3, 32, 224}));
+  EXPECT_EQ(shape("imagenet", {1, 3, 8, 8}), (Shape{1, 3, 8, 8}));
+}
+
+TEST(Preprocess, Ocr_KeepsTheHeightAndTheAspectRatio) {
+  Image line{30, 10, std::vector<std::uint8_t>(30 * 10 * 3, 255)};
+  const auto convert = [&](const std::vector<std::int64_t>& wanted) {
+    return image_to_tensor(line, preset("ocr"), DType::kFloat32, wanted);
+  };
+  EXPECT_EQ(convert({-1, 3, 32, -1})->shape(), (Shape{1, 3, 32, 96}));
+  EXPECT_EQ(convert({-1, 3, -1, -1})->shape(), (Shape{1, 3, 48, 144}));
+  EXPECT_EQ(convert({1, 1, 7, -1})->shape(), (Shape{1, 1, 7, 21}));
+  // Where the width is fixed, what is shorter is filled with 0 and what is longer squeezed.
+  const auto padded = convert({1, 1, 10, 40});
+  ASSERT_THAT(padded, IsOk());
+  EXPECT_EQ(padded->as<float>()[29], 1.0f);
+  EXPECT_EQ(padded->as<float>()[30], 0.0f);
+  const auto squeezed = convert({1, 1, 10, 20});
+  ASSERT_THAT(squeezed, IsOk());
+  EXPECT_EQ(squeezed->as<float>()[19], 1.0f);
 }
 
 TEST(Preprocess, Float16_HoldsTheRoundedFloats) {
@@ -248,7 +307,8 @@ TEST_F(PreprocessFile, Mistakes_AreNamed) {
 TEST(PreprocessFrom, UnknownName_ListsThePresets) {
   const auto result = preprocess_from("imagenett");
   ASSERT_THAT(result, FailsWith(ErrorCode::kInvalidArgument, HasSubstr("imagenett")));
-  EXPECT_THAT(result.error().hint, HasSubstr("imagenet, unit, raw255, yolo, yolox, signed"));
+  EXPECT_THAT(result.error().hint,
+              HasSubstr("imagenet, unit, raw255, yolo, yolox, signed, int8, ocr"));
 }
 
 TEST(GuessPreprocess, FollowsTheInput) {
@@ -259,6 +319,9 @@ TEST(GuessPreprocess, FollowsTheInput) {
   EXPECT_EQ(name(DType::kFloat32, {1, 3, 224, 224}), "imagenet");
   EXPECT_EQ(name(DType::kFloat32, {-1, 640, 640, 3}), "yolo");
   EXPECT_EQ(name(DType::kUInt8, {1, 3, 640, 640}), "raw255");
+  EXPECT_EQ(name(DType::kInt8, {1, 3, 640, 640}), "int8");
+  EXPECT_EQ(name(DType::kFloat32, {-1, 3, 48, -1}), "ocr");
+  EXPECT_EQ(name(DType::kFloat32, {1, 1, 64, -1}), "ocr");
   EXPECT_EQ(name(DType::kFloat16, {1, 1, 28, 28}), "unit");
   EXPECT_EQ(name(DType::kFloat32, {1, 3, -1, -1}), "imagenet");
   EXPECT_EQ(name(DType::kFloat32, {1, 128}), "none");

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -214,6 +215,198 @@ TEST_F(NpzSamples, Mistakes_AreNamed) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("is 2x3x4; input 'x' wants ?x3x5")));
 }
 
+TEST_F(SampleSetTest, OpenFirstExtent_TakesWhatTheSampleHas) {
+  array("d/a.npy", Tensor::of(std::vector<float>(10), {5, 2}));
+  array("d/b.npy", Tensor::of(std::vector<float>(6), {3, 2}));
+  array("d/c.npy", Tensor::of(std::vector<float>(0), {0, 2}));
+  array("d/d.npy", Tensor::of(std::vector<float>(6), {3, 2}));
+  const auto set = open("d", {vector_});
+  ASSERT_THAT(set, IsOk());
+  EXPECT_EQ(set->load(0)->tensors[0].tensor.shape(), (Shape{5, 2}));
+  EXPECT_EQ(set->load(1)->tensors[0].tensor.shape(), (Shape{3, 2}));
+  EXPECT_EQ(set->load(2)->tensors[0].tensor.shape(), (Shape{0, 2}));
+  EXPECT_THAT(*set->alike(), ElementsAre(1, 3));
+  const auto extents = set->extents();
+  ASSERT_THAT(extents, IsOk());
+  ASSERT_EQ(extents->size(), 1u);
+  EXPECT_EQ((*extents)[0].input, "v");
+  EXPECT_THAT(*(*extents)[0].extents, ElementsAre(std::nullopt, 2));
+}
+
+TEST_F(SampleSetTest, Extents_AreOfTheSelectedSamples) {
+  array("d/a.npy", Tensor::of(std::vector<float>(10), {5, 2}));
+  array("d/b.npy", Tensor::of(std::vector<float>(6), {3, 2}));
+  SampleOptions options;
+  options.limit = 1;
+  const auto set = open("d", {vector_}, options);
+  ASSERT_THAT(set, IsOk());
+  EXPECT_THAT(*(*set->extents())[0].extents, ElementsAre(5, 2));
+  const auto images = [&] {
+    image("i/a.jpg");
+    return open("i", {{"x", DType::kFloat32, {-1, 3, -1, -1}}});
+  }();
+  ASSERT_THAT(images, IsOk());
+  EXPECT_THAT(*(*images->extents())[0].extents, ElementsAre(1, 3, 224, 224));
+}
+
+TEST_F(SampleSetTest, ArrayThatIsNoSample_IsCut) {
+  array("a.npy", Tensor::of(std::vector<float>{1, 2, 3, 4, 5, 6}, {3, 2}));
+  const auto set = open("a.npy", {{"v", DType::kFloat32, {1, 2}}});
+  ASSERT_THAT(set, IsOk());
+  ASSERT_EQ(set->size(), 3);
+  EXPECT_THAT(set->load(2)->tensors[0].tensor.as<float>(), ElementsAre(5, 6));
+  EXPECT_EQ(set->load(2)->name, "a.npy[2]");
+}
+
+TEST_F(SampleSetTest, AnyRank_IsTakenAsItIs) {
+  array("d/a.npy", Tensor::of(std::vector<float>(10), {5, 2}));
+  array("d/b.npy", Tensor::of(std::vector<float>(3), {3}));
+  const InputSpec any{.name = "v", .any_rank = true};
+  const auto set = open("d", {any});
+  ASSERT_THAT(set, IsOk());
+  EXPECT_EQ(set->load(1)->tensors[0].tensor.shape(), (Shape{3}));
+  EXPECT_EQ((*set->extents())[0].extents, std::nullopt);
+  EXPECT_THAT(open("random:1", {any}), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("rank")));
+}
+
+TEST_F(SampleSetTest, Constants_AreInEverySample) {
+  array("d/a.npy", Tensor::of(std::vector<float>{1, 2}, {2}));
+  array("d/b.npy", Tensor::of(std::vector<float>{1, 2}, {2}));
+  const InputSpec rate{"sr", DType::kInt64, {}};
+  const InputSpec flags{"f", DType::kBool, {-1, 2}};
+  SampleOptions options;
+  options.constants = {{"sr", "16000"}, {"f", "true,0"}};
+  const auto set = open("d", {rate, vector_, flags}, options);
+  ASSERT_THAT(set, IsOk());
+  ASSERT_EQ(set->size(), 2);
+  const auto sample = set->load(1);
+  EXPECT_EQ(sample->name, "b.npy");
+  EXPECT_THAT(sample->tensors[0].tensor.as<std::int64_t>(), ElementsAre(16000));
+  EXPECT_EQ(sample->tensors[0].tensor.shape(), Shape{});
+  EXPECT_EQ(sample->tensors[2].tensor.shape(), (Shape{1, 2}));
+  EXPECT_EQ(set->describe()["inputs"]["sr"], "16000");
+  const auto refused = [&](const ConstantInput& constant, const std::string& text) {
+    options.constants = {constant};
+    EXPECT_THAT(open("d", {rate, vector_}, options),
+                FailsWith(ErrorCode::kInvalidArgument, HasSubstr(text)));
+  };
+  refused({"sr", "1.5"}, "no int64");
+  refused({"sr", "1,2"}, "2 numbers for scalar");
+  refused({"sr", "fast"}, "'fast' is no number");
+  refused({"rate", "1"}, "no input 'rate'");
+  const auto missing = open("d", {vector_, rate});
+  ASSERT_THAT(missing, FailsWith(ErrorCode::kNotFound, HasSubstr("no folder")));
+  EXPECT_THAT(missing.error().hint, HasSubstr("--input v=VALUE"));
+}
+
+/// v' = s + v, and the state s' = v'.
+Result<std::vector<Tensor>> add_up(const Sample& step) {
+  auto state = step.tensors[1].tensor;
+  for (std::size_t i = 0; i < state.as<float>().size(); ++i) {
+    state.as<float>()[i] += step.tensors[0].tensor.as<float>()[i];
+  }
+  return std::vector{std::move(state)};
+}
+
+TEST_F(SampleSetTest, States_AreThoseOfTheStepBefore) {
+  array("d/a.npy", Tensor::of(std::vector<float>{1, 1, 2, 2, 3, 3}, {3, 2}));
+  array("d/b.npy", Tensor::of(std::vector<float>{10, 10, 20, 20}, {2, 2}));
+  array("d/c/0.npy", Tensor::of(std::vector<float>{5, 5}, {1, 2}));
+  array("d/c/1.npy", Tensor::of(std::vector<float>{6, 6}, {1, 2}));
+  SampleOptions options;
+  options.states = {{"s'", "s"}};
+  options.step = add_up;
+  const InputSpec state{"s", DType::kFloat32, {-1, 2}};
+  const auto set = open("d", {vector_, state}, options);
+  ASSERT_THAT(set, IsOk());
+  ASSERT_EQ(set->size(), 7);
+  std::vector<float> states;
+  std::vector<bool> follows;
+  for (std::int64_t i = 0; i < set->size(); ++i) {
+    const auto sample = set->load(i);
+    ASSERT_THAT(sample, IsOk());
+    EXPECT_EQ(sample->tensors[1].tensor.shape(), (Shape{1, 2}));
+    states.push_back(sample->tensors[1].tensor.as<float>()[0]);
+    follows.push_back(set->follows(i));
+  }
+  EXPECT_THAT(states, ElementsAre(0, 1, 3, 0, 10, 0, 5));
+  EXPECT_THAT(follows, ElementsAre(false, true, true, false, true, false, true));
+  EXPECT_EQ(set->describe()["states"][0]["output"], "s'");
+  // A selection sees the same states, but its steps do not follow each other.
+  options.limit = 2;
+  const auto few = open("d", {vector_, state}, options);
+  ASSERT_THAT(few, IsOk());
+  EXPECT_EQ(few->load(1)->tensors[1].tensor.as<float>()[0], 0);
+  // Whichever steps a shard takes, their states are those of the whole.
+  std::map<std::string, float> by_name;
+  for (std::int64_t i = 0; i < set->size(); ++i) {
+    by_name[set->load(i)->name] = states[static_cast<std::size_t>(i)];
+  }
+  options.limit = 0;
+  options.shard_count = 2;
+  for (options.shard_index = 0; options.shard_index < 2; ++options.shard_index) {
+    const auto shard = open("d", {vector_, state}, options);
+    ASSERT_THAT(shard, IsOk());
+    for (std::int64_t i = 0; i < shard->size(); ++i) {
+      const auto sample = shard->load(i);
+      EXPECT_EQ(sample->tensors[1].tensor.as<float>()[0], by_name.at(sample->name));
+    }
+  }
+}
+
+TEST_F(SampleSetTest, GrowingState_StartsEmpty) {
+  array("d/a.npy", Tensor::of(std::vector<float>{1, 1, 2, 2, 3, 3}, {3, 2}));
+  SampleOptions options;
+  options.states = {{"cache", "past"}};
+  options.step = [](const Sample& step) -> Result<std::vector<Tensor>> {
+    const auto& past = step.tensors[1].tensor;
+    auto shape = past.shape();
+    shape[1] += 1;
+    return std::vector{Tensor(DType::kFloat32, shape)};
+  };
+  const InputSpec past{"past", DType::kFloat32, {-1, -1, 2}};
+  const auto set = open("d", {vector_, past}, options);
+  ASSERT_THAT(set, IsOk());
+  EXPECT_EQ(set->load(0)->tensors[1].tensor.shape(), (Shape{1, 0, 2}));
+  EXPECT_EQ(set->load(2)->tensors[1].tensor.shape(), (Shape{1, 2, 2}));
+  EXPECT_THAT(*(*set->extents())[1].extents, ElementsAre(1, std::nullopt, 2));
+}
+
+TEST_F(SampleSetTest, WrongStates_AreNamed) {
+  array("d/a.npy", Tensor::of(std::vector<float>{1, 1, 2, 2}, {2, 2}));
+  SampleOptions options;
+  options.states = {{"s'", "t"}};
+  options.step = add_up;
+  const InputSpec state{"s", DType::kFloat32, {-1, 3}};
+  EXPECT_THAT(open("d", {vector_, state}, options),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no input 't'")));
+  options.states = {{"s'", "s"}, {"s'", "s"}};
+  EXPECT_THAT(open("d", {vector_, state}, options),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("named twice")));
+  options.states = {{"s'", "s"}};
+  options.step = [](const Sample&) -> Result<std::vector<Tensor>> {
+    return std::vector{Tensor(DType::kFloat32, {4})};
+  };
+  const auto misfit = open("d", {vector_, state}, options);
+  ASSERT_THAT(misfit, FailsWith(ErrorCode::kInvalidArgument, HasSubstr("wants ?x3")));
+  EXPECT_THAT(misfit.error().hint, HasSubstr("'s0'"));
+}
+
+TEST_F(SampleSetTest, ImageSize_IsSaidWhereTheModelLeavesItOpen) {
+  image("d/a.jpg");
+  SampleOptions options;
+  options.preprocess = *preprocess_from("unit");
+  const InputSpec open_image{"x", DType::kFloat32, {-1, 3, -1, -1}};
+  const auto set = open("d", {open_image}, options);
+  ASSERT_THAT(set, IsOk());
+  ASSERT_EQ(monitor_.warnings.size(), 1u);
+  EXPECT_EQ(monitor_.warnings[0].id, "image-size");
+  EXPECT_THAT(monitor_.warnings[0].message, HasSubstr("224 x 224"));
+  EXPECT_EQ(set->describe()["image_size"]["largest"], (std::vector<int>{224, 224}));
+  EXPECT_TRUE(open("d", {image_}, options)->describe()["image_size"].is_null());
+  EXPECT_EQ(monitor_.warnings.size(), 1u);
+}
+
 TEST_F(SampleSetTest, SeveralInputs_HaveOneFolderEach) {
   image("d/x/1.jpg");
   image("d/x/2.jpg");
@@ -263,9 +456,41 @@ TEST_F(SampleSetTest, Random_DependsOnSeedAlone) {
   EXPECT_NE(values(*other, 0, 0), values(*set, 1, 0));
 }
 
-TEST_F(SampleSetTest, Random_NeedsExtentsAndANumber) {
-  EXPECT_THAT(open("random:1", {{"t", DType::kFloat32, {1, -1}}}),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("1x?")));
+TEST_F(SampleSetTest, Random_ClosesExtents) {
+  const auto shape = [&](const std::vector<std::int64_t>& wanted, DType dtype = DType::kFloat32) {
+    const auto set = open("random:1", {{"t", dtype, wanted}});
+    EXPECT_THAT(set, IsOk());
+    return set->load(0)->tensors[0].tensor.shape();
+  };
+  EXPECT_EQ(shape({1, -1}), (Shape{1, 16}));
+  EXPECT_EQ(shape({-1, -1, 8}), (Shape{1, 16, 8}));
+  EXPECT_EQ(shape({-1, 3, -1, -1}), (Shape{1, 3, 224, 224}));
+  EXPECT_EQ(shape({1, -1, -1, 3}), (Shape{1, 224, 224, 3}));
+  EXPECT_EQ(shape({-1, 1, 32, -1}), (Shape{1, 1, 32, 224}));
+  EXPECT_EQ(shape({-1, 8, -1, 64}), (Shape{1, 8, 16, 64}));
+  EXPECT_EQ(shape({}), Shape{});
+}
+
+TEST_F(SampleSetTest, RandomIndices_StayBelowTheirLimit) {
+  InputSpec ids{.name = "ids", .dtype = DType::kInt64, .shape = {1, 200}, .index_limit = 30};
+  const auto set = open("random:1", {ids});
+  ASSERT_THAT(set, IsOk());
+  const auto sample = set->load(0);
+  const auto values = sample->tensors[0].tensor.as<std::int64_t>();
+  EXPECT_GE(*std::ranges::min_element(values), 0);
+  EXPECT_LT(*std::ranges::max_element(values), 30);
+  EXPECT_GT(*std::ranges::max_element(values), 20);
+}
+
+TEST_F(SampleSetTest, RandomMasks_LetSomethingPass) {
+  const auto set = open("random:30", {{"mask", DType::kBool, {1, 2}}});
+  ASSERT_THAT(set, IsOk());
+  for (std::int64_t i = 0; i < set->size(); ++i) {
+    EXPECT_EQ(set->load(i)->tensors[0].tensor.bytes()[0], std::byte{1});
+  }
+}
+
+TEST_F(SampleSetTest, Random_NeedsANumber) {
   for (const auto* source : {"random:", "random:0", "random:-1", "random:x", "random:5x"}) {
     EXPECT_THAT(open(source, {vector_}), FailsWith(ErrorCode::kInvalidArgument, HasSubstr(source)));
   }
@@ -303,6 +528,26 @@ RC_GTEST_PROP(SampleSelection, Shards_PartitionTheLimitedSet, (std::uint32_t dra
     }
   }
   RC_ASSERT(merged == expected);
+}
+
+TEST(SampleSelection, InterleavedShards_TakeTurns) {
+  Recorder monitor;
+  SampleOptions options;
+  options.source = "random:7";
+  options.shard_count = 2;
+  options.interleaved = true;
+  const std::vector<InputSpec> inputs{{"v", DType::kFloat32, {1, 1}}};
+  const auto names = [&](std::int64_t index) {
+    options.shard_index = index;
+    const auto shard = SampleSet::open(options, inputs, monitor);
+    std::vector<std::string> found;
+    for (std::int64_t i = 0; shard && i < shard->size(); ++i) {
+      found.push_back(shard->load(i)->name);
+    }
+    return found;
+  };
+  EXPECT_EQ(names(0), (std::vector<std::string>{"random:0", "random:2", "random:4", "random:6"}));
+  EXPECT_EQ(names(1), (std::vector<std::string>{"random:1", "random:3", "random:5"}));
 }
 
 TEST_F(SampleSetTest, Labels_AreFoundByFile) {

@@ -30,7 +30,7 @@ const Measurement* find_row(const BenchResult& result, std::string_view name,
 
 BenchOptions quick() {
   BenchOptions options;
-  options.budget_us = 0.3e6;
+  options.budget_us = 20e6;
   return options;
 }
 
@@ -56,6 +56,56 @@ TEST(Bench, WholeTable_EveryRowHasAResultOrAReason) {
     EXPECT_GT(row.size_bytes, 0) << where;
   }
   EXPECT_TRUE(result->best.has_value());
+}
+
+TEST(Bench, BudgetThatIsUsedUp_LeavesRowsOutAndNamesThem) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.spent_us = options.budget_us;
+  const auto result = run(*fixture, options);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(result->cut_off, Not(IsEmpty()));
+  EXPECT_FALSE(result->interrupted);
+}
+
+/// Stops after so many rows.
+class Impatient final : public Monitor {
+ public:
+  void progress(std::string_view stage, std::int64_t done, std::int64_t) override {
+    stopped_ = stopped_ || (stage == "preparing rows" && done == 3);
+  }
+  void warn(const Warning&) override {}
+  [[nodiscard]] bool cancelled() const noexcept override { return stopped_; }
+
+ private:
+  bool stopped_ = false;
+};
+
+TEST(Bench, Interrupted_KeepsWhatWasMeasuredAndGoesOnFromIt) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.formats = {"qdq"};
+  options.types = {"u8s8"};
+  Impatient monitor;
+  const auto result =
+      bench(fixture->model, fixture->samples, &fixture->ranges, fixture->library, options, monitor);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(result->interrupted);
+  const auto measured = [](const Measurement& row) { return row.accuracy.has_value(); };
+  EXPECT_GE(std::count_if(result->rows.begin(), result->rows.end(), measured), 2);
+  // What was timed is not timed again: its figures are the same to the last bit.
+  const auto whole = run(*fixture, options);
+  ASSERT_THAT(whole, IsOk());
+  options.known = whole->rows;
+  const auto again = run(*fixture, options);
+  ASSERT_THAT(again, IsOk());
+  for (std::size_t i = 0; i < whole->rows.size(); ++i) {
+    if (whole->rows[i].status == RowStatus::kOk && whole->rows[i].name() != "float32") {
+      EXPECT_EQ(again->rows[i].speedup.median, whole->rows[i].speedup.median);
+    }
+  }
 }
 
 TEST(Bench, Float32AtAll_IsTheReference) {

@@ -99,6 +99,9 @@ TEST(Baseline, SameModel_IsExactWhateverIsCached) {
     ASSERT_TRUE(accuracy->top1);
     EXPECT_EQ(accuracy->top1->agreement_percent, 100);
     EXPECT_EQ(accuracy->top1->reference_percent, std::nullopt);
+    EXPECT_EQ(accuracy->sqnr_interval_db, std::nullopt);
+    // Known without another run.
+    EXPECT_EQ(to_json(baseline->itself()), to_json(*accuracy));
   }
 }
 
@@ -114,6 +117,12 @@ TEST(Baseline, OtherModel_HasTheErrorOfItsOutputs) {
     ASSERT_THAT(accuracy, IsOk());
     ASSERT_EQ(accuracy->outputs.size(), 1u);
     EXPECT_EQ(accuracy->outputs[0].name, "y");
+    ASSERT_TRUE(accuracy->sqnr_interval_db);
+    EXPECT_LT(accuracy->sqnr_interval_db->low, accuracy->overall.sqnr_db);
+    EXPECT_GT(accuracy->sqnr_interval_db->high, accuracy->overall.sqnr_db);
+    const auto few = baseline->evaluate(candidate, Monitor::silent(), 2);
+    ASSERT_THAT(few, IsOk());
+    EXPECT_EQ(few->sqnr_interval_db, std::nullopt);
     sqnr.push_back(accuracy->overall.sqnr_db);
   }
   EXPECT_EQ(sqnr[0], sqnr[1]);

@@ -9,6 +9,7 @@
 
 #include "support/matchers.h"
 #include "tessera/evaluate/bench.h"
+#include "tessera/evaluate/lab.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -47,6 +48,72 @@ TEST(MeasurementJson, FieldsThatTheModeLacks_AreNull) {
   EXPECT_EQ(json["mode"], "float32");
   EXPECT_EQ(json["opt_level"], "all");
   EXPECT_TRUE(json["latency"].is_null());
+}
+
+Measurement measured_row() {
+  Measurement row;
+  row.scheme.mode = Mode::kStatic;
+  row.scheme.activation = DType::kUInt8;
+  row.scheme.weight = DType::kInt8;
+  row.scheme.per_channel = true;
+  row.scheme.method = numerics::RangeMethod::kMse;
+  row.provider = runtime::ProviderChoice{};
+  row.status = RowStatus::kOk;
+  row.latency = {100, 90, 120, 12, 2};
+  row.speedup = {2, 1.9, 2.1, 12};
+  row.accuracy.emplace();
+  row.accuracy->overall.sqnr_db = 31.5;
+  row.accuracy->sqnr_interval_db = {30, 33};
+  row.accuracy->top1 = Top1{.candidate_percent = 88, .agreement_percent = 97, .samples = 50};
+  row.size_bytes = 1234;
+  row.kernels = KernelSummary{.kernels = 7, .integer_kernels = 5, .integer_products = 3};
+  return row;
+}
+
+TEST(MeasurementJson, WhatIsReadBack_IsWhatWasWritten) {
+  const auto row = measured_row();
+  const auto read = measurements_from_json(Json::array({to_json(row)}), "rows");
+  ASSERT_THAT(read, IsOk());
+  ASSERT_THAT(*read, SizeIs(1));
+  EXPECT_EQ(to_json(read->front()), to_json(row));
+  EXPECT_THAT(measurements_from_json(Json::array({Json{{"name", "x"}}}), "rows"),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("rows")));
+}
+
+TEST(TakeOver, FillsTheRowOfTheSameNameLevelAndMethod) {
+  const std::vector<Measurement> known{measured_row()};
+  Measurement row;
+  row.scheme = known.front().scheme;
+  EXPECT_TRUE(take_over(row, known));
+  EXPECT_EQ(row.latency.n, 12);
+  EXPECT_EQ(row.accuracy->overall.sqnr_db, 31.5);
+  Measurement other;
+  other.scheme = known.front().scheme;
+  other.scheme.method = numerics::RangeMethod::kMinMax;
+  EXPECT_FALSE(take_over(other, known));
+  other.scheme = known.front().scheme;
+  other.opt_level = runtime::OptLevel::kBasic;
+  EXPECT_FALSE(take_over(other, known));
+  auto failed = known;
+  failed.front().status = RowStatus::kFailed;
+  EXPECT_FALSE(take_over(row, failed));
+}
+
+TEST(SettleLatency, MakesLatencyAgreeWithTheSpeedup) {
+  Measurement reference;
+  reference.latency.median_us = 300;
+  auto row = measured_row();
+  settle_latency(row, reference);
+  EXPECT_DOUBLE_EQ(row.latency.median_us, 150);
+  EXPECT_DOUBLE_EQ(row.latency.p90_us, 180);
+}
+
+TEST(MeasurementName, OfAModelThatIsQuantizedAlready_IsNotFloat32) {
+  Measurement row;
+  row.scheme.mode = Mode::kFloat32;
+  row.given = "qdq";
+  EXPECT_EQ(row.name(), "as given (qdq)");
+  EXPECT_EQ(to_json(row)["mode"], "given");
 }
 
 TEST(ExplainIsa, DependsOnTheInstructionSet) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <set>
 
 #include "graph/graph_support.h"
@@ -123,8 +124,10 @@ TEST(FindCuts, FirstPart_IsClosedUnderProducers) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const auto graph = random_graph(seed, 14);
     for (const auto& cut : find_cuts(graph, 3)) {
-      const std::set<OpId> before(cut.before.begin(), cut.before.end());
-      for (const auto op : cut.before) {
+      const auto ops = operators_before(graph, cut);
+      EXPECT_EQ(cut.nodes_before, std::ssize(ops));
+      const std::set<OpId> before(ops.begin(), ops.end());
+      for (const auto op : ops) {
         for (const auto& input : graph.op(op).inputs) {
           const auto producer = graph.tensor(*input).producer;
           EXPECT_TRUE(!producer || before.contains(*producer));
@@ -194,7 +197,7 @@ TEST(FindCuts, QuantizedTensors_CrossAsIntegers) {
   });
   EXPECT_EQ(behind_product.bytes, 8);
   EXPECT_EQ(behind_product.int8_bytes, 8);
-  EXPECT_EQ(behind_product.before.size(), 5U) << "with the weights' DequantizeLinear";
+  EXPECT_EQ(behind_product.nodes_before, 5) << "with the weights' DequantizeLinear";
 }
 
 TEST(FindCuts, OfThousandsOfOperators_TakeSeconds) {
@@ -220,6 +223,62 @@ TEST(FindCuts, OfThousandsOfOperators_TakeSeconds) {
     EXPECT_LT(seconds, 20.0);
   }
   std::cout << "cuts of 3000 operators: " << seconds << " s\n";
+}
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+TEST(FindCuts, OfALongChain_AreFoundInTimeThatGrowsWithItsLength) {
+  constexpr int kLength = 20000;
+  GraphBuilder builder;
+  builder.input("t0", {1, 4});
+  for (int i = 0; i < kLength; ++i) {
+    builder.op("Relu", {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
+  }
+  const auto graph = builder.output("t" + std::to_string(kLength)).build();
+  for (const int limit : {1, 2, 3}) {
+    std::vector<Cut> cuts;
+    const auto seconds = seconds_of([&] { cuts = find_cuts(graph, limit); });
+    ASSERT_EQ(std::ssize(cuts), kLength - 1);
+    for (std::size_t i = 0; i < cuts.size(); ++i) {
+      ASSERT_EQ(cuts[i].nodes_before, static_cast<std::int64_t>(i + 1));
+    }
+    if (testing::kTimesMeanSomething) {
+      EXPECT_LT(seconds, 5.0);
+    }
+  }
+}
+
+TEST(FindCuts, BesideALongShortcut_SingleTensorsAreFoundAtOnce) {
+  constexpr int kLength = 20000;
+  GraphBuilder builder;
+  builder.input("x", {1, 4}).op("Relu", {"x"}, {"t0"});
+  for (int i = 0; i < kLength; ++i) {
+    builder.op("Relu", {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
+  }
+  const auto last = "t" + std::to_string(kLength);
+  const auto graph = builder.op("Add", {"t0", last}, {"y"}).output("y").build();
+  std::vector<Cut> cuts;
+  const auto seconds = seconds_of([&] { cuts = find_cuts(graph, 1); });
+  EXPECT_EQ(crossing_sets(graph, cuts), (CrossingSets{{"t0"}}));
+  if (testing::kTimesMeanSomething) {
+    EXPECT_LT(seconds, 5.0);
+  }
+}
+
+TEST(FindCuts, OfManyReaders_NeedNoStack) {
+  GraphBuilder builder;
+  builder.input("x", {1, 4}).op("Relu", {"x"}, {"h"});
+  std::vector<std::string> results;
+  for (int i = 0; i < 300; ++i) {
+    results.push_back("r" + std::to_string(i));
+    builder.op("Relu", {"h"}, {results.back()});
+  }
+  const auto graph = builder.op("Concat", results, {"y"}).output("y").build();
+  EXPECT_EQ(crossing_sets(graph, find_cuts(graph, 1)), (CrossingSets{{"h"}}));
 }
 
 }  // namespace

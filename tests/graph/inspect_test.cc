@@ -31,6 +31,22 @@ QuantizationState state_of(const Graph& graph) {
   return quantization_of(graph).state;
 }
 
+TEST(Quantization, OperatorsThatAreQuantized_AreTold) {
+  // DynamicQuantizeLinear, MatMulInteger and what rescales its product; then a float MatMul.
+  const auto graph = matmul_weights(DType::kInt8)
+                         .weight("f", {8, 8})
+                         .value("i", {1, 8}, DType::kInt32)
+                         .value("c", {1, 8})
+                         .op("DynamicQuantizeLinear", {"x"}, {"xq", "xs"})
+                         .op("MatMulInteger", {"xq", "w"}, {"i"})
+                         .op("Cast", {"i"}, {"c"})
+                         .op("Mul", {"c", "xs"}, {"y"})
+                         .op("MatMul", {"y", "f"}, {"z"})
+                         .output("z")
+                         .build();
+  EXPECT_THAT(quantized_operators(graph), ElementsAre(true, true, true, true, false));
+}
+
 TEST(Quantization, State_IsRecognized) {
   EXPECT_EQ(
       state_of(matmul_weights(DType::kFloat32).op("MatMul", {"x", "w"}, {"y"}).output("y").build()),
@@ -88,6 +104,43 @@ TEST(Quantization, OfQdqModels_CountsNodesAndIntegerWork) {
   const auto mixed = quantization_of(qdq_model(true));
   EXPECT_EQ(mixed.state, QuantizationState::kMixed);
   EXPECT_EQ(mixed.int8_mac_share, 0.5);
+}
+
+TEST(Inspect, ExtentsBeyondCounting_AreUnknownAndNeverNegative) {
+  constexpr auto kHuge = (std::int64_t{1} << 61) + 5;
+  const auto graph = GraphBuilder()
+                         .input("x", {kHuge})
+                         .value("y", {kHuge})
+                         .op("Relu", {"x"}, {"y"})
+                         .output("y")
+                         .build();
+  EXPECT_EQ(graph.tensor(*graph.find_tensor("x")).size_bytes(), std::nullopt);
+  const auto inspection = inspect(graph, {.max_cut_tensors = 1});
+  EXPECT_EQ(inspection.peak_activation_bytes, std::nullopt);
+  EXPECT_EQ(inspection.costs[0].output_bytes, std::nullopt);
+}
+
+TEST(Inspect, SumsBeyondCounting_AreUnknownAndNeverNegative) {
+  constexpr auto kSide = std::int64_t{1} << 31;
+  GraphBuilder builder;
+  builder.input("a0", {kSide, 1}).input("b", {1, kSide});
+  for (int i = 0; i < 3; ++i) {  // 2^62 multiply-accumulates and 2^61 bytes each
+    const auto y = "y" + std::to_string(i);
+    builder.value(y, {kSide, kSide}, DType::kInt8).op("MatMul", {"a0", "b"}, {y}).output(y);
+  }
+  const auto graph = builder.build();
+  const auto inspection = inspect(graph, {.max_cut_tensors = 2});
+  EXPECT_EQ(inspection.costs[0].macs, std::int64_t{1} << 62);
+  EXPECT_EQ(inspection.macs, std::nullopt);
+  EXPECT_EQ(inspection.peak_activation_bytes, std::nullopt);
+  EXPECT_TRUE(to_json(inspection, graph)["macs"].is_null());
+  for (const auto& total : inspection.types) {
+    EXPECT_EQ(total.macs, std::nullopt);
+  }
+  for (const auto& cut : *inspection.cuts) {
+    EXPECT_GE(cut.macs_before, 0);
+    EXPECT_GE(cut.macs_after, 0);
+  }
 }
 
 TEST(Inspect, Totals_CountSharedWeightsOnce) {

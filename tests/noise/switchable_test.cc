@@ -164,6 +164,35 @@ TEST(Switchable, LayerNoise_IsThatOfTheLayerAlone) {
   EXPECT_NEAR(noise->back().noise / error, 1, 1e-6);
 }
 
+/// A product, a sum and a gate of a value with itself: one input of the layer, read twice.
+TEST(Switchable, LayerThatReadsOneTensorTwice_IsOneSwitch) {
+  const auto model_with = [](std::string_view type) {
+    return ModelBuilder(13)
+        .input("x", {1, 8, 8})
+        .weight("w", {8, 8}, 0.3)
+        .op("MatMul", {"x", "w"}, {"g"})
+        .named_op("twice", type, {"g", "g"}, {"square"})
+        .weight("v", {8, 4}, 0.3)
+        .op("MatMul", {"square", "v"}, {"y"})
+        .output("y", {1, 8, 4})
+        .build();
+  };
+  for (const std::string_view type : {"MatMul", "Add", "Mul"}) {
+    SCOPED_TRACE(type);
+    const auto bench = bench_of(model_with(type));
+    ASSERT_THAT(bench, IsOk());
+    auto model = SwitchableModel::open((*bench)->setup, Monitor::silent());
+    ASSERT_THAT(model, IsOk());
+    const auto sample = (*bench)->samples->load(0);
+    ASSERT_THAT(sample, IsOk());
+    const auto noise = model->layer_noise(*sample, Monitor::silent());
+    ASSERT_THAT(noise, IsOk());
+    for (const auto& layer : *noise) {
+      EXPECT_GT(layer.noise, 0);
+    }
+  }
+}
+
 TEST(Subsets, AreDistinctAndTheSameForTheSameSeed) {
   const std::vector<std::string> layers{"a", "b", "c", "d", "e", "f"};
   for (const auto sizes : {Sizes::kEven, Sizes::kUniform}) {

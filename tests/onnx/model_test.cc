@@ -11,6 +11,7 @@
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "tessera/core/file.h"
+#include "tessera/core/hash.h"
 
 namespace tessera::onnx {
 namespace {
@@ -364,6 +365,18 @@ TEST_F(ModelFile, SavedAndLoaded_IsTheSame) {
   EXPECT_EQ(loaded->info()->sha256.size(), 64U);
   EXPECT_THAT(model.save(path("m.onnx"), {}),
               FailsWith(ErrorCode::kAlreadyExists, HasSubstr("m.onnx")));
+}
+
+TEST_F(ModelFile, Hash_IsOfTheBytesThatWereRead) {
+  ASSERT_THAT(small_model().save(path("m.onnx"), {}), IsOk());
+  const auto expected = *sha256_of_file(path("m.onnx"));
+  const auto loaded = Model::load(path("m.onnx"));
+  ASSERT_THAT(loaded, IsOk());
+  ASSERT_THAT(write_file(path("m.onnx"), "another file", Overwrite::kReplace), IsOk());
+  EXPECT_EQ(loaded->info()->sha256, expected);
+  EXPECT_EQ(loaded->clone().info()->sha256, expected);
+  std::filesystem::remove(path("m.onnx"));
+  EXPECT_EQ(loaded->info()->sha256, expected) << "taken once";
 }
 
 TEST_F(ModelFile, OverItself_CanBeSaved) {

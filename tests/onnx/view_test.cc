@@ -49,6 +49,27 @@ TEST(View, Constants_AreInitializersAndNamesAreUnique) {
   EXPECT_TRUE(view->tensor(view->outputs()[0]).is_output);
 }
 
+TEST(View, OfThousandsOfEqualNames_NumbersThemInOrderAndInLinearTime) {
+  constexpr int kCount = 20000;
+  testing::ModelBuilder builder(13);
+  builder.input("t0", {1, 4});
+  for (int i = 0; i < kCount; ++i) {
+    builder.named_op("n", "Identity", {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
+  }
+  const auto model = builder.output("t" + std::to_string(kCount), {1, 4}).build();
+  const auto start = std::chrono::steady_clock::now();
+  const auto view = model.view();
+  const auto seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ASSERT_THAT(view, testing::IsOk());
+  EXPECT_EQ(view->ops()[0].name, "n");
+  EXPECT_EQ(view->ops()[1].name, "n#2");
+  EXPECT_EQ(view->ops()[kCount - 1].name, "n#" + std::to_string(kCount));
+  if (testing::kTimesMeanSomething) {
+    EXPECT_LT(seconds, 5.0);
+  }
+}
+
 TEST(View, AbsentOptionalInputs_HaveNoValue) {
   const auto model =
       ModelBuilder().input("x", {2}).op("Clip", {"x", "", "x"}, {"y"}).output("y").build();

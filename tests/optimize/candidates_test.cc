@@ -59,6 +59,97 @@ TEST(PlanCandidates, OtherProviders_GetBothFormsOfQdqOnly) {
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "QOperator")));
 }
 
+/// A graph of operators whose second input is a constant; shapes are unknown unless said.
+class OpGraph {
+ public:
+  OpGraph& weight(const std::string& name, std::vector<Dim> shape) {
+    graph::TensorInfo tensor;
+    tensor.name = name;
+    tensor.kind = graph::TensorKind::kInitializer;
+    tensor.dtype = DType::kFloat32;
+    tensor.shape = std::move(shape);
+    graph_.add_tensor(std::move(tensor));
+    return *this;
+  }
+  OpGraph& op(const std::string& type, const std::string& from, const std::string& weight,
+              const std::string& to) {
+    if (!graph_.find_tensor(from)) {
+      graph_.mark_input(find(from));
+    }
+    graph::Op op;
+    op.name = to + "_op";
+    op.type = type;
+    op.inputs = {find(from), find(weight)};
+    op.outputs = {find(to)};
+    graph_.add_op(std::move(op));
+    return *this;
+  }
+  graph::Graph build() {
+    EXPECT_TRUE(graph_.finish().has_value());
+    return std::move(graph_);
+  }
+
+ private:
+  graph::TensorId find(const std::string& name) {
+    if (const auto known = graph_.find_tensor(name)) {
+      return *known;
+    }
+    graph::TensorInfo tensor;
+    tensor.name = name;
+    tensor.dtype = DType::kFloat32;
+    return graph_.add_tensor(std::move(tensor));
+  }
+  graph::Graph graph_;
+};
+
+std::vector<Dim> dims(std::initializer_list<std::int64_t> extents) {
+  std::vector<Dim> shape;
+  for (const auto extent : extents) {
+    shape.push_back({extent, {}});
+  }
+  return shape;
+}
+
+const auto kModeOf = [](const Measurement& row) { return row.scheme.mode; };
+
+TEST(PlanCandidates, ProductsOfUnknownShape_AreTriedDynamically) {
+  const auto host = host_with({"avx2", "avx512_vnni"});
+  const auto transformer =
+      OpGraph().weight("w", dims({64, 64})).op("MatMul", "x", "w", "y").build();
+  const auto plan = plan_candidates(host, transformer, "cpu");
+  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(kModeOf, quantize::Mode::kDynamic)));
+  const auto convolutional = OpGraph()
+                                 .weight("k", dims({64, 64, 3, 3}))
+                                 .weight("w", dims({64, 10}))
+                                 .op("Conv", "x", "k", "y")
+                                 .op("MatMul", "y", "w", "z")
+                                 .build();
+  EXPECT_THAT(plan_candidates(host, convolutional, "cpu").candidates,
+              Not(Contains(::testing::ResultOf(kModeOf, quantize::Mode::kDynamic))));
+}
+
+TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
+  const auto host = host_with({"avx2", "avx512_vnni"});
+  const auto graph = OpGraph()
+                         .weight("k", dims({64, 64, 3, 3}))
+                         .weight("w", dims({1, 64, 64}))
+                         .weight("v", dims({64, 10}))
+                         .op("Conv", "x", "k", "y")
+                         .op("LSTM", "y", "w", "z")
+                         .op("MatMul", "z", "v", "u")
+                         .build();
+  const auto plan = plan_candidates(host, graph, "cpu");
+  using ::testing::ElementsAre;
+  EXPECT_THAT(plan.combinations, Contains(Field(&Combination::dynamic, ElementsAre("z_op"))));
+  EXPECT_THAT(plan.combinations,
+              Contains(Field(&Combination::dynamic, ElementsAre("z_op", "u_op"))));
+  for (const auto& combination : plan.combinations) {
+    EXPECT_EQ(combination.row.scheme.mode, quantize::Mode::kStatic);
+    EXPECT_THAT(combination.row.name(), HasSubstr("dynamic"));
+  }
+  EXPECT_THAT(plan_candidates(host, graph, "openvino").combinations, IsEmpty());
+}
+
 Accuracy accuracy_of(double sqnr_db, double l2, std::optional<Top1> top1 = std::nullopt) {
   Accuracy accuracy;
   accuracy.overall.sqnr_db = sqnr_db;

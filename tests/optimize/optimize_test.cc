@@ -60,6 +60,62 @@ TEST(Optimize, LimitThatNothingKeeps_LeavesFloat32) {
   }
 }
 
+TEST(Optimize, WhatIsEnough_CapsTheRuleWithoutLimits) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick_optimize();
+  options.mixed = false;
+  options.enough_sqnr_db = 5;  // far below what 8 bits reach
+  const auto result = optimize(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                               options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->applied.min_sqnr_db, 5);
+  EXPECT_EQ(result->chosen.has_value(), result->written.has_value());
+}
+
+/// Stops when candidates are about to be timed.
+class Impatient final : public Monitor {
+ public:
+  void progress(std::string_view stage, std::int64_t, std::int64_t) override {
+    stopped_ = stopped_ || stage == "timing candidates";
+  }
+  void warn(const Warning&) override {}
+  [[nodiscard]] bool cancelled() const noexcept override { return stopped_; }
+
+ private:
+  bool stopped_ = false;
+};
+
+TEST(Optimize, Interrupted_KeepsTheErrorsThatWereMeasured) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  Impatient monitor;
+  const auto result = optimize(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                               quick_optimize(), monitor);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(result->interrupted);
+  EXPECT_FALSE(result->chosen.has_value());
+  EXPECT_FALSE(result->model.has_value());
+  bool measured = false;
+  for (const auto& candidate : result->candidates) {
+    measured = measured || candidate.row.accuracy.has_value();
+    EXPECT_THAT(candidate.verdict, Not(IsEmpty())) << candidate.row.name();
+  }
+  EXPECT_TRUE(measured);
+}
+
+TEST(Optimize, BudgetThatIsUsedUp_IsSaidAndFloat32Stays) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick_optimize();
+  options.spent_us = options.budget_us;
+  const auto result = optimize(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                               options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  EXPECT_FALSE(result->chosen.has_value());
+  EXPECT_THAT(result->cut_off, Not(IsEmpty()));
+}
+
 TEST(Optimize, TopOneLimitWithoutLabels_IsRefused) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

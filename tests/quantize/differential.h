@@ -92,8 +92,13 @@ inline Result<calibrate::Ranges> measure(const onnx::Model& model, const Feeds& 
   for (const auto& [name, tensor] : values) {
     if (tensor.dtype() == DType::kFloat32) {
       const auto extrema = numerics::find_min_max(tensor.as<float>());
-      ranges.tensors[name][numerics::RangeMethod::kMinMax] = {double{extrema.min},
-                                                              double{extrema.max}};
+      if (extrema.finite > 0) {
+        ranges.tensors[name][numerics::RangeMethod::kMinMax] = {double{extrema.min},
+                                                                double{extrema.max}};
+      }
+      if (extrema.finite == 0 || extrema.infinite + extrema.nan > 0) {
+        ranges.unusual[name] = {extrema.finite, extrema.nan, extrema.infinite};
+      }
     }
   }
   return ranges;

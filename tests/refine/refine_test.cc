@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
@@ -62,13 +63,19 @@ TEST(Refine, EveryStep_EndsInAModelThatLoads) {
   ASSERT_THAT(fixture, IsOk());
   auto result = refined(*fixture, everything());
   ASSERT_THAT(result, IsOk());
-  ASSERT_EQ(result->report.steps.size(), 5U);
+  const auto& steps = result->report.steps;
+  ASSERT_EQ(steps.size(), 8U) << "three without the searches, five with them";
   EXPECT_EQ(result->report.samples, 8);
-  double last = result->report.steps.front().before_db;
-  for (const auto& step : result->report.steps) {
-    EXPECT_DOUBLE_EQ(step.before_db, last) << step.name;
-    EXPECT_EQ(step.kept, step.after_db > step.before_db) << step.name;
-    last = step.kept ? step.after_db : step.before_db;
+  EXPECT_EQ(result->report.error_samples, 3);
+  EXPECT_EQ(steps[0].before_db, steps[3].before_db) << "both branches begin with the same model";
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].branch, i < 3 ? "fast" : "full") << steps[i].name;
+    EXPECT_TRUE(!steps[i].kept || steps[i].after_db > steps[i].before_db) << steps[i].name;
+    EXPECT_TRUE(!steps[i].kept || steps[i].branch == result->report.branch) << steps[i].name;
+    if (i != 0 && i != 3 && steps[i].branch == result->report.branch) {
+      EXPECT_EQ(steps[i].before_db,
+                steps[i - 1].kept ? steps[i - 1].after_db : steps[i - 1].before_db);
+    }
   }
   ASSERT_THAT(built(*result), IsOk());
   EXPECT_THAT(quantize::check_loads(result->model, fixture->library), IsOk());
@@ -179,6 +186,48 @@ TEST(Refine, ZeroOutputs_AreRefused) {
   options.bias_correction = true;
   EXPECT_THAT(refine(model, *assignment, *samples, nullptr, *library, options, Monitor::silent()),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("is zero")));
+}
+
+TEST(Refine, OutputsThatAreNotFinite_ArePassedOver) {
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 2, 4, 4})
+                   .weight("w", {2, 2, 1, 1}, 0.5)
+                   .op("Conv", {"x", "w"}, {"c"})
+                   .constant("mask", Tensor::of(std::vector<float>{0, -INFINITY}, {1, 2, 1, 1}))
+                   .op("Add", {"c", "mask"}, {"y"})
+                   .output("y", {1, 2, 4, 4})
+                   .build();
+  const auto library = runtime::Library::load();
+  ASSERT_THAT(library, IsOk());
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
+  const auto samples = data::SampleSet::open({.source = "random:4"}, *calibrate::input_specs(model),
+                                             Monitor::silent());
+  ASSERT_THAT(samples, IsOk());
+  auto scheme = u8s8();
+  const auto graph = model.view();
+  const auto assignment = quantize::resolve(
+      quantize::uniform_recipe(scheme, {.op_types = {"Conv"}}), *graph, Monitor::silent());
+  ASSERT_THAT(assignment, IsOk());
+  RefineOptions options;
+  options.bias_correction = true;
+  const auto result =
+      refine(model, *assignment, *samples, nullptr, *library, options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  EXPECT_GT(result->report.steps.front().before_db, 20);
+}
+
+/// Work is bounded by a count, which the searches keep.
+TEST(Refine, WithoutEffort_NothingIsSearched) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  RefineOptions options;
+  options.ranges_by_output = true;
+  options.scales = true;
+  options.effort_s = 0;
+  const auto result = refined(*fixture, options);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->report.steps[0].changed, 0);
+  EXPECT_EQ(result->report.steps[1].changed, 0);
 }
 
 class Stopped final : public Monitor {

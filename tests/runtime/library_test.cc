@@ -10,6 +10,7 @@
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
+#include "tessera/runtime/session.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::runtime {
@@ -38,6 +39,19 @@ TEST(Library, Load_ByFileAndByFolder_IsTheSame) {
   const auto file = (*found)->path();
   EXPECT_THAT(Library::load(file), IsOk());
   EXPECT_THAT(Library::load(file.parent_path()), IsOk());
+}
+
+TEST(Library, Load_CustomOperators_AreNamedWhereTheyAreNone) {
+  EXPECT_THAT(Library::load({}, {"/no/such/operators.so"}),
+              FailsWith(ErrorCode::kNotFound, HasSubstr("/no/such/operators.so")));
+  const auto folder = TemporaryDirectory::create("tessera-test");
+  ASSERT_THAT(folder, IsOk());
+  const auto file = folder->path() / "operators.so";
+  ASSERT_THAT(write_file(file, "text", Overwrite::kRefuse), IsOk());
+  const auto library = Library::load({}, {file});
+  ASSERT_THAT(library, IsOk());
+  EXPECT_THAT(Session::open(*library, testing::negate_relu().bytes(), {}, {}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("operators.so")));
 }
 
 TEST(Library, Load_MissingPath_SaysSo) {
@@ -85,6 +99,41 @@ TEST(CleanMessage, DropsSourceLocationsAndLineBreaks) {
       "Load model from /m.onnx failed:/onnxruntime_src/onnxruntime/core/graph/graph.cc:12 void "
       "onnxruntime::Graph::f(int, const char*) This is an invalid model.\n Bad   node.\n");
   EXPECT_EQ(text, "Bad node");
+}
+
+/// The runtime's texts hold names from the file: any bytes at any length.
+TEST(CleanMessage, LongNames_AreClipped) {
+  for (const char* letter : {"A", "(", "/onnxruntime", ") ", "a.cc:1 ", "' ", "\xff", "\x1b"}) {
+    std::string name;
+    while (name.size() < 60000) {
+      name += letter;
+    }
+    const auto text = clean_message("Node (" + name + ") Op (Relu) [ShapeInferenceError]");
+    EXPECT_LT(text.size(), 1000U) << letter;
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+    for (const auto* message :
+         {"Could not find an implementation for Relu(10) node with name '%'",
+          "In Node, (\"%\", Relu, \"\", -1) : (\"x\": tensor(float),) -> (\"y\",) , Error % is not "
+          "a "
+          "registered function/op",
+          "No Op registered for % with domain_version of 13",
+          "Type 'tensor(int8)' of input parameter (%) of operator (%) in node (%) is invalid.",
+          "Current official support for domain % is till opset 22"}) {
+      std::string filled;
+      for (const char* c = message; *c != '\0'; ++c) {
+        filled += *c == '%' ? name : std::string(1, *c);
+      }
+      EXPECT_LT(to_string(open_error(ORT_FAIL, filled)).size(), 5000U) << letter << message;
+    }
+  }
+}
+
+TEST(OpenError, UnknownOperatorWithALongName_IsNamed) {
+  const std::string type(60000, 'A');
+  const auto error = open_error(ORT_INVALID_GRAPH,
+                                "Fatal error: " + type + "(-1) is not a registered function/op");
+  EXPECT_EQ(error.code, ErrorCode::kUnimplemented);
+  EXPECT_THAT(to_string(error), HasSubstr("does not know operator type 'AAAA"));
 }
 
 TEST(OpenError, KernelMissing_NamesNodeAndType) {

@@ -238,6 +238,41 @@ TEST_P(NpzFile, OfNumpy_IsRead) {
   EXPECT_THAT((*arrays)[1].tensor.as<std::int64_t>(), ElementsAre(1, 2, 3));
 }
 
+TEST_P(NpzFile, Rows_AreThoseOfTheWhole) {
+  for (const std::int64_t keep : {0, 1 << 20}) {
+    const auto archive = NpzArchive::open(golden(GetParam()));
+    ASSERT_THAT(archive, IsOk());
+    EXPECT_THAT(archive->names(), ElementsAre("x", "y"));
+    const auto array = archive->array(0, {.keep_bytes = keep});
+    ASSERT_THAT(array, IsOk());
+    EXPECT_EQ((*array)->dtype(), DType::kFloat32);
+    EXPECT_EQ((*array)->shape(), (Shape{2, 3, 4}));
+    for (const std::int64_t row : {1, 0, 1}) {
+      const auto rows = (*array)->rows(row, row + 1);
+      ASSERT_THAT(rows, IsOk());
+      EXPECT_EQ(rows->shape(), (Shape{1, 3, 4}));
+      EXPECT_EQ(rows->as<float>()[0], static_cast<float>(12 * row));
+    }
+    EXPECT_EQ((*array)->rows(1, 1)->shape(), (Shape{0, 3, 4}));
+    EXPECT_EQ((*array)->all()->as<float>()[23], 23.0f);
+  }
+}
+
+TEST(NpyFile, Rows_AreReadInAnyOrder) {
+  const auto folder = TemporaryDirectory::create("npy");
+  const auto path = folder->path() / "a.npy";
+  const std::vector<float> column_major{0, 3, 1, 4, 2, 5};
+  const auto file =
+      npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", raw(column_major));
+  ASSERT_THAT(write_file(path, {reinterpret_cast<const char*>(file.data()), file.size()},
+                         Overwrite::kReplace),
+              IsOk());
+  const auto array = open_npy(path);
+  ASSERT_THAT(array, IsOk());
+  EXPECT_THAT((*array)->rows(1, 2)->as<float>(), ElementsAre(3, 4, 5));
+  EXPECT_THAT((*array)->all()->as<float>(), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
 TEST_P(NpzFile, Truncated_IsDataLoss) {
   const auto whole = file_bytes(golden(GetParam()));
   ASSERT_GT(whole.size(), 100u);

@@ -20,12 +20,21 @@ struct CalibrateOptions {
   std::vector<numerics::RangeMethod> methods;  ///< empty: all
   numerics::EstimatorOptions estimator;
   int threads = 1;
+  /// As onnxruntime.quantization measures: in a session without optimization, whose sums are in the
+  /// order of the graph and not of the machine's kernels, and constants that operators make too.
+  bool as_reference = false;
 };
 
-/// What a model's inputs want to be fed, from its types. A symbolic batch (the first of several
-/// extents) becomes 1, other symbolic extents stay open (-1).
-/// Errors: kUnimplemented naming an input that is no tensor; kInvalidArgument for unknown rank.
+/// What a model's inputs want to be fed, from the types in the file. Symbolic extents are open
+/// (-1). Errors: kUnimplemented naming an input that is no tensor.
 [[nodiscard]] Result<std::vector<data::InputSpec>> input_specs(const onnx::Model& model);
+
+/// Runs the model as it is for data::SampleOptions::step, one thread, sharing nothing with other
+/// steps but the session. Errors: kInvalidArgument where an output of a link is none of the
+/// model's; those of opening it.
+[[nodiscard]] Result<data::StepFunction> step_function(
+    const onnx::Model& model, const std::vector<data::StateLink>& links,
+    const std::shared_ptr<const runtime::Library>& library);
 
 /// Streams every sample once through the model and measures the ranges of all its floating
 /// activations, graph inputs included. Tensors are consumed in place inside the run and never
@@ -33,14 +42,14 @@ struct CalibrateOptions {
 ///
 /// Where one tensor is another's values in another order (Reshape, Transpose, ...) or those of
 /// several together (Concat), its range follows from theirs, exactly; all others are measured.
-/// Infinities, and the lowest float32 number as padding, are passed over with a warning
-/// `infinite-activations`; tensors without a finite value get no range.
+/// NaN and infinities, the lowest float32 number among them, are passed over with a warning and
+/// counted in Ranges::unusual; tensors without a finite value get no range.
 ///
 /// `options.threads` samples run at a time, each in a session with one thread; the result does not
 /// depend on it. Memory grows with it.
 /// The model's types must have been inferred.
-/// Errors: kDataLoss naming the tensor and the sample where a NaN first appears; kInvalidArgument
-/// for options out of range; those of data and runtime.
+/// Warnings: nan-activations (with the first tensor and sample), infinite-activations,
+/// empty-activations. Errors: kInvalidArgument for options; those of data and runtime.
 [[nodiscard]] Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
                                        const std::shared_ptr<const runtime::Library>& library,
                                        const CalibrateOptions& options, Monitor& monitor);

@@ -16,12 +16,28 @@
 
 namespace tessera::calibrate {
 
+/// What a tensor was that is not all finite, or was empty in every sample.
+struct Unusual {
+  std::int64_t finite = 0;  ///< values that ranges are made of; 0 of everything: always empty
+  std::int64_t nan = 0;
+  /// Infinities and the largest and lowest number of float32, which stand for them.
+  std::int64_t infinite = 0;
+
+  [[nodiscard]] bool always_empty() const noexcept {
+    return finite == 0 && nan == 0 && infinite == 0;
+  }
+  bool operator==(const Unusual&) const = default;
+};
+
 /// Activation ranges of a model by every method: what `calibrate` measures and `quantize` needs.
 struct Ranges {
   std::vector<numerics::RangeMethod> methods;
   std::int64_t samples = 0;
   /// tensor -> method -> range. Ordered, so that files are stable.
   std::map<std::string, std::map<numerics::RangeMethod, numerics::RealRange>, std::less<>> tensors;
+  /// Tensors that held NaN or infinities, or never held anything. Those without a finite value have
+  /// no entry in `tensors`.
+  std::map<std::string, Unusual, std::less<>> unusual;
   /// The model they were measured on.
   std::optional<ModelInfo> model;
   std::string data;  ///< SampleSet::describe() as compact JSON text; empty if not known

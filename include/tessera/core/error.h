@@ -45,7 +45,7 @@ struct Error {
   std::source_location where;
 };
 
-/// Two-line form: "error: MESSAGE\n  hint: HINT".
+/// Two-line form for people: "error: MESSAGE\n  hint: HINT", by printable_message().
 [[nodiscard]] std::string to_string(const Error& error);
 
 }  // namespace tessera

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct ModelInfo {
   std::string path;
   std::string sha256;
   std::string format;  ///< "onnx"
+  /// Shapes that inputs were taken to have where the model leaves them open; -1 where they were not
+  /// taken to have any one value.
+  std::map<std::string, std::vector<std::int64_t>> assumed_shapes = {};
 };
 
 /// What every JSON document and artefact starts with, so that a figure can be traced to the
@@ -48,7 +52,7 @@ struct Envelope {
 /// {schema, tool, command, started_at, context, model, seed, result, warnings}.
 [[nodiscard]] Json enclose(const Envelope& envelope, Json result);
 
-/// The `result` of a document of the given kind, of this or the previous schema version.
+/// The `result` of a document of the given kind and of the current number of its schema.
 /// Errors: kDataLoss if it is another document, with both kinds named.
 [[nodiscard]] Result<Json> open_envelope(const Json& document, std::string_view kind,
                                          std::string_view what);

@@ -35,15 +35,27 @@ struct Top1 {
   [[nodiscard]] std::optional<double> drop() const;
 };
 
+/// Between which values a figure lies with 95 % confidence.
+struct Interval {
+  double low = 0;
+  double high = 0;
+
+  bool operator==(const Interval&) const = default;
+};
+
 /// How far a candidate model is from its reference over a sample set.
 struct Accuracy {
   std::int64_t samples = 0;
   std::vector<OutputError> outputs;  ///< floating outputs, in the reference's order
   ErrorMetrics overall;              ///< all of them pooled into one signal and one noise
-  std::optional<Top1> top1;          ///< if an output is a classifier's, see classifier_output()
+  /// Of overall.sqnr_db, by bootstrap over samples: what other samples of the same kind might have
+  /// given. Absent with fewer than three samples, or where nothing differs.
+  std::optional<Interval> sqnr_interval_db;
+  std::optional<Top1> top1;  ///< if an output is a classifier's, see classifier_output()
 };
 
-/// {samples, outputs[{name, sqnr_db, ...}], overall{...}, top1{reference, candidate, agreement}}.
+/// {samples, outputs[{name, sqnr_db, ...}], overall{...}, sqnr_db_low, sqnr_db_high,
+/// top1{reference, candidate, agreement}}.
 [[nodiscard]] Json to_json(const Accuracy& accuracy);
 
 /// The output whose largest element is the class: the first floating one of which all extents but
@@ -91,12 +103,23 @@ class Baseline {
   [[nodiscard]] Result<Accuracy> evaluate(runtime::Session& candidate, Monitor& monitor,
                                           std::int64_t at_most = 0) const;
 
+  /// The same where samples are steps that follow each other (data::SampleSet::states), with the
+  /// states that the candidate computes for itself: errors add up as they do in use. None where
+  /// no sample follows another.
+  [[nodiscard]] Result<std::optional<Accuracy>> free_running(runtime::Session& candidate,
+                                                             Monitor& monitor) const;
+
+  /// The reference against itself, without running it again.
+  [[nodiscard]] const Accuracy& itself() const noexcept;
   /// Top-1 of the reference alone in percent, if there are labels and a classifier output.
   [[nodiscard]] std::optional<double> reference_top1_percent() const noexcept;
   [[nodiscard]] std::int64_t samples() const noexcept;
 
  private:
+  enum class States : std::uint8_t { kOfTheReference, kItsOwn };
   struct State;
+  [[nodiscard]] Result<Accuracy> run(runtime::Session& candidate, Monitor& monitor,
+                                     std::int64_t at_most, States states) const;
   explicit Baseline(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -13,6 +13,7 @@
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/measurement.h"
+#include "tessera/graph/inspect.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
@@ -31,8 +32,11 @@ struct BenchOptions {
   runtime::SessionOptions session;  ///< provider of the float32 that all are compared with; threads
   /// Every combination runs on each of these too, in the same rounds.
   std::vector<runtime::ProviderChoice> other_providers;
-  double budget_us = 60e6;        ///< for timing; building and error measuring come on top
-  std::int64_t memory_bytes = 0;  ///< for sessions open at once; 0: a quarter of the machine's
+  double budget_us = 60e6;         ///< for everything; rows that do not fit are left out and named
+  double spent_us = 0;             ///< of the budget, before: for calibration
+  bool requantize = false;         ///< see LabSetup
+  std::vector<Measurement> known;  ///< rows of an interrupted run: not measured again
+  std::int64_t memory_bytes = 0;   ///< for sessions open at once; 0: a quarter of the machine's
   std::uint64_t seed = 0;
 };
 
@@ -41,6 +45,10 @@ struct BenchResult {
   std::optional<std::size_t> best;  ///< the fastest row that runs
   std::int64_t samples = 0;         ///< on which errors were measured
   Timer timer = Timer::kWall;
+  std::vector<std::string> cut_off;  ///< rows that the budget left out, with their levels
+  bool interrupted = false;          ///< the user stopped it; the rows say what was measured
+  graph::Quantization quantization;  ///< of the model as it was given
+  bool requantize = false;           ///< BenchOptions::requantize
 };
 
 /// The rows that a bench of these options has, nothing measured yet. float32 at level all is
@@ -58,14 +66,18 @@ struct BenchResult {
 /// which contains float32, so that speed-ups stay comparable (they are ratios within a round).
 /// `ranges` are needed if a static scheme is asked for.
 /// Errors: those of opening and running the float model on the first provider; kUnavailable if the
-/// library lacks one of the others; kCancelled.
+/// library lacks one of the others; kCancelled before the first row is ready (later the result says
+/// that it was interrupted).
 [[nodiscard]] Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
                                         const calibrate::Ranges* ranges,
                                         std::shared_ptr<const runtime::Library> library,
                                         const BenchOptions& options, Monitor& monitor);
 
-/// {rows[], best, isa_explanation, error_samples, timer}.
+/// {rows[], best, isa_explanation, error_samples, timer, cut_off[], interrupted, quantization{}}.
 [[nodiscard]] Json to_json(const BenchResult& result);
+
+/// {state, kept}: what a model was quantized to before, and whether that stays.
+[[nodiscard]] Json given_json(const graph::Quantization& quantization, bool requantize);
 
 /// True if a row of these options needs ranges.
 [[nodiscard]] bool needs_ranges(const BenchOptions& options);

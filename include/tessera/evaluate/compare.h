@@ -78,6 +78,9 @@ struct CompareOptions {
 
 struct Comparison {
   Accuracy accuracy;
+  /// The error with the candidate's own states, where samples are steps of sequences; `accuracy`
+  /// is that with the states of the reference.
+  std::optional<ErrorMetrics> free_running;
   std::vector<TensorError> tensors;    ///< worst SQNR first
   std::int64_t reference_tensors = 0;  ///< floating values inside the reference, matched or not
   std::vector<GateResult> gates;
@@ -98,7 +101,8 @@ struct Comparison {
                                          const std::shared_ptr<const runtime::Library>& library,
                                          const CompareOptions& options, Monitor& monitor);
 
-/// {samples, outputs[], overall, top1, tensors[], gates[], passed}.
+/// {samples, outputs[], overall (with free_running_sqnr_db for steps), top1, tensors[], gates[],
+/// passed}.
 [[nodiscard]] Json to_json(const Comparison& comparison);
 
 }  // namespace tessera::evaluate

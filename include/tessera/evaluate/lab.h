@@ -12,11 +12,13 @@
 #include "tessera/core/file.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
+#include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/graph.h"
+#include "tessera/graph/inspect.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
@@ -63,6 +65,8 @@ struct LabSetup {
   const data::SampleSet* samples = nullptr;   ///< on which error is measured
   const calibrate::Ranges* ranges = nullptr;  ///< for static schemes
   std::int64_t memory_bytes = 0;              ///< for sessions open at once; 0: from the machine
+  /// Of a model that is quantized already: quantize that again too, instead of the rest alone.
+  bool requantize = false;
 };
 
 /// Builds variants of one model, opens them, measures their error and times them, always against
@@ -95,6 +99,9 @@ class Lab {
   /// The scheme of every operator where one scheme is wanted on all that the selection has.
   [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(
       const quantize::Scheme& scheme, const quantize::Selection& selection, Monitor& monitor) const;
+  /// The same of any recipe. What is quantized already stays as it is (LabSetup::requantize).
+  [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(const quantize::Recipe& recipe,
+                                                                 Monitor& monitor) const;
 
   /// Opens `built` at the row's level, looks at what really runs, measures the error, and fills
   /// the row. The lane is ready to be timed; none if the row failed, with the reason in it.
@@ -108,6 +115,9 @@ class Lab {
 
   /// A session for timing alone.
   [[nodiscard]] Result<Lane> open_lane(const Built& built, const LaneOptions& lane) const;
+  /// The same of a file, with a look at the kernels that run into `kernels`.
+  [[nodiscard]] Result<Lane> open_file(const std::filesystem::path& file, const LaneOptions& lane,
+                                       KernelSummary& kernels) const;
 
   /// Races lanes (of rows, in the same order) against the reference, fills latency and speed-up,
   /// and adds the reference's runs to its timing. Returns the reference's timing of this race.
@@ -120,6 +130,8 @@ class Lab {
   /// float32 at level all, with every run so far.
   [[nodiscard]] Measurement reference() const;
   [[nodiscard]] const graph::Graph& graph() const noexcept { return view_; }
+  /// What the model is quantized to as it was given.
+  [[nodiscard]] const graph::Quantization& quantization() const noexcept { return quantization_; }
   [[nodiscard]] const Baseline& baseline() const noexcept { return *baseline_; }
   /// What lanes are timed with.
   [[nodiscard]] Timer timer() const;
@@ -140,6 +152,7 @@ class Lab {
 
   LabSetup setup_;
   graph::Graph view_;
+  graph::Quantization quantization_;
   std::int64_t memory_bytes_ = 0;
   std::int64_t activation_bytes_ = 0;
   std::vector<data::Sample> timing_samples_;
@@ -165,6 +178,8 @@ class Batches {
         seed_(seed),
         monitor_(monitor) {}
 
+  /// From now on, rows get so much each: what is left of a time that building has shortened.
+  void set_budget_per_lane(double us) noexcept { budget_us_per_lane_ = us; }
   /// Times and closes what is open if a session of this build does not fit besides.
   [[nodiscard]] Status make_room(const Built& built);
   void add(const Built& built, Lane lane, Measurement& row);
@@ -196,5 +211,27 @@ class QuietMonitor final : public Monitor {
  private:
   const Monitor& parent_;
 };
+
+/// Ends work when its time is up, as the user could: what it had not done by then is not known.
+class BudgetMonitor final : public Monitor {
+ public:
+  /// `until_us` on the steady clock.
+  BudgetMonitor(Monitor& parent, double until_us) : parent_(parent), until_us_(until_us) {}
+  void progress(std::string_view stage, std::int64_t done, std::int64_t total) override {
+    parent_.progress(stage, done, total);
+  }
+  void warn(const Warning& warning) override { parent_.warn(warning); }
+  [[nodiscard]] bool cancelled() const noexcept override { return parent_.cancelled() || over(); }
+  [[nodiscard]] bool over() const noexcept { return clock_() > until_us_; }
+
+ private:
+  Monitor& parent_;
+  double until_us_;
+  Clock clock_ = steady_clock_us();
+};
+
+/// A row's latency at the pace of the reference's median over the whole job: races run at
+/// different moments, and within a row latency and speed-up should agree.
+void settle_latency(Measurement& row, const Measurement& reference);
 
 }  // namespace tessera::evaluate

@@ -13,6 +13,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/race.h"
@@ -25,6 +26,7 @@ namespace tessera::evaluate {
 struct KernelSummary {
   std::int64_t kernels = 0;
   std::int64_t integer_kernels = 0;   ///< QLinearConv, MatMulInteger, ...
+  std::int64_t integer_products = 0;  ///< of these, convolutions, matrix products, recurrent layers
   std::int64_t quantize_kernels = 0;  ///< QuantizeLinear that was not fused away
   std::int64_t dequantize_kernels = 0;
   std::int64_t reorders = 0;  ///< layout changes and transposes the runtime added or kept
@@ -38,6 +40,8 @@ struct KernelSummary {
 [[nodiscard]] KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels);
 /// True for kernels that compute on integers (as opposed to converting or moving them).
 [[nodiscard]] bool is_integer_kernel(std::string_view op_type) noexcept;
+/// Operators whose integer form is a product on integers, whatever is computed around it.
+[[nodiscard]] bool is_product(std::string_view op_type) noexcept;
 [[nodiscard]] Json to_json(const KernelSummary& summary);
 
 enum class RowStatus : std::uint8_t {
@@ -56,7 +60,11 @@ struct Measurement {
   quantize::Scheme scheme;
   std::optional<runtime::ProviderChoice> provider;  ///< absent: that of the measuring session
   /// Which were quantized: "all", types joined by "+", "mixed: 40 of 60 layers", or "refined".
+  /// Also "LSTM dynamic": those of a static scheme that are quantized dynamically instead.
   std::string operators = "all";
+  /// Of a model that is measured as it was given and is not float32 throughout: its state, "qdq"
+  /// (see graph::quantization_of); the scheme says float32 then, because nothing was done.
+  std::string given;
   runtime::OptLevel opt_level = runtime::OptLevel::kAll;
   RowStatus status = RowStatus::kSkipped;
   std::string reason;
@@ -71,13 +79,20 @@ struct Measurement {
   std::int64_t quantized_ops = 0;
   std::optional<KernelSummary> kernels;
 
-  /// "qdq-u8s8-channel", with the operators if not all, without the range method.
+  /// "qdq-u8s8-channel", with the operators if not all, without the range method; "as given (qdq)"
+  /// of a model that is quantized already.
   [[nodiscard]] std::string name() const;
 };
 
 /// {format, activation, weight, granularity, opt_level, provider, mode, ..., status, reason,
 /// open_us, first_run_us, latency{..}, speedup, sqnr_db, l2_per_element, size_bytes, kernels{..}}.
 [[nodiscard]] Json to_json(const Measurement& row);
+/// Rows of a document, to go on from. Errors by output are not among what is written of a row.
+/// Errors: kDataLoss naming `what`.
+[[nodiscard]] Result<std::vector<Measurement>> measurements_from_json(const Json& rows,
+                                                                      std::string_view what);
+/// Fills `row` from the known one of the same name, level, provider and range method, if that ran.
+bool take_over(Measurement& row, std::span<const Measurement> known);
 
 /// What latencies are measured with.
 enum class Timer : std::uint8_t {

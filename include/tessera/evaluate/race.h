@@ -47,7 +47,8 @@ struct Track {
 /// reference), of which the fastest counts: the first pays for caches that the others have just
 /// taken and that a deployed model has for itself, and any may be interrupted by other programs.
 /// All contestants have the same number of runs. The order within a round is shuffled.
-/// Errors: kCancelled; failures of contestants are in their tracks.
+/// Errors: kCancelled before a first round is complete; later the race ends with the rounds it has,
+/// and the caller asks the monitor. Failures of contestants are in their tracks.
 [[nodiscard]] Result<std::vector<Track>> race(std::span<const Contestant> contestants,
                                               const RaceOptions& options, std::string_view stage,
                                               Monitor& monitor);

@@ -14,9 +14,10 @@ namespace tessera::graph {
 /// A place where the graph falls into a part before and a part after, with few tensors crossing.
 struct Cut {
   std::vector<TensorId> tensors;           ///< what crosses, constants left out
-  std::vector<OpId> before;                ///< operators of the first part, closed under producers
+  std::int64_t nodes_before = 0;           ///< operators of the first part, as operators_before()
   std::optional<std::int64_t> bytes;       ///< as the tensors are
   std::optional<std::int64_t> int8_bytes;  ///< with one byte per element of floating tensors
+  /// The largest number where they are too large to count.
   std::int64_t macs_before = 0;
   std::int64_t macs_after = 0;
 };
@@ -33,8 +34,13 @@ struct Cut {
 /// DequantizeLinear with constant parameters is done again on either side, so that integers
 /// cross. Operators on constants alone belong to whoever reads them.
 ///
-/// Method: branching over the tensors of a path that any cut must interrupt. Complete; about
-/// O(operators^2) for chains of small blocks and one or two tensors.
+/// Method: single tensors that all data pass through take the graph apart into stretches, in which
+/// the other cuts lie; there, branching over the tensors of a path that any cut must interrupt.
+/// Complete. Cost: O(operators) for one tensor; for more, about the sum of the squares of the
+/// stretches' lengths for two, and growing steeply with their number.
 [[nodiscard]] std::vector<Cut> find_cuts(const Graph& graph, int max_tensors);
+
+/// The operators of a cut's first part, closed under producers. Cost: O(operators).
+[[nodiscard]] std::vector<OpId> operators_before(const Graph& graph, const Cut& cut);
 
 }  // namespace tessera::graph

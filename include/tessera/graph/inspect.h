@@ -52,11 +52,12 @@ struct Inspection {
   std::int64_t body_nodes = 0;  ///< operators within control flow
   std::int64_t parameters = 0;  ///< elements of weights: of all constants but int64 and bool
   std::int64_t weight_bytes = 0;
-  /// Sums over the operators whose shapes are known.
-  std::int64_t macs = 0;
-  std::int64_t flops = 0;
-  /// Operators whose MACs are unknown because a shape is.
+  /// Sums over the operators whose own are known; absent where they are too large to count.
+  std::optional<std::int64_t> macs = 0;
+  std::optional<std::int64_t> flops = 0;
+  /// Operators whose MACs are not known: a shape is unknown, or the number too large to count.
   std::int64_t unknown_macs = 0;
+  /// Absent where a size is unknown, or the sum too large to count.
   std::optional<std::int64_t> peak_activation_bytes;
   std::vector<std::string> symbols;  ///< symbolic extents of the inputs, sorted
   Quantization quantization;
@@ -72,6 +73,9 @@ struct InspectOptions {
 
 [[nodiscard]] Inspection inspect(const Graph& graph, const InspectOptions& options);
 [[nodiscard]] Quantization quantization_of(const Graph& graph);
+/// By OpId: operators that are quantized as the model stands (statically, dynamically, their
+/// weights only), with the conversions that belong to them.
+[[nodiscard]] std::vector<bool> quantized_operators(const Graph& graph);
 
 /// The keys of the `inspect` document that do not depend on the file format. Extents are numbers,
 /// symbols or null.

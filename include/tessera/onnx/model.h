@@ -104,6 +104,7 @@ class Model {
   [[nodiscard]] std::map<std::string, std::int64_t> opsets() const;
   void set_producer(std::string_view name, std::string_view version);
   void set_metadata(std::string_view key, std::string_view value);
+  [[nodiscard]] std::optional<std::string> metadata(std::string_view key) const;
 
   /// Writes the model (operators in topological order, deferred initializers made one at a time)
   /// by way of temporary files; with external data, both files or none.
@@ -116,10 +117,30 @@ class Model {
   /// Gives symbolic dims of the inputs values, in inputs, outputs and value_info.
   /// Errors: kInvalidArgument naming a symbol that no input has (hint lists those there are).
   [[nodiscard]] Status set_dims(const std::map<std::string, std::int64_t>& values);
+  /// The same for one input, extent by extent; a symbol among them gets its value everywhere.
+  /// Errors: kInvalidArgument for an unknown input, another rank, or an extent that the model fixes
+  /// at another value.
+  [[nodiscard]] Status set_shape(std::string_view input, const Shape& shape);
+  /// What will be fed has this shape, although the model allows others. It counts for type_of()
+  /// (after the next infer_types()) and view(), and is never written to a file. Absent: no
+  /// assumption about this input.
+  void assume_shape(std::string_view input, std::optional<std::vector<Dim>> shape);
+  /// The shapes that were assumed; -1 where an extent stays open.
+  [[nodiscard]] std::map<std::string, std::vector<std::int64_t>> assumed_shapes() const;
+  /// A copy whose inputs are declared with the shapes that are assumed here.
+  [[nodiscard]] Model with_assumed_shapes() const;
+  /// The types that values of the same names have in another model count for this one's.
+  void adopt_types(const Model& other);
+  /// Takes a symbol away from every extent that has it: it stands for different numbers.
+  void forget_symbol(std::string_view symbol);
   /// Learns dtype and shape of every value through an oracle. Large initializers are not handed
   /// over where only their type matters.
   [[nodiscard]] Status infer_types(const TypeOracle& oracle);
   [[nodiscard]] std::optional<ValueType> type_of(std::string_view value) const;
+  /// What the file says of an input, output or value, nothing inferred or assumed.
+  [[nodiscard]] std::optional<ValueType> declared_type(std::string_view value) const;
+  /// As type_of(), without extents that hold under assumed shapes only: what may be written.
+  [[nodiscard]] std::optional<ValueType> general_type_of(std::string_view value) const;
   /// Declares a type; it is written to the file, unlike inferred ones.
   void set_type(std::string_view value, const ValueType& type);
 
@@ -211,6 +232,7 @@ class Model {
 
  private:
   friend Status upgrade_opset(Model& model, std::int64_t target);
+  friend struct StateAccess;  // within the room
   std::unique_ptr<State> state_;
 };
 

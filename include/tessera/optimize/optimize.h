@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,8 +15,10 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
+#include "tessera/evaluate/lab.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/graph/graph.h"
+#include "tessera/graph/inspect.h"
 #include "tessera/onnx/model.h"
 #include "tessera/profile/profile.h"
 #include "tessera/quantize/recipe.h"
@@ -46,9 +50,20 @@ struct OptimizeOptions {
   /// Samples that ranges were measured on: for refining the fastest integer candidate (see
   /// refine.h). Not those that errors are measured on. Not owned; null: nothing is refined.
   const data::SampleSet* calibration = nullptr;
-  bool mixed = true;              ///< also mixes of float32 and integers, layer by layer
+  bool mixed = true;  ///< also mixes of float32 and integers, layer by layer
+  /// Without limits: closer to float32 than this is close enough, however close others come.
+  double enough_sqnr_db = 40;
   double budget_us = 300e6;       ///< for everything; what is left out then is named
+  double spent_us = 0;            ///< of the budget, before: for calibration
   std::int64_t memory_bytes = 0;  ///< for sessions open at once; 0: a quarter of the machine's
+  bool requantize = false;        ///< see evaluate::LabSetup
+  /// Rows of an interrupted run: not measured again.
+  std::vector<Measurement> known;
+  /// Where finalists are written to be timed as files; empty: a folder of its own, gone afterwards.
+  std::filesystem::path folder;
+  /// Called for every model before it is written, with the name of its row: to leave a mark in the
+  /// metadata.
+  std::function<void(onnx::Model&, std::string_view)> mark;
   std::uint64_t seed = 0;
 };
 
@@ -58,9 +73,17 @@ struct Exclusion {
   std::string why;
 };
 
+/// A static candidate some of whose operators are quantized dynamically instead: those that have no
+/// static form (recurrent layers), or that are closer to float32 so (matrix products).
+struct Combination {
+  Measurement row;
+  std::vector<std::string> dynamic;  ///< names of operators
+};
+
 /// Which combinations are worth trying: the candidates of optimize() before range methods.
 struct CandidatePlan {
   std::vector<Measurement> candidates;  ///< nothing measured yet
+  std::vector<Combination> combinations;
   std::vector<Exclusion> excluded;
 };
 /// Rules, from the instruction set and what the runtime's kernels are known to do: see
@@ -70,9 +93,12 @@ struct CandidatePlan {
 
 struct Candidate {
   Measurement row;
-  /// Of a mixed candidate: the scheme of every operator, by OpId, and the recipe that says so.
+  /// Of a candidate with more than one scheme: that of every operator, by OpId, and the recipe that
+  /// says so.
   std::vector<quantize::Scheme> assignment;
   quantize::Recipe recipe;
+  std::vector<std::string> dynamic;  ///< see Combination
+  bool searched = false;             ///< a mix of float and integer layers that was searched for
   /// float32 as the quantizer rewrites it before anything else: paddings, batch normalisation
   /// and the like folded.
   bool folded = false;
@@ -80,6 +106,9 @@ struct Candidate {
   std::shared_ptr<const onnx::Model> made;
   std::optional<refine::RefineReport> refinement;
   std::optional<double> predicted_us;  ///< by the latency model, before it was built
+  /// As sessions are opened from it, while memory for that is left.
+  std::shared_ptr<const evaluate::Built> built;
+  std::vector<bool> quantized;  ///< by OpId: computed in integers, as built
   /// SQNR by every range method that was tried, so that the choice of method can be followed.
   std::vector<std::pair<numerics::RangeMethod, double>> methods;
   bool on_front = false;  ///< no other candidate is both faster and closer to float32
@@ -96,6 +125,19 @@ struct OptimizeResult {
   Timing confirmed_latency;
   Timing confirmed_baseline_latency;
   std::vector<Exclusion> excluded;
+  std::vector<Exclusion> cut_off;  ///< what the budget left out
+  bool interrupted = false;  ///< the user stopped it: nothing is chosen, rows say what is known
+  graph::Quantization quantization;  ///< of the model as it was given
+  bool requantize = false;           ///< OptimizeOptions::requantize
+  Limits applied;                    ///< those given, or those of the rule without limits
+  /// The chosen model's file, as it was opened and confirmed.
+  struct Written {
+    std::filesystem::path file;
+    std::int64_t planned = 0;  ///< products (convolutions, matrix products, LSTM) in integers
+    std::int64_t ran = 0;      ///< of those, integer kernels that ran
+    std::int64_t integer_kernels = 0;
+  };
+  std::optional<Written> written;
   Timer timer = Timer::kWall;
   /// The search for mixed candidates, if there was one.
   struct Mixing {
@@ -119,10 +161,13 @@ struct OptimizeResult {
 /// fast at several prices of error are built and measured, and what they really took is learned
 /// before a second round; 6. the fastest integer candidate is refined on the calibration samples;
 /// 7. the fastest is confirmed in a race with float32 and the fastest
-/// uniform candidate, and gives way to either if it is not faster beyond noise. Without limits a
-/// candidate must come within 6 dB of the most accurate uniform integer candidate (and lose at most
-/// 1 point of top-1, given labels). Among those within 2 % of the fastest, the most accurate is
-/// taken.
+/// uniform candidate, as files that are written and read again, and gives way to either if it is
+/// not faster beyond noise and by 2 %. Without limits a candidate must come within 6 dB of the most
+/// accurate uniform integer candidate, or be close enough (and lose at most 1 point of top-1, given
+/// labels). Among those within 2 % of the fastest, the most accurate is taken.
+///
+/// A candidate that cannot be built, opened or run is a row with the reason. A user who stops it
+/// gets what was measured by then (OptimizeResult::interrupted).
 ///
 /// `ranges` should hold all methods, measured on other samples than `samples` where there are
 /// enough. Errors: those of opening and running the float model; kInvalidArgument for a limit on
@@ -133,7 +178,8 @@ struct OptimizeResult {
                                               std::shared_ptr<const runtime::Library> library,
                                               const OptimizeOptions& options, Monitor& monitor);
 
-/// {chosen, candidates[], baseline, speedup, error, reason, confirmation, excluded[]}.
+/// {chosen, candidates[], baseline, speedup, error, reason, confirmation, excluded[], cut_off[],
+/// interrupted, quantization{}, applied_limits{}, written{}}.
 [[nodiscard]] Json to_json(const OptimizeResult& result);
 
 }  // namespace tessera::optimize

@@ -20,6 +20,7 @@
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/evaluate/race.h"
+#include "tessera/graph/inspect.h"
 #include "tessera/onnx/model.h"
 #include "tessera/profile/conversions.h"
 #include "tessera/profile/latency_model.h"
@@ -120,6 +121,11 @@ struct CurvePoint {
 
 struct Profile {
   std::string scheme;  ///< of "int8"
+  /// The same as it is given to the quantizer. Of older documents: not known.
+  std::optional<quantize::Scheme> integer_scheme;
+  graph::Quantization quantization;  ///< of the model as it was given
+  std::vector<std::string> cut_off;  ///< what the budget left out
+  bool interrupted = false;          ///< the user stopped it: layers are measured, no more
   std::string provider;
   evaluate::Timer timer = evaluate::Timer::kWall;
   std::vector<Layer> layers;
@@ -157,7 +163,10 @@ struct Profile {
 };
 
 struct ProfileOptions {
-  quantize::Scheme scheme;                ///< of the integer layers
+  quantize::Scheme scheme;  ///< of the integer layers
+  /// Operators whose integer form is another than `scheme`: recurrent layers, dynamically.
+  std::vector<std::pair<graph::OpId, quantize::Scheme>> others;
+  bool requantize = false;                ///< see evaluate::LabSetup
   std::vector<quantize::Scheme> further;  ///< uniform models that get a column of their own
   quantize::Selection selection;          ///< layers that may be integers
   runtime::SessionOptions session;
@@ -172,7 +181,8 @@ struct ProfileOptions {
   /// shard_index when divided by shard_count (see merge_shards()).
   std::int64_t shard_index = 0;
   std::int64_t shard_count = 1;
-  double budget_us = 240e6;  ///< fewer training plans and rounds where it does not suffice
+  double budget_us = 240e6;  ///< for everything: fewer plans, points and rounds in less time
+  double spent_us = 0;       ///< of the budget, before: for calibration
   std::int64_t memory_bytes = 0;
   std::uint64_t seed = 0;
 };

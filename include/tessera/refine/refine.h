@@ -40,10 +40,14 @@ struct RefineOptions {
   Rounding rounding = Rounding::kNearest;
   /// Mean error of every channel of a layer's result, taken off its bias.
   bool bias_correction = false;
-  /// Samples on which the error of the outputs is measured, evenly spread, and as many others on
-  /// which it is decided whether a step stays; 0: from 4 for models
-  /// with many activations to 64 for those with few.
+  /// Samples on which the error of the outputs is measured, evenly spread, and at most as many
+  /// others (a third of all) on which it is decided whether a step stays; 0: from 4 for models with
+  /// many activations to 64 for those with few.
   std::int64_t error_samples = 0;
+  /// Bound of what `ranges_by_output` and `scales` may cost, in seconds of a core that does 20e9
+  /// multiply-accumulates or 0.5e9 roundings in one. Work is counted, not timed: the same result on
+  /// every machine.
+  double effort_s = 60;
   /// Rows of a layer's input that its second moments are made of, at most per sample.
   std::int64_t rows_per_sample = 256;
   int threads = 1;  ///< of calibration; everything else is done on one
@@ -55,9 +59,11 @@ struct RefineOptions {
 };
 
 /// One step and what it did to the error of the outputs, everything quantized: SQNR in dB on
-/// samples by which the step chose nothing. A step that lost there is taken back.
+/// samples that nothing was fitted to. A step that did not gain there, by more than chance, is
+/// taken back.
 struct Step {
-  std::string name;  ///< "equalize", "ranges-by-output", "scales", "rounding", "bias-correction"
+  std::string branch;  ///< "fast": without ranges_by_output and scales; "full"
+  std::string name;    ///< "equalize", "ranges-by-output", "scales", "rounding", "bias-correction"
   double before_db = 0;
   double after_db = 0;
   bool kept = false;
@@ -69,6 +75,7 @@ struct RefineReport {
   std::int64_t samples = 0;        ///< all that were given
   std::int64_t error_samples = 0;  ///< of these, those that decided whether a step stays
   std::vector<Step> steps;
+  std::string branch;                ///< the one that was taken; steps of the other are not kept
   std::vector<std::string> skipped;  ///< why tensors or layers were left out, one line each
 };
 
@@ -84,15 +91,18 @@ struct Refinement {
 };
 
 /// Runs the wanted steps in the order of RefineOptions on a float model whose types are known.
-/// Only operators with a static scheme are touched.
+/// Only operators with a static scheme are touched. Where ranges are searched besides other steps,
+/// those steps are also done without the search, and the search is kept only if the whole is
+/// better for it: more options do not make it worse.
 ///
 /// Everything is judged on the float model with roundings put in by taps, which is what the
 /// quantized model computes, short of the order of sums in its kernels; no candidate is built.
 /// `ranges` may hold several methods for `ranges_by_output` to choose from; null: measured here.
 ///
 /// Cost: per step, in runs of the model (R of each sample, E of each error sample): equalize 2 R;
-/// ranges_by_output (scales x methods) E; scales 30 scales x about 8 E, and R; rounding R plus
-/// K^3 + out K^2 per layer of K inputs; bias_correction 3 R. Memory: two sessions, the outputs of
+/// ranges_by_output (scales x methods) E and scales 30 scales x about 8 E, both within
+/// `effort_s`; rounding R plus K^3 + out K^2 per layer of K inputs; bias_correction 3 R. R is of at
+/// most 256 samples. Memory: two sessions, the outputs of
 /// the error samples, and 256 MiB of second moments (layers wait for their turn beyond that).
 /// Deterministic, and independent of threads.
 /// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at

@@ -17,7 +17,7 @@ namespace tessera::report {
 [[nodiscard]] Table tensor_error_table(const evaluate::Comparison& comparison);
 
 /// Outputs, top-1, the `top` worst values inside (0: all), gates.
-[[nodiscard]] std::string comparison_text(const evaluate::Comparison& comparison, std::size_t width,
+[[nodiscard]] std::string comparison_text(const evaluate::Comparison& comparison, Page page,
                                           std::size_t top);
 
 }  // namespace tessera::report

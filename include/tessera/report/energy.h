@@ -6,12 +6,13 @@
 #include <string>
 
 #include "tessera/evaluate/energy.h"
+#include "tessera/report/table.h"
 
 namespace tessera::report {
 
 /// The figure with its source and uncertainty, then the `top` dearest layers (0: all), for a
-/// terminal of `width` columns (0: no limit).
-[[nodiscard]] std::string energy_text(const evaluate::ModelEnergy& energy, std::size_t width,
+/// page.
+[[nodiscard]] std::string energy_text(const evaluate::ModelEnergy& energy, Page page,
                                       std::size_t top);
 
 }  // namespace tessera::report

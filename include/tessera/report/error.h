@@ -7,15 +7,16 @@
 
 #include "tessera/noise/check.h"
 #include "tessera/noise/run_sweep.h"
+#include "tessera/report/table.h"
 
 namespace tessera::report {
 
 /// What a sweep found, for people: layers by the noise they add, the spread of the errors, work
-/// and time. `width` as in Table::text(); `top` layers, 0 for all.
+/// and time. `page` as in Table::text(); `top` layers, 0 for all.
 [[nodiscard]] std::string sweep_text(const noise::SweepSummary& summary, const std::string& output,
-                                     std::size_t width, std::size_t top);
+                                     Page page, std::size_t top);
 
 /// The plans that deviate most, `top` of them (0 for all), and the agreement.
-[[nodiscard]] std::string check_text(const noise::Check& check, std::size_t width, std::size_t top);
+[[nodiscard]] std::string check_text(const noise::Check& check, Page page, std::size_t top);
 
 }  // namespace tessera::report

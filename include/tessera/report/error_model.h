@@ -8,14 +8,15 @@
 
 #include "tessera/noise/fit.h"
 #include "tessera/noise/rank.h"
+#include "tessera/report/table.h"
 
-/// Models of the error as text for people. `width`: columns, 0: no limit; `top`: rows, 0: all.
+/// Models of the error as text for people. `page` as in Table::text(); `top`: rows, 0: all.
 namespace tessera::report {
 
-[[nodiscard]] std::string fit_text(const noise::FitReport& report, std::size_t width);
+[[nodiscard]] std::string fit_text(const noise::FitReport& report, Page page);
 [[nodiscard]] std::string ranks_text(const std::vector<noise::LayerRank>& ranks,
                                      const noise::ErrorModel& model, const noise::Gains& gains,
-                                     std::size_t width, std::size_t top);
+                                     Page page, std::size_t top);
 [[nodiscard]] std::string search_text(const noise::SearchResult& result,
                                       const noise::ErrorModel& model, const noise::Gains& gains,
                                       double limit, noise::LimitBy by);
@@ -28,6 +29,6 @@ struct PredictedSubset {
   double measured = 0;  ///< NaN if it was not
 };
 [[nodiscard]] std::string predictions_text(const std::vector<PredictedSubset>& subsets,
-                                           double level, std::size_t width, std::size_t top);
+                                           double level, Page page, std::size_t top);
 
 }  // namespace tessera::report

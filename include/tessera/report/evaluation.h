@@ -23,11 +23,11 @@ namespace tessera::report {
 /// What did not run and why, one line per scheme and reason; empty if everything did.
 [[nodiscard]] std::string failures_text(const std::vector<evaluate::Measurement>& rows);
 
-[[nodiscard]] std::string bench_text(const evaluate::BenchResult& result, std::size_t width,
+[[nodiscard]] std::string bench_text(const evaluate::BenchResult& result, Page page,
                                      std::size_t top);
 
 /// The summary of optimize: what was chosen and why, what it gains and costs, and the candidates.
-[[nodiscard]] std::string optimize_text(const optimize::OptimizeResult& result, std::size_t width,
+[[nodiscard]] std::string optimize_text(const optimize::OptimizeResult& result, Page page,
                                         std::size_t top);
 
 }  // namespace tessera::report

@@ -41,8 +41,8 @@ struct CurveStep {
   std::optional<double> measured_us;
   std::optional<Spread> measured_spread_us;
   std::optional<double> predicted_us;
-  std::optional<double> error;    ///< |x - y| / elements
-  std::optional<double> sqnr_db;  ///< drawn where no step has an error
+  std::optional<double> error;  ///< |x - y| / elements: drawn where no step has an SQNR
+  std::optional<double> sqnr_db;
 };
 /// Two panels above each other with the same k: time and error. `chosen_k` is marked.
 [[nodiscard]] Result<Chart> curve_figure(Heading heading, std::span<const CurveStep> steps,
@@ -79,6 +79,7 @@ struct PredictionSet {
 };
 /// Figures of the record, printed in a corner; those that are there.
 struct AgreementScores {
+  std::string of;  ///< the set that they describe, where there are several
   std::optional<double> r2;
   std::optional<double> median_abs_relative_error;
   std::optional<double> p95_abs_relative_error;

@@ -23,6 +23,6 @@ namespace tessera::report {
 /// Summary, inputs and outputs, tables. `file` is a line about the file: name, format, versions.
 [[nodiscard]] std::string inspection_text(const graph::Inspection& inspection,
                                           const graph::Graph& graph, const std::string& file,
-                                          std::size_t width, std::size_t top);
+                                          Page page, std::size_t top);
 
 }  // namespace tessera::report

@@ -32,7 +32,6 @@ struct ChartFile {
 [[nodiscard]] std::string profile_trace(const profile::Profile& profile);
 
 /// Whole models, layers, conversions, and how far predictions are off.
-[[nodiscard]] std::string profile_text(const profile::Profile& profile, std::size_t width,
-                                       std::size_t top);
+[[nodiscard]] std::string profile_text(const profile::Profile& profile, Page page, std::size_t top);
 
 }  // namespace tessera::report

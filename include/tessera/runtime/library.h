@@ -24,8 +24,12 @@ class Library {
   /// system's loader path.
   /// Errors: kUnavailable with every place that was looked at, or the version found if it is
   /// older than the API this build needs.
+  ///
+  /// `custom_ops` are shared libraries with operators of other domains; every session gets them.
+  /// Errors: kNotFound for one that is not there; what it is good for is seen when a session opens.
   [[nodiscard]] static Result<std::shared_ptr<const Library>> load(
-      const std::filesystem::path& path = {});
+      const std::filesystem::path& path = {},
+      const std::vector<std::filesystem::path>& custom_ops = {});
   /// Where load() looks when no path is given, in order. Names without a folder go to the system's
   /// loader path.
   [[nodiscard]] static std::vector<std::filesystem::path> search_places();

@@ -74,7 +74,12 @@ struct KernelTime {
   double start_us = 0;
   double duration_us = 0;
   std::int64_t output_bytes = 0;
+  std::int64_t run = 0;  ///< of the session, counted from 0
 };
+/// The calls of each run, which end_profile() gives one after another. Runs need not call equally
+/// many kernels: bodies of control flow run as often as the data want.
+[[nodiscard]] std::vector<std::span<const KernelTime>> kernels_by_run(
+    std::span<const KernelTime> kernels);
 
 /// The tensors of one run; they live in the runtime's memory as long as this object.
 class Outputs {

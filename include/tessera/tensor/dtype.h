@@ -38,7 +38,8 @@ enum class DType : std::uint8_t {
 
 /// Bits of one element: 4 for the packed types, 0 for strings and undefined.
 [[nodiscard]] int bits_of(DType dtype) noexcept;
-/// Bytes that `count` elements occupy; 4-bit types pack two per byte, rounded up.
+/// Bytes that `count` elements occupy; 4-bit types pack two per byte, rounded up. -1 where `count`
+/// is negative or the bytes do not fit 63 bits, as element_count() has it.
 [[nodiscard]] std::int64_t bytes_of(DType dtype, std::int64_t count) noexcept;
 [[nodiscard]] bool is_floating(DType dtype) noexcept;
 /// s4, u4, s8, u8, ... , s64, u64 (bool is not one).

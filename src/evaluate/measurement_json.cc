@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "tessera/evaluate/measurement.h"
+
+namespace tessera::evaluate {
+namespace {
+
+/// What is infinite or absent is null.
+double number_or(const Json& json, const char* key, double otherwise) {
+  const auto& value = json.at(key);
+  return value.is_number() ? value.get<double>() : otherwise;
+}
+
+quantize::Scheme scheme_of(const Json& json) {
+  Json fields;
+  for (const auto* key : {"mode", "format", "activation", "weight", "reduce_range", "method"}) {
+    if (!json.at(key).is_null() && json.at(key) != "given") {
+      fields[key] = json.at(key);
+    }
+  }
+  fields["per_channel"] = json.at("granularity") == "channel";
+  quantize::Scheme base;
+  base.mode = quantize::Mode::kFloat32;
+  return quantize::scheme_from_json(fields, base).value_or(base);
+}
+
+RowStatus status_from(const std::string& name) {
+  for (const auto status : {RowStatus::kOk, RowStatus::kUnsupported, RowStatus::kFailed}) {
+    if (name == to_string(status)) {
+      return status;
+    }
+  }
+  return RowStatus::kSkipped;
+}
+
+Timing timing_from(const Json& json) {
+  return {number_or(json, "median_us", 0), number_or(json, "p10_us", 0),
+          number_or(json, "p90_us", 0), whole_number_or(json, "n", 0),
+          whole_number_or(json, "warmup", 0)};
+}
+
+Accuracy accuracy_from(const Json& json) {
+  Accuracy accuracy;
+  accuracy.overall.sqnr_db = number_or(json, "sqnr_db", std::numeric_limits<double>::infinity());
+  accuracy.overall.l2_per_element = number_or(json, "l2_per_element", 0);
+  if (json.at("sqnr_db_low").is_number()) {
+    accuracy.sqnr_interval_db = {number_or(json, "sqnr_db_low", 0),
+                                 number_or(json, "sqnr_db_high", 0)};
+  }
+  if (const auto top1 = json.find("top1"); top1 != json.end() && top1->is_object()) {
+    accuracy.top1 = Top1{.agreement_percent = number_or(*top1, "agreement", 0),
+                         .samples = whole_number_or(*top1, "samples", 0),
+                         .labelled = whole_number_or(*top1, "labelled", 0)};
+    const auto percent = [&](const char* key) {
+      return top1->at(key).is_number() ? std::optional(top1->at(key).get<double>()) : std::nullopt;
+    };
+    accuracy.top1->reference_percent = percent("reference");
+    accuracy.top1->candidate_percent = percent("candidate");
+  }
+  return accuracy;
+}
+
+KernelSummary kernels_from(const Json& json) {
+  KernelSummary summary{.kernels = whole_number_or(json, "kernels", 0),
+                        .integer_kernels = whole_number_or(json, "integer_kernels", 0),
+                        .integer_products = whole_number_or(json, "integer_products", 0),
+                        .quantize_kernels = whole_number_or(json, "quantize_kernels", 0),
+                        .dequantize_kernels = whole_number_or(json, "dequantize_kernels", 0),
+                        .reorders = whole_number_or(json, "reorders", 0),
+                        .casts = whole_number_or(json, "casts", 0),
+                        .copies = whole_number_or(json, "copies", 0),
+                        .copy_us = number_or(json, "copy_us", 0),
+                        .integer_time_percent = number_or(json, "integer_time_percent", 0),
+                        .conversion_time_percent = number_or(json, "conversion_time_percent", 0)};
+  for (const auto& [provider, count] : json.at("providers").items()) {
+    summary.providers[provider] = integer_from(count);
+  }
+  return summary;
+}
+
+Measurement row_from(const Json& json) {
+  Measurement row;
+  row.scheme = scheme_of(json);
+  row.operators = json.at("operators").get<std::string>();
+  if (const auto level = runtime::opt_level_from_string(json.at("opt_level").get<std::string>())) {
+    row.opt_level = *level;
+  }
+  if (json.at("provider").is_string()) {
+    if (auto provider = runtime::parse_provider(json.at("provider").get<std::string>())) {
+      row.provider = *std::move(provider);
+    }
+  }
+  row.status = status_from(json.at("status").get<std::string>());
+  row.reason = json.at("reason").is_string() ? json.at("reason").get<std::string>() : "";
+  row.open_us = number_or(json, "open_us", 0);
+  row.first_run_us = number_or(json, "first_run_us", 0);
+  if (json.at("latency").is_object()) {
+    row.latency = timing_from(json.at("latency"));
+    row.speedup = {number_or(json, "speedup", 0), number_or(json, "speedup_low", 0),
+                   number_or(json, "speedup_high", 0), row.latency.n};
+  }
+  row.size_bytes = whole_number_or(json, "size_bytes", 0);
+  row.quantized_ops = whole_number_or(json, "quantized_ops", 0);
+  if (json.at("kernels").is_object()) {
+    row.kernels = kernels_from(json.at("kernels"));
+  }
+  if (row.status == RowStatus::kOk) {
+    row.accuracy = accuracy_from(json);
+  }
+  return row;
+}
+
+}  // namespace
+
+Result<std::vector<Measurement>> measurements_from_json(const Json& rows, std::string_view what) {
+  std::vector<Measurement> measurements;
+  try {
+    for (const auto& row : rows) {
+      measurements.push_back(row_from(row));
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "{}: the measurements are damaged: {}", what, problem.what())
+        .hint("measure again without --resume");
+  }
+  return measurements;
+}
+
+bool take_over(Measurement& row, std::span<const Measurement> known) {
+  const auto same = [&](const Measurement& other) {
+    return other.name() == row.name() && other.opt_level == row.opt_level &&
+           (!row.provider || other.provider == row.provider) &&
+           (row.scheme.mode != quantize::Mode::kStatic ||
+            other.scheme.method == row.scheme.method) &&
+           other.status == RowStatus::kOk && other.accuracy;
+  };
+  const auto found = std::find_if(known.begin(), known.end(), same);
+  if (found == known.end()) {
+    return false;
+  }
+  auto scheme = row.scheme;
+  auto given = row.given;
+  row = *found;
+  row.scheme = std::move(scheme);
+  row.given = std::move(given);
+  return true;
+}
+
+}  // namespace tessera::evaluate
