@@ -72,7 +72,7 @@ int act(Context& context) {
   try {
     const auto status = context.action();
     context.monitor().clear();
-    return status ? finish(context, 0) : refuse(context, status.error());
+    return status ? finish(context, 0) : refuse(context, context.explained(status.error()));
   } catch (const std::bad_alloc&) {
     return refuse(context, Error{.code = ErrorCode::kResourceExhausted,
                                  .message = "out of memory",

@@ -11,6 +11,7 @@
 
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
+#include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 
 namespace tessera::cli {
@@ -59,6 +60,41 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
       ->capture_default_str();
 }
 
+namespace {
+
+bool is_list_of_names(const std::string& layers) {
+  return layers != "all" && !layers.starts_with("top-macs:") && !layers.starts_with("re:");
+}
+
+/// Layers that no pass takes with these ranges are float32 from now on, and told of.
+Status leave_out(const onnx::Model& model, const graph::Graph& graph,
+                 const std::vector<graph::OpId>& layers, const calibrate::Ranges* ranges,
+                 std::vector<quantize::Scheme>& schemes, Context& context) {
+  quantize::Scheme plain;
+  plain.mode = quantize::Mode::kFloat32;
+  std::vector<quantize::Scheme> assignment(graph.ops().size(), plain);
+  for (const auto op : layers) {
+    assignment[op.value] = schemes[op.value];
+  }
+  auto scratch = model.clone();
+  TESSERA_TRY(const auto report,
+              quantize::quantize(scratch, assignment, ranges, {}, Monitor::silent()));
+  for (const auto op : layers) {
+    const auto& outcome = report.ops[op.value];
+    if (!outcome.quantized) {
+      schemes[op.value] = plain;
+      context.monitor().warn(
+          {"layer-left-out",
+           fmt::format("layer '{}' is not switched: {}", outcome.op,
+                       outcome.reason.empty() ? "no pass takes it" : outcome.reason),
+           ""});
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
@@ -72,13 +108,13 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   auto input =
       std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}, {}});
   TESSERA_TRY(const auto graph, input->model.view());
-  TESSERA_TRY(const auto schemes, schemes_of(options, graph, context));
-  TESSERA_TRY(const auto chosen, noise::choose_layers(graph, options.layers, schemes));
+  TESSERA_TRY(auto schemes, schemes_of(options, graph, context));
+  const bool by_name = is_list_of_names(options.layers);
+  TESSERA_TRY(auto chosen,
+              noise::choose_layers(graph, by_name ? options.layers : std::string("all"), schemes));
   std::vector<quantize::Scheme> switched;
   for (const auto op : chosen) {
     switched.push_back(schemes[op.value]);
-    input->setup.switches.push_back({graph.op(op).name, {schemes[op.value]}});
-    input->layers.push_back(graph.op(op).name);
   }
   // Calibration samples are not those that the error is measured on, as far as the limit goes.
   auto data = options.data;
@@ -87,6 +123,15 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   input->ranges = std::move(known);
   if (!input->ranges) {
     TESSERA_TRY(input->ranges, context.ranges("", input->model, data, options.run, calibration));
+  }
+  if (!by_name) {
+    TESSERA_CHECK(leave_out(input->model, graph, chosen, input->ranges ? &*input->ranges : nullptr,
+                            schemes, context));
+    TESSERA_TRY(chosen, noise::choose_layers(graph, options.layers, schemes));
+  }
+  for (const auto op : chosen) {
+    input->setup.switches.push_back({graph.op(op).name, {schemes[op.value]}});
+    input->layers.push_back(graph.op(op).name);
   }
   input->setup.model = &input->model;
   input->setup.ranges = input->ranges ? &*input->ranges : nullptr;

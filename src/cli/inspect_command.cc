@@ -83,13 +83,18 @@ void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
   std::vector<std::string> examples;
   examples.reserve(inspection.symbols.size());
   for (const auto& symbol : inspection.symbols) {
-    examples.push_back(fmt::format("--dim {}=1", symbol));
+    if (symbol != "?") {  // what exporters write where they know no name
+      examples.push_back(fmt::format("--dim {}=NUMBER", symbol));
+    }
   }
   context.monitor().warn(
       {"unknown-shapes",
-       fmt::format("the cost of {} operators is unknown, because their shapes are not known",
-                   inspection.unknown_macs),
-       examples.empty() ? "" : fmt::format("try {}", fmt::join(examples, " "))});
+       fmt::format("the cost of {} operator{} is unknown: {} shapes or types are not known",
+                   inspection.unknown_macs, inspection.unknown_macs == 1 ? "" : "s",
+                   inspection.unknown_macs == 1 ? "its" : "their"),
+       examples.empty()
+           ? "give shapes with --shape INPUT=1x3x224x224"
+           : fmt::format("try {}, or --shape INPUT=1x3x224x224", fmt::join(examples, " "))});
 }
 
 std::string file_text(const onnx::Model& model) {

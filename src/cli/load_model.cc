@@ -243,11 +243,25 @@ Status Context::assume_extents(onnx::Model& model, const std::vector<DataOptions
     assume(model, common);
   }
   const auto shapes = model.assumed_shapes();
+  const bool random = std::any_of(feeds.begin(), feeds.end(), [](const auto& feed) {
+    return feed.source.starts_with("random:");
+  });
+  made_up_ = random ? assumption_text(shapes) : std::string();
   if (!shapes.empty() && told_.insert(assumption_text(shapes)).second) {
     monitor_.note(fmt::format("assumed {}{}", assumption_text(shapes),
                               common.empty() ? ", a batch of 1" : ", as all samples have it"));
   }
   return {};
+}
+
+Error Context::explained(Error error) const {
+  if (error.hint.empty() && !made_up_.empty()) {
+    error.hint = fmt::format(
+        "the extents {} were made up for random samples: give the network's own with --shape "
+        "INPUT=1x3x48x320, or samples of its kind",
+        made_up_);
+  }
+  return error;
 }
 
 Status Context::simplify_and_infer(onnx::Model& model,

@@ -34,6 +34,7 @@ struct Options {
   double budget_s = 240;
   std::size_t top = 20;
   std::string shard;
+  bool resume = false;
   std::vector<std::string> merge;
   std::string charts;
   std::string trace;
@@ -119,6 +120,31 @@ Status merge(const Options& options, Context& context) {
   return {};
 }
 
+/// What an interrupted run has measured.
+/// Errors: kInvalidArgument if it is of another model, scheme or processor, or complete.
+Result<std::vector<profile::TracedPlan>> known_plans(const Options& options,
+                                                     const onnx::Model& model) {
+  TESSERA_TRY(auto stored, profile::read_profile(options.output));
+  TESSERA_TRY(const auto info, model.info());
+  const auto refuse = [&](std::string_view why) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' {}", options.output, why)
+        .hint("leave out --resume; --force replaces the file");
+  };
+  if (!stored.profile.interrupted) {
+    return refuse("is complete: there is nothing to go on with");
+  }
+  if (!stored.model || stored.model->sha256 != info.sha256) {
+    return refuse("is of another model");
+  }
+  if (stored.profile.scheme != quantize::to_string(options.profile.scheme)) {
+    return refuse("is of scheme " + stored.profile.scheme);
+  }
+  if (stored.cpu != describe_host().cpu) {
+    return refuse("was measured on another processor, " + stored.cpu);
+  }
+  return std::move(stored.profile.traced);
+}
+
 Status run(Options options, Context& context) {
   if (!options.merge.empty() || !options.shard.empty()) {
     if (options.output.empty()) {
@@ -164,6 +190,13 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(auto scheme, further_scheme("float16", settings.scheme));
     settings.further.push_back(scheme);
   }
+  if (options.resume && !options.output.ends_with(".json")) {
+    return fail(ErrorCode::kInvalidArgument, "--resume goes on from the document of -o FILE.json")
+        .hint("give -o FILE.json, also to the run that may be interrupted");
+  }
+  if (options.resume) {
+    options.overwrite = Overwrite::kReplace;
+  }
   TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
   context.monitor().expect({"calibrate", "reference", "measuring the roofline", "conversions",
                             "uniform models", "mixed plans", "opening plans", "layers alone"});
@@ -174,6 +207,9 @@ Status run(Options options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
+  if (options.resume && std::filesystem::exists(options.output)) {
+    TESSERA_TRY(settings.known, known_plans(options, model));
+  }
   TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&settings.scheme, 1}));
   TESSERA_TRY(const auto ranges,
               context.ranges(options.ranges, model, options.data, options.run, calibration));
@@ -201,7 +237,9 @@ Status run(Options options, Context& context) {
   if (result.interrupted) {
     return fail(ErrorCode::kCancelled, "stopped; the layers that were measured are {}",
                 options.output.empty() ? "above" : "in '" + options.output + "'")
-        .hint("predictions and mixes need the whole measurement: run it again");
+        .hint(
+            "predictions and mixes need the whole measurement: with -o FILE.json, the same "
+            "command and --resume goes on from there");
   }
   if (options.require_stable && !result.stability.stable) {
     return fail(ErrorCode::kAborted, "measured, but not stable")
@@ -234,6 +272,9 @@ void add_profile_command(CLI::App& app, Context& context) {
       ->type_name("I/N");
   command->add_option("--merge", options->merge, "put shards together to one profile")
       ->type_name("FILE");
+  command->add_flag("--resume", options->resume,
+                    "go on with an interrupted profile in -o FILE.json: plans that it took apart "
+                    "are not measured again");
   command->add_option("--charts", options->charts, "folder for SVG charts")->type_name("DIR");
   command
       ->add_option("--trace", options->trace,

@@ -244,6 +244,16 @@ Status note_left_out(const quantize::Scheme& scheme, const std::set<std::string>
   return {};
 }
 
+/// Whoever reads the document finds a reason for every operator that stays; the table for people
+/// leaves out those of which nothing else was to be expected.
+void give_reasons(Json& result) {
+  for (auto& op : result["ops"]) {
+    if (!op["quantized"].get<bool>() && !op.contains("reason")) {
+      op["reason"] = fmt::format("the scheme has no form for {}", op["type"].get<std::string>());
+    }
+  }
+}
+
 /// The written file against the model that it was made from, and the kernels that it runs. The
 /// float model takes its place where it is not worth it.
 Status prove_fastest(const Options& options, const onnx::Model& model,
@@ -440,11 +450,17 @@ std::string choice_table(const refine::MethodChoice& choice, report::Page page) 
   return text;
 }
 
-/// Operators within bodies of If, Loop and Scan, all levels.
-std::int64_t body_ops(const graph::Graph& graph) {
+/// Operators within bodies of If, Loop and Scan, all levels, where nothing became integers.
+std::int64_t float_body_ops(const graph::Graph& graph, const quantize::QuantizeReport& report) {
+  std::set<std::string_view> quantized;
+  for (const auto& op : report.ops) {
+    if (op.quantized) {
+      quantized.insert(op.op);
+    }
+  }
   std::int64_t count = 0;
   for (const auto& op : graph.ops()) {
-    count += op.body_ops;
+    count += quantized.contains(op.name) ? 0 : op.body_ops;
   }
   return count;
 }
@@ -454,10 +470,12 @@ std::int64_t body_ops(const graph::Graph& graph) {
 Status judge_extent(const Options& options, const quantize::QuantizeReport& report,
                     std::int64_t in_bodies, Monitor& monitor) {
   if (in_bodies > 0) {
+    const bool dynamic = options.scheme.mode == "dynamic";
     monitor.warn({"bodies-in-float",
                   fmt::format("{} operator{} within the bodies of If, Loop or Scan stay{} in float",
                               in_bodies, in_bodies == 1 ? "" : "s", in_bodies == 1 ? "s" : ""),
-                  "their values cannot be calibrated; tessera inspect counts what they cost"});
+                  dynamic ? "'ops' of --json says why"
+                          : "no ranges are measured there: --mode dynamic needs none"});
   }
   if (report.quantized_ops > 0) {
     return {};
@@ -676,9 +694,14 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
     TESSERA_TRY(ranges, calibrate::calibrate_apart(model, samples, apart, library, *calibration,
                                                    context.monitor()));
   }
-  TESSERA_TRY(auto choice, refine::choose_method(
-                               {model, assigner.assignment, *open, samples, apart, ranges.fitted},
-                               library, context.monitor()));
+  TESSERA_TRY(auto choice, refine::choose_method({.model = model,
+                                                  .assignment = assigner.assignment,
+                                                  .open = *open,
+                                                  .samples = samples,
+                                                  .judging = apart,
+                                                  .ranges = ranges.fitted,
+                                                  .final_ranges = &ranges.all},
+                                                 library, context.monitor()));
   TESSERA_CHECK(assigner.set(choice.method, Monitor::silent()));
   return Chosen{with_others(std::move(ranges.all), choice), std::move(choice)};
 }
@@ -763,7 +786,7 @@ Status run(Options options, Context& context) {
     report.ops.insert(report.ops.end(), refined->gone.begin(), refined->gone.end());
   }
   auto wall_us = now_us() - began_us;
-  TESSERA_CHECK(judge_extent(options, report, body_ops(graph), context.monitor()));
+  TESSERA_CHECK(judge_extent(options, report, float_body_ops(graph, report), context.monitor()));
   if (!options.no_check) {
     TESSERA_CHECK(check(options, *subject.model, context));
   }
@@ -778,6 +801,9 @@ Status run(Options options, Context& context) {
   auto envelope = context.envelope("quantize", &options.run);
   envelope.model = source.model;
   auto result = to_json(report);
+  if (!compat) {
+    give_reasons(result);
+  }
   result["output"] = options.output;
   result["wall_us"] = context.timeless ? 0 : wall_us;
   result["recipe"] = to_json(assigner.recipe);

@@ -114,12 +114,6 @@ struct Votes {
     }
   }
 
-  [[nodiscard]] Votes without_labels() const {
-    auto votes = *this;
-    votes.labelled = 0;
-    return votes;
-  }
-
   [[nodiscard]] Top1 summary() const {
     Top1 top1;
     top1.samples = samples;
@@ -348,7 +342,6 @@ struct Baseline::State {
   std::optional<std::size_t> classifier;  ///< index into `measured`
   std::vector<Entry> entries;
   std::optional<double> top1_percent;
-  bool labels_fit = true;
   Accuracy itself;
 
   [[nodiscard]] Result<std::vector<Tensor>> run_reference(const data::Sample& sample) const {
@@ -382,15 +375,7 @@ Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
     }
     if (classifier) {
       const auto scores = outputs[*classifier].as<float>();
-      const auto fits = check_label(sample, scores.size());
-      if (!fits && options.strict_labels) {
-        return fits;
-      }
-      if (!fits && labels_fit) {
-        monitor.warn({"labels-do-not-fit", fits.error().message + "; labels are left out",
-                      fits.error().hint});
-        labels_fit = false;
-      }
+      TESSERA_CHECK(check_label(sample, scores.size()));
       const auto best = argmax(scores);
       votes.add(best, best, sample.label);
     }
@@ -410,10 +395,10 @@ Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
     entries.push_back(std::move(entry));
     monitor.progress("reference", i + 1, count);
   }
-  top1_percent = labels_fit ? votes.summary().reference_percent : std::nullopt;
+  top1_percent = votes.summary().reference_percent;
   itself = summarize_errors(names, count, errors);
   if (classifier) {
-    itself.top1 = labels_fit ? votes.summary() : votes.without_labels().summary();
+    itself.top1 = votes.summary();
   }
   return {};
 }
@@ -435,7 +420,7 @@ Status Baseline::State::add(const runtime::Outputs& candidate,
     const auto reference_values = expected[k].as<float>();
     errors[k].add(reference_values, values.span());
     if (classifier == k) {
-      votes.add(argmax(reference_values), argmax(values.span()), labels_fit ? label : std::nullopt);
+      votes.add(argmax(reference_values), argmax(values.span()), label);
     }
   }
   return {};
@@ -452,7 +437,9 @@ Result<Baseline> Baseline::measure(Session& reference, const data::SampleSet& sa
     return fail(ErrorCode::kInvalidArgument, "the reference has no floating output to compare")
         .hint("compare models with tensors of float values among their outputs");
   }
-  if (const auto classifier = classifier_output(reference.outputs())) {
+  const auto classifier = classifier_output(reference.outputs());
+  // Without labels nobody says that it is one: a state beside other outputs looks the same.
+  if (classifier && (samples.has_labels() || state->measured.size() == 1)) {
     const auto place = std::find(state->measured.begin(), state->measured.end(), *classifier);
     state->classifier = static_cast<std::size_t>(place - state->measured.begin());
   }

@@ -110,8 +110,7 @@ Status Lab::open_reference(Monitor& monitor) {
     exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
   }
   auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
-  TESSERA_TRY(auto baseline,
-              Baseline::measure(judge, *setup_.samples, {.strict_labels = false}, monitor));
+  TESSERA_TRY(auto baseline, Baseline::measure(judge, *setup_.samples, {}, monitor));
   baseline_.emplace(std::move(baseline));
   reference_row_.accuracy = baseline_->itself();
   return {};

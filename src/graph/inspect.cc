@@ -267,6 +267,18 @@ std::string_view to_string(QdqCounting counting) noexcept {
   return "include";
 }
 
+namespace {
+
+/// Longer names than a letter are quoted: "Nonex3" and "batchxseq" read like one word.
+std::string extent_text(const Dim& dim) {
+  if (dim.known()) {
+    return std::to_string(dim.value);
+  }
+  return dim.symbol.empty() ? "?" : dim.symbol.size() == 1 ? dim.symbol : "'" + dim.symbol + "'";
+}
+
+}  // namespace
+
 std::string shape_text(const TensorInfo& tensor) {
   if (!tensor.shape) {
     return "?";
@@ -276,8 +288,7 @@ std::string shape_text(const TensorInfo& tensor) {
   }
   std::string text;
   for (const auto& dim : *tensor.shape) {
-    text += text.empty() ? "" : "x";
-    text += dim.known() ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : dim.symbol;
+    text += (text.empty() ? "" : "x") + extent_text(dim);
   }
   return text;
 }

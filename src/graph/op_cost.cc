@@ -401,6 +401,14 @@ const std::unordered_map<std::string_view, std::int64_t>& operations_per_output(
 
 }  // namespace
 
+namespace {
+
+bool is_known_domain(std::string_view domain) {
+  return domain.empty() || domain.starts_with("ai.onnx") || domain.starts_with("com.microsoft");
+}
+
+}  // namespace
+
 std::string_view base_type(const Op& op) {
   std::string_view type = op.type;
   for (const std::string_view prefix : {"QLinear", "Nhwc"}) {
@@ -427,6 +435,9 @@ Work work_of(const Graph& graph, const Op& op) {
   if (type == "Sum" || type == "Max" || type == "Min" || type == "Mean") {
     const auto operands = static_cast<std::int64_t>(op.inputs.size());
     return elementwise(site.output_size(), std::max<std::int64_t>(operands - 1, 1));
+  }
+  if (!is_known_domain(op.domain)) {
+    return {std::nullopt, std::nullopt};  // a custom operator, or a function that stays a call
   }
   const auto known = operations_per_output().find(type);
   const auto operations = known == operations_per_output().end() ? 1 : known->second;

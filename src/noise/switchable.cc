@@ -283,7 +283,7 @@ Result<Session*> SwitchableModel::State::session(Part& part, std::size_t positio
                 item.op,
                 outcome == report.ops.end() || outcome->reason.empty() ? "no pass takes it"
                                                                        : outcome->reason)
-        .hint("leave it out of --layers; --layers all takes those that can");
+        .hint("leave it out of --layers");
   }
   TESSERA_TRY(place, open(model));
   return &*place;

@@ -8,17 +8,21 @@
 namespace tessera::onnx {
 namespace {
 
-/// Initializers above this size are handed to the oracle as inputs of their type: those that
-/// types of other values depend on (target shapes, axes, pads) are smaller.
-constexpr std::int64_t kTypeOnlyBytes = 1024;
-
 enum class Weights : std::uint8_t { kTypesOnly, kReal };
 
 /// What becomes of operators that the oracle may not know.
 enum class Foreign : std::uint8_t { kKept, kLeftOut };
 
-/// Only a library of custom operators can run it.
+/// Only a library of custom operators can run it, or what stands in its bodies.
 bool is_foreign(const Model::State& state, const proto::NodeProto& node) {
+  bool within = false;
+  for_each_body(node, [&](const auto& body) {
+    within = within || std::any_of(body.node().begin(), body.node().end(),
+                                   [&](const auto& inner) { return is_foreign(state, inner); });
+  });
+  if (within) {
+    return true;
+  }
   const auto domain = canonical_domain(node.domain());
   if (domain.empty() || domain.starts_with("ai.onnx") || domain.starts_with("com.microsoft") ||
       domain == "org.pytorch.aten") {
@@ -239,28 +243,12 @@ Result<std::vector<NamedType>> ask(const Model::State& state, const TypeOracle& 
                                    Weights weights, Foreign foreign = Foreign::kKept) {
   OracleModel model(state, weights, foreign);
   TESSERA_TRY(const auto text, model.with_all_values());
+  if (model.values().empty()) {
+    return std::vector<NamedType>();  // nothing is left that could be asked about
+  }
   TESSERA_TRY(auto types, answer_of(oracle, text, state.folder, model.values()));
   TESSERA_CHECK(forget_unknown_ranks(state, oracle, weights, foreign, types));
   return types;
-}
-
-/// What is known from two sources: the first counts, the second fills its gaps.
-ValueType merge(ValueType first, const ValueType& second) {
-  if (first.dtype == DType::kUndefined) {
-    first.dtype = second.dtype;
-  }
-  if (!first.shape) {
-    first.shape = second.shape;
-  } else if (second.shape && second.shape->size() == first.shape->size()) {
-    for (std::size_t i = 0; i < first.shape->size(); ++i) {
-      auto& dim = (*first.shape)[i];
-      const auto& other = (*second.shape)[i];
-      if (!dim.known() && (other.known() || dim.symbol.empty())) {
-        dim = other;
-      }
-    }
-  }
-  return first;
 }
 
 /// Fills what the library left open from what the file declares.
@@ -358,75 +346,6 @@ Result<Answer> inferred_types(const Model& model, const Model::State& state,
 /// The oldest opset without operators that are run, but not described, by today's libraries.
 constexpr std::int64_t kDescribedOpset = 13;
 
-/// Types of a body's formal inputs as far as the operator's own inputs tell; a Loop's are those of
-/// its first step.
-std::vector<std::optional<ValueType>> formal_types(const Model& model, const proto::NodeProto& node,
-                                                   int count) {
-  std::vector<std::optional<ValueType>> types(static_cast<std::size_t>(count));
-  const auto actual = [&](int index) {
-    return index < node.input_size() ? model.type_of(node.input(index)) : std::nullopt;
-  };
-  if (node.op_type() == "Loop") {
-    for (int i = 0; i < count; ++i) {
-      types[static_cast<std::size_t>(i)] = i == 0   ? ValueType{DType::kInt64, std::vector<Dim>{}}
-                                           : i == 1 ? ValueType{DType::kBool, std::vector<Dim>{}}
-                                                    : actual(i);
-    }
-  } else if (node.op_type() == "Scan") {
-    auto scans = 0;
-    for (const auto& attribute : node.attribute()) {
-      scans = attribute.name() == "num_scan_inputs" ? static_cast<int>(attribute.i()) : scans;
-    }
-    for (int i = 0; i < count; ++i) {
-      auto type = actual(i);
-      if (type && type->shape && i >= count - scans && !type->shape->empty()) {
-        type->shape->erase(type->shape->begin());  // one slice per step, along the first axis
-      }
-      types[static_cast<std::size_t>(i)] = std::move(type);
-    }
-  }
-  return types;
-}
-
-/// A body as a model of its own: what it reads from outside are inputs, or constants where those
-/// are small enough to decide on shapes.
-Result<std::string> body_model(const Model& model, const Model::State& state,
-                               const proto::NodeProto& node, const proto::GraphProto& body) {
-  proto::ModelProto result;
-  result.set_ir_version(state.shell.ir_version());
-  *result.mutable_opset_import() = state.shell.opset_import();
-  *result.mutable_functions() = state.shell.functions();
-  auto& graph = *result.mutable_graph();
-  graph = body;
-  const auto formal = formal_types(model, node, graph.input_size());
-  for (int i = 0; i < graph.input_size(); ++i) {
-    auto& type = *graph.mutable_input(i)->mutable_type();
-    const auto declared = to_value_type(type);
-    const auto& actual = formal[static_cast<std::size_t>(i)];
-    assign_type(type, actual ? merge(declared, *actual) : declared);
-  }
-  proto::NodeProto scope;
-  *scope.add_attribute()->mutable_g() = body;
-  for (const auto& name : captures_of(scope)) {
-    const auto type = model.type_of(name);
-    if (!type || type->dtype == DType::kUndefined) {
-      return fail(ErrorCode::kUnimplemented, "the type of '{}' is not known", name);
-    }
-    const auto value = model.is_constant(name) ? model.initializer(name)
-                                               : fail(ErrorCode::kNotFound, "no constant");
-    if (value && static_cast<std::int64_t>(value->bytes.size()) <= kTypeOnlyBytes) {
-      auto& tensor = *graph.add_initializer();
-      tensor = pack(*value);
-      tensor.set_name(name);
-    } else {
-      auto& input = *graph.add_input();
-      input.set_name(name);
-      assign_type(*input.mutable_type(), *type);
-    }
-  }
-  return result.SerializeAsString();
-}
-
 /// Bodies are graphs of which the oracle tells nothing: each is asked about on its own. What
 /// cannot be learned so stays as the file declares it.
 std::map<std::string, BodyTypes> infer_bodies(const Model& model, const Model::State& state,
@@ -434,15 +353,12 @@ std::map<std::string, BodyTypes> infer_bodies(const Model& model, const Model::S
                                               const std::function<BodyTypes(Model&)>& types_of) {
   std::map<std::string, BodyTypes> result;
   for (const auto id : state.order()) {
-    std::size_t index = 0;
-    for_each_body(state.node(id), [&](const proto::GraphProto& body) {
-      const auto key = body_key(state.node(id), index++);
-      auto text = body_model(model, state, state.node(id), body);
-      auto inner = text ? Model::parse(*text, "body") : fail(ErrorCode::kNotFound, "no body");
+    for (std::size_t i = 0; i < model.body_count(id); ++i) {
+      auto inner = model.body(id, i, BodyView::kForTypes);
       if (inner && inner->infer_types(oracle)) {
-        result.emplace(key, types_of(*inner));
+        result.emplace(body_key(state.node(id), i), types_of(*inner));
       }
-    });
+    }
   }
   return result;
 }

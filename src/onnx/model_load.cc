@@ -121,6 +121,14 @@ class WeightFolder {
  public:
   explicit WeightFolder(fs::path folder) : folder_(std::move(folder)) {}
 
+  [[nodiscard]] std::vector<fs::path> paths() const {
+    std::vector<fs::path> paths;
+    for (const auto& [location, file] : files_) {
+      paths.push_back(file->path());
+    }
+    return paths;
+  }
+
   Result<FileRange> locate(const proto::TensorProto& tensor) {
     TESSERA_TRY(const auto where, external_location(tensor));
     TESSERA_TRY(auto file, open(where.location, tensor.name()));
@@ -238,6 +246,7 @@ Status resolve_external_data(Model::State& state) {
   for (auto& node : state.nodes) {
     TESSERA_CHECK(inliner.inline_node(*node.proto));
   }
+  state.weight_files = folder.paths();
   return {};
 }
 

@@ -291,7 +291,33 @@ Result<std::string> Model::serialize() const {
   return text;
 }
 
+namespace {
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code problem;
+  return fs::equivalent(a, b, problem) || a.lexically_normal() == b.lexically_normal();
+}
+
+/// Writing over what the model was read from is meant only where it replaces the model itself.
+/// Errors: kInvalidArgument if `target` holds weights of a model that stays.
+Status check_not_source(const Model::State& state, const fs::path& target, const fs::path& model) {
+  if (state.path.empty() || same_file(model, state.path)) {
+    return {};
+  }
+  const bool holds_weights = std::any_of(state.weight_files.begin(), state.weight_files.end(),
+                                         [&](const auto& file) { return same_file(file, target); });
+  if (!holds_weights && !(target != model && same_file(target, state.path))) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "'{}' belongs to '{}': it would be overwritten",
+              target.string(), state.path.string())
+      .hint("give -o another name, or another folder");
+}
+
+}  // namespace
+
 Status Model::save(const fs::path& path, const SaveOptions& options) const {
+  TESSERA_CHECK(check_not_source(*state_, path, path));
   TESSERA_TRY(auto layout, Layout::of(*state_, {}));
   if (!wants_external(*state_, options.external_data, layout.size_bytes())) {
     if (layout.size_bytes() > kMessageLimit) {
@@ -312,6 +338,7 @@ Status Model::save(const fs::path& path, const SaveOptions& options) const {
     return file.commit();
   }
   const auto data_path = path.parent_path() / data_name;
+  TESSERA_CHECK(check_not_source(*state_, data_path, path));
   std::error_code ignored;
   const auto replaces = fs::exists(data_path, ignored);
   TESSERA_TRY(auto data, AtomicFile::create(data_path, options.overwrite));

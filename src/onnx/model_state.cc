@@ -176,6 +176,24 @@ bool replace_captures(Model::State& state, std::string_view from, std::string_vi
   return true;
 }
 
+ValueType merge(ValueType first, const ValueType& second) {
+  if (first.dtype == DType::kUndefined) {
+    first.dtype = second.dtype;
+  }
+  if (!first.shape) {
+    first.shape = second.shape;
+  } else if (second.shape && second.shape->size() == first.shape->size()) {
+    for (std::size_t i = 0; i < first.shape->size(); ++i) {
+      auto& dim = (*first.shape)[i];
+      const auto& other = (*second.shape)[i];
+      if (!dim.known() && (other.known() || dim.symbol.empty())) {
+        dim = other;
+      }
+    }
+  }
+  return first;
+}
+
 std::string body_key(const proto::NodeProto& node, std::size_t index) {
   return fmt::format("{}#{}", node.output_size() == 0 ? node.name() : node.output(0), index);
 }
@@ -190,6 +208,7 @@ Model::State::State(const State& other)
     : path(other.path),
       folder(other.folder),
       had_external_data(other.had_external_data),
+      weight_files(other.weight_files),
       hash(other.hash),
       shell(other.shell),
       first(other.first),

@@ -71,8 +71,14 @@ struct BodyTypes {
   StringMap<ValueType> values;
   std::map<std::string, BodyTypes> bodies;
 };
+/// What is known from two sources: the first counts, the second fills its gaps.
+[[nodiscard]] ValueType merge(ValueType first, const ValueType& second);
 /// Names the n-th body of an operator; values have one maker, so its first output will do.
 [[nodiscard]] std::string body_key(const proto::NodeProto& node, std::size_t index);
+
+/// Initializers above this size are handed to the type oracle as inputs of their type: those that
+/// types of other values depend on (target shapes, axes, pads) are smaller.
+inline constexpr std::int64_t kTypeOnlyBytes = 1024;
 
 /// The attribute that holds the value of a Constant operator; null if the operator is none.
 [[nodiscard]] const proto::AttributeProto* constant_attribute(const proto::NodeProto& node);
@@ -104,7 +110,8 @@ struct Model::State {
   std::filesystem::path path;
   std::filesystem::path folder;
   bool had_external_data = false;
-  std::shared_ptr<FileHash> hash;  ///< null for models that were never a file
+  std::vector<std::filesystem::path> weight_files;  ///< that the model was read from, besides path
+  std::shared_ptr<FileHash> hash;                   ///< null for models that were never a file
 
   /// Everything but operators and initializers of the main graph.
   proto::ModelProto shell;

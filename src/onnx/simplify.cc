@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "onnx/simplify_passes.h"
@@ -16,13 +17,13 @@ namespace {
 constexpr int kMostRounds = 32;
 
 /// Branches may hold Constant operators, and more branches.
-bool take_branches(Model& model, Simplification& what) {
+bool take_branches(Model& model, Folding folding, Simplification& what) {
   const auto before = what.inlined_branches;
   for (auto last = before - 1; last != what.inlined_branches;) {
     last = what.inlined_branches;
     inline_branches(model, what);
     if (what.inlined_branches != last) {
-      collect_constants(model, what);
+      collect_constants(model, folding, what);
     }
   }
   return what.inlined_branches != before;
@@ -36,23 +37,30 @@ void clean_up(Model& model, Simplification& what) {
   remove_unread(model, left_over);
 }
 
-}  // namespace
-
-bool Simplification::changed() const {
-  auto nothing = Simplification{};
-  nothing.kept = kept;
-  return *this != nothing;
+void add(Simplification& sum, const Simplification& part) {
+  sum.inlined_functions += part.inlined_functions;
+  sum.inlined_branches += part.inlined_branches;
+  sum.constant_operators += part.constant_operators;
+  sum.folded_operators += part.folded_operators;
+  sum.folded_shapes += part.folded_shapes;
+  sum.passed_through += part.passed_through;
+  sum.unread_operators += part.unread_operators;
+  sum.unread_constants += part.unread_constants;
+  sum.dense_constants += part.dense_constants;
+  sum.listed_constants += part.listed_constants;
+  sum.kept.insert(sum.kept.end(), part.kept.begin(), part.kept.end());
 }
 
-Simplified simplify(Model& model, const SimplifyOptions& options) {
+/// The operators of the graph itself, not those of bodies in it.
+Simplified simplify_graph(Model& model, const SimplifyOptions& options, Folding folding) {
   Simplified result;
   auto& what = result.what;
   auto good = model.clone();  // as it was when the library last took it, or first of all
   auto good_what = what;
   inline_functions(model, what);
   remove_unread(model, what);
-  collect_constants(model, what);
-  take_branches(model, what);
+  collect_constants(model, folding, what);
+  take_branches(model, folding, what);
   clean_up(model, what);
   if (!options.types) {
     return result;
@@ -78,16 +86,67 @@ Simplified simplify(Model& model, const SimplifyOptions& options) {
     }
     good = model.clone();
     good_what = what;
-    fold_shapes(model, what);
-    if (options.evaluate) {
-      fold_constants(model, options.evaluate, what);
+    if (folding == Folding::kEverything) {
+      fold_shapes(model, what);
     }
-    take_branches(model, what);
+    if (options.evaluate) {
+      fold_constants(model, options.evaluate, folding, what);
+    }
+    take_branches(model, folding, what);
     clean_up(model, what);
     if (what == good_what) {
       break;
     }
   }
+  return result;
+}
+
+/// Bodies, each as a model of its own; one that the library does not take alone stays as it is.
+void simplify_bodies(Model& model, const SimplifyOptions& options, Simplification& what) {
+  for (const auto node : model.nodes()) {
+    for (std::size_t i = 0; i < model.body_count(node); ++i) {
+      auto body = model.body(node, i, BodyView::kProven);
+      if (!body) {
+        continue;
+      }
+      auto inner = simplify_graph(*body, options, Folding::kFloats);
+      simplify_bodies(*body, options, inner.what);
+      const bool taken = inner.types_known || !options.types;
+      if (taken && inner.what.changed() && model.set_body(node, i, *body)) {
+        add(what, inner.what);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool Simplification::changed() const {
+  auto nothing = Simplification{};
+  nothing.kept = kept;
+  return *this != nothing;
+}
+
+Simplified simplify(Model& model, const SimplifyOptions& options) {
+  auto result = simplify_graph(model, options, Folding::kEverything);
+  const auto nodes = model.nodes();
+  const bool any = std::any_of(nodes.begin(), nodes.end(),
+                               [&](const auto node) { return model.has_body(node); });
+  if (!any || (options.types && !result.types_known)) {
+    return result;
+  }
+  auto before = model.clone();
+  auto what = result.what;
+  simplify_bodies(model, options, what);
+  if (what == result.what) {
+    return result;
+  }
+  clean_up(model, what);
+  if (options.types && !model.infer_types(options.types)) {
+    model = std::move(before);
+    return result;
+  }
+  result.what = std::move(what);
   return result;
 }
 

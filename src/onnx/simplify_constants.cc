@@ -132,13 +132,16 @@ std::unique_ptr<Initializer> initializer_of(const std::string& name,
   return value ? as_initializer(name, pack(value->view())) : nullptr;
 }
 
-void take_out_operators(Model& model, Simplification& what) {
+void take_out_operators(Model& model, Folding folding, Simplification& what) {
   auto& state = StateAccess::of(model);
   for (const auto id : state.order()) {
     auto& node = state.node(id);
     if (node.op_type() != "Constant" || !canonical_domain(node.domain()).empty() ||
         node.output_size() != 1 || node.attribute_size() != 1 ||
         !node.attribute(0).ref_attr_name().empty() || model.is_output(node.output(0))) {
+      continue;
+    }
+    if (folding == Folding::kFloats && !is_floating(constant_type(node.attribute(0)).dtype)) {
       continue;
     }
     const auto name = node.output(0);
@@ -194,10 +197,10 @@ void prepare_constants(Model& model) {
   make_range_bounds_scalars(model);
 }
 
-void collect_constants(Model& model, Simplification& what) {
+void collect_constants(Model& model, Folding folding, Simplification& what) {
   take_out_of_inputs(model, what);
   make_dense(model, what);
-  take_out_operators(model, what);
+  take_out_operators(model, folding, what);
 }
 
 void become_constant(Model& model, const std::string& value, Tensor tensor) {

@@ -48,8 +48,8 @@ bool never_grows(const proto::NodeProto& node) {
 
 class ConstantFold {
  public:
-  ConstantFold(Model& model, const Evaluator& evaluate)
-      : model_(model), state_(StateAccess::of(model)), evaluate_(evaluate) {}
+  ConstantFold(Model& model, const Evaluator& evaluate, Folding folding)
+      : model_(model), state_(StateAccess::of(model)), evaluate_(evaluate), folding_(folding) {}
 
   std::int64_t fold() {
     const auto order = state_.topological_order();
@@ -203,8 +203,11 @@ class ConstantFold {
       const bool storable =
           std::all_of(values.begin(), values.end(), [&](const std::string& value) {
             const auto known = values_.find(value);
-            return known != values_.end() ? known->second.dtype() != DType::kUndefined
-                                          : bits_of(proven_dtype(model_, value)) > 0;
+            const bool is_known = known != values_.end();
+            const auto dtype = is_known ? known->second.dtype() : proven_dtype(model_, value);
+            return folding_ == Folding::kFloats ? is_floating(dtype)
+                   : is_known                   ? dtype != DType::kUndefined
+                                                : bits_of(dtype) > 0;
           });
       if (!storable) {
         removed_.erase(*id);
@@ -250,6 +253,9 @@ class ConstantFold {
     std::int64_t largest = 0;
     std::map<NodeId, std::int64_t> sizes;
     std::set<std::string> sources;
+    const bool has_fill = std::any_of(group.begin(), group.end(), [&](NodeId id) {
+      return state_.node(id).op_type() == "ConstantOfShape";
+    });
     for (const auto id : group) {
       const auto& node = state_.node(id);
       gained += static_cast<std::int64_t>(node.ByteSizeLong());
@@ -258,7 +264,7 @@ class ConstantFold {
         continue;  // stored once in the end, see share_transposed()
       }
       for (const auto& value : leaving(id)) {
-        const auto bytes = static_cast<std::int64_t>(values_.at(value).bytes().size());
+        const auto bytes = added_by(value, has_fill);
         added += bytes + kHeaderBytes + static_cast<std::int64_t>(value.size());
         sizes[id] = std::max(sizes[id], bytes);
         largest = std::max(largest, bytes);
@@ -276,6 +282,30 @@ class ConstantFold {
       }
     }
     return true;
+  }
+
+  /// Weights are allowed to grow, as they are about to be quantized and the library computes them
+  /// in any case: a Cast from float16, the product of two factors. Those that are filled with one
+  /// number are not.
+  [[nodiscard]] std::int64_t added_by(const std::string& value, bool has_fill) const {
+    constexpr std::int64_t kFreeBytes = std::int64_t{256} << 10;
+    constexpr std::int64_t kGrowth = 16;
+    const auto bytes = static_cast<std::int64_t>(values_.at(value).bytes().size());
+    if (has_fill || !is_weight(value)) {
+      return bytes;
+    }
+    return bytes <= kFreeBytes ? 0 : bytes / kGrowth;
+  }
+
+  [[nodiscard]] bool is_weight(const std::string& value) const {
+    static const StringSet kTypes = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+    const auto* uses = state_.find_uses(value);
+    return uses != nullptr &&
+           std::any_of(uses->consumers.begin(), uses->consumers.end(), [&](NodeId id) {
+             const auto& node = state_.node(id);
+             return kTypes.contains(node.op_type()) && canonical_domain(node.domain()).empty() &&
+                    node.input_size() > 1 && node.input(1) == value;
+           });
   }
 
   [[nodiscard]] bool is_transposed_weight(NodeId id) const {
@@ -513,6 +543,7 @@ class ConstantFold {
   Model& model_;
   Model::State& state_;
   const Evaluator& evaluate_;
+  Folding folding_;
   std::vector<NodeId> order_;
   std::set<NodeId> computable_;
   std::set<NodeId> removed_;
@@ -522,8 +553,9 @@ class ConstantFold {
 
 }  // namespace
 
-void fold_constants(Model& model, const Evaluator& evaluate, Simplification& what) {
-  what.folded_operators += ConstantFold(model, evaluate).fold();
+void fold_constants(Model& model, const Evaluator& evaluate, Folding folding,
+                    Simplification& what) {
+  what.folded_operators += ConstantFold(model, evaluate, folding).fold();
 }
 
 bool has_foldable(const Model& model) {

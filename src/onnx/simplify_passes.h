@@ -13,18 +13,23 @@
 /// The parts of simplify(): each looks at the whole model once and counts what it did.
 namespace tessera::onnx {
 
+/// Which constants are made and taken out of operators. Whole numbers are what shapes are inferred
+/// from: in a body that is never run they may be wrong for the shapes that are fed, and a library
+/// that sees it refuses the whole model. So bodies have their floats folded only.
+enum class Folding : std::uint8_t { kEverything, kFloats };
+
 /// Calls of model-local functions are replaced by the operators of the function.
 void inline_functions(Model& model, Simplification& what);
 /// If operators whose condition is constant are replaced by the branch that is taken.
 void inline_branches(Model& model, Simplification& what);
 /// Constant operators become initializers, sparse tensors dense ones, initializers no inputs.
-void collect_constants(Model& model, Simplification& what);
+void collect_constants(Model& model, Folding folding, Simplification& what);
 /// Constants that operators read get the form that libraries insist on.
 void prepare_constants(Model& model);
 /// Extents that are known become constants.
 void fold_shapes(Model& model, Simplification& what);
 /// Expressions of constants are computed. What cannot be stays.
-void fold_constants(Model& model, const Evaluator& evaluate, Simplification& what);
+void fold_constants(Model& model, const Evaluator& evaluate, Folding folding, Simplification& what);
 /// Operators that hand their input on go.
 void remove_passthrough(Model& model, Simplification& what);
 /// Operators and initializers whose values nobody reads go.

@@ -1,5 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "onnx/model_state.h"
@@ -132,6 +134,68 @@ class ValueCheck {
   StringSet inputs_;
 };
 
+/// How many operators the calls of model-local functions come to when they are taken apart, which
+/// every runtime does. Functions that double at each level would never end.
+class CallSize {
+ public:
+  explicit CallSize(const proto::ModelProto& model) {
+    for (const auto& function : model.functions()) {
+      functions_[key_of(function.domain(), function.name())].push_back(&function);
+    }
+  }
+
+  Status check(const Model::State& state) {
+    constexpr double kMost = 1 << 20;
+    double sum = 0;
+    for (const auto id : state.order()) {
+      sum += size_of(state.node(id));
+    }
+    if (functions_.empty() || sum <= kMost) {
+      return {};
+    }
+    return fail(ErrorCode::kResourceExhausted,
+                "its functions call each other so often that they come to {:.3g} operators", sum)
+        .hint("export the model without functions");
+  }
+
+ private:
+  static std::string key_of(std::string_view domain, std::string_view name) {
+    return fmt::format("{}:{}", canonical_domain(domain), name);
+  }
+
+  double size_of(const proto::NodeProto& node) {
+    double size = 1;
+    for_each_body(node, [&](const auto& body) {
+      for (const auto& inner : body.node()) {
+        size += size_of(inner);
+      }
+    });
+    const auto found = functions_.find(key_of(node.domain(), node.op_type()));
+    return found == functions_.end() ? size : size + size_of_calls(found->first, found->second);
+  }
+
+  /// Of the largest overload. A function that calls itself is told of elsewhere.
+  double size_of_calls(const std::string& key,
+                       const std::vector<const proto::FunctionProto*>& overloads) {
+    const auto [known, is_new] = sizes_.try_emplace(key, 0);
+    if (!is_new) {
+      return known->second;
+    }
+    double largest = 0;
+    for (const auto* function : overloads) {
+      double size = 0;
+      for (const auto& node : function->node()) {
+        size += size_of(node);
+      }
+      largest = std::max(largest, size);
+    }
+    return sizes_[key] = largest;
+  }
+
+  StringMap<std::vector<const proto::FunctionProto*>> functions_;
+  StringMap<double> sizes_;
+};
+
 }  // namespace
 
 Status validate(const Model::State& state) {
@@ -153,6 +217,7 @@ Status validate(const Model::State& state) {
     TESSERA_CHECK(check_tensor(sparse.indices(), std::nullopt));
   }
   TESSERA_CHECK(ValueCheck(state).check());
+  TESSERA_CHECK(CallSize(state.shell).check(state));
   return state.topological_order().map([](const auto&) {});
 }
 

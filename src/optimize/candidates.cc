@@ -29,15 +29,18 @@ bool has_float16_arithmetic(const Host& host) {
 }
 
 /// Operators whose activations the runtime can measure and round while it runs at little cost
-/// beside their work.
+/// beside their work, and control flow around such operators.
 bool takes_dynamic(const graph::Op& op) {
   constexpr std::array<std::string_view, 4> kTypes = {"MatMul", "Gemm", "LSTM", "Attention"};
-  return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end() ||
+         std::any_of(op.bodies.begin(), op.bodies.end(), [](const graph::Graph& body) {
+           return std::any_of(body.ops().begin(), body.ops().end(), takes_dynamic);
+         });
 }
 
 /// Of these, those without a static form.
 bool dynamic_only(const graph::Op& op) {
-  return op.type == "LSTM" || op.type == "Attention";
+  return op.type == "LSTM" || op.type == "Attention" || (!op.bodies.empty() && takes_dynamic(op));
 }
 
 bool is_constant(const graph::Graph& graph, const std::optional<graph::TensorId>& id) {
@@ -45,7 +48,7 @@ bool is_constant(const graph::Graph& graph, const std::optional<graph::TensorId>
 }
 
 bool has_constant_weights(const graph::Graph& graph, const graph::Op& op) {
-  return op.inputs.size() > 1 && is_constant(graph, op.inputs[1]);
+  return !op.bodies.empty() || (op.inputs.size() > 1 && is_constant(graph, op.inputs[1]));
 }
 
 std::vector<std::string> names_where(const graph::Graph& graph, bool (*wanted)(const graph::Op&)) {
@@ -60,6 +63,16 @@ std::vector<std::string> names_where(const graph::Graph& graph, bool (*wanted)(c
 
 /// Share of the multiply-accumulates that such operators do. Where a shape is unknown, so are
 /// MACs: then the share of the weights, which convolutions use more often than products do.
+double dynamic_share(const graph::Graph& graph);
+
+double dynamic_share_of(const graph::Op& op) {
+  double share = takes_dynamic(op) ? 1 : 0;
+  for (const auto& body : op.bodies) {
+    share = std::min(share, dynamic_share(body));
+  }
+  return share;
+}
+
 double dynamic_share(const graph::Graph& graph) {
   const auto costs = graph::operator_costs(graph, graph::QdqCounting::kExclude);
   double macs = 0;
@@ -69,7 +82,7 @@ double dynamic_share(const graph::Graph& graph) {
   bool known = true;
   for (std::size_t i = 0; i < costs.size(); ++i) {
     const auto& op = graph.ops()[i];
-    const double share = takes_dynamic(op) ? 1 : 0;
+    const double share = dynamic_share_of(op);
     known = known && costs[i].macs.has_value();
     macs += static_cast<double>(costs[i].macs.value_or(0));
     dynamic_macs += share * static_cast<double>(costs[i].macs.value_or(0));

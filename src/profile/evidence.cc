@@ -89,22 +89,6 @@ Profile::Fastest fastest_of(const Units& units, const LatencyModel& model) {
   return fastest;
 }
 
-std::string bits_of(const States& states) {
-  std::string bits;
-  for (const bool state : states) {
-    bits += state ? '1' : '0';
-  }
-  return bits;
-}
-
-States states_from(const Json& json) {
-  States states;
-  for (const char bit : json.get<std::string>()) {
-    states.push_back(bit == '1');
-  }
-  return states;
-}
-
 constexpr std::array<const char*, 3> kUses = {"correction", "calibration", "validation"};
 
 Json unit_json(const Unit& unit) {
@@ -150,9 +134,7 @@ Status check(const Evidence& evidence) {
            std::all_of(unit.consumers.begin(), unit.consumers.end(), inside);
   }
   for (const auto& plan : evidence.plans) {
-    fits = fits && plan.states.size() == count && plan.unit_us.size() == count &&
-           plan.unit_kernels.size() == count && plan.conversion_us.size() == count + 1 &&
-           plan.conversion_kernels.size() == count + 1;
+    fits = fits && plan.fits(count);
   }
   for (const auto& race : evidence.races) {
     fits = fits && race.states.size() == count && race.us > 0;
@@ -236,11 +218,7 @@ Json to_json(const Evidence& evidence) {
   }
   auto plans = Json::array();
   for (const auto& plan : evidence.plans) {
-    plans.push_back({{"states", bits_of(plan.states)},
-                     {"unit_us", plan.unit_us},
-                     {"conversion_us", plan.conversion_us},
-                     {"unit_kernels", plan.unit_kernels},
-                     {"conversion_kernels", plan.conversion_kernels}});
+    plans.push_back(to_json(plan));
   }
   auto races = Json::array();
   for (const auto& race : evidence.races) {
@@ -259,11 +237,8 @@ Result<Evidence> evidence_from_json(const Json& json) {
       evidence.units.units.push_back(unit_from(unit));
     }
     for (const auto& plan : json.at("plans")) {
-      evidence.plans.push_back({states_from(plan.at("states")),
-                                plan.at("unit_us").get<std::vector<double>>(),
-                                plan.at("conversion_us").get<std::vector<double>>(),
-                                plan.at("unit_kernels").get<std::vector<double>>(),
-                                plan.at("conversion_kernels").get<std::vector<double>>()});
+      TESSERA_TRY(auto times, plan_times_from_json(plan));
+      evidence.plans.push_back(std::move(times));
     }
     for (const auto& race : json.at("races")) {
       const auto use = std::find(kUses.begin(), kUses.end(), race.at("use").get<std::string>());
@@ -271,8 +246,8 @@ Result<Evidence> evidence_from_json(const Json& json) {
         return fail(ErrorCode::kDataLoss, "a race of unknown use");
       }
       evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()),
-                                states_from(race.at("states")), race.at("us").get<double>(),
-                                race.at("isolated_us").get<double>()});
+                                states_from(race.at("states").get<std::string>()),
+                                race.at("us").get<double>(), race.at("isolated_us").get<double>()});
     }
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the evidence is damaged: {}", problem.what());

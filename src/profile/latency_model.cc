@@ -310,6 +310,27 @@ Status read_cells(const Json& json, std::span<Cell> cells) {
 
 }  // namespace
 
+std::string bits_of(const States& states) {
+  std::string bits;
+  for (const bool state : states) {
+    bits += state ? '1' : '0';
+  }
+  return bits;
+}
+
+States states_from(std::string_view bits) {
+  States states;
+  for (const char bit : bits) {
+    states.push_back(bit == '1');
+  }
+  return states;
+}
+
+bool PlanTimes::fits(std::size_t units) const noexcept {
+  return states.size() == units && unit_us.size() == units && unit_kernels.size() == units &&
+         conversion_us.size() == units + 1 && conversion_kernels.size() == units + 1;
+}
+
 double PlanTimes::kernel_us() const {
   return std::accumulate(unit_us.begin(), unit_us.end(), 0.0) +
          std::accumulate(conversion_us.begin(), conversion_us.end(), 0.0);

@@ -116,6 +116,7 @@ class Study::Profiler {
     }
     if (profile_.interrupted) {
       note_kernel_sums();
+      profile_.traced = std::move(traced_);
     }
     describe_layers();
     profile_.wall_us = clock_() - start_us_;
@@ -167,6 +168,13 @@ class Study::Profiler {
     all_.assign(units_.size(), false);
     for (std::size_t i = 0; i < units_.size(); ++i) {
       all_[i] = units_.units[i].quantizable;
+    }
+    const bool fit = std::all_of(
+        options_.known.begin(), options_.known.end(),
+        [&](const auto& plan) { return plan.times.fits(units_.size()) && plan.reference_us > 0; });
+    if (!fit) {
+      return fail(ErrorCode::kInvalidArgument, "the interrupted profile is of other layers")
+          .hint("leave out --resume, or give the same options as before");
     }
     if (integers_in(all_) == 0) {
       return fail(ErrorCode::kFailedPrecondition, "no operator of the model takes {}",
@@ -300,6 +308,12 @@ class Study::Profiler {
         continue;
       }
       monitor_.progress("mixed plans", i, wanted);
+      if (const auto* known = known_plan(i)) {
+        reference_us_.push_back(known->reference_us);
+        training_.push_back(known->times);
+        traced_.push_back(*known);
+        continue;
+      }
       const double began_us = clock_();
       auto traced = trace(assignment(*states, options_.scheme), options_.runs);
       TESSERA_CHECK(monitor_.check());
@@ -308,10 +322,19 @@ class Study::Profiler {
         continue;
       }
       plan_us_ = std::max(plan_us_, clock_() - began_us);
+      traced_.push_back({i, traced->reference_us, traced->times});
       training_.push_back(std::move(traced->times));
     }
     profile_.training_plans = static_cast<std::int64_t>(training_.size());
     return {};
+  }
+
+  /// What an interrupted run measured of a plan.
+  [[nodiscard]] const TracedPlan* known_plan(std::int64_t number) const {
+    const auto& known = options_.known;
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const auto& plan) { return plan.number == number; });
+    return found == known.end() ? nullptr : &*found;
   }
 
   /// One plan that does not run is no reason to lose the others.
@@ -806,6 +829,7 @@ class Study::Profiler {
   std::vector<States> drawn_;  ///< training plans of all shards, as asked
   std::vector<Contender> contenders_;
   Evidence evidence_;
+  std::vector<TracedPlan> traced_;  ///< as they ran, at the pace of their time
   std::size_t first_gain_ = 0;
   std::size_t first_training_ = 0;
   std::size_t first_calibration_ = 0;

@@ -195,7 +195,48 @@ CurvePoint curve_point_from(const Json& json) {
           number(json, "l2_per_element")};
 }
 
+Json traced_json(const std::vector<TracedPlan>& traced) {
+  auto list = Json::array();
+  for (const auto& plan : traced) {
+    list.push_back({{"number", plan.number},
+                    {"reference_us", plan.reference_us},
+                    {"times", to_json(plan.times)}});
+  }
+  return list;
+}
+
+/// May throw Json::exception, as its caller handles.
+Result<std::vector<TracedPlan>> traced_from_json(const Json& list) {
+  std::vector<TracedPlan> traced;
+  for (const auto& plan : list) {
+    TESSERA_TRY(auto times, plan_times_from_json(plan.at("times")));
+    traced.push_back(
+        {integer_from(plan.at("number")), plan.at("reference_us").get<double>(), std::move(times)});
+  }
+  return traced;
+}
+
 }  // namespace
+
+Json to_json(const PlanTimes& times) {
+  return {{"states", bits_of(times.states)},
+          {"unit_us", times.unit_us},
+          {"conversion_us", times.conversion_us},
+          {"unit_kernels", times.unit_kernels},
+          {"conversion_kernels", times.conversion_kernels}};
+}
+
+Result<PlanTimes> plan_times_from_json(const Json& json) {
+  try {
+    return PlanTimes{states_from(json.at("states").get<std::string>()),
+                     json.at("unit_us").get<std::vector<double>>(),
+                     json.at("conversion_us").get<std::vector<double>>(),
+                     json.at("unit_kernels").get<std::vector<double>>(),
+                     json.at("conversion_kernels").get<std::vector<double>>()};
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "the times of a plan are damaged: {}", problem.what());
+  }
+}
 
 Json to_json(const Profile& profile) {
   auto layers = Json::array();
@@ -214,33 +255,37 @@ Json to_json(const Profile& profile) {
                          {"measured_speedup", speedup_json(gain.measured)}});
   }
   const auto& stability = profile.stability;
-  return {{"scheme", profile.scheme},
-          {"integer_scheme",
-           profile.integer_scheme ? quantize::to_json(*profile.integer_scheme) : Json()},
-          {"quantization_state", graph::to_string(profile.quantization.state)},
-          {"cut_off", profile.cut_off},
-          {"interrupted", profile.interrupted},
-          {"provider", profile.provider},
-          {"timer", evaluate::to_string(profile.timer)},
-          {"whole", whole},
-          {"validation", validation_json(profile.validation)},
-          {"gain_only", gain_only},
-          {"conversions", to_json(profile.conversions)},
-          {"roofline", profile.roofline ? to_json(*profile.roofline) : Json()},
-          {"stability",
-           {{"stable", stability.stable},
-            {"runs", stability.runs},
-            {"disturbed_runs", stability.disturbed_runs},
-            {"reference_spread", stability.reference_spread}}},
-          {"fastest",
-           {{"predicted_us", profile.fastest.predicted_us},
-            {"integer_layers", profile.fastest.integer_layers},
-            {"float_layers", profile.fastest.float_layers}}},
-          {"training_plans", profile.training_plans},
-          {"wall_us", profile.wall_us},
-          {"layers", layers},
-          {"curve", curve_json(profile.curve)},
-          {"latency_model", to_json(profile.model)}};
+  Json json = {{"scheme", profile.scheme},
+               {"integer_scheme",
+                profile.integer_scheme ? quantize::to_json(*profile.integer_scheme) : Json()},
+               {"quantization_state", graph::to_string(profile.quantization.state)},
+               {"cut_off", profile.cut_off},
+               {"interrupted", profile.interrupted},
+               {"provider", profile.provider},
+               {"timer", evaluate::to_string(profile.timer)},
+               {"whole", whole},
+               {"validation", validation_json(profile.validation)},
+               {"gain_only", gain_only},
+               {"conversions", to_json(profile.conversions)},
+               {"roofline", profile.roofline ? to_json(*profile.roofline) : Json()},
+               {"stability",
+                {{"stable", stability.stable},
+                 {"runs", stability.runs},
+                 {"disturbed_runs", stability.disturbed_runs},
+                 {"reference_spread", stability.reference_spread}}},
+               {"fastest",
+                {{"predicted_us", profile.fastest.predicted_us},
+                 {"integer_layers", profile.fastest.integer_layers},
+                 {"float_layers", profile.fastest.float_layers}}},
+               {"training_plans", profile.training_plans},
+               {"wall_us", profile.wall_us},
+               {"layers", layers},
+               {"curve", curve_json(profile.curve)},
+               {"latency_model", to_json(profile.model)}};
+  if (profile.interrupted) {
+    json["traced_plans"] = traced_json(profile.traced);
+  }
+  return json;
 }
 
 Result<Profile> profile_from_json(const Json& result) {
@@ -257,6 +302,9 @@ Result<Profile> profile_from_json(const Json& result) {
       profile.cut_off = cut->get<std::vector<std::string>>();
     }
     profile.interrupted = result.value("interrupted", false);
+    if (const auto traced = result.find("traced_plans"); traced != result.end()) {
+      TESSERA_TRY(profile.traced, traced_from_json(*traced));
+    }
     profile.provider = result.at("provider").get<std::string>();
     profile.timer = result.at("timer").get<std::string>() == "wall" ? evaluate::Timer::kWall
                                                                     : evaluate::Timer::kThreadCpu;

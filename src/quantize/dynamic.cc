@@ -73,7 +73,13 @@ class DynamicQuantizer {
     if (const auto found = large_.find(value); found != large_.end()) {
       return fmt::format("its input may hold the extreme values of constant '{}'", found->second);
     }
-    return is_float32(value) ? "" : "its input is not float32, all that the runtime can measure";
+    if (is_float32(value)) {
+      return "";
+    }
+    const auto type = model_.type_of(value);
+    const bool known = type && type->dtype != DType::kUndefined;
+    return known ? "its input is not float32, all that the runtime can measure"
+                 : "the type of its input is not known";
   }
 
   [[nodiscard]] Result<Refusal> refuse_weight(const std::string& value) const {

@@ -30,7 +30,8 @@ struct Groups {
   std::vector<Work> dynamic;
   std::vector<Work> float16;
   std::vector<Work> weight_only;
-  std::vector<Work> exact;  ///< float32 operators that read float results only
+  std::vector<Work> bodies;  ///< control flow whose bodies are to be quantized
+  std::vector<Work> exact;   ///< float32 operators that read float results only
 
   [[nodiscard]] bool any_static() const { return !static_qdq.empty() || !static_qoperator.empty(); }
 };
@@ -77,11 +78,22 @@ std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
   return outcomes;
 }
 
-Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes) {
+/// Schemes that need no ranges, which nobody measures within bodies.
+bool goes_into_bodies(const Scheme& scheme) {
+  return scheme.mode == Mode::kDynamic || scheme.mode == Mode::kWeightOnly;
+}
+
+Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes,
+             Compatibility compatibility) {
   Groups groups;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const auto& scheme = outcomes[i].scheme;
     const Work work{onnx::Model::node_of(graph.ops()[i]), &scheme, &outcomes[i]};
+    if (!graph.ops()[i].bodies.empty() && goes_into_bodies(scheme) &&
+        compatibility == Compatibility::kNone) {
+      groups.bodies.push_back(work);
+      continue;
+    }
     switch (scheme.mode) {
       case Mode::kStatic:
         (scheme.format == Format::kQOperator ? groups.static_qoperator : groups.static_qdq)
@@ -123,7 +135,7 @@ void forget_removed(Groups& groups, const onnx::Model& model, std::string_view r
   const auto nodes = model.nodes();
   const std::set<onnx::NodeId> present(nodes.begin(), nodes.end());
   for (auto* work : {&groups.static_qdq, &groups.static_qoperator, &groups.dynamic, &groups.float16,
-                     &groups.weight_only, &groups.exact}) {
+                     &groups.weight_only, &groups.bodies, &groups.exact}) {
     forget_removed(*work, present, reason);
   }
 }
@@ -145,12 +157,13 @@ std::int64_t needed_opset(const Groups& groups) {
       needed = std::max<std::int64_t>(needed, item.scheme->per_channel ? 13 : 12);
     }
   }
-  if (!groups.dynamic.empty()) {
-    needed = std::max<std::int64_t>(needed, 11);  // DynamicQuantizeLinear
-  }
-  for (const auto& item : groups.weight_only) {
-    if (item.scheme->format == Format::kQdq) {
-      needed = std::max<std::int64_t>(needed, 21);  // DequantizeLinear by block
+  for (const auto* work : {&groups.dynamic, &groups.weight_only, &groups.bodies}) {
+    for (const auto& item : *work) {
+      if (item.scheme->mode == Mode::kDynamic) {
+        needed = std::max<std::int64_t>(needed, 11);  // DynamicQuantizeLinear
+      } else if (item.scheme->format == Format::kQdq) {
+        needed = std::max<std::int64_t>(needed, 21);  // DequantizeLinear by block
+      }
     }
   }
   return needed;
@@ -232,6 +245,48 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
   return guard_float_operators(model).map([](std::int64_t) {});
 }
 
+/// Everything within the operator's bodies that its scheme takes gets that scheme.
+Status quantize_bodies(onnx::Model& model, const Work& work, const QuantizeOptions& options,
+                       Monitor& monitor) {
+  const auto types = quantizable_types(*work.scheme, Compatibility::kNone);
+  auto inner = options;
+  inner.opset = 0;
+  std::int64_t taken = 0;
+  std::string reason = "its bodies hold nothing that the scheme takes";
+  for (std::size_t i = 0; i < model.body_count(work.node); ++i) {
+    auto body = model.body(work.node, i);
+    if (!body) {
+      reason = body.error().message;
+      continue;
+    }
+    TESSERA_TRY(const auto graph, body->view());
+    std::vector<Scheme> assignment(graph.ops().size());
+    for (std::size_t op = 0; op < assignment.size(); ++op) {
+      const bool wanted =
+          std::find(types.begin(), types.end(), graph.ops()[op].type) != types.end();
+      assignment[op] = *work.scheme;
+      assignment[op].mode = wanted ? work.scheme->mode : Mode::kFloat32;
+    }
+    TESSERA_TRY(const auto report, quantize(*body, assignment, nullptr, inner, monitor));
+    if (report.quantized_ops > 0) {
+      TESSERA_CHECK(model.set_body(work.node, i, *body));
+    }
+    taken += report.quantized_ops;
+    const auto refused = std::find_if(report.ops.begin(), report.ops.end(), [](const auto& op) {
+      return !op.quantized && op.scheme.mode != Mode::kFloat32 && !op.reason.empty();
+    });
+    if (refused != report.ops.end()) {
+      const bool holds_more = !graph.op(*graph.find_op(refused->op)).bodies.empty();
+      reason = holds_more ? refused->reason
+                          : fmt::format("within it, {}: {}", refused->type, refused->reason);
+    }
+  }
+  work.outcome->quantized = taken > 0;
+  work.outcome->reason =
+      taken > 0 ? fmt::format("{} operator{} of its bodies", taken, taken == 1 ? "" : "s") : reason;
+  return {};
+}
+
 Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* ranges,
                   const QuantizeOptions& options, Monitor& monitor) {
   if (groups.any_static()) {
@@ -245,6 +300,9 @@ Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* r
   forget_folded(groups.weight_only, model);
   if (!groups.weight_only.empty()) {
     TESSERA_CHECK(apply_weight_only(model, groups.weight_only, options, monitor));
+  }
+  for (const auto& work : groups.bodies) {
+    TESSERA_CHECK(quantize_bodies(model, work, options, monitor));
   }
   forget_folded(groups.float16, model);
   if (!groups.float16.empty()) {
@@ -354,7 +412,7 @@ Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& as
   TESSERA_CHECK(validate_all(assignment, graph));
   Prepared prepared{model.clone(), {}, {}};
   auto outcomes = outcomes_of(graph, assignment);
-  const auto groups = group(graph, outcomes);
+  const auto groups = group(graph, outcomes, options.compatibility);
   TESSERA_CHECK(raise_opset(prepared.model, groups, options, monitor));
   if (options.compatibility == Compatibility::kNone && groups.any_static()) {
     TESSERA_CHECK(onnx::normalize_for_quantization(prepared.model).map([](const auto&) {}));
@@ -393,7 +451,7 @@ Result<StaticDetails> describe_static(const onnx::Model& model,
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_CHECK(validate_all(assignment, graph));
   auto outcomes = outcomes_of(graph, assignment);
-  auto groups = group(graph, outcomes);
+  auto groups = group(graph, outcomes, options.compatibility);
   auto work = std::move(groups.static_qdq);
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
@@ -410,7 +468,7 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
   TESSERA_CHECK(validate_all(assignment, graph));
   TESSERA_CHECK(check_ranges(model, ranges, assignment));
   auto outcomes = outcomes_of(graph, assignment);
-  auto groups = group(graph, outcomes);
+  auto groups = group(graph, outcomes, options.compatibility);
   TESSERA_CHECK(raise_opset(model, groups, options, monitor));
   forget_removed(groups, model, "replaced by others when the opset was raised; they stay in float");
   if (options.compatibility == Compatibility::kNone && groups.any_static()) {
@@ -451,14 +509,14 @@ std::vector<std::string> quantizable_types(const Scheme& scheme, Compatibility c
       if (compatibility == Compatibility::kOrt) {
         return reference_types(scheme.mode);
       }
-      return scheme.mode == Mode::kStatic
-                 ? types_with_rules()
-                 : sorted({"Attention", "Conv", "Gather", "Gemm", "LSTM", "MatMul"});
+      return scheme.mode == Mode::kStatic ? types_with_rules()
+                                          : sorted({"Attention", "Conv", "Gather", "Gemm", "If",
+                                                    "LSTM", "Loop", "MatMul", "Scan"});
     case Mode::kWeightOnly:
       if (compatibility == Compatibility::kOrt) {
         return {"MatMul"};
       }
-      return {"Gemm", "MatMul"};
+      return {"Gemm", "If", "Loop", "MatMul", "Scan"};
     case Mode::kFloat16:
     case Mode::kFloat32:
       break;

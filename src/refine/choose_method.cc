@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -73,9 +74,10 @@ class Chooser {
       }
     }
     auto choice = conclude(all);
-    if (!choice.trials.empty() && all >= kFewestMixing) {
-      TESSERA_CHECK(mix(choice));
+    if (choice.trials.empty()) {
+      return choice;
     }
+    TESSERA_CHECK(all >= kFewestMixing ? mix(choice) : look_again(choice));
     return choice;
   }
 
@@ -87,6 +89,43 @@ class Chooser {
     RangeMethod method;
     std::vector<std::optional<numerics::QParams>> offers;  // by alternative
   };
+
+  /// Few samples may choose a method whose range changes with every sample, or cuts off what the
+  /// judging ones do not show. With the ranges that are going to be used, and on all samples,
+  /// min-max must not be the better one.
+  Status look_again(MethodChoice& choice) {
+    const auto& measured = question_.ranges.methods;
+    const bool plain_is_known =
+        std::find(measured.begin(), measured.end(), RangeMethod::kMinMax) != measured.end();
+    if (question_.final_ranges == nullptr || !plain_is_known ||
+        choice.method == RangeMethod::kMinMax) {
+      return {};
+    }
+    std::vector<std::int64_t> all(static_cast<std::size_t>(question_.samples.size()));
+    std::iota(all.begin(), all.end(), 0);
+    TESSERA_TRY(const auto reference, Simulator::open(library_, prepared_->model, judged_));
+    TESSERA_TRY(const auto judge, Judge::make(*reference, judged_, question_.samples, all));
+    TESSERA_TRY(const double chosen, final_error(judge, choice.method));
+    TESSERA_TRY(const double plain, final_error(judge, RangeMethod::kMinMax));
+    if (chosen <= plain) {
+      return {};
+    }
+    choice.reason = fmt::format("{} was closer, but is not with the ranges of all samples",
+                                numerics::to_string(choice.method));
+    choice.method = RangeMethod::kMinMax;
+    return {};
+  }
+
+  Result<double> final_error(const Judge& judge, RangeMethod method) {
+    const auto assignment = with_method(prepared_->assignment, question_.open, method);
+    TESSERA_TRY(const auto details,
+                quantize::describe_static(prepared_->model, assignment, *question_.final_ranges, {},
+                                          Monitor::silent()));
+    TESSERA_CHECK(load(details));
+    const auto error = judge.error(*simulator_);
+    simulator_.reset();  // `details` goes
+    return error;
+  }
 
   /// Tries the next best methods for quarters of the model, for quarters of those, and so on.
   Status mix(MethodChoice& choice) {

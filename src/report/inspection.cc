@@ -139,7 +139,7 @@ std::string compute_text(const Inspection& inspection) {
                                                               : ", Q/DQ left out";
   }
   if (inspection.unknown_macs > 0) {
-    text += fmt::format(" ({} operators of unknown shape left out)", inspection.unknown_macs);
+    text += fmt::format(" ({} operators of unknown cost left out)", inspection.unknown_macs);
   }
   return text;
 }

@@ -59,8 +59,10 @@ std::vector<std::string> for_people(const std::vector<std::string>& cells) {
   return shown;
 }
 
-std::string csv_cell(const std::string& cell) {
-  if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+/// A sheet may end on a terminal like any other text.
+std::string csv_cell(const std::string& text) {
+  const auto cell = printable(text);
+  if (cell.find_first_of(",\"") == std::string::npos) {
     return cell;
   }
   std::string quoted = "\"";

@@ -2,13 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/profile.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <tuple>
 
+#include "tessera/core/file.h"
 #include "tessera/core/json.h"
+#include "tessera/core/text.h"
 
 namespace tessera::runtime {
 namespace {
@@ -59,7 +63,10 @@ bool ends_run(const Json& event) {
 }  // namespace
 
 Result<std::vector<KernelTime>> read_profile(const std::filesystem::path& path) {
-  TESSERA_TRY(const auto document, read_json(path));
+  TESSERA_TRY(const auto text, read_file(path));
+  // The runtime writes the names of operators as they are in the model.
+  TESSERA_TRY(const auto document,
+              parse_json(valid_utf8(text), fmt::format("'{}'", path.string())));
   if (!document.is_array()) {
     return fail(ErrorCode::kDataLoss, "the profile '{}' is not a list of events", path.string());
   }

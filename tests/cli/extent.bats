@@ -33,6 +33,22 @@ setup() {
   expect_in "$stderr" "within the bodies of If, Loop or Scan"
 }
 
+@test "bodies are quantized where no ranges are needed, and the answer says how much of them" {
+  looping=$TESSERA_SOURCE/tests/fixtures/bodies/looping.onnx
+  for model in "$branching" "$looping"; do
+    for mode in dynamic weight-only; do
+      tessera quantize "$model" --mode "$mode" -o out.onnx --force --json
+      expect_status 0
+      expect_not_in "$stderr" "within the bodies"
+      expect_in "$(json '.result.ops[] | select(.type == "If" or .type == "Loop") | .reason')" \
+        "of its bodies"
+      tessera compare "$model" out.onnx --data random:8 --json
+      expect_status 0
+      json '.result.outputs[0].sqnr_db > 12 and .result.outputs[0].sqnr_db < 100'
+    done
+  done
+}
+
 @test "an operator of a custom domain: what runs nothing works without its library" {
   tessera inspect "$custom" --json
   expect_status 0

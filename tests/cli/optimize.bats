@@ -45,6 +45,16 @@ setup() {
   expect_not_in "$stderr" "quantized already"
 }
 
+@test "labels that do not fit the model are an error everywhere, before anything is measured" {
+  awk -F, -v OFS=, 'NR > 1 { $2 = 99 } 1' "$example/test/labels.csv" >wrong.csv
+  for command in "bench $network" "optimize $network -o refused" "compare $network $network"; do
+    # shellcheck disable=SC2086
+    tessera $command --data "$example/test" --preprocess unit --labels wrong.csv
+    expect_error 2 "has class 99; the model knows"
+    expect_missing refused
+  done
+}
+
 @test "a budget is kept, and what it cut off is listed" {
   SECONDS=0
   tessera optimize "$network" "${photos[@]}" --samples 20 --budget 3 -o out --json

@@ -71,6 +71,24 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
   json '.result.interrupted == false'
 }
 
+@test "--resume goes on with an interrupted profile of the same model, scheme and processor only" {
+  tessera profile "${example[@]}" "${quick[@]}" --resume
+  expect_error 2 "-o FILE.json"
+  cp "$measured/profile.json" whole.json
+  tessera profile "${example[@]}" "${quick[@]}" --resume -o whole.json
+  expect_error 2 "is complete"
+  expect_equal "$(<whole.json)" "$(<"$measured/profile.json")"
+  jq '.result.interrupted = true | .result.traced_plans = []' whole.json >stopped.json
+  for change in '.model.sha256 = "0"' '.result.scheme = "other"' '.context.cpu = "other"'; do
+    jq "$change" stopped.json >other.json
+    tessera profile "${example[@]}" "${quick[@]}" --resume -o other.json
+    expect_error 2 "other"
+  done
+  tessera profile "${example[@]}" "${quick[@]}" --resume -o stopped.json
+  expect_status 0
+  expect_equal "$(jq .result.interrupted stopped.json)" false
+}
+
 @test "--recipe fastest takes the scheme of the profile, and tells what it predicts and does" {
   tessera quantize "$network" --data "$TESSERA_SOURCE/examples/01_textures/calibration" --preprocess unit \
     --samples 2 --recipe fastest --profile "$measured/profile.json" -o mixed.onnx --json

@@ -17,7 +17,7 @@ setup() {
   example=$TESSERA_SOURCE/examples/01_textures
   model=$example/textures.onnx
   quick=(--data "$example/test" --preprocess unit --levels all --granularity tensor --types u8s8
-    --budget 3 -q --runtime "$openvino")
+    --budget 30 -q --runtime "$openvino")
 }
 
 @test "bench races both providers in one table" {
@@ -48,7 +48,7 @@ setup() {
 
 @test "optimize chooses for OpenVINO" {
   tessera optimize "$model" --data "$example/calibration" --samples 24 --preprocess unit \
-    --runtime "$openvino" --provider openvino --budget 30 -q -o "$BATS_TEST_TMPDIR/out" --json
+    --runtime "$openvino" --provider openvino --budget 60 -q -o "$BATS_TEST_TMPDIR/out" --json
   expect_status 0
   expect_equal "$(json .context.provider)" openvino
   expect_equal "$(json .result.timer)" process-cpu

@@ -130,6 +130,16 @@ TEST(Baseline, OtherModel_HasTheErrorOfItsOutputs) {
   EXPECT_LT(sqnr[0], 40);
 }
 
+TEST(Baseline, SeveralOutputs_AreNoClassifierUntilLabelsSaySo) {
+  auto builder = chain(0.5f);
+  builder.output("r", {1, 4});
+  auto reference = session_of(builder.build());
+  const auto set = samples(kInputs, "random:3");
+  const auto baseline = Baseline::measure(reference, set, {}, Monitor::silent());
+  ASSERT_THAT(baseline, IsOk());
+  EXPECT_EQ(baseline->itself().top1, std::nullopt);
+}
+
 class LabelledBaseline : public ::testing::Test {
  protected:
   std::filesystem::path labels(const std::vector<int>& classes) {

@@ -199,6 +199,8 @@ TEST(ShapeText, ShowsWhatIsKnown) {
   EXPECT_EQ(shape_text(tensor), "scalar");
   tensor.shape = {{{-1, "N"}, {3, {}}, {-1, {}}}};
   EXPECT_EQ(shape_text(tensor), "Nx3x?");
+  tensor.shape = std::vector<Dim>{{-1, "None"}, {3, {}}};
+  EXPECT_EQ(shape_text(tensor), "'None'x3");
 }
 
 }  // namespace

@@ -402,6 +402,25 @@ TEST_F(ModelFile, ExternalData_IsWrittenAlignedAndReadBack) {
   EXPECT_FALSE(std::filesystem::exists(path("one.onnx.data")));
 }
 
+TEST_F(ModelFile, ExternalDataOfTheSource_IsNotOverwrittenByAnotherModel) {
+  ASSERT_THAT(small_model().save(path("out.onnx"), {.external_data = ExternalData::kAlways}),
+              IsOk());
+  std::filesystem::rename(path("out.onnx"), path("source.onnx"));
+  const auto weights = *read_file(path("out.onnx.data"));
+  const auto loaded = Model::load(path("source.onnx"));
+  ASSERT_THAT(loaded, IsOk());
+  const auto copy = loaded->clone();
+  EXPECT_THAT(copy.save(path("out.onnx"), {ExternalData::kAlways, Overwrite::kReplace}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("would be overwritten")));
+  EXPECT_THAT(copy.save(path("out.onnx.data"), {ExternalData::kNever, Overwrite::kReplace}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("would be overwritten")));
+  EXPECT_EQ(*read_file(path("out.onnx.data")), weights);
+  EXPECT_FALSE(std::filesystem::exists(path("out.onnx")));
+  EXPECT_THAT(copy.save(path("source.onnx"), {ExternalData::kAlways, Overwrite::kReplace}), IsOk())
+      << "in place";
+  EXPECT_THAT(Model::load(path("source.onnx")), IsOk());
+}
+
 TEST_F(ModelFile, ExternalDataThatIsMissingOrShort_IsRefused) {
   ASSERT_THAT(small_model().save(path("m.onnx"), {.external_data = ExternalData::kAlways}), IsOk());
   std::filesystem::resize_file(path("m.onnx.data"), 100);

@@ -89,8 +89,9 @@ void add_value(::onnx::ValueInfoProto& info, const std::string& name,
   return function;
 }
 
-void import_local(::onnx::ModelProto& model) {
-  auto& import = *model.add_opset_import();
+template <class Owner>
+void import_local(Owner& owner) {
+  auto& import = *owner.add_opset_import();
   import.set_domain("local");
   import.set_version(1);
 }
@@ -358,6 +359,37 @@ TEST(SimplifyConstants, ThatBoundARange_AreScalars) {
 }
 
 // --- functions ---------------------------------------------------------------------------------
+
+TEST(Functions, ThatDoubleAtEveryLevel_AreRefusedAtOnce) {
+  ::onnx::ModelProto proto;
+  proto.set_ir_version(8);
+  proto.add_opset_import()->set_version(17);
+  import_local(proto);
+  auto& graph = *proto.mutable_graph();
+  graph.set_name("graph");
+  constexpr int kLevels = 40;
+  for (int level = 0; level < kLevels; ++level) {
+    auto& function = add_function(proto, "f" + std::to_string(level), {"a"}, {"c"});
+    import_local(function);
+    for (const auto& [from, to] : {std::pair("a", "b"), std::pair("b", "c")}) {
+      auto& node = *function.add_node();
+      const bool last = level + 1 == kLevels;
+      node.set_op_type(last ? "Neg" : "f" + std::to_string(level + 1));
+      node.set_domain(last ? "" : "local");
+      node.add_input(from);
+      node.add_output(to);
+    }
+  }
+  auto& call = *graph.add_node();
+  call.set_op_type("f0");
+  call.set_domain("local");
+  call.add_input("x");
+  call.add_output("y");
+  graph.add_input()->set_name("x");
+  graph.add_output()->set_name("y");
+  EXPECT_THAT(Model::parse(proto.SerializeAsString(), "made"),
+              testing::FailsWith(ErrorCode::kResourceExhausted, ::testing::HasSubstr("operators")));
+}
 
 TEST(SimplifyFunctions, AreInlinedWithTheirAttributesAndDefaults) {
   auto proto = shell();

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
+#include "support/matchers.h"
+#include "tessera/onnx/model.h"
 #include "tessera/optimize/optimize.h"
 
 namespace tessera::optimize {
@@ -148,6 +151,15 @@ TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
     EXPECT_THAT(combination.row.name(), HasSubstr("dynamic"));
   }
   EXPECT_THAT(plan_candidates(host, graph, "openvino").combinations, IsEmpty());
+}
+
+TEST(PlanCandidates, ControlFlow_IsDynamicForWhatItsBodiesHold) {
+  const auto model = onnx::Model::load(std::filesystem::path(TESSERA_SOURCE_DIR) /
+                                       "tests/fixtures/bodies/looping.onnx");
+  ASSERT_THAT(model, testing::IsOk());
+  const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), *model->view(), "cpu");
+  EXPECT_THAT(plan.combinations,
+              Contains(Field(&Combination::dynamic, ::testing::ElementsAre("loop"))));
 }
 
 Accuracy accuracy_of(double sqnr_db, double l2, std::optional<Top1> top1 = std::nullopt) {

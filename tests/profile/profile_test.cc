@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "profile/attribution.h"
@@ -110,6 +111,58 @@ TEST(ProfileSlow, RecordSurvivesItsJson) {
   auto damaged = json;
   damaged["layers"][0].erase("macs");
   EXPECT_THAT(profile_from_json(damaged), FailsWith(ErrorCode::kDataLoss, HasSubstr("macs")));
+}
+
+/// Stops once so many mixed plans were begun, and counts them.
+class Stopper final : public Monitor {
+ public:
+  explicit Stopper(std::int64_t after) : after_(after) {}
+  void progress(std::string_view stage, std::int64_t done, std::int64_t) override {
+    begun_ = stage == "mixed plans" ? std::max(begun_, done) : begun_;
+  }
+  void warn(const Warning&) override {}
+  [[nodiscard]] bool cancelled() const noexcept override { return begun_ >= after_; }
+
+ private:
+  std::int64_t after_;
+  std::int64_t begun_ = 0;
+};
+
+TEST(ProfileSlow, Interrupted_GoesOnWithWhatItHad) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.machine = false;
+  options.isolated = false;
+  Stopper stopper(2);
+  const auto stopped = profile(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                               options, stopper);
+  ASSERT_THAT(stopped, IsOk());
+  EXPECT_TRUE(stopped->interrupted);
+  ASSERT_EQ(stopped->traced.size(), 2U);
+  const auto read = profile_from_json(to_json(*stopped));
+  ASSERT_THAT(read, IsOk());
+  options.known = read->traced;
+  ASSERT_EQ(options.known.size(), 2U);
+  // Other times than any that are measured, so that one sees whether they were taken.
+  options.known[1].reference_us *= 1e3;
+  options.known[1].times.unit_us.assign(options.known[1].times.unit_us.size(), 1e9);
+  auto study = Study::open(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                           options, Monitor::silent());
+  ASSERT_THAT(study, IsOk());
+  const auto whole = study->measure();
+  ASSERT_THAT(whole, IsOk());
+  EXPECT_FALSE(whole->interrupted);
+  EXPECT_THAT(whole->traced, IsEmpty());
+  const auto& plans = study->evidence().plans;
+  const auto taken = std::count_if(
+      plans.begin(), plans.end(), [](const PlanTimes& plan) { return plan.unit_us.front() > 1e5; });
+  EXPECT_EQ(taken, 1);
+
+  options.known[0].times.unit_us.pop_back();
+  EXPECT_THAT(profile(fixture->model, fixture->samples, fixture->ranges, fixture->library, options,
+                      Monitor::silent()),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("other layers")));
 }
 
 TEST(ProfileSlow, DoubleAndMissingNames_AreToldApart) {

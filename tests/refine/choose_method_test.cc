@@ -163,6 +163,28 @@ TEST(ChooseMethod, AFewGiants_TakesAnotherThanMinMax) {
   EXPECT_GT(db_of(*choice, choice->method), db_of(*choice, RangeMethod::kMinMax));
 }
 
+TEST(ChooseMethod, FewSamples_AreLookedAtAgainWithTheRangesThatWillBeUsed) {
+  const auto one = make_case(giants(), 10);
+  ASSERT_THAT(one, IsOk());
+  const auto choice = one->choose();
+  ASSERT_THAT(choice, IsOk());
+  ASSERT_NE(choice->method, RangeMethod::kMinMax);
+  auto narrow = one->ranges.all;
+  for (auto& [tensor, ranges] : narrow.tensors) {
+    ranges[choice->method] = {-1e-3, 1e-3};
+  }
+  const auto again = choose_method({.model = one->model,
+                                    .assignment = one->assignment,
+                                    .samples = *one->samples,
+                                    .judging = one->apart,
+                                    .ranges = one->ranges.fitted,
+                                    .final_ranges = &narrow},
+                                   one->library, Monitor::silent());
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->method, RangeMethod::kMinMax);
+  EXPECT_THAT(again->reason, HasSubstr("all samples"));
+}
+
 TEST(ChooseMethod, SameTwice_AndWithMoreThreads_IsTheSame) {
   const auto one = make_case(channel_shuffles(), 20, 1);
   const auto two = make_case(channel_shuffles(), 20, 3);

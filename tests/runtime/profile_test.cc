@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
+#include "tessera/core/file.h"
 #include "tessera/core/json.h"
 #include "tessera/runtime/session.h"
 
@@ -40,6 +41,18 @@ class ProfileFile : public ::testing::Test {
   TemporaryDirectory folder_ = *TemporaryDirectory::create("tessera-profile-test");
   Json events_ = Json::array();
 };
+
+TEST_F(ProfileFile, NamesThatAreNoText_AreReadLikeOthers) {
+  kernel("placeholder", 10);
+  ASSERT_THAT(read(), IsOk());
+  const auto path = folder_.path() / "profile.json";
+  auto text = *read_file(path);
+  text.replace(text.find("placeholder"), 11, "\xff\xfe");
+  ASSERT_THAT(write_file(path, text, Overwrite::kReplace), IsOk());
+  const auto kernels = read_profile(path);
+  ASSERT_THAT(kernels, IsOk());
+  EXPECT_THAT(*kernels, SizeIs(1));
+}
 
 TEST_F(ProfileFile, Runs_ThatCallDifferentNumbersOfKernels_AreToldApart) {
   kernel("loop", 10);

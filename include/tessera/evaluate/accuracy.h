@@ -51,7 +51,8 @@ struct Accuracy {
   /// Of overall.sqnr_db, by bootstrap over samples: what other samples of the same kind might have
   /// given. Absent with fewer than three samples, or where nothing differs.
   std::optional<Interval> sqnr_interval_db;
-  std::optional<Top1> top1;  ///< if an output is a classifier's, see classifier_output()
+  /// If classifier_output() has one, and the samples have labels or there is no other output.
+  std::optional<Top1> top1;
 };
 
 /// {samples, outputs[{name, sqnr_db, ...}], overall{...}, sqnr_db_low, sqnr_db_high,
@@ -75,9 +76,6 @@ struct BaselineOptions {
   /// Inputs and reference outputs are kept up to so many bytes; what does not fit is decoded and
   /// run again for every candidate.
   std::int64_t cache_bytes = std::int64_t{512} << 20;
-  /// A label beyond the classes of the classifier output is an error; else it is warned about and
-  /// top-1 is measured without labels.
-  bool strict_labels = true;
 };
 
 /// A reference model's answers on a sample set, against which any number of candidates are

@@ -64,6 +64,13 @@ struct SaveOptions {
   Overwrite overwrite = Overwrite::kRefuse;
 };
 
+/// How much a body taken for itself knows of the model around it.
+enum class BodyView : std::uint8_t {
+  kForTypes,  ///< types as they probably are, and those constants that shapes may depend on
+  kProven,    ///< the same constants, and types only as far as they hold for every input and step
+  kWhole,     ///< types as they probably are, and every constant
+};
+
 /// A model that can be edited. Everything the toolkit does not understand survives unchanged.
 /// Weights stay where they are: those of a file are mapped when looked at, not loaded.
 ///
@@ -199,6 +206,16 @@ class Model {
   [[nodiscard]] std::int64_t int_attribute(NodeId node, std::string_view name,
                                            std::int64_t fallback) const;
   [[nodiscard]] bool has_body(NodeId node) const;
+  /// Bodies of a control-flow operator, in file order: then and else of an If, one of a Loop.
+  [[nodiscard]] std::size_t body_count(NodeId node) const;
+  /// One of them as a model of its own. What it reads from outside are inputs behind its own, or
+  /// constants; its types are those that the last infer_types() learned, and new names in it avoid
+  /// those of the model around it.
+  /// Errors: kUnimplemented where the type of a value that it reads is not known.
+  [[nodiscard]] Result<Model> body(NodeId node, std::size_t index,
+                                   BodyView view = BodyView::kWhole) const;
+  /// Puts back what was made of body(). Errors: kInternal if its own inputs are not the same.
+  [[nodiscard]] Status set_body(NodeId node, std::size_t index, const Model& body);
 
   /// Adds at the end, or right before `before`.
   NodeId add_node(const NodeSpec& spec, std::optional<NodeId> before = std::nullopt);

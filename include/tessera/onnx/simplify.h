@@ -47,7 +47,7 @@ struct Simplification {
 /// weights; values and operators that remain keep their names, inputs and outputs theirs. Left
 /// alone: operators that draw random numbers, those of custom domains, DequantizeLinear, what
 /// cannot be evaluated, and constant expressions whose result is larger than what they are made
-/// from.
+/// from. In bodies of If, Loop and Scan whole numbers stay computed.
 ///
 /// Extents count as known only where they follow from the inputs alone, whatever else the file
 /// declares; call it before Model::assume_shape(). Afterwards the types of the model are known as

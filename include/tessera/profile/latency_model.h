@@ -27,7 +27,13 @@ struct PlanTimes {
 
   [[nodiscard]] double kernel_us() const;  ///< sum over all
   [[nodiscard]] double kernels() const;
+  /// Every list is as long as `units` ask for.
+  [[nodiscard]] bool fits(std::size_t units) const noexcept;
 };
+
+/// A digit for every unit, 1 for integers.
+[[nodiscard]] std::string bits_of(const States& states);
+[[nodiscard]] States states_from(std::string_view bits);
 
 /// How the runtime lays a feature map out in memory: plain (NCHW), blocked (NCHWc) behind float
 /// convolutions, channels last (NHWC) behind integer ones. Pools and element-wise operators keep

@@ -119,6 +119,13 @@ struct CurvePoint {
   double l2_per_element = 0;
 };
 
+/// A mixed plan that ran under the profiler, and float32 beside it.
+struct TracedPlan {
+  std::int64_t number = 0;  ///< among the plans that the seed draws
+  double reference_us = 0;
+  PlanTimes times;
+};
+
 struct Profile {
   std::string scheme;  ///< of "int8"
   /// The same as it is given to the quantizer. Of older documents: not known.
@@ -126,6 +133,7 @@ struct Profile {
   graph::Quantization quantization;  ///< of the model as it was given
   std::vector<std::string> cut_off;  ///< what the budget left out
   bool interrupted = false;          ///< the user stopped it: layers are measured, no more
+  std::vector<TracedPlan> traced;    ///< of an interrupted one: what another run need not repeat
   std::string provider;
   evaluate::Timer timer = evaluate::Timer::kWall;
   std::vector<Layer> layers;
@@ -185,6 +193,8 @@ struct ProfileOptions {
   double spent_us = 0;       ///< of the budget, before: for calibration
   std::int64_t memory_bytes = 0;
   std::uint64_t seed = 0;
+  /// Profile::traced of an interrupted run with the same model, options, seed and machine.
+  std::vector<TracedPlan> known;
 };
 
 /// Measures what every layer of a model costs in each precision where it stands, and fits a model
@@ -233,6 +243,10 @@ class Study {
 /// {layers[], conversions{}, whole{}, validation{}, gain_only[], curve[], stability{}, model{}}.
 [[nodiscard]] Json to_json(const Profile& profile);
 [[nodiscard]] Result<Profile> profile_from_json(const Json& result);
+/// The same plan by plan; the shortest form that is read back exactly.
+[[nodiscard]] Json to_json(const PlanTimes& times);
+/// Errors: kDataLoss.
+[[nodiscard]] Result<PlanTimes> plan_times_from_json(const Json& json);
 /// A tessera.profile document.
 struct StoredProfile {
   Profile profile;

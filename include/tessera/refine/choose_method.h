@@ -64,6 +64,9 @@ struct MethodQuestion {
   const std::vector<std::int64_t>& judging;
   const calibrate::Ranges& ranges;  ///< by all methods that are to be compared
   double effort_s = 2;              ///< for mixes of methods
+  /// What will be used, if it differs from `ranges`: with fewer than eight judging samples the
+  /// choice is checked against min-max with these once more, on all samples.
+  const calibrate::Ranges* final_ranges = nullptr;
 };
 
 /// Compares range methods by the SQNR of the outputs, everything quantized as quantize() would, on
