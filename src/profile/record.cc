@@ -337,7 +337,9 @@ Result<Profile> profile_from_json(const Json& result) {
       profile.roofline = roofline_from(roofline);
     }
     TESSERA_TRY(profile.conversions, conversions_from_json(result.at("conversions")));
-    TESSERA_TRY(profile.model, latency_model_from_json(result.at("latency_model")));
+    if (!profile.interrupted) {
+      TESSERA_TRY(profile.model, latency_model_from_json(result.at("latency_model")));
+    }
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the profile is damaged: {}", problem.what())
         .hint("make it again: tessera profile MODEL --data D -o P.json");

@@ -83,6 +83,16 @@ bool goes_into_bodies(const Scheme& scheme) {
   return scheme.mode == Mode::kDynamic || scheme.mode == Mode::kWeightOnly;
 }
 
+/// Something within the operator's bodies is of a type that the scheme takes.
+bool bodies_take(const graph::Op& op, const std::vector<std::string>& types) {
+  return std::any_of(op.bodies.begin(), op.bodies.end(), [&](const graph::Graph& body) {
+    return std::any_of(body.ops().begin(), body.ops().end(), [&](const graph::Op& inner) {
+      return inner.bodies.empty() ? std::find(types.begin(), types.end(), inner.type) != types.end()
+                                  : bodies_take(inner, types);
+    });
+  });
+}
+
 Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes,
              Compatibility compatibility) {
   Groups groups;
@@ -91,7 +101,11 @@ Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes,
     const Work work{onnx::Model::node_of(graph.ops()[i]), &scheme, &outcomes[i]};
     if (!graph.ops()[i].bodies.empty() && goes_into_bodies(scheme) &&
         compatibility == Compatibility::kNone) {
-      groups.bodies.push_back(work);
+      if (bodies_take(graph.ops()[i], quantizable_types(scheme, compatibility))) {
+        groups.bodies.push_back(work);
+      } else {
+        outcomes[i].reason = "its bodies hold nothing that the scheme takes";
+      }
       continue;
     }
     switch (scheme.mode) {

@@ -27,6 +27,7 @@ using quantize::StaticDetails;
 constexpr std::int64_t kMostApart = 16;
 constexpr std::int64_t kFewestJudging = 4;
 constexpr std::size_t kFewestMixing = 8;
+constexpr double kClearly = 0.794;  ///< 1 dB less error
 
 /// One method, and what it does to the outputs of the samples so far.
 struct Contender {
@@ -91,8 +92,8 @@ class Chooser {
   };
 
   /// Few samples may choose a method whose range changes with every sample, or cuts off what the
-  /// judging ones do not show. With the ranges that are going to be used, and on all samples,
-  /// min-max must not be the better one.
+  /// judging ones do not show. With the ranges that are going to be used, and on all samples, it
+  /// must be clearly better than min-max, too.
   Status look_again(MethodChoice& choice) {
     const auto& measured = question_.ranges.methods;
     const bool plain_is_known =
@@ -107,10 +108,10 @@ class Chooser {
     TESSERA_TRY(const auto judge, Judge::make(*reference, judged_, question_.samples, all));
     TESSERA_TRY(const double chosen, final_error(judge, choice.method));
     TESSERA_TRY(const double plain, final_error(judge, RangeMethod::kMinMax));
-    if (chosen <= plain) {
+    if (chosen <= kClearly * plain) {
       return {};
     }
-    choice.reason = fmt::format("{} was closer, but is not with the ranges of all samples",
+    choice.reason = fmt::format("{} was closer, but is not by 1 dB with the ranges of all samples",
                                 numerics::to_string(choice.method));
     choice.method = RangeMethod::kMinMax;
     return {};
@@ -390,7 +391,6 @@ class Chooser {
     const auto& winner = contenders_[best()];
     const auto& plain = contenders_.front();
     choice.method = winner.method;
-    constexpr double kClearly = 0.794;  // 1 dB
     if (choice.judged < kFewestJudging && plain.noise.size() == all &&
         error_of(winner) > kClearly * error_of(plain)) {
       choice.method = plain.method;

@@ -65,7 +65,7 @@ struct MethodQuestion {
   const calibrate::Ranges& ranges;  ///< by all methods that are to be compared
   double effort_s = 2;              ///< for mixes of methods
   /// What will be used, if it differs from `ranges`: with fewer than eight judging samples the
-  /// choice is checked against min-max with these once more, on all samples.
+  /// choice must be better than min-max by 1 dB with these, too, on all samples.
   const calibrate::Ranges* final_ranges = nullptr;
 };
 
