@@ -751,7 +751,7 @@ class Optimizer {
         "no limits were given: the fastest candidate within {:.0f} dB of the most accurate integer "
         "one, or beyond {:g} dB, which is enough{}",
         kSqnrSlackDb, options_.enough_sqnr_db,
-        lab_.baseline().reference_top1_percent() ? " that loses at most 1 point of top-1" : "");
+        lab_.baseline().reference_top1_percent() ? ", that loses at most 1 point of top-1" : "");
   }
 
   [[nodiscard]] std::string loser_verdict(const Candidate& candidate) const {
