@@ -115,7 +115,7 @@ class Context {
                                                const std::vector<DataOptions>& feeds = {});
   /// Assumes the open extents that the samples agree on; without samples, a batch of one.
   [[nodiscard]] Status assume_extents(onnx::Model& model, const std::vector<DataOptions>& feeds);
-  /// The error as it is told: without a hint of its own it gets one where random samples have
+  /// The error as it is told: one of the runtime without a hint gets one where random samples have
   /// extents that nobody gave.
   [[nodiscard]] Error explained(Error error) const;
   /// What `simplify` says is done, and the types of the model are learned.
@@ -190,9 +190,8 @@ class Context {
   std::shared_ptr<const runtime::Library> library_;
   std::optional<TemporaryDirectory> input_;  ///< what came by standard input
   bool stdout_taken_ = false;
-  std::set<std::string> told_;
-  std::string made_up_;  ///< inputs whose open extents were made up for random samples  ///<
-                         ///< assumptions about shapes, each told once
+  std::set<std::string> told_;  ///< assumptions about shapes, each told once
+  std::string made_up_;         ///< inputs whose open extents were made up for random samples
 };
 
 /// Processor, instruction set, threads and runtime, for the head of a table.

@@ -255,7 +255,8 @@ Status Context::assume_extents(onnx::Model& model, const std::vector<DataOptions
 }
 
 Error Context::explained(Error error) const {
-  if (error.hint.empty() && !made_up_.empty()) {
+  const bool by_runtime = error.code == ErrorCode::kUnavailable;
+  if (by_runtime && error.hint.empty() && !made_up_.empty()) {
     error.hint = fmt::format(
         "the extents {} were made up for random samples: give the network's own with --shape "
         "INPUT=1x3x48x320, or samples of its kind",

@@ -399,10 +399,6 @@ const std::unordered_map<std::string_view, std::int64_t>& operations_per_output(
   return kOperations;
 }
 
-}  // namespace
-
-namespace {
-
 bool is_known_domain(std::string_view domain) {
   return domain.empty() || domain.starts_with("ai.onnx") || domain.starts_with("com.microsoft");
 }

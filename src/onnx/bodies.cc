@@ -222,7 +222,10 @@ Status Model::set_body(NodeId node, std::size_t index, const Model& body) {
   }
   *graph.mutable_input() = old->input();
   *graph.mutable_output() = old->output();
-  graph.set_name(old->name());
+  graph.clear_name();
+  if (old->has_name()) {
+    graph.set_name(old->name());
+  }
   TESSERA_CHECK(return_captures(*this, captures_of_body(*old), body, graph));
   for (const auto& import : edited.opset_import()) {
     if (!opset(import.domain())) {

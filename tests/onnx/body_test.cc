@@ -128,6 +128,30 @@ TEST(Bodies, InTheView_AreGraphsOfTheirOwn) {
   EXPECT_EQ(then_branch.tensor(*h).static_shape(), (Shape{1, 4})) << "typed as outside";
 }
 
+TEST(Bodies, TakenOutAndPutBack_KeepOuterConstantsOutside) {
+  auto model = Model::parse(branching().SerializeAsString(), "if");
+  ASSERT_THAT(model, IsOk());
+  const auto flow = model->nodes()[1];
+  ASSERT_EQ(model->body_count(flow), 2U);
+  const auto same = model->body(flow, 0);
+  ASSERT_THAT(same, IsOk());
+  EXPECT_TRUE(same->has_initializer("w")) << "a constant outside is one inside";
+  EXPECT_EQ(same->unique_name("relu"), "relu_1") << "names around it are taken";
+  ASSERT_THAT(model->set_body(flow, 0, *same), IsOk());
+  EXPECT_EQ(*model->serialize(), branching().SerializeAsString()) << "nothing was changed";
+
+  auto changed = model->body(flow, 0);
+  ASSERT_THAT(changed, IsOk());
+  changed->set_initializer("w", Tensor::of(std::vector<float>(8, 7), {4, 2}));
+  ASSERT_THAT(model->set_body(flow, 0, *changed), IsOk());
+  EXPECT_FALSE(model->used_by_body("w")) << "the body has a weight of its own";
+  EXPECT_EQ(model->initializer("w")->as<float>()[1], 1) << "the one outside stays";
+  const auto again = model->body(flow, 0);
+  ASSERT_THAT(again, IsOk());
+  ASSERT_THAT(again->initializers(), ElementsAre("w_body"));
+  EXPECT_EQ(again->initializer("w_body")->as<float>()[1], 7);
+}
+
 TEST(InferTypes, AsksAboutEveryBody) {
   auto proto = branching();
   for (auto& attribute : *proto.mutable_graph()->mutable_node(1)->mutable_attribute()) {
