@@ -371,7 +371,7 @@ Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& sample
                          const std::shared_ptr<const runtime::Library>& library,
                          const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_TRY(auto ranges, calibrate_apart(model, samples, {}, library, options, monitor));
-  return std::move(ranges.all);
+  return std::move(ranges.fitted);
 }
 
 Result<SplitRanges> calibrate_apart(const onnx::Model& model, const data::SampleSet& samples,
@@ -381,23 +381,29 @@ Result<SplitRanges> calibrate_apart(const onnx::Model& model, const data::Sample
   const Clock clock = steady_clock_us();
   const double started_us = clock();
   TESSERA_TRY(auto parts, observe(model, {samples, held_out}, library, options, monitor));
+  // What is to be told is told of all samples.
   SplitRanges ranges;
-  if (parts.size() > 1) {
-    // What is to be told is told of all samples.
-    TESSERA_TRY(ranges.fitted, to_ranges(parts[0], options.threads, Monitor::silent()));
+  TESSERA_TRY(ranges.fitted,
+              to_ranges(parts[0], options.threads, held_out.empty() ? monitor : Monitor::silent()));
+  if (auto info = model.info()) {
+    ranges.fitted.model = *std::move(info);
+  }
+  ranges.fitted.data = compact_text(samples.describe());
+  ranges.fitted.wall_us = clock() - started_us;
+  ranges.fitted.peak_rss_bytes = peak_rss_bytes();
+  if (!held_out.empty()) {
     parts[0].add(parts[1]);
   }
-  TESSERA_TRY(ranges.all, to_ranges(parts[0], options.threads, monitor));
-  if (auto info = model.info()) {
-    ranges.all.model = *std::move(info);
-    ranges.fitted.model = ranges.all.model;
-  }
-  ranges.all.data = compact_text(samples.describe());
-  ranges.all.wall_us = clock() - started_us;
-  ranges.all.peak_rss_bytes = peak_rss_bytes();
-  if (held_out.empty()) {
-    ranges.fitted = ranges.all;
-  }
+  ranges.all = [observed = std::make_shared<Observations>(std::move(parts[0])),
+                model_info = ranges.fitted.model, described = ranges.fitted.data,
+                threads = options.threads](const std::vector<numerics::RangeMethod>& methods,
+                                           Monitor& by) -> Result<Ranges> {
+    observed->methods = methods;
+    TESSERA_TRY(auto all, to_ranges(*observed, threads, by));
+    all.model = model_info;
+    all.data = described;
+    return all;
+  };
   return ranges;
 }
 

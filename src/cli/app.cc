@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string_view>
 
 #include "cli/context.h"
@@ -117,7 +118,10 @@ int run(const std::vector<std::string>& arguments) {
     std::reverse(reversed.begin(), reversed.end());
     app.parse(std::move(reversed));
   } catch (const CLI::Success& wanted) {
-    return finish(context, app.exit(wanted));  // --help and --version print on stdout
+    std::ostringstream out;  // of --help and --version
+    const int code = app.exit(wanted, out, out);
+    context.print(out.str());
+    return finish(context, code);
   } catch (const CLI::ParseError& problem) {
     return refuse(context, explain(app, problem));
   }

@@ -124,6 +124,9 @@ class Context {
   /// The types that values have where inputs have the shapes that were assumed.
   [[nodiscard]] Status infer_assumed(onnx::Model& model,
                                      const std::shared_ptr<const runtime::Library>& library);
+  /// The graph with the extents that this sample has, for costs where samples differ in them.
+  [[nodiscard]] Result<graph::Graph> view_for(const onnx::Model& model, const data::Sample& sample,
+                                              const RunOptions& options);
   /// Opens the samples for a model's inputs; tells which preprocessing is used: that of the option,
   /// else what the models and ranges read so far carry, else a guess.
   [[nodiscard]] Result<data::SampleSet> open_samples(const onnx::Model& model,
@@ -157,6 +160,8 @@ class Context {
               const report::Table* sheet = nullptr);
   /// The same for a document that has its envelope already.
   void answer(const Json& document, const std::string& text);
+  /// Text on stdout as it is: help, and what the answers come down to.
+  void print(const std::string& out);
   [[nodiscard]] bool answered() const noexcept { return answered_; }
   /// Whether all that was printed on stdout has arrived; run() asks when the command is done. A
   /// reader that went away is no error.
@@ -173,7 +178,6 @@ class Context {
                                    Overwrite overwrite);
 
  private:
-  void print(const std::string& out);
   [[nodiscard]] Result<data::SampleSet> samples_of(const onnx::Model& model,
                                                    const DataOptions& options,
                                                    std::int64_t shard_index,

@@ -66,6 +66,24 @@ bool is_list_of_names(const std::string& layers) {
   return layers != "all" && !layers.starts_with("top-macs:") && !layers.starts_with("re:");
 }
 
+/// Where samples differ in their extents, layers are ranked by what they cost on the first one.
+Result<std::vector<graph::OpId>> chosen_layers(const SwitchOptions& options,
+                                               const SwitchInput& input, const graph::Graph& graph,
+                                               const std::vector<quantize::Scheme>& schemes,
+                                               Context& context) {
+  const auto chosen = noise::choose_layers(graph, options.layers, schemes);
+  if (chosen || !options.layers.starts_with("top-macs:") || input.samples.size() == 0) {
+    return chosen;
+  }
+  TESSERA_TRY(const auto first, input.samples.load(0));
+  TESSERA_TRY(const auto view, context.view_for(input.model, first, options.run));
+  auto ranked = noise::choose_layers(view, options.layers, schemes);
+  if (ranked) {
+    context.monitor().note("layers are ranked by what they cost on the first sample");
+  }
+  return ranked;
+}
+
 /// Layers that no pass takes with these ranges are float32 from now on, and told of.
 Status leave_out(const onnx::Model& model, const graph::Graph& graph,
                  const std::vector<graph::OpId>& layers, const calibrate::Ranges* ranges,
@@ -127,7 +145,7 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   if (!by_name) {
     TESSERA_CHECK(leave_out(input->model, graph, chosen, input->ranges ? &*input->ranges : nullptr,
                             schemes, context));
-    TESSERA_TRY(chosen, noise::choose_layers(graph, options.layers, schemes));
+    TESSERA_TRY(chosen, chosen_layers(options, *input, graph, schemes, context));
   }
   for (const auto op : chosen) {
     input->setup.switches.push_back({graph.op(op).name, {schemes[op.value]}});

@@ -296,6 +296,19 @@ Status Context::infer_assumed(onnx::Model& model,
   return {};
 }
 
+Result<graph::Graph> Context::view_for(const onnx::Model& model, const data::Sample& sample,
+                                       const RunOptions& options) {
+  auto twin = model.clone();
+  std::map<std::string, Extents> extents;
+  for (const auto& [name, tensor] : sample.tensors) {
+    extents[name].assign(tensor.shape().begin(), tensor.shape().end());
+  }
+  assume(twin, extents);
+  TESSERA_TRY(const auto runtime, library(options));
+  TESSERA_CHECK(infer_assumed(twin, runtime));
+  return twin.view();
+}
+
 Result<onnx::Model> Context::load_model(const std::filesystem::path& path,
                                         const LoadOptions& loading, const RunOptions& options,
                                         const std::vector<DataOptions>& feeds) {

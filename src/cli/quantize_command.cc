@@ -39,7 +39,7 @@ constexpr std::string_view kByOutput = "output";
 
 /// What is done about the error, beyond ranges.
 struct RefineArguments {
-  std::string preset = "none";
+  std::string preset = std::string(kAuto);
   bool equalize = false;
   bool scales = false;
   bool bias_correction = false;
@@ -74,26 +74,37 @@ struct Options {
   std::size_t top = 0;
 };
 
+std::optional<refine::Rounding> rounding_from(std::string_view name) {
+  for (const auto rounding :
+       {refine::Rounding::kNearest, refine::Rounding::kDescent, refine::Rounding::kAdaptive}) {
+    if (to_string(rounding) == name) {
+      return rounding;
+    }
+  }
+  return std::nullopt;
+}
+
 Result<refine::RefineOptions> refine_options_from(const Options& options, bool by_output) {
   const auto& arguments = options.refine;
   refine::RefineOptions result;
   const bool full = arguments.preset == "full";
-  if (!full && arguments.preset != "fast" && arguments.preset != "none") {
+  if (!full && arguments.preset != "fast" && arguments.preset != "none" &&
+      arguments.preset != kAuto) {
     return fail(ErrorCode::kInvalidArgument, "--refine '{}' is unknown", arguments.preset)
-        .hint("use none, fast or full");
+        .hint("use auto, none, fast or full");
   }
   const bool fast = full || arguments.preset == "fast";
-  if (!arguments.rounding.empty() && arguments.rounding != "nearest" &&
-      arguments.rounding != "adaptive") {
+  const auto rounding = rounding_from(arguments.rounding.empty() ? fast ? "adaptive" : "nearest"
+                                                                 : arguments.rounding);
+  if (!rounding) {
     return fail(ErrorCode::kInvalidArgument, "--rounding '{}' is unknown", arguments.rounding)
-        .hint("use nearest or adaptive");
+        .hint("use nearest, descent or adaptive");
   }
   result.equalize = arguments.equalize || fast;
   result.bias_correction = arguments.bias_correction || fast;
   result.scales = arguments.scales || full;
   result.ranges_by_output = by_output || full;
-  const bool adaptive = arguments.rounding.empty() ? fast : arguments.rounding == "adaptive";
-  result.rounding = adaptive ? refine::Rounding::kAdaptive : refine::Rounding::kNearest;
+  result.rounding = *rounding;
   result.error_samples = arguments.error_samples;
   result.effort_s = arguments.effort_s;
   result.threads = options.run.threads;
@@ -113,6 +124,25 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
     return fail(ErrorCode::kInvalidArgument, "refinement goes with --mode static, not '{}'",
                 options.scheme.mode)
         .hint("leave out --mode, or the options that refine");
+  }
+  return result;
+}
+
+/// What is done unasked: where weights make a good part of the error, a few seconds for their
+/// rounding.
+refine::RefineOptions unasked_refinement(const Options& options,
+                                         const std::optional<refine::MethodChoice>& choice) {
+  constexpr double kGoodPart = 0.25;
+  constexpr std::int64_t kSamples = 16;
+  constexpr double kEffort = 2;
+  refine::RefineOptions result;
+  if (options.refine.preset == kAuto && options.refine.rounding.empty() && choice &&
+      choice->judged >= kSamples / 2 && choice->weights_share.value_or(0) >= kGoodPart) {
+    result.rounding = refine::Rounding::kDescent;
+    result.error_samples =
+        options.refine.error_samples > 0 ? options.refine.error_samples : kSamples;
+    result.fit_samples = kSamples;
+    result.effort_s = std::min(kEffort, options.refine.effort_s);
   }
   return result;
 }
@@ -665,9 +695,25 @@ Result<Chosen> without_samples(const Options& options, Context& context, const o
   return chosen;
 }
 
-/// Measures by all methods, some samples set apart, and lets those judge.
+/// In the order of numerics::kRangeMethods.
+std::vector<numerics::RangeMethod> methods_needed(const std::vector<quantize::Scheme>& assignment,
+                                                  const refine::MethodChoice& choice) {
+  std::set<numerics::RangeMethod> needed = {choice.method};
+  for (const auto& scheme : assignment) {
+    if (scheme.mode == quantize::Mode::kStatic) {
+      needed.insert(scheme.method);
+    }
+  }
+  for (const auto& [tensor, method] : choice.others) {
+    needed.insert(method);
+  }
+  return {needed.begin(), needed.end()};
+}
+
+/// Measures by all methods, some samples set apart, and lets those judge. `by_output`: another
+/// choice follows, for which the ranges of all methods are kept.
 Result<Chosen> choose_ranges(const Options& options, Context& context, const onnx::Model& model,
-                             Assigner& assigner) {
+                             Assigner& assigner, bool by_output) {
   TESSERA_TRY(const auto open, assigner.find_open());
   TESSERA_CHECK(assigner.set(open.value_or(numerics::RangeMethod::kMinMax), context.monitor()));
   TESSERA_TRY(auto calibration, calibration_for(options.scheme, assigner.assignment));
@@ -682,8 +728,10 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
   calibrate::SplitRanges ranges;
   if (!options.ranges.empty()) {
     // Before the samples: they know how those that they were measured on were preprocessed.
-    TESSERA_TRY(ranges.all, context.read_ranges(options.ranges, model));
-    ranges.fitted = ranges.all;
+    TESSERA_TRY(ranges.fitted, context.read_ranges(options.ranges, model));
+    ranges.all = [&fitted = ranges.fitted](const auto&, Monitor&) -> Result<calibrate::Ranges> {
+      return fitted;
+    };
   }
   TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
   TESSERA_TRY(const auto library, context.library(options.run));
@@ -694,16 +742,22 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
     TESSERA_TRY(ranges, calibrate::calibrate_apart(model, samples, apart, library, *calibration,
                                                    context.monitor()));
   }
-  TESSERA_TRY(auto choice, refine::choose_method({.model = model,
-                                                  .assignment = assigner.assignment,
-                                                  .open = *open,
-                                                  .samples = samples,
-                                                  .judging = apart,
-                                                  .ranges = ranges.fitted,
-                                                  .final_ranges = &ranges.all},
-                                                 library, context.monitor()));
+  TESSERA_TRY(auto choice,
+              refine::choose_method(
+                  {.model = model,
+                   .assignment = assigner.assignment,
+                   .open = *open,
+                   .samples = samples,
+                   .judging = apart,
+                   .ranges = ranges.fitted,
+                   .final_ranges =
+                       [&](const auto& methods) { return ranges.all(methods, Monitor::silent()); }},
+                  library, context.monitor()));
   TESSERA_CHECK(assigner.set(choice.method, Monitor::silent()));
-  return Chosen{with_others(std::move(ranges.all), choice), std::move(choice)};
+  TESSERA_TRY(auto all, ranges.all(by_output ? ranges.fitted.methods
+                                             : methods_needed(assigner.assignment, choice),
+                                   context.monitor()));
+  return Chosen{with_others(std::move(all), choice), std::move(choice)};
 }
 
 Status run(Options options, Context& context) {
@@ -716,7 +770,7 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(auto quantizing, quantize_options_from(options));
   TESSERA_TRY(const auto external, external_data_from(options.external_data));
   static_cast<void>(external);
-  TESSERA_TRY(const auto refining, refine_options_from(options, by_output));
+  TESSERA_TRY(auto refining, refine_options_from(options, by_output));
   const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
   // The reference's graphs do not depend on the machine; ours take the types it is fast with.
   const auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
@@ -745,7 +799,8 @@ Status run(Options options, Context& context) {
                     profiled ? &*profiled : nullptr);
   Chosen chosen;
   if (automatic && !compat) {
-    TESSERA_TRY(chosen, choose_ranges(options, context, model, assigner));
+    TESSERA_TRY(chosen,
+                choose_ranges(options, context, model, assigner, refining.ranges_by_output));
   } else {
     TESSERA_CHECK(assigner.set(scheme.method, context.monitor()));
     TESSERA_TRY(auto calibration, calibration_for(options.scheme, assigner.assignment));
@@ -769,13 +824,28 @@ Status run(Options options, Context& context) {
   const auto began_us = now_us();
   Subject subject{&model, &assignment, ranges ? &*ranges : nullptr};
   std::optional<refine::Refinement> refined;
+  const bool asked = refining.any();
+  if (!asked) {
+    refining = unasked_refinement(options, choice);
+  }
   if (refining.any()) {
     TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
     TESSERA_TRY(const auto library, context.library(options.run));
-    TESSERA_TRY(refined, refine::refine(model, assignment, samples, subject.ranges, library,
-                                        refining, context.monitor()));
-    subject = {&refined->model, &refined->assignment, &refined->ranges};
-    quantizing.weights = &refined->weights;
+    auto found = refine::refine(model, assignment, samples, subject.ranges, library, refining,
+                                context.monitor());
+    if (!found && (asked || found.error().code == ErrorCode::kCancelled)) {
+      return tl::unexpected(std::move(found).error());
+    }
+    if (found) {
+      refined.emplace(*std::move(found));
+      subject = {&refined->model, &refined->assignment, &refined->ranges};
+      quantizing.weights = &refined->weights;
+    } else {
+      context.monitor().warn(
+          {"weights-to-nearest",
+           fmt::format("weights are rounded to nearest: {}", found.error().message),
+           "--rounding nearest asks for that"});
+    }
   }
   TESSERA_TRY(auto report, quantize::quantize(*subject.model, *subject.assignment, subject.ranges,
                                               quantizing, context.monitor()));
@@ -833,12 +903,13 @@ Status run(Options options, Context& context) {
 void add_refine_options(CLI::App& command, RefineArguments& refine) {
   const Heading heading(command, "Accuracy (needs --data)");
   command
-      .add_option("--refine", refine.preset,
-                  "win accuracy back, from the best range method on: fast equalizes, rounds and "
-                  "corrects biases, full takes ranges and scales by output error besides, where "
-                  "that is better")
+      .add_option(
+          "--refine", refine.preset,
+          "win accuracy back, from the best range method on: auto rounds weights by descent "
+          "where they make the error, fast equalizes, rounds adaptively and corrects biases, "
+          "full takes ranges and scales by output error besides, where that is better")
       ->type_name("HOW MUCH")
-      ->check(one_of({"none", "fast", "full"}))
+      ->check(one_of({std::string(kAuto), "none", "fast", "full"}))
       ->capture_default_str();
   command.add_flag("--equalize", refine.equalize,
                    "move scale between the channels of neighbouring layers");
@@ -846,9 +917,10 @@ void add_refine_options(CLI::App& command, RefineArguments& refine) {
                    "take the mean error of every channel off the biases");
   command
       .add_option("--rounding", refine.rounding,
-                  "of weights; adaptive is to the layer's input (default: nearest)")
+                  "of weights: descent and adaptive, which takes longer and finds more, are to the "
+                  "layer's input (default: as --refine says)")
       ->type_name("HOW")
-      ->check(one_of({"nearest", "adaptive"}));
+      ->check(one_of({"nearest", "descent", "adaptive"}));
   command.add_flag("--refine-scales", refine.scales,
                    "search scales of activations and weights by output error");
   command

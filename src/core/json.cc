@@ -87,9 +87,21 @@ std::optional<std::int64_t> whole_number(const Json& json) {
   return json.is_number_integer() && fits ? std::optional(json.get<std::int64_t>()) : std::nullopt;
 }
 
-std::int64_t whole_number_or(const Json& json, const char* key, std::int64_t otherwise) {
+Json or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json or_null(const std::optional<std::int64_t>& value) {
+  return value ? Json(*value) : Json();
+}
+
+std::optional<std::int64_t> whole_number_at(const Json& json, const char* key) {
   const auto found = json.is_object() ? json.find(key) : json.end();
-  return found == json.end() ? otherwise : whole_number(*found).value_or(otherwise);
+  return found == json.end() ? std::nullopt : whole_number(*found);
+}
+
+std::int64_t whole_number_or(const Json& json, const char* key, std::int64_t otherwise) {
+  return whole_number_at(json, key).value_or(otherwise);
 }
 
 std::int64_t integer_from(const Json& json) {

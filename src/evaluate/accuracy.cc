@@ -209,7 +209,6 @@ Json to_json(const Accuracy& accuracy) {
   }
   if (accuracy.top1) {
     const auto& top1 = *accuracy.top1;
-    const auto or_null = [](std::optional<double> value) { return value ? Json(*value) : Json(); };
     json["top1"] = {{"reference", or_null(top1.reference_percent)},
                     {"candidate", or_null(top1.candidate_percent)},
                     {"drop", or_null(top1.drop())},

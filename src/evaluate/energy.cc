@@ -293,7 +293,7 @@ Json layer_json(const LayerEnergy& layer) {
   return {{"name", layer.name},
           {"type", layer.type},
           {"provider", layer.provider.empty() ? Json() : Json(layer.provider)},
-          {"macs", layer.macs ? Json(*layer.macs) : Json()},
+          {"macs", or_null(layer.macs)},
           {"time_us", layer.time_us > 0 ? Json(layer.time_us) : Json()},
           {"share", layer.share},
           {"joules", layer.joules}};

@@ -146,11 +146,6 @@ std::vector<std::string> input_symbols(const Graph& graph) {
 
 // --- JSON -----------------------------------------------------------------------------------
 
-template <class T>
-Json number(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json shape_json(const TensorInfo& tensor) {
   if (!tensor.shape) {
     return nullptr;
@@ -172,7 +167,7 @@ Json tensor_json(const TensorInfo& tensor) {
   return {{"name", tensor.name},
           {"dtype", to_string(tensor.dtype)},
           {"shape", shape_json(tensor)},
-          {"bytes", number(tensor.size_bytes())}};
+          {"bytes", or_null(tensor.size_bytes())}};
 }
 
 Json tensors_json(const Graph& graph, std::span<const TensorId> ids) {
@@ -189,8 +184,8 @@ Json op_json(const Graph& graph, const Op& op, const OpCost& cost, QdqCounting c
   Json json = {{"name", op.name},
                {"type", op.type},
                {"domain", op.domain},
-               {"macs", number(cost.macs)},
-               {"flops", number(cost.flops)},
+               {"macs", or_null(cost.macs)},
+               {"flops", or_null(cost.flops)},
                {"weight_bytes", cost.weight_bytes},
                {"parameters", cost.parameters}};
   auto inputs = Json::array();
@@ -226,8 +221,8 @@ Json ops_json(const Graph& graph, const std::vector<OpCost>& costs, QdqCounting 
 
 Json cut_json(const Graph& graph, const Cut& cut) {
   return {{"tensors", tensors_json(graph, cut.tensors)},
-          {"bytes", number(cut.bytes)},
-          {"int8_bytes", number(cut.int8_bytes)},
+          {"bytes", or_null(cut.bytes)},
+          {"int8_bytes", or_null(cut.int8_bytes)},
           {"macs_before", cut.macs_before},
           {"macs_after", cut.macs_after},
           {"nodes_before", cut.nodes_before}};
@@ -393,24 +388,24 @@ Json to_json(const Inspection& inspection, const Graph& graph) {
                {"body_nodes", inspection.body_nodes},
                {"parameters", inspection.parameters},
                {"weight_bytes", inspection.weight_bytes},
-               {"macs", inspection.unknown_macs > 0 ? Json() : number(inspection.macs)},
-               {"known_macs", number(inspection.macs)},
-               {"flops", number(inspection.flops)},
+               {"macs", inspection.unknown_macs > 0 ? Json() : or_null(inspection.macs)},
+               {"known_macs", or_null(inspection.macs)},
+               {"flops", or_null(inspection.flops)},
                {"unknown_macs", inspection.unknown_macs},
-               {"peak_activation_bytes", number(inspection.peak_activation_bytes)},
+               {"peak_activation_bytes", or_null(inspection.peak_activation_bytes)},
                {"quantization",
                 {{"state", to_string(inspection.quantization.state)},
                  {"quantize_nodes", inspection.quantization.quantize_nodes},
                  {"dequantize_nodes", inspection.quantization.dequantize_nodes},
                  {"int8_ops", inspection.quantization.int8_ops},
-                 {"int8_mac_share", number(inspection.quantization.int8_mac_share)}}},
+                 {"int8_mac_share", or_null(inspection.quantization.int8_mac_share)}}},
                {"inputs", tensors_json(graph, graph.inputs())},
                {"outputs", tensors_json(graph, graph.outputs())}};
   auto types = Json::array();
   for (const auto& total : inspection.types) {
     types.push_back({{"type", total.type},
                      {"count", total.count},
-                     {"macs", number(total.macs)},
+                     {"macs", or_null(total.macs)},
                      {"weight_bytes", total.weight_bytes}});
   }
   json["types"] = std::move(types);

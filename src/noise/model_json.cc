@@ -55,7 +55,7 @@ Json layers_to_json(const std::vector<ObservedLayer>& layers) {
   for (const auto& layer : layers) {
     json.push_back({{"name", layer.name},
                     {"type", layer.type},
-                    {"macs", layer.macs},
+                    {"macs", or_null(layer.macs)},
                     {"noise_power", layer.noise_power},
                     {"signal_power", layer.signal_power}});
   }
@@ -167,7 +167,7 @@ Result<std::vector<ObservedLayer>> layers_from_json(const Json& json, std::strin
     ObservedLayer layer;
     TESSERA_TRY(layer.name, text_member(entry, "name", what));
     TESSERA_TRY(layer.type, text_member(entry, "type", what));
-    layer.macs = whole_number_or(entry, "macs", 0);
+    layer.macs = whole_number_at(entry, "macs");
     layer.noise_power = number_or(entry, "noise_power", 0);
     layer.signal_power = number_or(entry, "signal_power", 0);
     layers.push_back(std::move(layer));

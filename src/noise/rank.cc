@@ -121,8 +121,9 @@ Json found_to_json(const FoundSubset& found, const ErrorModel& model) {
 Gains gains_of_macs(const ErrorModel& model) {
   Gains gains{.unit = "macs"};
   for (const auto& layer : model.layers) {
-    gains.gain.push_back(static_cast<double>(layer.macs));
-    gains.unknown += layer.macs > 0 ? 0U : 1U;
+    const auto macs = layer.macs.value_or(0);
+    gains.gain.push_back(static_cast<double>(macs));
+    gains.unknown += macs > 0 ? 0U : 1U;
   }
   return gains;
 }

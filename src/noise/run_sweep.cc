@@ -185,7 +185,7 @@ class Sweeper {
     const auto costs = graph::operator_costs(graph, graph::QdqCounting::kInclude);
     for (const auto& item : setup_.switches) {
       const auto op = graph.find_op(item.op);
-      header_.layers.push_back({item.op, graph.op(*op).type, costs[op->value].macs.value_or(0),
+      header_.layers.push_back({item.op, graph.op(*op).type, costs[op->value].macs,
                                 quantize::to_string(item.schemes.front()), 0, 0});
     }
     header_.images = samples_.size();

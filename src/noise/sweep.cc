@@ -55,7 +55,7 @@ double unlimited_db(double error) {
 Json layer_json(const SweepLayer& layer) {
   return Json{{"name", layer.name},
               {"type", layer.type},
-              {"macs", layer.macs},
+              {"macs", or_null(layer.macs)},
               {"scheme", layer.scheme},
               {"noise_power", finite_or_null(layer.noise_power)},
               {"signal_power", finite_or_null(layer.signal_power)}};
@@ -71,7 +71,7 @@ Json output_json(const SweepOutput& output) {
 SweepLayer layer_from_json(const Json& json) {
   return {text_or(json, "name"),
           text_or(json, "type"),
-          whole_number_or(json, "macs", 0),
+          whole_number_at(json, "macs"),
           text_or(json, "scheme"),
           number_or(json, "noise_power", 0, kNaN),
           number_or(json, "signal_power", 0, kNaN)};

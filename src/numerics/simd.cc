@@ -195,62 +195,46 @@ struct StretchExtrema {
   std::int32_t magnitude;
 };
 
-inline StretchExtrema stretch_extrema(const float* values, std::size_t count) {
-  const FloatTag d;
-  const IntTag di;
-  const std::size_t lanes = hn::Lanes(d);
-  StretchExtrema result{values[0], values[0], 0};
-  std::size_t i = 0;
-  if (count >= 2 * lanes) {
-    auto low0 = hn::LoadU(d, values);
-    auto low1 = low0;
-    auto high0 = low0;
-    auto high1 = low0;
-    auto magnitude = hn::Zero(di);
-    for (; i + 2 * lanes <= count; i += 2 * lanes) {
-      const auto a = hn::LoadU(d, values + i);
-      const auto b = hn::LoadU(d, values + i + lanes);
-      low0 = hn::Min(low0, a);
-      low1 = hn::Min(low1, b);
-      high0 = hn::Max(high0, a);
-      high1 = hn::Max(high1, b);
-      magnitude =
-          hn::Max(magnitude, hn::Max(hn::BitCast(di, hn::Abs(a)), hn::BitCast(di, hn::Abs(b))));
-    }
-    result.min = hn::GetLane(hn::MinOfLanes(d, hn::Min(low0, low1)));
-    result.max = hn::GetLane(hn::MaxOfLanes(d, hn::Max(high0, high1)));
-    result.magnitude = hn::GetLane(hn::MaxOfLanes(di, magnitude));
-  }
-  for (; i < count; ++i) {
-    result.min = std::min(result.min, values[i]);
-    result.max = std::max(result.max, values[i]);
-    result.magnitude = std::max(result.magnitude, std::bit_cast<std::int32_t>(std::abs(values[i])));
-  }
-  return result;
-}
-
-inline void histogram_bins(const float* values, std::size_t count, std::int32_t base,
-                           std::uint16_t* bins) {
+/// Bins of a stretch, and its extrema: where those are beyond the bins, the bins mean nothing.
+inline StretchExtrema histogram_bins(const float* values, std::size_t count, std::int32_t base,
+                                     std::uint16_t* bins) {
   const FloatTag d;
   const IntTag di;
   const hn::Rebind<std::uint16_t, FloatTag> d16;
   const std::size_t lanes = hn::Lanes(d);
   const auto base_v = hn::Set(di, base);
   const auto negative = hn::Set(di, FloatBins::kPerSign);
+  StretchExtrema result{values[0], values[0], 0};
   std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto value = hn::LoadU(d, values + i);
-    const auto magnitude = hn::ShiftRight<FloatBins::kShift>(hn::BitCast(di, hn::Abs(value)));
-    const auto bin = hn::Max(hn::Sub(magnitude, base_v), hn::Zero(di));
-    const auto below_zero = hn::RebindMask(di, hn::Lt(value, hn::Zero(d)));
-    hn::StoreU(hn::DemoteTo(d16, hn::Add(bin, hn::IfThenElseZero(below_zero, negative))), d16,
-               bins + i);
+  if (count >= lanes) {
+    auto low = hn::LoadU(d, values);
+    auto high = low;
+    auto largest = hn::Zero(di);
+    for (; i + lanes <= count; i += lanes) {
+      const auto value = hn::LoadU(d, values + i);
+      const auto bits = hn::BitCast(di, hn::Abs(value));
+      low = hn::Min(low, value);
+      high = hn::Max(high, value);
+      largest = hn::Max(largest, bits);
+      const auto bin =
+          hn::Max(hn::Sub(hn::ShiftRight<FloatBins::kShift>(bits), base_v), hn::Zero(di));
+      const auto below_zero = hn::RebindMask(di, hn::Lt(value, hn::Zero(d)));
+      hn::StoreU(hn::DemoteTo(d16, hn::Add(bin, hn::IfThenElseZero(below_zero, negative))), d16,
+                 bins + i);
+    }
+    result.min = hn::GetLane(hn::MinOfLanes(d, low));
+    result.max = hn::GetLane(hn::MaxOfLanes(d, high));
+    result.magnitude = hn::GetLane(hn::MaxOfLanes(di, largest));
   }
   for (; i < count; ++i) {
-    const auto magnitude = std::bit_cast<std::int32_t>(std::abs(values[i])) >> FloatBins::kShift;
-    bins[i] = static_cast<std::uint16_t>(std::max(magnitude - base, 0) +
+    const auto bits = std::bit_cast<std::int32_t>(std::abs(values[i]));
+    result.min = std::min(result.min, values[i]);
+    result.max = std::max(result.max, values[i]);
+    result.magnitude = std::max(result.magnitude, bits);
+    bins[i] = static_cast<std::uint16_t>(std::max((bits >> FloatBins::kShift) - base, 0) +
                                          (values[i] < 0 ? FloatBins::kPerSign : 0));
   }
+  return result;
 }
 
 inline void count_bins(const std::uint16_t* bins, std::size_t count, std::uint32_t* tables,
@@ -279,11 +263,10 @@ HistogramScan CountHistogram(const float* values, std::size_t count, std::int32_
                      -std::numeric_limits<float>::infinity()};
   while (scan.done < count) {
     const std::size_t stretch = std::min(kHistogramStretch, count - scan.done);
-    const StretchExtrema extrema = stretch_extrema(values + scan.done, stretch);
+    const StretchExtrema extrema = histogram_bins(values + scan.done, stretch, base, bins);
     if (extrema.magnitude >= limit_bits || (!negatives && extrema.min < 0)) {
       break;
     }
-    histogram_bins(values + scan.done, stretch, base, bins);
     count_bins(bins, stretch, tables, table_count);
     scan.min = std::min(scan.min, extrema.min);
     scan.max = std::max(scan.max, extrema.max);

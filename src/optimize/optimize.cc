@@ -1047,16 +1047,13 @@ Json candidate_json(const Candidate& candidate) {
   json["on_front"] = candidate.on_front;
   json["verdict"] = candidate.verdict;
   json["methods"] = methods_json(candidate);
-  json["predicted_us"] = candidate.predicted_us ? Json(*candidate.predicted_us) : Json();
+  json["predicted_us"] = or_null(candidate.predicted_us);
   json["refinement"] = candidate.refinement ? to_json(*candidate.refinement) : Json();
   json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
   return json;
 }
 
 Json limits_json(const Limits& limits) {
-  const auto or_null = [](const std::optional<double>& limit) {
-    return limit ? Json(*limit) : Json();
-  };
   return {{"max_error", or_null(limits.max_error)},
           {"min_sqnr_db", or_null(limits.min_sqnr_db)},
           {"max_top1_drop", or_null(limits.max_top1_drop)}};

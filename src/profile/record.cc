@@ -9,10 +9,6 @@
 namespace tessera::profile {
 namespace {
 
-Json optional(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
-
 std::optional<double> optional_number(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_number() ? std::optional(found->get<double>())
@@ -76,11 +72,11 @@ Json layer_json(const Layer& layer) {
           {"ops_per_byte", layer.arithmetic_intensity()},
           {"quantizable", layer.quantizable},
           {"precisions", precisions},
-          {"speedup", optional(layer.speedup)},
+          {"speedup", or_null(layer.speedup)},
           {"why", layer.why.empty() ? Json() : Json(layer.why)},
           {"isolated",
-           {{"fp32_us", optional(layer.isolated_fp32_us)},
-            {"int8_us", optional(layer.isolated_int8_us)}}}};
+           {{"fp32_us", or_null(layer.isolated_fp32_us)},
+            {"int8_us", or_null(layer.isolated_int8_us)}}}};
 }
 
 Layer layer_from(const Json& json) {

@@ -56,6 +56,18 @@ class Rounder {
     return (difference * gram_).cwiseProduct(difference).rowwise().sum();
   }
 
+  /// Row by row that of less error.
+  [[nodiscard]] Integers better_rows(Integers one, const Integers& other) const {
+    const auto mine = errors(one);
+    const auto theirs = errors(other);
+    for (Eigen::Index r = 0; r < rows_; ++r) {
+      if (!(mine(r) <= theirs(r))) {
+        one.row(r) = other.row(r);
+      }
+    }
+    return one;
+  }
+
   /// Column by column in order of falling power. The inverse of the (damped) second moments says
   /// how the columns not yet rounded make up best for the error of one that is.
   [[nodiscard]] Integers with_compensation() const {
@@ -194,25 +206,20 @@ std::vector<std::int32_t> nearest_rounding(const RoundingProblem& problem) {
   return flat(Rounder(problem).near());
 }
 
-std::vector<std::int32_t> adaptive_rounding(const RoundingProblem& problem) {
+std::vector<std::int32_t> descended_rounding(const RoundingProblem& problem) {
   const Rounder rounder(problem);
   const auto near = rounder.near();
-  auto best = rounder.with_compensation();
-  const auto keep_better = [&](const Integers& other) {
-    const auto mine = rounder.errors(best);
-    const auto theirs = rounder.errors(other);
-    for (Eigen::Index r = 0; r < problem.rows; ++r) {
-      if (!(mine(r) <= theirs(r))) {
-        best.row(r) = other.row(r);
-      }
-    }
-  };
-  keep_better(near);
-  auto lower = best;
+  auto lower = near;
   rounder.descend(lower);
-  std::swap(best, lower);
-  keep_better(lower);  // rounding errors of the descent's own sums
-  return flat(best);
+  return flat(rounder.better_rows(lower, near));  // rounding errors of the descent's own sums
+}
+
+std::vector<std::int32_t> adaptive_rounding(const RoundingProblem& problem) {
+  const Rounder rounder(problem);
+  const auto start = rounder.better_rows(rounder.with_compensation(), rounder.near());
+  auto lower = start;
+  rounder.descend(lower);
+  return flat(rounder.better_rows(lower, start));
 }
 
 }  // namespace tessera::refine

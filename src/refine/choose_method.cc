@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -78,6 +79,8 @@ class Chooser {
     if (choice.trials.empty()) {
       return choice;
     }
+    TESSERA_TRY(const double share, share_of_weights());
+    choice.weights_share = std::isfinite(share) ? std::optional(share) : std::nullopt;
     TESSERA_CHECK(all >= kFewestMixing ? mix(choice) : look_again(choice));
     return choice;
   }
@@ -91,6 +94,22 @@ class Chooser {
     std::vector<std::optional<numerics::QParams>> offers;  // by alternative
   };
 
+  /// Of the error of the best contender, on a few samples.
+  Result<double> share_of_weights() {
+    constexpr std::size_t kFew = 4;
+    const auto& contender = contenders_[best()];
+    TESSERA_CHECK(load(contender.details));
+    simulator_->round_nothing();
+    std::vector<std::vector<double>> noise;
+    while (noise.size() < std::min(kFew, contender.noise.size())) {
+      TESSERA_TRY(auto one, judge_->noise(*simulator_, noise.size()));
+      noise.push_back(std::move(one));
+    }
+    const auto everything =
+        judge_->verdict_of(std::span(contender.noise).first(noise.size())).error;
+    return everything > 0 ? judge_->verdict_of(noise).error / everything : 0;
+  }
+
   /// Few samples may choose a method whose range changes with every sample, or cuts off what the
   /// judging ones do not show. With the ranges that are going to be used, and on all samples, it
   /// must be clearly better than min-max, too.
@@ -98,16 +117,16 @@ class Chooser {
     const auto& measured = question_.ranges.methods;
     const bool plain_is_known =
         std::find(measured.begin(), measured.end(), RangeMethod::kMinMax) != measured.end();
-    if (question_.final_ranges == nullptr || !plain_is_known ||
-        choice.method == RangeMethod::kMinMax) {
+    if (!question_.final_ranges || !plain_is_known || choice.method == RangeMethod::kMinMax) {
       return {};
     }
+    TESSERA_TRY(const auto ranges, question_.final_ranges({RangeMethod::kMinMax, choice.method}));
     std::vector<std::int64_t> all(static_cast<std::size_t>(question_.samples.size()));
     std::iota(all.begin(), all.end(), 0);
     TESSERA_TRY(const auto reference, Simulator::open(library_, prepared_->model, judged_));
     TESSERA_TRY(const auto judge, Judge::make(*reference, judged_, question_.samples, all));
-    TESSERA_TRY(const double chosen, final_error(judge, choice.method));
-    TESSERA_TRY(const double plain, final_error(judge, RangeMethod::kMinMax));
+    TESSERA_TRY(const double chosen, final_error(judge, ranges, choice.method));
+    TESSERA_TRY(const double plain, final_error(judge, ranges, RangeMethod::kMinMax));
     if (chosen <= kClearly * plain) {
       return {};
     }
@@ -117,11 +136,11 @@ class Chooser {
     return {};
   }
 
-  Result<double> final_error(const Judge& judge, RangeMethod method) {
+  Result<double> final_error(const Judge& judge, const calibrate::Ranges& ranges,
+                             RangeMethod method) {
     const auto assignment = with_method(prepared_->assignment, question_.open, method);
-    TESSERA_TRY(const auto details,
-                quantize::describe_static(prepared_->model, assignment, *question_.final_ranges, {},
-                                          Monitor::silent()));
+    TESSERA_TRY(const auto details, quantize::describe_static(prepared_->model, assignment, ranges,
+                                                              {}, Monitor::silent()));
     TESSERA_CHECK(load(details));
     const auto error = judge.error(*simulator_);
     simulator_.reset();  // `details` goes
@@ -499,6 +518,9 @@ Json to_json(const MethodChoice& choice) {
                    {"samples", mix->samples},
                    {"tensors", mix->tensors},
                    {"kept", mix->kept}};
+  }
+  if (choice.weights_share) {
+    json["weights_share"] = *choice.weights_share;
   }
   return json;
 }

@@ -47,8 +47,7 @@ std::vector<std::int64_t> spread(const std::vector<std::int64_t>& from, std::int
 }
 
 /// A third of the samples proves, at most `limit`; a single one must do everything.
-Parts divide(std::int64_t samples, std::int64_t limit) {
-  constexpr std::int64_t kMostFit = 256;
+Parts divide(std::int64_t samples, std::int64_t limit, std::int64_t most_fit) {
   std::vector<std::int64_t> all(static_cast<std::size_t>(samples));
   std::iota(all.begin(), all.end(), 0);
   Parts parts;
@@ -58,7 +57,7 @@ Parts divide(std::int64_t samples, std::int64_t limit) {
   if (parts.fit.empty()) {
     parts.fit = all;
   }
-  parts.fit = spread(parts.fit, kMostFit);
+  parts.fit = spread(parts.fit, most_fit);
   parts.search = evenly_from_the_start(spread(parts.fit, limit));
   return parts;
 }
@@ -162,9 +161,9 @@ class Refiner {
         return refine_ends(context(), state.model, state.assignment, state.ranges);
       }));
     }
-    if (options_.scales || options_.rounding == Rounding::kAdaptive) {
-      const bool adaptive = options_.rounding == Rounding::kAdaptive;
-      TESSERA_CHECK(step(adaptive ? "rounding" : "weight-scales", [&](Refinement& state) {
+    const bool rounding = options_.rounding != Rounding::kNearest;
+    if (options_.scales || rounding) {
+      TESSERA_CHECK(step(rounding ? "rounding" : "weight-scales", [&](Refinement& state) {
         return round_weights(context(), state, options_);
       }));
     }
@@ -176,7 +175,9 @@ class Refiner {
   }
 
   [[nodiscard]] StepContext context() {
-    return {*fit_, library_, *judge_, judged_, monitor_, state_->report.skipped, *budget_};
+    return {*fit_,   library_, judge_ ? *judge_ : *proof_,
+            judged_, monitor_, state_->report.skipped,
+            *budget_};
   }
 
   /// Makes a change and takes it back if the outputs are not closer for it.
@@ -192,7 +193,9 @@ class Refiner {
     TESSERA_CHECK(monitor_.check());
     TESSERA_TRY(auto after, error_of(trial));
     step.after_db = decibel(after.error);
-    step.kept = is_clearly_less(after, error_);
+    // Descent lowers the error of every layer; few samples are too few to prove it by the outputs.
+    const bool is_safe = step.name == "rounding" && options_.rounding == Rounding::kDescent;
+    step.kept = is_safe ? is_less(after, error_) : is_clearly_less(after, error_);
     if (step.kept) {
       state_->model = std::move(trial.model);
       state_->ranges = std::move(trial.ranges);
@@ -219,8 +222,10 @@ class Refiner {
                 Simulator::open(library_, state_->model, taps_of(details, judged_)));
     TESSERA_TRY(const auto first, samples_.load(0));
     TESSERA_TRY(const auto values, values_per_run(*reference, first));
-    const auto parts = divide(samples_.size(), error_samples(values));
-    TESSERA_TRY(judge_, Judge::make(*reference, judged_, samples_, parts.search));
+    const auto parts = divide(samples_.size(), error_samples(values), options_.fit_samples);
+    if (options_.ranges_by_output || options_.scales || options_.bias_correction) {
+      TESSERA_TRY(judge_, Judge::make(*reference, judged_, samples_, parts.search));
+    }
     TESSERA_TRY(proof_, Judge::make(*reference, judged_, samples_, parts.proof));
     fit_.emplace(samples_, parts.fit);
     state_->report.error_samples = proof_->samples();
@@ -306,7 +311,7 @@ class Refiner {
   Monitor& monitor_;
   std::optional<Refinement> state_;
   std::vector<std::string> judged_;
-  std::optional<Judge> judge_;  // by which steps choose
+  std::optional<Judge> judge_;  // by which steps choose; none: no step does
   std::optional<Judge> proof_;  // by which they are kept
   std::optional<SomeSamples> fit_;
   std::optional<Budget> budget_;
@@ -342,22 +347,37 @@ Result<Refinement> refine(const onnx::Model& model, const std::vector<Scheme>& a
                           const data::SampleSet& samples, const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const RefineOptions& options, Monitor& monitor) {
-  if (options.error_samples < 0 || options.rows_per_sample < 1 || !(options.effort_s >= 0)) {
+  if (options.error_samples < 0 || options.fit_samples < 1 || options.rows_per_sample < 1 ||
+      !(options.effort_s >= 0)) {
     return fail(ErrorCode::kInvalidArgument,
-                "error_samples {}, rows_per_sample {} or effort {} is too little",
-                options.error_samples, options.rows_per_sample, options.effort_s)
+                "error_samples {}, fit_samples {}, rows_per_sample {} or effort {} is too little",
+                options.error_samples, options.fit_samples, options.rows_per_sample,
+                options.effort_s)
         .hint("leave them at their defaults");
   }
   return Refiner(samples, std::move(library), options, monitor).run(model, assignment, ranges);
+}
+
+std::string_view to_string(Rounding rounding) noexcept {
+  switch (rounding) {
+    case Rounding::kNearest:
+      return "nearest";
+    case Rounding::kDescent:
+      return "descent";
+    case Rounding::kAdaptive:
+      return "adaptive";
+  }
+  return "?";
 }
 
 Json to_json(const RefineOptions& options) {
   return {{"equalize", options.equalize},
           {"ranges_by_output", options.ranges_by_output},
           {"scales", options.scales},
-          {"rounding", options.rounding == Rounding::kAdaptive ? "adaptive" : "nearest"},
+          {"rounding", to_string(options.rounding)},
           {"bias_correction", options.bias_correction},
           {"error_samples", options.error_samples},
+          {"fit_samples", options.fit_samples},
           {"effort_s", options.effort_s},
           {"rows_per_sample", options.rows_per_sample}};
 }

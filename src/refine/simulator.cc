@@ -249,15 +249,17 @@ Result<std::int64_t> values_per_run(Simulator& model, const data::Sample& sample
   return std::max<std::int64_t>(values, 1);
 }
 
-bool is_clearly_less(const Verdict& after, const Verdict& before) {
-  if (!(after.error < before.error) || std::isinf(before.error)) {
-    return after.error < before.error;
-  }
+namespace {
+
+/// Of the logarithm of the samples' errors: how much it fell on average, and the standard error of
+/// that.
+struct Gain {
+  double mean = 0;
+  double standard_error = 0;
+};
+
+Gain gain_of(const Verdict& after, const Verdict& before) {
   const auto count = std::min(after.by_sample.size(), before.by_sample.size());
-  constexpr double kTenth = 0.9;
-  if (count < 2) {
-    return after.error < kTenth * before.error;
-  }
   double sum = 0;
   double squares = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -269,8 +271,26 @@ bool is_clearly_less(const Verdict& after, const Verdict& before) {
   }
   const auto n = static_cast<double>(count);
   const double mean = sum / n;
-  const double variance = std::max(squares / n - mean * mean, 0.0) / (n - 1);
-  return mean > std::sqrt(variance);
+  return {mean, std::sqrt(std::max(squares / n - mean * mean, 0.0) / (n - 1))};
+}
+
+}  // namespace
+
+bool is_clearly_less(const Verdict& after, const Verdict& before) {
+  if (!(after.error < before.error) || std::isinf(before.error)) {
+    return after.error < before.error;
+  }
+  constexpr double kTenth = 0.9;
+  if (std::min(after.by_sample.size(), before.by_sample.size()) < 2) {
+    return after.error < kTenth * before.error;
+  }
+  const auto gain = gain_of(after, before);
+  return gain.mean > gain.standard_error;
+}
+
+bool is_less(const Verdict& after, const Verdict& before) {
+  return after.error < before.error &&
+         (std::isinf(before.error) || after.by_sample.empty() || gain_of(after, before).mean > 0);
 }
 
 Result<Judge> Judge::make(Simulator& reference, std::vector<std::string> values,

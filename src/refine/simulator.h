@@ -93,6 +93,10 @@ struct Verdict {
 /// average by more than the standard error of that average (one sample alone: by a tenth).
 [[nodiscard]] bool is_clearly_less(const Verdict& after, const Verdict& before);
 
+/// Whether `after` is less in sum and on average over the samples, be it by chance. Enough for a
+/// change that is known to do good on average.
+[[nodiscard]] bool is_less(const Verdict& after, const Verdict& before);
+
 /// Measures how far the outputs are from those of the float model, on a fixed set of samples.
 class Judge {
  public:

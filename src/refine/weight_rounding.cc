@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "refine/layers.h"
 #include "refine/quantized.h"
@@ -68,6 +69,9 @@ class WeightRounding {
                                                     {}, context_.monitor));
     TESSERA_TRY(rounded_, with_rounded_weights(state_.model, details_, {}));
     find_layers();
+    if (options_.rounding == Rounding::kDescent) {
+      keep_affordable();
+    }
     std::int64_t changed = 0;
     for (std::size_t first = 0; first < layers_.size();) {
       const auto end = end_of_batch(layers_, first);
@@ -97,6 +101,40 @@ class WeightRounding {
         layers_.push_back(*std::move(layer));
       }
     }
+  }
+
+  /// The cheapest, within the effort; in the order of the model.
+  void keep_affordable() {
+    constexpr double kMacsPerSecond = 20e9;
+    std::vector<std::pair<double, std::size_t>> by_cost;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      by_cost.emplace_back(macs_of(layers_[i]), i);
+    }
+    std::sort(by_cost.begin(), by_cost.end());
+    double left = options_.effort_s * kMacsPerSecond;
+    std::vector<bool> kept(layers_.size(), false);
+    for (const auto& [macs, i] : by_cost) {
+      left -= macs;
+      kept[i] = left >= 0;
+      if (!kept[i]) {
+        context_.skipped.push_back(
+            fmt::format("rounding: '{}': takes more than is left of the effort", layers_[i].name));
+      }
+    }
+    std::vector<Layer> some;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (kept[i]) {
+        some.push_back(std::move(layers_[i]));
+      }
+    }
+    layers_ = std::move(some);
+  }
+
+  /// Of the moments and of the descent.
+  [[nodiscard]] double macs_of(const Layer& layer) const {
+    const auto rows = rows_wanted(layer) * context_.samples.size();
+    const auto square = static_cast<double>(layer.columns) * static_cast<double>(layer.columns);
+    return square * static_cast<double>(layer.groups * rows + layer.outputs);
   }
 
   /// Moments of layers [first, end), one pass over all samples.
@@ -156,13 +194,24 @@ class WeightRounding {
     for (std::int64_t group = 0; group < layer.groups; ++group) {
       const auto by_row = scales_of_group(layer, group, scales, 1);
       const auto problem = problem_of(layer, group, rows, grams, by_row);
-      const auto part = options_.rounding == Rounding::kAdaptive ? adaptive_rounding(problem)
-                                                                 : nearest_rounding(problem);
+      const auto part = rounded(problem);
       integers.insert(integers.end(), part.begin(), part.end());
     }
     const auto placed = from_rows<std::int32_t>(layer, integers);
     state_.weights[layer.scale.initializer] = {layer.scale.dtype, layer.scale.axis, scales,
                                                pack(layer.scale.dtype, placed, values.shape)};
+    return {};
+  }
+
+  [[nodiscard]] std::vector<std::int32_t> rounded(const RoundingProblem& problem) const {
+    switch (options_.rounding) {
+      case Rounding::kNearest:
+        return nearest_rounding(problem);
+      case Rounding::kDescent:
+        return descended_rounding(problem);
+      case Rounding::kAdaptive:
+        return adaptive_rounding(problem);
+    }
     return {};
   }
 

@@ -56,8 +56,9 @@ Table layer_table(const noise::Sweep& sweep) {
                {"error alone"}});
   for (const auto& layer : layers) {
     const auto error = error_of(layer);
-    table.add_row({layer.name, layer.type, layer.scheme, count(static_cast<double>(layer.macs)),
-                   sqnr_of(layer), error < 0 ? "-" : number(error)});
+    table.add_row({layer.name, layer.type, layer.scheme,
+                   layer.macs ? count(static_cast<double>(*layer.macs)) : "-", sqnr_of(layer),
+                   error < 0 ? "-" : number(error)});
   }
   return table;
 }

@@ -154,7 +154,7 @@ Result<SessionMemory> measure(const Library& library, const Opener& open,
 Json to_json(const SessionMemory& memory) {
   return {{"weights_bytes", memory.weights_bytes},
           {"arena_peak_bytes", memory.arena_peak_bytes},
-          {"rss_delta_bytes", memory.rss_delta_bytes ? Json(*memory.rss_delta_bytes) : Json()}};
+          {"rss_delta_bytes", or_null(memory.rss_delta_bytes)}};
 }
 
 Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,

@@ -32,11 +32,15 @@ std::byte* allocate(std::size_t size_bytes) {
   return data;
 }
 
+/// Element by element, since a view may begin anywhere in memory.
 template <class T, class Convert>
 std::vector<float> convert(const TensorView& tensor, const Convert& to_float) {
-  const auto source = tensor.as<T>();
-  std::vector<float> result(source.size());
-  std::transform(source.begin(), source.end(), result.begin(), to_float);
+  std::vector<float> result(tensor.bytes.size() / sizeof(T));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    T element;
+    std::memcpy(&element, tensor.bytes.data() + i * sizeof(T), sizeof(T));
+    result[i] = to_float(element);
+  }
   return result;
 }
 

@@ -400,11 +400,20 @@ TEST_F(Calibrate, SamplesSetApart_AreUnknownToTheOthersRanges) {
     options.threads = threads;
     const auto apart = calibrate_apart(model, *set, {1, 4}, library(), options, recorder_);
     ASSERT_THAT(apart, IsOk());
-    EXPECT_EQ(apart->all.tensors, whole->tensors) << "bit for bit, order of samples included";
-    EXPECT_EQ(apart->all.samples, 5);
+    const auto all = apart->all(whole->methods, recorder_);
+    ASSERT_THAT(all, IsOk());
+    EXPECT_EQ(all->tensors, whole->tensors) << "bit for bit, order of samples included";
+    EXPECT_EQ(all->samples, 5);
+    EXPECT_EQ(all->model->sha256, whole->model->sha256);
+    EXPECT_EQ(all->data, whole->data);
+    const auto some = apart->all({RangeMethod::kMse}, recorder_);
+    ASSERT_THAT(some, IsOk());
+    EXPECT_THAT(some->methods, ElementsAre(RangeMethod::kMse));
+    EXPECT_EQ(some->tensors.at("x").size(), 1U);
+    EXPECT_EQ(some->find("x", RangeMethod::kMse), whole->find("x", RangeMethod::kMse));
     EXPECT_EQ(apart->fitted.samples, 3);
     EXPECT_LT(apart->fitted.find("x", RangeMethod::kMinMax)->max, 10);
-    EXPECT_GT(apart->all.find("x", RangeMethod::kMinMax)->max, 50);
+    EXPECT_GT(all->find("x", RangeMethod::kMinMax)->max, 50);
   }
 }
 

@@ -143,8 +143,12 @@ PY
     expect_status 3
     expect_in "$stderr" "No space left on device"
   done
-  tessera_to /dev/full --help
-  expect_status 3
+  for options in --help --version "inspect --help" "error sweep --help"; do
+    # shellcheck disable=SC2086 # words
+    tessera_to /dev/full $options
+    expect_status 3
+    expect_in "$stderr" "No space left on device"
+  done
   # shellcheck disable=SC2086
   ${TESSERA_EMULATOR:-} "$TESSERA" inspect "$float" 2>stderr | head -1 >first
   expect_equal "$(<stderr)" ""

@@ -75,6 +75,27 @@ with_data() { # ARGUMENT...
   cmp "$out" "$BATS_TEST_TMPDIR/first.onnx"
 }
 
+@test "quantize: where weights make the error they are rounded by descent, unless told not to" {
+  wide_activations() { # ARGUMENT...: beside activations of 16 bits, weights make the error
+    tessera quantize "$example/textures.onnx" -o "$out" --data "$example/calibration" --force \
+      --preprocess unit --samples 40 --activation u16 --weight s8 --per-channel --json "$@"
+  }
+  wide_activations
+  expect_status 0
+  expect_equal "$(json '.result.method_choice.weights_share >= 0.25')" "true"
+  expect_equal "$(json .result.refinement.options.rounding)" "descent"
+  expect_equal "$(json '.result.refinement.report | .steps[0].name, .error_samples')" $'rounding\n14'
+  cp "$out" "$BATS_TEST_TMPDIR/first.onnx"
+  wide_activations --threads 2
+  cmp "$out" "$BATS_TEST_TMPDIR/first.onnx"
+  for option in "--refine none" "--rounding nearest" "--method mse"; do
+    # shellcheck disable=SC2086 # words
+    wide_activations $option
+    expect_status 0
+    expect_equal "$(json '.result | has("refinement")')" "false"
+  done
+}
+
 @test "quantize: a method that is named is taken, and one sample judges nothing" {
   with_data --method percentile --json
   expect_status 0

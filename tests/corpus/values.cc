@@ -55,7 +55,8 @@ nlohmann::json distance(const Tensor& expected, const Tensor& actual) {
     const bool finite = std::isfinite(left[i]) && std::isfinite(right[i]);
     if (finite) {
       largest = std::max(largest, std::abs(static_cast<double>(left[i])));
-      difference = std::max(difference, std::abs(static_cast<double>(left[i]) - right[i]));
+      difference = std::max(difference,
+                            std::abs(static_cast<double>(left[i]) - static_cast<double>(right[i])));
     } else if (left[i] != right[i] && !(std::isnan(left[i]) && std::isnan(right[i]))) {
       ++different;
     }

@@ -159,8 +159,9 @@ RC_GTEST_PROP(Decode, DamagedFile_NeverCrashes, (std::uint64_t seed)) {
     bytes[random.below(bytes.size())] = static_cast<std::byte>(random.below(256));
   }
   const auto image = decode_image(bytes, "a");
-  RC_ASSERT(!image ||
-            image->pixels.size() == static_cast<std::size_t>(image->width * image->height * 3));
+  // In its own parentheses: RC_ASSERT evaluates both sides of ||.
+  RC_ASSERT((!image ||
+             image->pixels.size() == static_cast<std::size_t>(image->width * image->height * 3)));
 }
 
 TEST(Decode, NoImage_SaysWhatItIs) {

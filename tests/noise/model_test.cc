@@ -158,7 +158,7 @@ TEST(ErrorModelJson, CountThatDoesNotFit_IsNoCount) {
   json["result"]["layers"][0]["macs"] = std::numeric_limits<std::uint64_t>::max();
   const auto read = error_model_from_json(json, "fit.json");
   ASSERT_THAT(read, IsOk());
-  EXPECT_EQ(read->layers[0].macs, 0);
+  EXPECT_EQ(read->layers[0].macs, std::nullopt);
 }
 
 }  // namespace

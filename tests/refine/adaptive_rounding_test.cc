@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tessera/core/random.h"
@@ -49,6 +50,28 @@ Case random_case(std::uint64_t seed, std::int64_t rows, std::int64_t columns,
   }
   made.problem = {rows, columns, made.weights, made.scales, {-8, 7}, made.gram};
   return made;
+}
+
+RC_GTEST_PROP(DescendedRounding, IsNeverWorseThanNearest, (std::uint64_t seed)) {
+  const auto rows = *rc::gen::inRange<std::int64_t>(1, 4);
+  const auto columns = *rc::gen::inRange<std::int64_t>(1, 12);
+  const auto made = random_case(seed, rows, columns, *rc::gen::inRange<std::int64_t>(1, 40));
+  const auto integers = descended_rounding(made.problem);
+  const auto before = row_errors(made.problem, nearest_rounding(made.problem));
+  const auto after = row_errors(made.problem, integers);
+  for (std::size_t r = 0; r < before.size(); ++r) {
+    RC_ASSERT(after[r] <= before[r]);
+  }
+  RC_ASSERT(std::all_of(integers.begin(), integers.end(),
+                        [](auto level) { return level >= -8 && level <= 7; }));
+}
+
+TEST(DescendedRounding, CorrelatedInputs_LoseLessThanNearest_AdaptiveLosesLeast) {
+  const auto made = random_case(7, 8, 32, 200);
+  const double near = output_error(made.problem, nearest_rounding(made.problem));
+  const double descended = output_error(made.problem, descended_rounding(made.problem));
+  EXPECT_LT(descended, 0.5 * near);
+  EXPECT_LT(output_error(made.problem, adaptive_rounding(made.problem)), descended);
 }
 
 RC_GTEST_PROP(AdaptiveRounding, IsNeverWorseThanNearest, (std::uint64_t seed)) {

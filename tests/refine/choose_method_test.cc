@@ -169,16 +169,20 @@ TEST(ChooseMethod, FewSamples_AreLookedAtAgainWithTheRangesThatWillBeUsed) {
   const auto choice = one->choose();
   ASSERT_THAT(choice, IsOk());
   ASSERT_NE(choice->method, RangeMethod::kMinMax);
-  auto narrow = one->ranges.all;
-  for (auto& [tensor, ranges] : narrow.tensors) {
-    ranges[choice->method] = {-1e-3, 1e-3};
-  }
+  const auto narrow = [&](const std::vector<RangeMethod>& methods) {
+    return one->ranges.all(methods, Monitor::silent()).map([&](calibrate::Ranges all) {
+      for (auto& [tensor, ranges] : all.tensors) {
+        ranges[choice->method] = {-1e-3, 1e-3};
+      }
+      return all;
+    });
+  };
   const auto again = choose_method({.model = one->model,
                                     .assignment = one->assignment,
                                     .samples = *one->samples,
                                     .judging = one->apart,
                                     .ranges = one->ranges.fitted,
-                                    .final_ranges = &narrow},
+                                    .final_ranges = narrow},
                                    one->library, Monitor::silent());
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(again->method, RangeMethod::kMinMax);
@@ -243,6 +247,28 @@ TEST(ChooseMethod, NothingToJudge_IsMinMaxAndSaysWhy) {
   ASSERT_THAT(choice, IsOk());
   EXPECT_EQ(choice->method, RangeMethod::kMinMax);
   EXPECT_THAT(choice->reason, HasSubstr("is zero"));
+}
+
+/// Both weights of the one channel that matters lie half a step off, on inputs of many levels.
+TEST(ChooseMethod, WeightsShare_SaysWhoMakesTheError) {
+  const auto share_with = [](std::vector<float> weights) -> Result<double> {
+    auto model = ModelBuilder(13)
+                     .input("x", {1, 2, 16, 16})
+                     .constant("w", Tensor::of(std::move(weights), {1, 2, 1, 1}))
+                     .op("Conv", {"x", "w"}, {"y"})
+                     .output("y", {1, 1, 16, 16})
+                     .build();
+    TESSERA_TRY(const auto one, make_case(std::move(model), 16));
+    TESSERA_TRY(const auto choice, one.choose());
+    return choice.weights_share.value_or(-1);
+  };
+  const auto exact = share_with({1.0F, 0.0F});
+  ASSERT_THAT(exact, IsOk());
+  EXPECT_EQ(*exact, 0) << "both weights lie on the grid";
+  const auto rough = share_with({1.0F, 2.5F / 127});
+  ASSERT_THAT(rough, IsOk());
+  EXPECT_GT(*rough, 0.05);
+  EXPECT_LT(*rough, 1);
 }
 
 TEST(WithOthers, TakesTheRangeOfTheOtherMethod) {

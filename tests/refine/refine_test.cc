@@ -116,6 +116,26 @@ TEST(Refine, ChosenIntegers_StandInTheModel) {
   EXPECT_TRUE(std::equal(chosen.begin(), chosen.end(), written->as<std::int8_t>().begin()));
 }
 
+TEST(Refine, Descent_TakesTheCheapestLayersWithinItsEffort) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  RefineOptions options;
+  options.rounding = Rounding::kDescent;
+  options.fit_samples = 2;
+  const auto all = refined(*fixture, options);
+  ASSERT_THAT(all, IsOk());
+  ASSERT_EQ(all->report.steps.size(), 1U);
+  EXPECT_EQ(all->report.steps[0].name, "rounding");
+  EXPECT_EQ(all->report.steps[0].changed, 3);
+  EXPECT_THAT(all->report.skipped, ::testing::IsEmpty());
+
+  options.effort_s = 1e-4;  // two million multiply-accumulates: the second convolution takes more
+  const auto some = refined(*fixture, options);
+  ASSERT_THAT(some, IsOk());
+  EXPECT_EQ(some->report.steps[0].changed, 2);
+  EXPECT_THAT(some->report.skipped, ::testing::ElementsAre(HasSubstr("takes more than is left")));
+}
+
 /// One convolution whose weights all lie a third of a step above an integer (but for the one that
 /// makes the step), on positive inputs: rounding takes the same off every output.
 TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {

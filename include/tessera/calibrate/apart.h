@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -13,8 +14,10 @@ namespace tessera::calibrate {
 /// Ranges of one run with which two things can be done: choose a method on samples that its ranges
 /// do not know, and quantize with what all samples showed.
 struct SplitRanges {
-  Ranges all;
   Ranges fitted;  ///< of the samples that were not held out; those of all if none was
+  /// Those of all samples, by these methods. Measured when asked for: to search the ranges of a
+  /// method takes as long as to run several samples, and most are not wanted.
+  std::function<Result<Ranges>(const std::vector<numerics::RangeMethod>& methods, Monitor&)> all;
 };
 
 /// calibrate() in one pass with some samples (indices, ascending, not all of them) set apart.

@@ -27,12 +27,18 @@ using Json = nlohmann::ordered_json;
 /// A whole number that fits, be it written 10 or 10.0; none for anything else, where Json::get()
 /// would cut off fractions and wrap around.
 [[nodiscard]] std::optional<std::int64_t> whole_number(const Json& json);
-/// The same of a member; `otherwise` where it is missing or no such number.
+/// The same of a member.
+[[nodiscard]] std::optional<std::int64_t> whole_number_at(const Json& json, const char* key);
+/// The same; `otherwise` where it is missing or no such number.
 [[nodiscard]] std::int64_t whole_number_or(const Json& json, const char* key,
                                            std::int64_t otherwise);
 /// The same, but throws Json::type_error, as Json::get() does: for readers that catch
 /// Json::exception anyway.
 [[nodiscard]] std::int64_t integer_from(const Json& json);
+
+/// null where it is unknown.
+[[nodiscard]] Json or_null(const std::optional<double>& value);
+[[nodiscard]] Json or_null(const std::optional<std::int64_t>& value);
 
 /// null for NaN and infinities, as to_text() writes them.
 [[nodiscard]] Json finite_or_null(double value);

@@ -25,7 +25,7 @@ using LayerSet = std::vector<std::int32_t>;
 struct ObservedLayer {
   std::string name;
   std::string type;
-  std::int64_t macs = 0;
+  std::optional<std::int64_t> macs;  ///< as far as they are known
   /// Mean squares of the layer's rounding error and of its result; 0 if they were not measured.
   double noise_power = 0;
   double signal_power = 0;

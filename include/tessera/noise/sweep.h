@@ -23,8 +23,8 @@ namespace tessera::noise {
 struct SweepLayer {
   std::string name;
   std::string type;
-  std::int64_t macs = 0;  ///< multiply-accumulates; 0 where unknown
-  std::string scheme;     ///< quantize::to_string(): "qdq-u8s8-channel"
+  std::optional<std::int64_t> macs;  ///< multiply-accumulates, as far as they are known
+  std::string scheme;                ///< quantize::to_string(): "qdq-u8s8-channel"
   /// Mean square of what the scheme adds at the layer's own output, everything before it in float.
   double noise_power = 0;
   double signal_power = 0;  ///< mean square of that output in float

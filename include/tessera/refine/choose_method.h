@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,8 @@ struct MethodChoice {
     bool kept = false;
   };
   std::optional<Proof> mix;  ///< absent: none was found
+  /// The error with nothing but the weights rounded, relative to that with everything rounded.
+  std::optional<double> weights_share;
 };
 
 /// Samples to be set apart for judging, evenly spread: half of them, at most 16. None of one.
@@ -64,9 +67,10 @@ struct MethodQuestion {
   const std::vector<std::int64_t>& judging;
   const calibrate::Ranges& ranges;  ///< by all methods that are to be compared
   double effort_s = 2;              ///< for mixes of methods
-  /// What will be used, if it differs from `ranges`: with fewer than eight judging samples the
-  /// choice must be better than min-max by 1 dB with these, too, on all samples.
-  const calibrate::Ranges* final_ranges = nullptr;
+  /// What will be used, if it differs from `ranges`, by the named methods: with fewer than eight
+  /// judging samples the choice must be better than min-max by 1 dB with these, too, on all
+  /// samples.
+  std::function<Result<calibrate::Ranges>(const std::vector<numerics::RangeMethod>&)> final_ranges;
 };
 
 /// Compares range methods by the SQNR of the outputs, everything quantized as quantize() would, on
@@ -96,7 +100,8 @@ struct MethodQuestion {
                                                         numerics::RangeMethod method);
 
 /// {"method", "judged_samples", "reason", "methods": [{"method", "sqnr_db", "samples"}],
-///  "mix": {"before_db", "after_db", "samples", "tensors", "kept"}}, mix if one was found.
+///  "mix": {"before_db", "after_db", "samples", "tensors", "kept"}, "weights_share"}, the last two
+/// if there is one.
 [[nodiscard]] Json to_json(const MethodChoice& choice);
 
 }  // namespace tessera::refine

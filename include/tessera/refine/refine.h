@@ -24,6 +24,9 @@ namespace tessera::refine {
 
 enum class Rounding : std::uint8_t {
   kNearest,
+  /// Single weights move from the nearest level to the one with which the layer's output is
+  /// closest, given all others. Layers for which that takes least come first, within `effort_s`.
+  kDescent,
   kAdaptive,  ///< of every weight, so that the layer's output is closest (GPTQ, then descent)
 };
 
@@ -44,9 +47,10 @@ struct RefineOptions {
   /// others (a third of all) on which it is decided whether a step stays; 0: from 4 for models with
   /// many activations to 64 for those with few.
   std::int64_t error_samples = 0;
-  /// Bound of what `ranges_by_output` and `scales` may cost, in seconds of a core that does 20e9
-  /// multiply-accumulates or 0.5e9 roundings in one. Work is counted, not timed: the same result on
-  /// every machine.
+  std::int64_t fit_samples = 256;  ///< of the others, at most so many are fitted to
+  /// Bound of what `ranges_by_output`, `scales` and Rounding::kDescent may cost, in seconds of a
+  /// core that does 20e9 multiply-accumulates or 0.5e9 roundings in one. Work is counted, not
+  /// timed: the same result on every machine.
   double effort_s = 60;
   /// Rows of a layer's input that its second moments are made of, at most per sample.
   std::int64_t rows_per_sample = 256;
@@ -102,7 +106,7 @@ struct Refinement {
 /// Cost: per step, in runs of the model (R of each sample, E of each error sample): equalize 2 R;
 /// ranges_by_output (scales x methods) E and scales 30 scales x about 8 E, both within
 /// `effort_s`; rounding R plus K^3 + out K^2 per layer of K inputs; bias_correction 3 R. R is of at
-/// most 256 samples. Memory: two sessions, the outputs of
+/// most `fit_samples`. Memory: two sessions, the outputs of
 /// the error samples, and 256 MiB of second moments (layers wait for their turn beyond that).
 /// Deterministic, and independent of threads.
 /// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at
@@ -114,6 +118,7 @@ struct Refinement {
                                         std::shared_ptr<const runtime::Library> library,
                                         const RefineOptions& options, Monitor& monitor);
 
+[[nodiscard]] std::string_view to_string(Rounding rounding) noexcept;
 [[nodiscard]] Json to_json(const RefineOptions& options);
 [[nodiscard]] Json to_json(const RefineReport& report);
 
