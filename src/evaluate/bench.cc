@@ -186,6 +186,7 @@ class Bench {
       monitor_.progress("preparing rows", static_cast<std::int64_t>(i), total());
       TESSERA_CHECK(monitor_.check());
       if (i > 0 && spent_us() > (1 - kTimingShare) * options_.budget_us && !is_known(i)) {
+        take_over(rows_[i], options_.known);  // its error may be known, and its time is not
         rows_[i].reason = std::string(kCutOff);
         continue;
       }
@@ -338,7 +339,7 @@ Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& sampl
     if (is_reference(row, options.session)) {
       row = lab.reference();
     }
-    if (row.status == RowStatus::kSkipped && row.reason == kCutOff) {
+    if (row.reason == kCutOff) {
       result.cut_off.push_back(fmt::format("{} at level {}", row.name(), to_string(row.opt_level)));
     } else if (row.status == RowStatus::kSkipped && result.interrupted) {
       row.reason = "interrupted";

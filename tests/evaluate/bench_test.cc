@@ -108,6 +108,28 @@ TEST(Bench, Interrupted_KeepsWhatWasMeasuredAndGoesOnFromIt) {
   }
 }
 
+TEST(Bench, BudgetThatIsUp_LosesNoErrorThatWasKnown) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.formats = {"qdq"};
+  options.types = {"u8s8"};
+  const auto whole = run(*fixture, options);
+  ASSERT_THAT(whole, IsOk());
+  options.known = whole->rows;
+  for (auto& row : options.known) {
+    row.speedup = {};  // as if it had been stopped before anything was timed
+    row.latency = {};
+  }
+  options.budget_us = 1;
+  const auto again = run(*fixture, options);
+  ASSERT_THAT(again, IsOk());
+  for (std::size_t i = 0; i < whole->rows.size(); ++i) {
+    EXPECT_EQ(again->rows[i].accuracy.has_value(), whole->rows[i].accuracy.has_value());
+  }
+  EXPECT_FALSE(again->cut_off.empty());
+}
+
 TEST(Bench, Float32AtAll_IsTheReference) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
