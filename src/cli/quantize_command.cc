@@ -108,6 +108,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
   result.error_samples = arguments.error_samples;
   result.effort_s = arguments.effort_s;
   result.threads = options.run.threads;
+  result.everywhere = options.everywhere;
   if (!result.any()) {
     return result;
   }
@@ -131,12 +132,18 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
 /// What is done unasked: where weights make a good part of the error, a few seconds for their
 /// rounding.
 refine::RefineOptions unasked_refinement(const Options& options,
+                                         const std::vector<quantize::Scheme>& assignment,
                                          const std::optional<refine::MethodChoice>& choice) {
+  // The error of other modes is not simulated: what it leaves to be won cannot be told.
+  const bool simulated = std::all_of(assignment.begin(), assignment.end(), [](const auto& one) {
+    return one.mode == quantize::Mode::kStatic || one.mode == quantize::Mode::kFloat32;
+  });
   constexpr double kGoodPart = 0.25;
   constexpr std::int64_t kSamples = 16;
   constexpr double kEffort = 2;
   refine::RefineOptions result;
-  if (options.refine.preset == kAuto && options.refine.rounding.empty() && choice &&
+  result.everywhere = options.everywhere;
+  if (simulated && options.refine.preset == kAuto && options.refine.rounding.empty() && choice &&
       choice->judged >= kSamples / 2 && choice->weights_share.value_or(0) >= kGoodPart) {
     result.rounding = refine::Rounding::kDescent;
     result.error_samples =
@@ -565,7 +572,11 @@ std::string refinement_table(const refine::RefineReport& report, report::Page pa
                    fmt::format("{:.2f}", step.after_db), step.kept ? "yes" : "no",
                    std::to_string(step.changed), fmt::format("{:.1f}", step.cpu_us / 1e6)});
   }
-  return "\n" + table.text(page, 0) +
+  const auto left_out = report.skipped.empty()
+                            ? std::string()
+                            : fmt::format("left as they are: {}, for example {}\n",
+                                          report.skipped.size(), report.skipped.front());
+  return "\n" + table.text(page, 0) + left_out +
          (report.error_samples == report.samples
               ? fmt::format("SQNR of the outputs on {}, simulated\n",
                             report.samples == 1 ? "the one sample"
@@ -750,6 +761,7 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
                    .samples = samples,
                    .judging = apart,
                    .ranges = ranges.fitted,
+                   .everywhere = options.everywhere,
                    .final_ranges =
                        [&](const auto& methods) { return ranges.all(methods, Monitor::silent()); }},
                   library, context.monitor()));
@@ -826,7 +838,7 @@ Status run(Options options, Context& context) {
   std::optional<refine::Refinement> refined;
   const bool asked = refining.any();
   if (!asked) {
-    refining = unasked_refinement(options, choice);
+    refining = unasked_refinement(options, assignment, choice);
   }
   if (refining.any()) {
     TESSERA_TRY(const auto samples, context.open_samples(model, options.data));

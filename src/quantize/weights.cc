@@ -189,9 +189,11 @@ const WeightOverride* WeightQuantizer::override_of(const Weight& weight) const {
 
 void WeightQuantizer::note_scales(std::vector<WeightScale>& out) const {
   for (const auto& weight : weights_) {
+    const auto levels = weight.spec.reduce_range ? numerics::working_range(weight.spec)
+                                                 : numerics::full_range(weight.spec.dtype);
     for (const auto& use : weight.uses) {
-      out.push_back(
-          {use.node, use.input, weight.name, weight.spec.dtype, weight.axis, weight.qparams});
+      out.push_back({use.node, use.input, weight.name, weight.spec.dtype, weight.axis,
+                     weight.qparams, levels});
     }
   }
 }

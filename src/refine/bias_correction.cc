@@ -83,7 +83,7 @@ class BiasCorrection {
       : context_(context), state_(state) {}
 
   Result<std::int64_t> run() {
-    quantize::QuantizeOptions options;
+    auto options = context_.quantizing;
     options.weights = &state_.weights;
     TESSERA_TRY(details_, quantize::describe_static(state_.model, state_.assignment, state_.ranges,
                                                     options, context_.monitor));

@@ -140,7 +140,7 @@ class Chooser {
                              RangeMethod method) {
     const auto assignment = with_method(prepared_->assignment, question_.open, method);
     TESSERA_TRY(const auto details, quantize::describe_static(prepared_->model, assignment, ranges,
-                                                              {}, Monitor::silent()));
+                                                              quantizing_, Monitor::silent()));
     TESSERA_CHECK(load(details));
     const auto error = judge.error(*simulator_);
     simulator_.reset();  // `details` goes
@@ -289,7 +289,7 @@ class Chooser {
     const auto mixed = with_others(question_.ranges, choice);
     const auto assignment = with_method(prepared_->assignment, question_.open, choice.method);
     TESSERA_TRY(const auto details, quantize::describe_static(prepared_->model, assignment, mixed,
-                                                              {}, Monitor::silent()));
+                                                              quantizing_, Monitor::silent()));
     TESSERA_CHECK(load(details));
     std::vector<std::vector<double>> noise;
     for (auto i = first; i < static_cast<std::size_t>(judge_->samples()); ++i) {
@@ -309,8 +309,8 @@ class Chooser {
   }
 
   Status open() {
-    TESSERA_TRY(auto prepared,
-                quantize::prepare(question_.model, question_.assignment, {}, Monitor::silent()));
+    TESSERA_TRY(auto prepared, quantize::prepare(question_.model, question_.assignment, quantizing_,
+                                                 Monitor::silent()));
     TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
     prepared_.emplace(std::move(prepared));
     TESSERA_TRY(judged_, judged_values(prepared_->model));
@@ -330,8 +330,9 @@ class Chooser {
         continue;
       }
       const auto assignment = with_method(prepared_->assignment, question_.open, method);
-      TESSERA_TRY(auto details, quantize::describe_static(prepared_->model, assignment,
-                                                          question_.ranges, {}, Monitor::silent()));
+      TESSERA_TRY(auto details,
+                  quantize::describe_static(prepared_->model, assignment, question_.ranges,
+                                            quantizing_, Monitor::silent()));
       Contender contender{method, std::move(details), {}, {}};
       for (std::size_t i = 0; i < contenders_.size() && !contender.same_as; ++i) {
         if (same_activations(contenders_[i].details, contender.details) &&
@@ -422,6 +423,7 @@ class Chooser {
   }
 
   const MethodQuestion& question_;
+  quantize::QuantizeOptions quantizing_{.everywhere = question_.everywhere};
   std::shared_ptr<const runtime::Library> library_;
   Monitor& monitor_;
   std::optional<quantize::Prepared> prepared_;

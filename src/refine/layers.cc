@@ -92,6 +92,9 @@ Result<Layer> describe_layer(const onnx::Model& model, const quantize::WeightSca
   Layer layer;
   layer.scale = scale;
   layer.name = model.name(scale.node);
+  if (layer.name.empty()) {
+    layer.name = model.op_type(scale.node) + " of " + model.outputs(scale.node).front();
+  }
   const auto inputs = model.inputs(scale.node);
   layer.input = inputs.front();
   layer.output = model.outputs(scale.node).front();

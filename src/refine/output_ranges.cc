@@ -25,8 +25,8 @@ class OneByOne {
                                const std::vector<quantize::Scheme>& assignment,
                                const calibrate::Ranges& ranges) {
     OneByOne self(context);
-    TESSERA_TRY(self.details_,
-                quantize::describe_static(model, assignment, ranges, {}, context.monitor));
+    TESSERA_TRY(self.details_, quantize::describe_static(model, assignment, ranges,
+                                                         context.quantizing, context.monitor));
     TESSERA_TRY(self.simulator_,
                 Simulator::open(context.library, model, taps_of(self.details_, context.judged)));
     return self;
@@ -70,8 +70,8 @@ class Together {
                                const std::vector<quantize::Scheme>& assignment,
                                const calibrate::Ranges& ranges) {
     Together self(context);
-    TESSERA_TRY(const auto details,
-                quantize::describe_static(model, assignment, ranges, {}, context.monitor));
+    TESSERA_TRY(const auto details, quantize::describe_static(model, assignment, ranges,
+                                                              context.quantizing, context.monitor));
     TESSERA_TRY(const auto rounded, with_rounded_weights(model, details, {}));
     TESSERA_TRY(self.simulator_,
                 Simulator::open(context.library, rounded, taps_of(details, context.judged)));

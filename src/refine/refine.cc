@@ -76,7 +76,7 @@ class Refiner {
       return fail(ErrorCode::kInvalidArgument, "there is nothing to refine: no static scheme")
           .hint("refinement goes with --mode static");
     }
-    TESSERA_TRY(auto prepared, quantize::prepare(model, assignment, {}, monitor_));
+    TESSERA_TRY(auto prepared, quantize::prepare(model, assignment, quantizing_, monitor_));
     TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
     state_.emplace(Refinement{std::move(prepared.model),
                               std::move(prepared.assignment),
@@ -175,9 +175,8 @@ class Refiner {
   }
 
   [[nodiscard]] StepContext context() {
-    return {*fit_,   library_, judge_ ? *judge_ : *proof_,
-            judged_, monitor_, state_->report.skipped,
-            *budget_};
+    return {*fit_,       library_, judge_ ? *judge_ : *proof_, judged_,
+            quantizing_, monitor_, state_->report.skipped,     *budget_};
   }
 
   /// Makes a change and takes it back if the outputs are not closer for it.
@@ -209,15 +208,16 @@ class Refiner {
 
   /// Of the outputs of the model as it would be quantized now.
   Result<Verdict> error_of(const Refinement& state) {
-    const StepContext proof{*fit_,   library_, *proof_, judged_, monitor_, state_->report.skipped,
-                            *budget_};
+    const StepContext proof{
+        *fit_, library_, *proof_, judged_, quantizing_, monitor_, state_->report.skipped, *budget_};
     return quantized_verdict(proof, state.model, state.assignment, state.ranges, state.weights);
   }
 
   Status open_judge() {
     TESSERA_TRY(judged_, judged_values(state_->model));
-    TESSERA_TRY(const auto details, quantize::describe_static(state_->model, state_->assignment,
-                                                              state_->ranges, {}, monitor_));
+    TESSERA_TRY(const auto details,
+                quantize::describe_static(state_->model, state_->assignment, state_->ranges,
+                                          quantizing_, monitor_));
     TESSERA_TRY(const auto reference,
                 Simulator::open(library_, state_->model, taps_of(details, judged_)));
     TESSERA_TRY(const auto first, samples_.load(0));
@@ -308,6 +308,7 @@ class Refiner {
   const data::SampleSet& samples_;
   std::shared_ptr<const runtime::Library> library_;
   RefineOptions options_;
+  quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere};
   Monitor& monitor_;
   std::optional<Refinement> state_;
   std::vector<std::string> judged_;
@@ -324,7 +325,7 @@ Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model&
                                   const std::vector<Scheme>& assignment,
                                   const calibrate::Ranges& ranges,
                                   const quantize::WeightOverrides& weights) {
-  quantize::QuantizeOptions options;
+  auto options = context.quantizing;
   options.weights = &weights;
   TESSERA_TRY(const auto details,
               quantize::describe_static(model, assignment, ranges, options, context.monitor));

@@ -322,8 +322,12 @@ Result<Judge> Judge::make(Simulator& reference, std::vector<std::string> values,
   };
   if (std::all_of(judge.signal_.begin(), judge.signal_.end(), is_silent)) {
     return fail(ErrorCode::kInvalidArgument,
-                "every output of the model is zero or not finite on these samples")
-        .hint("give samples on which the model does something, preprocessed as it was trained");
+                "every output of the model is zero or not finite on the {} samples that judge, the "
+                "first of them '{}'",
+                judge.samples_.size(), judge.samples_.empty() ? "" : judge.samples_.front().name)
+        .hint(
+            "give samples on which the model does something, preprocessed as it was trained, or "
+            "others beside them");
   }
   return judge;
 }

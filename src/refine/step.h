@@ -51,6 +51,7 @@ struct StepContext {
   std::shared_ptr<const runtime::Library> library;
   const Judge& judge;
   const std::vector<std::string>& judged;
+  const quantize::QuantizeOptions& quantizing;  ///< of the model that is made; without weights
   Monitor& monitor;
   std::vector<std::string>& skipped;
   Budget& budget;

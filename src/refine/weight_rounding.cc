@@ -66,7 +66,7 @@ class WeightRounding {
 
   Result<std::int64_t> run() {
     TESSERA_TRY(details_, quantize::describe_static(state_.model, state_.assignment, state_.ranges,
-                                                    {}, context_.monitor));
+                                                    context_.quantizing, context_.monitor));
     TESSERA_TRY(rounded_, with_rounded_weights(state_.model, details_, {}));
     find_layers();
     if (options_.rounding == Rounding::kDescent) {
@@ -134,7 +134,9 @@ class WeightRounding {
   [[nodiscard]] double macs_of(const Layer& layer) const {
     const auto rows = rows_wanted(layer) * context_.samples.size();
     const auto square = static_cast<double>(layer.columns) * static_cast<double>(layer.columns);
-    return square * static_cast<double>(layer.groups * rows + layer.outputs);
+    // Errors, slopes and moves are in double precision and not in blocks.
+    constexpr std::int64_t kDescent = 12;
+    return square * static_cast<double>(layer.groups * rows + kDescent * layer.outputs);
   }
 
   /// Moments of layers [first, end), one pass over all samples.
@@ -240,7 +242,7 @@ class WeightRounding {
             rows.subspan(static_cast<std::size_t>(group * count * layer.columns),
                          static_cast<std::size_t>(count * layer.columns)),
             scales,
-            numerics::full_range(layer.scale.dtype),
+            layer.scale.levels,
             {gram.data(), static_cast<std::size_t>(gram.size())}};
   }
 

@@ -136,6 +136,42 @@ TEST(Refine, Descent_TakesTheCheapestLayersWithinItsEffort) {
   EXPECT_THAT(some->report.skipped, ::testing::ElementsAre(HasSubstr("takes more than is left")));
 }
 
+TEST(Refine, ReducedRange_HoldsForMovedWeightsToo) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto scheme = u8s8();
+  scheme.reduce_range = true;
+  const auto assignment = everywhere(fixture->model, scheme);
+  ASSERT_THAT(assignment, IsOk());
+  for (const auto rounding : {Rounding::kDescent, Rounding::kAdaptive}) {
+    RefineOptions options;
+    options.rounding = rounding;
+    const auto result = refine(fixture->model, *assignment, fixture->samples, &fixture->ranges,
+                               fixture->library, options, Monitor::silent());
+    ASSERT_THAT(result, IsOk());
+    ASSERT_TRUE(result->report.steps[0].kept) << "else there is nothing to look at";
+    for (const auto& [name, weight] : result->weights) {
+      EXPECT_THAT(weight.values.as<std::int8_t>(),
+                  ::testing::Each(::testing::AllOf(::testing::Ge(-64), ::testing::Le(64))))
+          << name << " " << to_string(rounding);
+    }
+  }
+}
+
+TEST(Refine, RoundingsThatOnlyEverywhereBrings_AreJudged) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  RefineOptions options;
+  options.rounding = Rounding::kDescent;
+  const auto without = refined(*fixture, options);
+  ASSERT_THAT(without, IsOk());
+  options.everywhere = true;
+  const auto with = refined(*fixture, options);
+  ASSERT_THAT(with, IsOk());
+  EXPECT_LT(with->report.steps[0].before_db, without->report.steps[0].before_db)
+      << "the result of the last layer is rounded, too";
+}
+
 /// One convolution whose weights all lie a third of a step above an integer (but for the one that
 /// makes the step), on positive inputs: rounding takes the same off every output.
 TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {

@@ -108,6 +108,7 @@ struct WeightScale {
   DType dtype = DType::kInt8;
   int axis = -1;
   std::vector<numerics::QParams> qparams;
+  numerics::IntegerRange levels;  ///< that its integers may take
 };
 
 /// Every rounding that a static scheme puts into a model.

@@ -54,7 +54,8 @@ struct RefineOptions {
   double effort_s = 60;
   /// Rows of a layer's input that its second moments are made of, at most per sample.
   std::int64_t rows_per_sample = 256;
-  int threads = 1;  ///< of calibration; everything else is done on one
+  int threads = 1;          ///< of calibration; everything else is done on one
+  bool everywhere = false;  ///< as QuantizeOptions has it for the model that is made
 
   [[nodiscard]] bool any() const noexcept {
     return equalize || ranges_by_output || scales || rounding != Rounding::kNearest ||
