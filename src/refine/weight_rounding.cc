@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -26,16 +27,35 @@ constexpr std::int64_t kMomentBytes = std::int64_t{256} << 20;
 /// afterwards: a mean error that never arises is better than one that is estimated and taken off.
 struct Moments {
   std::vector<Matrix> gram;
+  /// Of the input, a power of two, so that no square leaves the range of float32: only the moments'
+  /// relation to each other matters. 0 until something other than 0 was seen.
+  float factor = 0;
 
   explicit Moments(const Layer& layer)
       : gram(static_cast<std::size_t>(layer.groups), Matrix::Zero(layer.columns, layer.columns)) {}
 
-  void add(const Layer& layer, std::int64_t count, const std::vector<float>& sampled) {
+  void add(const Layer& layer, std::int64_t count, std::vector<float>& sampled) {
+    normalize(sampled);
     for (std::int64_t group = 0; group < layer.groups; ++group) {
       const Eigen::Map<const Matrix> x(sampled.data() + group * count * layer.columns, count,
                                        layer.columns);
       gram[static_cast<std::size_t>(group)].selfadjointView<Eigen::Lower>().rankUpdate(
           x.transpose());
+    }
+  }
+
+  void normalize(std::vector<float>& sampled) {
+    if (factor == 0) {
+      const auto magnitude = numerics::find_min_max(sampled);
+      const float largest = std::max(std::abs(magnitude.min), std::abs(magnitude.max));
+      if (magnitude.finite == 0 || !(largest > 0)) {
+        return;
+      }
+      constexpr int kMost = 126;  // the factor itself stays in the range, too
+      factor = std::ldexp(1.0F, std::clamp(-std::ilogb(largest), -kMost, kMost));
+    }
+    for (float& value : sampled) {
+      value *= factor;
     }
   }
 

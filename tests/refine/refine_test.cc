@@ -158,6 +158,46 @@ TEST(Refine, ReducedRange_HoldsForMovedWeightsToo) {
   }
 }
 
+TEST(Refine, WeightsMoveAlike_HoweverLargeTheInputsAre) {
+  const auto moved = [](float factor) -> Result<std::vector<std::int8_t>> {
+    auto model = ModelBuilder(13)
+                     .input("x", {1, 8, 6, 6})
+                     .constant("factor", Tensor::of(std::vector<float>{factor}, {1}))
+                     .op("Mul", {"x", "factor"}, {"product"})
+                     .op("Abs", {"product"}, {"scaled"})
+                     .weight("w", {8, 8, 3, 3}, 0.1)
+                     .op("Conv", {"scaled", "w"}, {"y"})
+                     .output("y", {1, 8, 4, 4})
+                     .build();
+    TESSERA_TRY(auto library, runtime::Library::load());
+    TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
+    TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+    TESSERA_TRY(const auto samples,
+                data::SampleSet::open({.source = "random:8"}, inputs, Monitor::silent()));
+    auto scheme = u8s8();
+    scheme.activation = DType::kUInt16;  // so that weights make the error
+    TESSERA_TRY(const auto assignment, everywhere(model, scheme));
+    RefineOptions options;
+    options.rounding = Rounding::kDescent;
+    TESSERA_TRY(const auto result,
+                refine(model, assignment, samples, nullptr, library, options, Monitor::silent()));
+    const auto found = result.weights.find("w");
+    if (found == result.weights.end()) {
+      return std::vector<std::int8_t>();
+    }
+    const auto levels = found->second.values.as<std::int8_t>();
+    return std::vector<std::int8_t>(levels.begin(), levels.end());
+  };
+  const auto plain = moved(1);
+  ASSERT_THAT(plain, IsOk());
+  ASSERT_FALSE(plain->empty()) << "else the step was taken back";
+  for (const float factor : {0x1p70F, 0x1p-70F}) {
+    const auto scaled = moved(factor);
+    ASSERT_THAT(scaled, IsOk());
+    EXPECT_EQ(*scaled, *plain) << factor;
+  }
+}
+
 TEST(Refine, RoundingsThatOnlyEverywhereBrings_AreJudged) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
