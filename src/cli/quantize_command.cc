@@ -688,6 +688,7 @@ class Assigner {
 struct Chosen {
   std::optional<calibrate::Ranges> ranges;
   std::optional<refine::MethodChoice> choice;
+  std::optional<data::SampleSet> samples;  ///< that it was chosen with
 };
 
 /// Without samples nothing can be judged: min-max, or what the file has instead.
@@ -731,7 +732,7 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
   if (!open || !calibration) {
     TESSERA_TRY(auto ranges,
                 context.ranges(options.ranges, model, options.data, options.run, calibration));
-    return Chosen{std::move(ranges), {}};
+    return Chosen{std::move(ranges), {}, {}};
   }
   if (options.data.source.empty()) {
     return without_samples(options, context, model, assigner);
@@ -744,7 +745,7 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
       return fitted;
     };
   }
-  TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+  TESSERA_TRY(auto samples, context.open_samples(model, options.data));
   TESSERA_TRY(const auto library, context.library(options.run));
   const auto apart = refine::samples_apart(samples.size());
   if (options.ranges.empty()) {
@@ -769,7 +770,8 @@ Result<Chosen> choose_ranges(const Options& options, Context& context, const onn
   TESSERA_TRY(auto all, ranges.all(by_output ? ranges.fitted.methods
                                              : methods_needed(assigner.assignment, choice),
                                    context.monitor()));
-  return Chosen{with_others(std::move(all), choice), std::move(choice)};
+  auto mixed = with_others(std::move(all), choice);
+  return Chosen{std::move(mixed), std::move(choice), std::move(samples)};
 }
 
 Status run(Options options, Context& context) {
@@ -828,7 +830,8 @@ Status run(Options options, Context& context) {
   if (!assigner.kept.empty()) {
     warn_of_kept(given, assigner.kept, context.monitor());
   }
-  const auto& [ranges, choice] = chosen;
+  const auto& ranges = chosen.ranges;
+  const auto& choice = chosen.choice;
   const auto& assignment = assigner.assignment;
   const auto source = context.envelope("quantize", &options.run, &model);
   const auto original = fastest ? std::optional(model.clone()) : std::nullopt;
@@ -841,10 +844,12 @@ Status run(Options options, Context& context) {
     refining = unasked_refinement(options, assignment, choice);
   }
   if (refining.any()) {
-    TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
+    if (!chosen.samples) {
+      TESSERA_TRY(chosen.samples, context.open_samples(model, options.data));
+    }
     TESSERA_TRY(const auto library, context.library(options.run));
-    auto found = refine::refine(model, assignment, samples, subject.ranges, library, refining,
-                                context.monitor());
+    auto found = refine::refine(model, assignment, *chosen.samples, subject.ranges, library,
+                                refining, context.monitor());
     if (!found && (asked || found.error().code == ErrorCode::kCancelled)) {
       return tl::unexpected(std::move(found).error());
     }

@@ -69,7 +69,6 @@ void round_activations(Simulator& simulator, const quantize::StaticDetails& deta
 }
 
 Result<std::int64_t> runs_within(double effort_s, const onnx::Model& model, std::int64_t values) {
-  constexpr double kMacsPerSecond = 20e9;
   constexpr double kValuesPerSecond = 0.5e9;
   constexpr double kOverhead = 1e-4;  // of a run of a tiny model, in seconds
   TESSERA_TRY(const auto graph, model.view());

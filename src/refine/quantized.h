@@ -24,6 +24,9 @@ void round_activations(Simulator& simulator, const quantize::StaticDetails& deta
 [[nodiscard]] std::vector<std::string> taps_of(const quantize::StaticDetails& details,
                                                const std::vector<std::string>& more);
 
+/// What a core does in a second where work is counted and not timed.
+inline constexpr double kMacsPerSecond = 20e9;
+
 /// How many runs of one sample, with so many values passing the taps, are about `effort_s` seconds
 /// of work for a core that does 20e9 multiply-accumulates or 0.5e9 roundings in one. At least 1.
 [[nodiscard]] Result<std::int64_t> runs_within(double effort_s, const onnx::Model& model,

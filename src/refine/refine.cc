@@ -103,6 +103,8 @@ class Refiner {
  private:
   /// What a step changes, and how many things.
   using Change = std::function<Result<std::int64_t>(Refinement&)>;
+  /// Whether what a change did to the outputs is enough for it to stay.
+  using Rule = bool (*)(const Verdict& after, const Verdict& before);
 
   Status run_branches() {
     const bool searching = options_.ranges_by_output || options_.scales;
@@ -163,9 +165,13 @@ class Refiner {
     }
     const bool rounding = options_.rounding != Rounding::kNearest;
     if (options_.scales || rounding) {
-      TESSERA_CHECK(step(rounding ? "rounding" : "weight-scales", [&](Refinement& state) {
-        return round_weights(context(), state, options_);
-      }));
+      // Descent lowers the error of every layer; few samples are too few to prove it by the
+      // outputs.
+      const bool descends = options_.rounding == Rounding::kDescent;
+      TESSERA_CHECK(step(
+          rounding ? "rounding" : "weight-scales",
+          [&](Refinement& state) { return round_weights(context(), state, options_); },
+          descends ? is_less : is_clearly_less));
     }
     if (options_.bias_correction) {
       TESSERA_CHECK(step("bias-correction",
@@ -180,7 +186,7 @@ class Refiner {
   }
 
   /// Makes a change and takes it back if the outputs are not closer for it.
-  Status step(std::string name, const Change& change) {
+  Status step(std::string name, const Change& change, Rule stays = is_clearly_less) {
     const double began_us = thread_cpu_us();
     Step step;
     step.branch = state_->report.branch;
@@ -192,9 +198,7 @@ class Refiner {
     TESSERA_CHECK(monitor_.check());
     TESSERA_TRY(auto after, error_of(trial));
     step.after_db = decibel(after.error);
-    // Descent lowers the error of every layer; few samples are too few to prove it by the outputs.
-    const bool is_safe = step.name == "rounding" && options_.rounding == Rounding::kDescent;
-    step.kept = is_safe ? is_less(after, error_) : is_clearly_less(after, error_);
+    step.kept = stays(after, error_);
     if (step.kept) {
       state_->model = std::move(trial.model);
       state_->ranges = std::move(trial.ranges);

@@ -125,7 +125,6 @@ class WeightRounding {
 
   /// The cheapest, within the effort; in the order of the model.
   void keep_affordable() {
-    constexpr double kMacsPerSecond = 20e9;
     std::vector<std::pair<double, std::size_t>> by_cost;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       by_cost.emplace_back(macs_of(layers_[i]), i);

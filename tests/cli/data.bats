@@ -41,6 +41,10 @@ result() {
   expect_in "$stderr" "the most frequent one, of 3 of 6, is timed"
   tessera profile p.onnx --data d --budget 2 -o prof.json
   expect_status 0
+  tessera error sweep p.onnx --data d --images 6 --layers top-macs:1 --subsets one-in -o one.jsonl
+  expect_status 0
+  expect_in "$stderr" "ranked by what they cost on the first sample"
+  expect_equal "$(head -1 one.jsonl | jq -c '[.result.layers[].macs]')" "[null]"
   tessera error sweep p.onnx --data d --images 6 --subsets random:2 -o s.jsonl
   expect_status 0
   tessera optimize p.onnx --data d --budget 3 -o o

@@ -69,6 +69,13 @@ TEST(Bench, BudgetThatIsUsedUp_LeavesRowsOutAndNamesThem) {
   EXPECT_FALSE(result->interrupted);
 }
 
+BenchOptions quick_u8s8() {
+  auto options = quick();
+  options.formats = {"qdq"};
+  options.types = {"u8s8"};
+  return options;
+}
+
 /// Stops after so many rows.
 class Impatient final : public Monitor {
  public:
@@ -85,9 +92,7 @@ class Impatient final : public Monitor {
 TEST(Bench, Interrupted_KeepsWhatWasMeasuredAndGoesOnFromIt) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
-  auto options = quick();
-  options.formats = {"qdq"};
-  options.types = {"u8s8"};
+  auto options = quick_u8s8();
   Impatient monitor;
   const auto result =
       bench(fixture->model, fixture->samples, &fixture->ranges, fixture->library, options, monitor);
@@ -111,9 +116,7 @@ TEST(Bench, Interrupted_KeepsWhatWasMeasuredAndGoesOnFromIt) {
 TEST(Bench, BudgetThatIsUp_LosesNoErrorThatWasKnown) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
-  auto options = quick();
-  options.formats = {"qdq"};
-  options.types = {"u8s8"};
+  auto options = quick_u8s8();
   const auto whole = run(*fixture, options);
   ASSERT_THAT(whole, IsOk());
   options.known = whole->rows;
