@@ -122,6 +122,32 @@ TEST(FindMinMax, EveryLengthAndPosition) {
   });
 }
 
+/// Halves of a step are where a quotient that is wrong by its last bit rounds to another level.
+TEST(Quantize, QuotientsBesideHalves_RoundAsADivisionDoes) {
+  Random random(11);
+  on_every_target([&] {
+    for (int round = 0; round < 400; ++round) {
+      const auto exponent = static_cast<int>(random.below(240)) - 120;
+      const auto mantissa = static_cast<float>(1 + random.uniform());
+      const QParams qparams{.scale = std::ldexp(round == 0 ? 0x1.fffffep0F : mantissa, exponent),
+                            .zero_point = 0};
+      std::vector<float> values;
+      for (int half = -255; half <= 255; half += 2) {
+        const float value = static_cast<float>(half) / 2 * qparams.scale;
+        for (const float to : {-kInfinity, value, kInfinity}) {
+          values.push_back(std::nextafter(value, to));
+        }
+      }
+      std::vector<std::int8_t> out(values.size());
+      simd::quantize<std::int8_t>(values, qparams, full_range(DType::kInt8), out);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        ASSERT_EQ(out[i], slow_quantize(values[i], qparams, DType::kInt8))
+            << values[i] << " / " << qparams.scale;
+      }
+    }
+  });
+}
+
 RC_GTEST_PROP(Quantize, EqualsTheDefinitionOnEveryTarget, ()) {
   const DType dtype = *rc::gen::elementOf(std::vector<DType>(std::begin(kTypes), std::end(kTypes)));
   const QuantSpec spec{.dtype = dtype, .symmetric = *rc::gen::arbitrary<bool>()};
