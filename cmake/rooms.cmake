@@ -5,8 +5,8 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core tensor graph numerics onnx data runtime calibrate quantize refine evaluate profile noise
-    optimize report cli)
+    core tensor graph numerics onnx data runtime network calibrate quantize refine evaluate profile
+    noise optimize report cli)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_tensor_USES core)
@@ -15,21 +15,22 @@ set(TESSERA_ROOM_numerics_USES tensor core)
 set(TESSERA_ROOM_onnx_USES graph numerics tensor core)
 set(TESSERA_ROOM_data_USES tensor core)
 set(TESSERA_ROOM_runtime_USES tensor core)
-set(TESSERA_ROOM_calibrate_USES data runtime numerics onnx graph tensor core)
-set(TESSERA_ROOM_quantize_USES calibrate runtime numerics onnx graph tensor core)
-set(TESSERA_ROOM_refine_USES quantize calibrate data runtime numerics onnx graph tensor core)
-set(TESSERA_ROOM_evaluate_USES quantize calibrate runtime data onnx graph numerics tensor core)
+set(TESSERA_ROOM_network_USES data runtime onnx graph tensor core)
+set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph tensor core)
+set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph numerics tensor core)
 set(TESSERA_ROOM_profile_USES
-    evaluate quantize calibrate runtime data onnx graph numerics tensor core)
+    evaluate quantize calibrate network runtime data graph numerics tensor core)
 set(TESSERA_ROOM_noise_USES
-    profile evaluate quantize calibrate runtime data onnx graph numerics tensor core)
+    profile evaluate quantize calibrate network runtime data graph numerics tensor core)
 set(TESSERA_ROOM_optimize_USES
-    noise profile evaluate refine quantize calibrate runtime data onnx graph numerics tensor core)
+    noise profile evaluate refine quantize calibrate network runtime data graph numerics tensor core)
 set(TESSERA_ROOM_report_USES
-    optimize noise profile evaluate quantize calibrate onnx graph tensor core)
+    optimize noise profile evaluate quantize calibrate graph tensor core)
 set(TESSERA_ROOM_cli_USES
-    report optimize noise profile evaluate refine quantize calibrate runtime data onnx numerics graph
-    tensor core)
+    report optimize noise profile evaluate refine quantize calibrate network runtime data numerics
+    graph tensor core)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a

@@ -20,39 +20,6 @@
 namespace tessera::calibrate {
 namespace {
 
-/// The model with taps in a form that a session opens: bytes, or a folder where it is too large.
-class TappedModel {
- public:
-  static Result<TappedModel> make(const onnx::Model& model, const Plan& plan) {
-    TappedModel result;
-    const onnx::Model tapped = with_taps(model, plan);
-    auto bytes = tapped.serialize();
-    if (bytes) {
-      result.bytes_ = *std::move(bytes);
-      result.folder_ = model.external_data_folder();
-      return result;
-    }
-    if (bytes.error().code != ErrorCode::kResourceExhausted) {
-      return tl::unexpected(std::move(bytes).error());
-    }
-    TESSERA_TRY(auto folder, TemporaryDirectory::create("tessera-calibrate"));
-    const auto path = folder.path() / "tapped.onnx";
-    TESSERA_CHECK(tapped.save(path, {.external_data = onnx::ExternalData::kAlways}));
-    TESSERA_TRY(result.bytes_, read_file(path));
-    result.folder_ = folder.path();
-    result.temporary_.emplace(std::move(folder));
-    return result;
-  }
-
-  [[nodiscard]] std::string_view bytes() const { return bytes_; }
-  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-
- private:
-  std::string bytes_;
-  std::filesystem::path folder_;
-  std::optional<TemporaryDirectory> temporary_;
-};
-
 /// Hands out samples to workers and keeps the error of the earliest one that failed: all before it
 /// were handed out, too, so which error is reported does not depend on the threads.
 class Queue {
@@ -124,14 +91,14 @@ Status run_sample(Collector& collector, const Work& work, std::int64_t index) {
 using Collectors = std::vector<std::unique_ptr<Collector>>;
 
 /// One session per worker. The model's bytes are gone afterwards.
-Result<Collectors> open_collectors(const onnx::Model& model, const Plan& plan, std::int64_t workers,
+Result<Collectors> open_collectors(const network::Network& model, const Plan& plan,
+                                   std::int64_t workers,
                                    const std::shared_ptr<const runtime::Library>& library,
                                    const CalibrateOptions& options, std::size_t parts) {
-  TESSERA_TRY(const TappedModel tapped, TappedModel::make(model, plan));
+  TESSERA_TRY(const auto tapped, model.source(taps_of(plan)));
   Collectors collectors;
   for (std::int64_t worker = 0; worker < workers; ++worker) {
-    TESSERA_TRY(auto collector,
-                Collector::open(library, tapped.bytes(), tapped.folder(), plan, options, parts));
+    TESSERA_TRY(auto collector, Collector::open(*tapped, library, plan, options, parts));
     collectors.push_back(std::move(collector));
   }
   return collectors;
@@ -186,16 +153,15 @@ Result<std::vector<Estimators>> collect(Collectors collectors, const Plan& plan,
   return parts;
 }
 
-/// The reference measures what Constant operators make, sample by sample like any activation.
-Status observe_constants(const onnx::Model& model, const graph::Graph& graph,
+/// The reference measures constants that operators make, sample by sample like any activation.
+Status observe_constants(const network::Network& model, const graph::Graph& graph,
                          Observations& observations) {
   for (const auto& tensor : graph.tensors()) {
-    const bool made = tensor.kind == graph::TensorKind::kInitializer &&
-                      !model.has_initializer(tensor.name) && !tensor.consumers.empty();
+    const bool made = tensor.made_by_constant && !tensor.consumers.empty();
     if (!made || !is_floating(tensor.dtype) || bits_of(tensor.dtype) < 16) {
       continue;
     }
-    TESSERA_TRY(const auto values, model.initializer(tensor.name));
+    TESSERA_TRY(const auto values, model.constant(tensor.name));
     TESSERA_TRY(const auto converted, to_float32(values));
     numerics::EstimatorScratch scratch;
     numerics::RangeEstimator estimator(observations.estimator);
@@ -208,7 +174,7 @@ Status observe_constants(const onnx::Model& model, const graph::Graph& graph,
 }
 
 /// By part of the work: samples that are not held out, and those that are, if any are.
-Result<std::vector<Observations>> observe(const onnx::Model& model, const Work& work,
+Result<std::vector<Observations>> observe(const network::Network& model, const Work& work,
                                           const std::shared_ptr<const runtime::Library>& library,
                                           const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_CHECK(check_options(options.estimator));
@@ -367,14 +333,14 @@ Result<std::vector<Shard>> open_shards(std::span<const Json> documents) {
 
 }  // namespace
 
-Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
+Result<Ranges> calibrate(const network::Network& model, const data::SampleSet& samples,
                          const std::shared_ptr<const runtime::Library>& library,
                          const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_TRY(auto ranges, calibrate_apart(model, samples, {}, library, options, monitor));
   return std::move(ranges.fitted);
 }
 
-Result<SplitRanges> calibrate_apart(const onnx::Model& model, const data::SampleSet& samples,
+Result<SplitRanges> calibrate_apart(const network::Network& model, const data::SampleSet& samples,
                                     const std::vector<std::int64_t>& held_out,
                                     const std::shared_ptr<const runtime::Library>& library,
                                     const CalibrateOptions& options, Monitor& monitor) {
@@ -407,7 +373,7 @@ Result<SplitRanges> calibrate_apart(const onnx::Model& model, const data::Sample
   return ranges;
 }
 
-Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& samples,
+Result<Json> calibrate_shard(const network::Network& model, const data::SampleSet& samples,
                              std::int64_t shard_index, std::int64_t shard_count,
                              const std::shared_ptr<const runtime::Library>& library,
                              const CalibrateOptions& options, Monitor& monitor) {

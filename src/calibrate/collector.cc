@@ -20,21 +20,25 @@ Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options
       estimators.emplace_back(options);
     }
   }
+  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
+    if (plan.measured[i].place == Place::kTap) {
+      tapped_.push_back(i);
+    }
+  }
 }
 
 Result<std::unique_ptr<Collector>> Collector::open(
-    const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
-    const std::filesystem::path& folder, const Plan& plan, const CalibrateOptions& options,
-    std::size_t parts) {
+    const network::SessionSource& tapped, const std::shared_ptr<const runtime::Library>& library,
+    const Plan& plan, const CalibrateOptions& options, std::size_t parts) {
   std::unique_ptr<Collector> collector(new Collector(plan, options.estimator, parts));
   runtime::SessionOptions session;
   session.opt_level = options.as_reference ? runtime::OptLevel::kDisabled : runtime::OptLevel::kAll;
   session.tap = collector.get();
-  auto opened = runtime::Session::open(library, tapped, folder, session);
+  auto opened = tapped.open(library, session);
   if (!opened) {
     // A model that the runtime's optimizer stumbles over still runs as it is.
     session.opt_level = runtime::OptLevel::kDisabled;
-    opened = runtime::Session::open(library, tapped, folder, session);
+    opened = tapped.open(library, session);
   }
   if (!opened) {
     return tl::unexpected(std::move(opened).error());
@@ -85,7 +89,7 @@ Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_
 void Collector::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t>,
                       std::span<std::byte> data) noexcept {
   try {
-    look_at(static_cast<std::size_t>(tag), dtype, data);
+    look_at(tapped_[static_cast<std::size_t>(tag)], dtype, data);
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }

@@ -18,11 +18,10 @@ namespace tessera::calibrate {
 /// Runs samples through one session and keeps what is seen of every measured tensor.
 class Collector final : private runtime::TensorTap {
  public:
-  /// `tapped` is the serialized model with taps, `folder` where its external data lies.
+  /// `tapped` is the model with the taps of the plan.
   [[nodiscard]] static Result<std::unique_ptr<Collector>> open(
-      const std::shared_ptr<const runtime::Library>& library, std::string_view tapped,
-      const std::filesystem::path& folder, const Plan& plan, const CalibrateOptions& options,
-      std::size_t parts = 1);
+      const network::SessionSource& tapped, const std::shared_ptr<const runtime::Library>& library,
+      const Plan& plan, const CalibrateOptions& options, std::size_t parts = 1);
 
   /// What is seen goes to the estimators of `part`, below the number of parts that open() was
   /// given. Errors: those of the session.
@@ -47,7 +46,9 @@ class Collector final : private runtime::TensorTap {
   void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
              std::span<std::byte> data) noexcept override;
   void look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes);
+
   const Plan& plan_;
+  std::vector<std::size_t> tapped_;  // by tag: index of the measured tensor
   std::vector<std::vector<numerics::RangeEstimator>> estimators_;  // by part
   numerics::EstimatorScratch scratch_;
   std::vector<float> converted_;

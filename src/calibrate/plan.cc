@@ -7,8 +7,6 @@
 #include <optional>
 #include <string_view>
 
-#include "tessera/runtime/session.h"
-
 namespace tessera::calibrate {
 namespace {
 
@@ -98,24 +96,14 @@ Plan make_plan(const graph::Graph& graph, bool constants) {
   return Planner(graph, constants).run();
 }
 
-onnx::Model with_taps(const onnx::Model& model, const Plan& plan) {
-  onnx::Model tapped = model.clone();
-  tapped.set_opset(runtime::kTapDomain, 1);
-  for (std::size_t i = 0; i < plan.measured.size(); ++i) {
-    const Measured& measured = plan.measured[i];
-    if (measured.place != Place::kTap) {
-      continue;
+std::vector<std::string> taps_of(const Plan& plan) {
+  std::vector<std::string> taps;
+  for (const Measured& measured : plan.measured) {
+    if (measured.place == Place::kTap) {
+      taps.push_back(measured.tensor);
     }
-    const std::string name = tapped.unique_name(measured.tensor + "_tap");
-    tapped.replace_uses(measured.tensor, name);
-    tapped.add_node({.name = name,
-                     .op_type = std::string(runtime::kTapOp),
-                     .domain = std::string(runtime::kTapDomain),
-                     .inputs = {measured.tensor},
-                     .outputs = {name},
-                     .attributes = {{"tag", static_cast<std::int64_t>(i)}}});
   }
-  return tapped;
+  return taps;
 }
 
 }  // namespace tessera::calibrate

@@ -9,7 +9,6 @@
 
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
-#include "tessera/onnx/model.h"
 
 namespace tessera::calibrate {
 
@@ -40,8 +39,7 @@ struct Plan {
 /// `constants`: those that operators make are looked at, too.
 [[nodiscard]] Plan make_plan(const graph::Graph& graph, bool constants);
 
-/// The model with a tap (tag: index of the measured tensor) behind every operator that the plan
-/// wants to look behind.
-[[nodiscard]] onnx::Model with_taps(const onnx::Model& model, const Plan& plan);
+/// The tensors that are seen by taps, in the order of their tags.
+[[nodiscard]] std::vector<std::string> taps_of(const Plan& plan);
 
 }  // namespace tessera::calibrate

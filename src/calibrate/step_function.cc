@@ -5,34 +5,15 @@
 #include <algorithm>
 
 #include "tessera/calibrate/calibrate.h"
-#include "tessera/core/file.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::calibrate {
 namespace {
 
-/// A session and, for models beyond the size of one message, the files it was opened from.
 struct Runner {
-  std::optional<TemporaryDirectory> folder;
   std::optional<runtime::Session> session;
   std::vector<std::size_t> outputs;  ///< by link
 };
-
-Result<runtime::Session> open_session(const onnx::Model& model,
-                                      const std::shared_ptr<const runtime::Library>& library,
-                                      std::optional<TemporaryDirectory>& folder) {
-  const auto bytes = model.serialize();
-  if (bytes) {
-    return runtime::Session::open(library, *bytes, model.external_data_folder(), {});
-  }
-  if (bytes.error().code != ErrorCode::kResourceExhausted) {
-    return tl::unexpected(bytes.error());
-  }
-  TESSERA_TRY(folder, TemporaryDirectory::create("tessera-states"));
-  const auto path = folder->path() / "model.onnx";
-  TESSERA_CHECK(model.save(path, {.external_data = onnx::ExternalData::kAlways}));
-  return runtime::Session::open(library, path, {});
-}
 
 Result<std::vector<Tensor>> run(Runner& runner, const data::Sample& step) {
   std::vector<runtime::Feed> feeds;
@@ -49,7 +30,7 @@ Result<std::vector<Tensor>> run(Runner& runner, const data::Sample& step) {
 
 }  // namespace
 
-Result<data::StepFunction> step_function(const onnx::Model& model,
+Result<data::StepFunction> step_function(const network::Network& model,
                                          const std::vector<data::StateLink>& links,
                                          const std::shared_ptr<const runtime::Library>& library) {
   const auto names = model.outputs();
@@ -62,7 +43,7 @@ Result<data::StepFunction> step_function(const onnx::Model& model,
     }
     runner->outputs.push_back(static_cast<std::size_t>(found - names.begin()));
   }
-  TESSERA_TRY(runner->session, open_session(model, library, runner->folder));
+  TESSERA_TRY(runner->session, model.open(library, {}));
   return [runner](const data::Sample& step) { return run(*runner, step); };
 }
 

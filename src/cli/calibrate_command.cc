@@ -119,8 +119,8 @@ Status calibrate_one(Context& context, const CalibrateArguments& arguments) {
   if (!arguments.shard.empty()) {
     TESSERA_TRY(shard, parse_shard(arguments.shard));
   }
-  TESSERA_TRY(const onnx::Model model, context.load_model(arguments.model, arguments.loading,
-                                                          arguments.run, {arguments.data}));
+  TESSERA_TRY(const network::Network model, context.load_model(arguments.model, arguments.loading,
+                                                               arguments.run, {arguments.data}));
   TESSERA_TRY(const data::SampleSet samples,
               context.open_samples(model, arguments.data, shard.index, shard.count));
   TESSERA_TRY(const auto library, context.library(arguments.run));

@@ -84,7 +84,7 @@ void Carry::take_preprocess(const Json& json, const std::string& from, Monitor& 
   }
 }
 
-void Carry::take(const onnx::Model& model, Monitor& monitor) {
+void Carry::take(const network::Network& model, Monitor& monitor) {
   if (const auto text = model.metadata(kPreprocessKey)) {
     if (const auto json = parse_json(*text, kPreprocessKey)) {
       take_preprocess(*json, model.path().string(), monitor);
@@ -137,7 +137,7 @@ void Carry::used(const data::SampleSet& samples, const DataOptions& options) {
   }
 }
 
-void Carry::stamp(onnx::Model& model, std::string_view scheme,
+void Carry::stamp(network::Network& model, std::string_view scheme,
                   std::string_view source_sha256) const {
   const auto& known = used_ ? used_ : carried_;
   if (known) {

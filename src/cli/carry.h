@@ -14,14 +14,13 @@
 #include "tessera/core/result.h"
 #include "tessera/data/preprocess.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/load.h"
 
 /// What one step learns about how a model is fed and the next must know: ranges say it in their
 /// document, models that we write in their metadata.
 namespace tessera::cli {
 
 struct DataOptions;
-struct LoadOptions;
 
 /// Keys of the metadata of a model.
 inline constexpr std::string_view kPreprocessKey = "tessera.preprocess";  ///< a JSON document
@@ -33,7 +32,7 @@ class Carry {
  public:
   /// Takes what an artefact carries; what comes first counts, a later one that differs is warned
   /// about. Text that cannot be read is passed over: others may write such keys, too.
-  void take(const onnx::Model& model, Monitor& monitor);
+  void take(const network::Network& model, Monitor& monitor);
   void take(const calibrate::Ranges& ranges, const std::string& file, Monitor& monitor);
 
   /// The preprocessing for samples: that of the option, else what artefacts carry, else none.
@@ -46,11 +45,13 @@ class Carry {
   void used(const data::SampleSet& samples, const DataOptions& options);
 
   /// Writes what is known into a model that is about to be saved.
-  void stamp(onnx::Model& model, std::string_view scheme, std::string_view source_sha256) const;
+  void stamp(network::Network& model, std::string_view scheme,
+             std::string_view source_sha256) const;
 
   /// Options that feed a model in another command as it was fed here: " --data D --preprocess P
   /// --labels L --dim N=1 --state A=B", quoted for a shell. "D" stands for data that is not known.
-  [[nodiscard]] std::string arguments(const DataOptions& options, const LoadOptions& loading) const;
+  [[nodiscard]] std::string arguments(const DataOptions& options,
+                                      const network::GivenExtents& loading) const;
 
  private:
   void take_preprocess(const Json& json, const std::string& from, Monitor& monitor);

@@ -34,7 +34,7 @@ struct CompareArguments {
 };
 
 /// A model made with --dim has no symbols any more; giving them again is no mistake.
-Result<onnx::Model> load_candidate(const CompareArguments& arguments, Context& context) {
+Result<network::Network> load_candidate(const CompareArguments& arguments, Context& context) {
   auto model =
       context.load_model(arguments.candidate, arguments.loading, arguments.run, {arguments.data});
   if (model || arguments.loading.empty() || model.error().code != ErrorCode::kInvalidArgument) {
@@ -66,7 +66,7 @@ bool same_extents(const ValueType& a, const ValueType& b) {
 
 /// Both models must take the same inputs, or every later message would be about a tensor's shape.
 /// A candidate that says it was made from another model is only warned about.
-Status check_kinship(const onnx::Model& reference, const onnx::Model& candidate,
+Status check_kinship(const network::Network& reference, const network::Network& candidate,
                      const CompareArguments& arguments, Context& context) {
   const auto wanted = reference.inputs();
   const auto given = candidate.inputs();
@@ -130,7 +130,7 @@ Result<evaluate::CompareOptions> compare_options(const CompareArguments& argumen
 }
 
 /// How the error grows along the model.
-Status write_chart(const CompareArguments& arguments, const onnx::Model& reference,
+Status write_chart(const CompareArguments& arguments, const network::Network& reference,
                    const evaluate::Comparison& comparison) {
   if (arguments.chart.empty()) {
     return {};
@@ -163,7 +163,7 @@ Status run(const CompareArguments& arguments, Context& context) {
     TESSERA_CHECK(Context::check_output(arguments.chart, arguments.overwrite, {".svg"}));
   }
   // The candidate knows how the samples of its maker were preprocessed; the reference does not.
-  TESSERA_TRY(const auto made, onnx::Model::load(arguments.candidate));
+  TESSERA_TRY(const auto made, network::read(arguments.candidate));
   context.carry.take(made, context.monitor());
   TESSERA_TRY(const auto reference, context.load_model(arguments.reference, arguments.loading,
                                                        arguments.run, {arguments.data}));

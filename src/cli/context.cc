@@ -131,7 +131,7 @@ Status check_methods(const calibrate::Ranges& ranges,
 }
 
 /// Names may hold '=', so the first one with a name of the model on both sides counts.
-Result<data::StateLink> state_of(const std::string& text, const onnx::Model& model) {
+Result<data::StateLink> state_of(const std::string& text, const network::Network& model) {
   const auto outputs = model.outputs();
   for (auto at = text.find('='); at != std::string::npos; at = text.find('=', at + 1)) {
     data::StateLink link{text.substr(0, at), text.substr(at + 1)};
@@ -145,7 +145,7 @@ Result<data::StateLink> state_of(const std::string& text, const onnx::Model& mod
 }
 
 Result<std::vector<data::StateLink>> states_of(const std::vector<std::string>& texts,
-                                               const onnx::Model& model) {
+                                               const network::Network& model) {
   std::vector<data::StateLink> links;
   for (const auto& text : texts) {
     TESSERA_TRY(auto link, state_of(text, model));
@@ -201,10 +201,11 @@ Result<std::shared_ptr<const runtime::Library>> Context::library(const RunOption
   return library_;
 }
 
-Result<data::SampleSet> Context::samples_of(const onnx::Model& model, const DataOptions& options,
-                                            std::int64_t shard_index, std::int64_t shard_count,
-                                            bool interleaved, Monitor& monitor) {
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+Result<data::SampleSet> Context::samples_of(const network::Network& model,
+                                            const DataOptions& options, std::int64_t shard_index,
+                                            std::int64_t shard_count, bool interleaved,
+                                            Monitor& monitor) {
+  TESSERA_TRY(const auto inputs, network::input_specs(model));
   data::SampleOptions samples{.source = options.source,
                               .labels = options.labels,
                               .limit = options.samples,
@@ -224,9 +225,9 @@ Result<data::SampleSet> Context::samples_of(const onnx::Model& model, const Data
   return data::SampleSet::open(samples, inputs, monitor);
 }
 
-Result<data::SampleSet> Context::open_samples(const onnx::Model& model, const DataOptions& options,
-                                              std::int64_t shard_index, std::int64_t shard_count,
-                                              bool interleaved) {
+Result<data::SampleSet> Context::open_samples(const network::Network& model,
+                                              const DataOptions& options, std::int64_t shard_index,
+                                              std::int64_t shard_count, bool interleaved) {
   TESSERA_TRY(auto set,
               samples_of(model, options, shard_index, shard_count, interleaved, monitor_));
   carry.used(set, options);
@@ -247,7 +248,8 @@ Status Context::carry_from(const std::string& ranges_file) {
   return {};
 }
 
-Result<calibrate::Ranges> Context::read_ranges(const std::string& file, const onnx::Model& model) {
+Result<calibrate::Ranges> Context::read_ranges(const std::string& file,
+                                               const network::Network& model) {
   TESSERA_TRY(auto ranges, calibrate::read_ranges(file));
   TESSERA_TRY(const auto info, model.info());
   TESSERA_CHECK(calibrate::check_model(ranges, info).map_error(in_file(file)));
@@ -256,7 +258,7 @@ Result<calibrate::Ranges> Context::read_ranges(const std::string& file, const on
 }
 
 Result<std::optional<calibrate::Ranges>> Context::ranges(
-    const std::string& file, const onnx::Model& model, const DataOptions& data,
+    const std::string& file, const network::Network& model, const DataOptions& data,
     const RunOptions& run, std::optional<calibrate::CalibrateOptions> calibration) {
   if (!file.empty()) {
     TESSERA_TRY(auto ranges, read_ranges(file, model));
@@ -302,7 +304,8 @@ Result<std::vector<runtime::ProviderChoice>> Context::other_providers(
   return all;
 }
 
-Envelope Context::envelope(std::string_view kind, const RunOptions* run, const onnx::Model* model) {
+Envelope Context::envelope(std::string_view kind, const RunOptions* run,
+                           const network::Network* model) {
   Envelope envelope{.kind = std::string(kind),
                     .command = command_,
                     .started_at = started_at_,
@@ -436,9 +439,9 @@ std::vector<std::string> sheet_endings() {
   return {".json", ".csv", ".md", ".jsonl"};
 }
 
-Result<onnx::Model> Context::open_model(const std::filesystem::path& path) {
+Result<network::Network> Context::open_model(const std::filesystem::path& path) {
   if (path != kStandard) {
-    return onnx::Model::load(path).map_error(
+    return network::read(path).map_error(
         [&](const Error& error) { return name_format(path, error); });
   }
   // A file, because several steps look at the model as one.
@@ -634,7 +637,7 @@ void add_requantize_option(CLI::App& command, bool& requantize) {
 }
 
 Result<std::vector<evaluate::Measurement>> known_rows(const std::filesystem::path& path,
-                                                      const onnx::Model& model) {
+                                                      const network::Network& model) {
   TESSERA_TRY(const auto document, read_json(path));
   TESSERA_TRY(const auto result, open_envelope(document, "bench", path.string()));
   TESSERA_TRY(const auto info, model.info());

@@ -22,7 +22,8 @@
 #include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/measurement.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/load.h"
+#include "tessera/network/network.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/report/table.h"
 #include "tessera/runtime/library.h"
@@ -62,13 +63,8 @@ struct DataOptions {
   [[nodiscard]] DataOptions at_most(std::int64_t count) const;
 };
 
-/// Options of commands that load a model.
-struct LoadOptions {
-  std::map<std::string, std::int64_t> dims;  ///< --dim
-  std::map<std::string, Shape> shapes;       ///< --shape
-
-  [[nodiscard]] bool empty() const { return dims.empty() && shapes.empty(); }
-};
+/// Options of commands that load a model: --dim and --shape.
+using LoadOptions = network::GivenExtents;
 
 /// One invocation of the program.
 class Context {
@@ -97,9 +93,9 @@ class Context {
   /// For text of the report room: so wide, and with tables as --format says.
   [[nodiscard]] report::Page page() const { return {width(), format == "md"}; }
 
-  /// Opens a model's file; "-" is standard input. Errors: those of onnx::Model::load(), with the
+  /// Opens a model's file; "-" is standard input. Errors: those of network::read(), with the
   /// format named where it is another one.
-  [[nodiscard]] Result<onnx::Model> open_model(const std::filesystem::path& path);
+  [[nodiscard]] Result<network::Network> open_model(const std::filesystem::path& path);
   /// Fails early where -o cannot be written later or ends in none of `endings`. "-" is stdout.
   [[nodiscard]] static Status check_output(const std::string& path, Overwrite overwrite,
                                            const std::vector<std::string>& endings);
@@ -109,27 +105,23 @@ class Context {
   /// Loads a model, gives its open extents values and learns the type of every tensor. Extents
   /// that stay open are assumed to be what all samples of `feeds` have; without samples, a batch
   /// counts as 1. What was assumed is told, and stands in the envelope.
-  [[nodiscard]] Result<onnx::Model> load_model(const std::filesystem::path& path,
-                                               const LoadOptions& loading,
-                                               const RunOptions& options,
-                                               const std::vector<DataOptions>& feeds = {});
+  [[nodiscard]] Result<network::Network> load_model(const std::filesystem::path& path,
+                                                    const LoadOptions& loading,
+                                                    const RunOptions& options,
+                                                    const std::vector<DataOptions>& feeds = {});
   /// Assumes the open extents that the samples agree on; without samples, a batch of one.
-  [[nodiscard]] Status assume_extents(onnx::Model& model, const std::vector<DataOptions>& feeds);
+  [[nodiscard]] Status assume_extents(network::Network& model,
+                                      const std::vector<DataOptions>& feeds);
   /// The error as it is told: one of the runtime without a hint gets one where random samples have
   /// extents that nobody gave.
   [[nodiscard]] Error explained(Error error) const;
-  /// What `simplify` says is done, and the types of the model are learned.
-  [[nodiscard]] Status simplify_and_infer(onnx::Model& model,
-                                          const std::shared_ptr<const runtime::Library>& library);
-  /// The types that values have where inputs have the shapes that were assumed.
-  [[nodiscard]] Status infer_assumed(onnx::Model& model,
-                                     const std::shared_ptr<const runtime::Library>& library);
   /// The graph with the extents that this sample has, for costs where samples differ in them.
-  [[nodiscard]] Result<graph::Graph> view_for(const onnx::Model& model, const data::Sample& sample,
+  [[nodiscard]] Result<graph::Graph> view_for(const network::Network& model,
+                                              const data::Sample& sample,
                                               const RunOptions& options);
   /// Opens the samples for a model's inputs; tells which preprocessing is used: that of the option,
   /// else what the models and ranges read so far carry, else a guess.
-  [[nodiscard]] Result<data::SampleSet> open_samples(const onnx::Model& model,
+  [[nodiscard]] Result<data::SampleSet> open_samples(const network::Network& model,
                                                      const DataOptions& options,
                                                      std::int64_t shard_index = 0,
                                                      std::int64_t shard_count = 1,
@@ -139,11 +131,11 @@ class Context {
   [[nodiscard]] Status carry_from(const std::string& ranges_file);
   /// Reads ranges. Errors: kInvalidArgument for those of another model.
   [[nodiscard]] Result<calibrate::Ranges> read_ranges(const std::string& file,
-                                                      const onnx::Model& model);
+                                                      const network::Network& model);
   /// The ranges of `file`; without one, what `calibration` asks for is measured on the samples.
   /// None if neither is there.
   [[nodiscard]] Result<std::optional<calibrate::Ranges>> ranges(
-      const std::string& file, const onnx::Model& model, const DataOptions& data,
+      const std::string& file, const network::Network& model, const DataOptions& data,
       const RunOptions& run, std::optional<calibrate::CalibrateOptions> calibration);
   /// Session options that follow from the command line.
   [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options) const;
@@ -153,7 +145,7 @@ class Context {
 
   /// The envelope of this invocation, with the warnings given so far.
   [[nodiscard]] Envelope envelope(std::string_view kind, const RunOptions* run = nullptr,
-                                  const onnx::Model* model = nullptr);
+                                  const network::Network* model = nullptr);
   /// Prints the answer on stdout: the document with --json, else the text.
   /// `sheet` is what --format csv and jsonl print.
   void answer(const Envelope& envelope, const Json& result, const std::string& text,
@@ -178,7 +170,7 @@ class Context {
                                    Overwrite overwrite);
 
  private:
-  [[nodiscard]] Result<data::SampleSet> samples_of(const onnx::Model& model,
+  [[nodiscard]] Result<data::SampleSet> samples_of(const network::Network& model,
                                                    const DataOptions& options,
                                                    std::int64_t shard_index,
                                                    std::int64_t shard_count, bool interleaved,
@@ -219,14 +211,12 @@ void add_ranges_option(CLI::App& command, std::string& file);
 void add_selection_options(CLI::App& command, quantize::Selection& selection);
 /// --dim and --shape, both repeatable.
 void add_load_options(CLI::App& command, LoadOptions& options);
-/// Gives the model's open extents the values that the command line has for them.
-[[nodiscard]] Status give_extents(onnx::Model& model, const LoadOptions& loading);
 /// --requantize.
 void add_requantize_option(CLI::App& command, bool& requantize);
 /// The rows of a tessera.bench document, to go on from. Errors: those of reading it;
 /// kInvalidArgument if they are of another model.
 [[nodiscard]] Result<std::vector<evaluate::Measurement>> known_rows(
-    const std::filesystem::path& path, const onnx::Model& model);
+    const std::filesystem::path& path, const network::Network& model);
 /// -o/--output and --force.
 void add_output_options(CLI::App& command, std::string& path, Overwrite& overwrite, bool required);
 

@@ -85,7 +85,7 @@ Result<std::vector<graph::OpId>> chosen_layers(const SwitchOptions& options,
 }
 
 /// Layers that no pass takes with these ranges are float32 from now on, and told of.
-Status leave_out(const onnx::Model& model, const graph::Graph& graph,
+Status leave_out(const network::Network& model, const graph::Graph& graph,
                  const std::vector<graph::OpId>& layers, const calibrate::Ranges* ranges,
                  std::vector<quantize::Scheme>& schemes, Context& context) {
   quantize::Scheme plain;

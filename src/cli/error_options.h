@@ -35,7 +35,7 @@ void add_switch_options(CLI::App& command, SwitchOptions& options);
 
 /// Everything that a switchable model is made from. Does not move.
 struct SwitchInput {
-  onnx::Model model;
+  network::Network model;
   data::SampleSet samples;
   std::optional<calibrate::Ranges> ranges;
   noise::SwitchableSetup setup;  ///< points into this object

@@ -9,10 +9,8 @@
 #include "cli/context.h"
 #include "cli/options.h"
 #include "tessera/graph/inspect.h"
-#include "tessera/onnx/simplify.h"
+#include "tessera/network/load.h"
 #include "tessera/report/inspection.h"
-#include "tessera/runtime/evaluator.h"
-#include "tessera/runtime/type_oracle.h"
 
 namespace tessera::cli {
 namespace {
@@ -36,39 +34,37 @@ struct Options {
 
 /// Types come from the runtime. Without one, or where it does not know an operator, the file's
 /// own declarations have to do: what can be told is told.
-onnx::Simplification learn_types(onnx::Model& model, const Options& options, Context& context) {
+network::Simplification learn_types(network::Network& model, const Options& options,
+                                    Context& context) {
   const auto warn = [&](const Error& error) {
     context.monitor().warn(
         {"types-not-inferred",
          fmt::format("shapes are those that the file declares: {}", error.message), error.hint});
   };
   const auto library = context.library({.runtime = options.runtime});
-  onnx::SimplifyOptions simplifying;
-  if (library) {
-    simplifying = {runtime::type_oracle(*library), runtime::evaluator(*library)};
-  } else {
+  if (!library) {
     warn(library.error());
   }
-  onnx::Simplified simplified;
+  network::Simplification simplified;
   if (context.simplify) {
-    simplified = onnx::simplify(model, simplifying);
-    if (const auto shared = onnx::share_transposed(model); !shared) {
-      warn(shared.error());
+    simplified = network::simplify(model, library ? *library : nullptr, true);
+    if (simplified.problem) {
+      warn(*simplified.problem);
     }
   }
   if (library && !simplified.types_known) {
-    if (const auto status = model.infer_types(simplifying.types); !status) {
+    if (const auto status = model.infer_types(*library); !status) {
       warn(status.error());
     }
   }
-  return simplified.what;
+  return simplified;
 }
 
 /// One line below the table; nothing where nothing was done.
-std::string simplified_text(const onnx::Simplification& what) {
+std::string simplified_text(const network::Simplification& what) {
   std::string text;
-  if (what.changed()) {
-    text = fmt::format("simplified: {} (--no-simplify shows the file as it is)\n", to_text(what));
+  if (!what.text.empty()) {
+    text = fmt::format("simplified: {} (--no-simplify shows the file as it is)\n", what.text);
   }
   for (const auto& reason : what.kept) {
     text += fmt::format("not simplified: {}\n", reason);
@@ -97,37 +93,19 @@ void warn_of_unknowns(const graph::Inspection& inspection, Context& context) {
            : fmt::format("try {}, or --shape INPUT=1x3x224x224", fmt::join(examples, " "))});
 }
 
-std::string file_text(const onnx::Model& model) {
-  std::vector<std::string> imports;
-  for (const auto& [domain, version] : model.opsets()) {
-    imports.push_back(domain.empty() ? fmt::format("opset {}", version)
-                                     : fmt::format("{} {}", domain, version));
-  }
-  return fmt::format("{} (ONNX, IR {}, {})", model.path().filename().string(), model.ir_version(),
-                     fmt::join(imports, ", "));
-}
-
-Json file_json(const onnx::Model& model) {
-  Json json = {{"format", "onnx"}, {"ir_version", model.ir_version()}};
-  const auto opset = model.opset();
-  json["opset"] = opset ? Json(*opset) : Json(nullptr);
-  auto imports = Json::object();
-  for (const auto& [domain, version] : model.opsets()) {
-    imports[domain.empty() ? "ai.onnx" : domain] = version;
-  }
-  json["opsets"] = std::move(imports);
-  return json;
+std::string file_text(const network::Network& model) {
+  return fmt::format("{} ({})", model.path().filename().string(), model.description());
 }
 
 Status run(const Options& options, Context& context) {
   TESSERA_TRY(auto model, context.open_model(options.model));
-  TESSERA_CHECK(give_extents(model, options.loading));
+  TESSERA_CHECK(network::give_extents(model, options.loading));
   const auto simplified = learn_types(model, options, context);
   TESSERA_CHECK(context.assume_extents(model, {}));
   const auto library = context.library({.runtime = options.runtime});
   if (library && !model.assumed_shapes().empty()) {
     // Where even this fails, learn_types has warned.
-    static_cast<void>(context.infer_assumed(model, *library));
+    static_cast<void>(network::learn_assumed_types(model, *library, context.simplify));
   }
   TESSERA_TRY(const auto view, model.view().map_error(in_file(options.model)));
   const auto inspection =
@@ -135,7 +113,7 @@ Status run(const Options& options, Context& context) {
   warn_of_unknowns(inspection, context);
   const auto envelope = context.envelope("inspect", nullptr, &model);
   if (context.json) {
-    auto json = file_json(model);
+    auto json = model.properties();
     json.update(to_json(inspection, view));
     json["simplified"] = context.simplify ? to_json(simplified) : Json(nullptr);
     context.answer(envelope, json, {});

@@ -55,7 +55,8 @@ DataOptions validation_data(const Options& options) {
   return validation;
 }
 
-Result<Samples> open_samples(const Options& options, const onnx::Model& model, Context& context) {
+Result<Samples> open_samples(const Options& options, const network::Network& model,
+                             Context& context) {
   if (!options.validation.empty()) {
     auto calibration = options.data;
     calibration.labels.clear();
@@ -75,7 +76,7 @@ Result<Samples> open_samples(const Options& options, const onnx::Model& model, C
 }
 
 /// What an interrupted run has left. Errors: kInvalidArgument if it was another one.
-Status take_up(Options& options, const onnx::Model& model, const Samples& samples) {
+Status take_up(Options& options, const network::Network& model, const Samples& samples) {
   const std::filesystem::path folder = options.output;
   TESSERA_TRY(options.optimize.known, known_rows(folder / "bench.json", model));
   TESSERA_TRY(const auto summary, read_json(folder / "summary.json"));
@@ -91,7 +92,7 @@ Status take_up(Options& options, const onnx::Model& model, const Samples& sample
   return {};
 }
 
-Result<calibrate::Ranges> ranges_for(const Options& options, const onnx::Model& model,
+Result<calibrate::Ranges> ranges_for(const Options& options, const network::Network& model,
                                      const data::SampleSet& samples, Context& context) {
   if (!options.ranges.empty()) {  // those of an interrupted run
     return context.read_ranges(options.ranges, model);
@@ -106,7 +107,7 @@ bool is_mix(const optimize::OptimizeResult& result) {
 }
 
 /// The file that was timed is the file that is kept; float32 is written as it is.
-Status place_model(const onnx::Model& model, const optimize::OptimizeResult& result,
+Status place_model(const network::Network& model, const optimize::OptimizeResult& result,
                    const std::filesystem::path& folder) {
   const auto target = folder / "model.onnx";
   if (!result.written) {
@@ -128,7 +129,7 @@ Status place_model(const onnx::Model& model, const optimize::OptimizeResult& res
 }
 
 /// Everything that is to be kept, complete or not at all.
-Result<Json> write_artefacts(const Options& options, const onnx::Model& model,
+Result<Json> write_artefacts(const Options& options, const network::Network& model,
                              const calibrate::Ranges& ranges,
                              const optimize::OptimizeResult& result, Json summary,
                              OutputFolder folder, Context& context) {
@@ -241,7 +242,7 @@ Status run(const Options& given, Context& context) {
     TESSERA_TRY(ranges, ranges_for(options, model, samples.calibration, context));
   }
   TESSERA_TRY(const auto source, model.info());
-  settings.mark = [&](onnx::Model& made, std::string_view row) {
+  settings.mark = [&](network::Network& made, std::string_view row) {
     context.carry.stamp(made, row, source.sha256);
   };
   TESSERA_TRY(const auto library, context.library(options.run));

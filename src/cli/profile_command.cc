@@ -84,7 +84,7 @@ Status write_pictures(const Options& options, const profile::Profile& result,
 }
 
 Status finish_shard(const Options& options, const profile::Profile& result,
-                    const profile::Study& study, const onnx::Model& model, Context& context) {
+                    const profile::Study& study, const network::Network& model, Context& context) {
   const auto& settings = options.profile;
   const profile::Shard shard{.index = settings.shard_index,
                              .count = settings.shard_count,
@@ -123,7 +123,7 @@ Status merge(const Options& options, Context& context) {
 /// What an interrupted run has measured.
 /// Errors: kInvalidArgument if it is of another model, scheme or processor, or complete.
 Result<std::vector<profile::TracedPlan>> known_plans(const Options& options,
-                                                     const onnx::Model& model) {
+                                                     const network::Network& model) {
   TESSERA_TRY(auto stored, profile::read_profile(options.output));
   TESSERA_TRY(const auto info, model.info());
   const auto refuse = [&](std::string_view why) {

@@ -154,15 +154,15 @@ refine::RefineOptions unasked_refinement(const Options& options,
   return result;
 }
 
-Result<onnx::ExternalData> external_data_from(const std::string& text) {
+Result<network::ExternalData> external_data_from(const std::string& text) {
   if (text == "auto") {
-    return onnx::ExternalData::kAuto;
+    return network::ExternalData::kAuto;
   }
   if (text == "always") {
-    return onnx::ExternalData::kAlways;
+    return network::ExternalData::kAlways;
   }
   if (text == "never") {
-    return onnx::ExternalData::kNever;
+    return network::ExternalData::kNever;
   }
   return fail(ErrorCode::kInvalidArgument, "--external-data '{}' is unknown", text)
       .hint("use auto, always or never");
@@ -184,7 +184,7 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
 }
 
 /// The profile of this very model.
-Result<profile::Profile> profile_of(const Options& options, const onnx::Model& model,
+Result<profile::Profile> profile_of(const Options& options, const network::Network& model,
                                     Monitor& monitor) {
   if (options.profile.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--recipe fastest needs the profile of the model")
@@ -293,7 +293,7 @@ void give_reasons(Json& result) {
 
 /// The written file against the model that it was made from, and the kernels that it runs. The
 /// float model takes its place where it is not worth it.
-Status prove_fastest(const Options& options, const onnx::Model& model,
+Status prove_fastest(const Options& options, const network::Network& model,
                      const quantize::QuantizeReport& report, const profile::Profile& profile,
                      Context& context, Json& result, std::string& text) {
   auto data = options.data;
@@ -410,7 +410,7 @@ std::string left_over(const quantize::QuantizeReport& report, report::Page page,
   return rows.empty() ? std::string() : "\n" + table.text(page, top);
 }
 
-Status save(const onnx::Model& model, const Options& options, quantize::QuantizeReport& report,
+Status save(const network::Network& model, const Options& options, quantize::QuantizeReport& report,
             Context& context) {
   TESSERA_TRY(const auto external, external_data_from(options.external_data));
   if (options.output == "-") {
@@ -537,7 +537,7 @@ Status judge_extent(const Options& options, const quantize::QuantizeReport& repo
 
 /// Errors: what the runtime says of the model that was made. One that it does not run before
 /// either, for want of a library of custom operators, is beyond checking.
-Status check(const Options& options, const onnx::Model& made, Context& context) {
+Status check(const Options& options, const network::Network& made, Context& context) {
   TESSERA_TRY(const auto library, context.library(options.run));
   auto loads = quantize::check_loads(made, library);
   if (loads) {
@@ -545,7 +545,7 @@ Status check(const Options& options, const onnx::Model& made, Context& context) 
   }
   runtime::SessionOptions plain;
   plain.opt_level = runtime::OptLevel::kDisabled;
-  const auto before = runtime::Session::open(library, options.model, plain);
+  const auto before = network::open_file(library, options.model, plain);
   if (before || before.error().code != ErrorCode::kUnimplemented) {
     return loads;
   }
@@ -613,7 +613,7 @@ void warn_of_kept(const graph::Quantization& given, const std::set<std::string>&
 
 /// What the passes get in the place of the model as published.
 struct Subject {
-  onnx::Model* model;
+  network::Network* model;
   const std::vector<quantize::Scheme>* assignment;
   const calibrate::Ranges* ranges;
 };
@@ -692,8 +692,8 @@ struct Chosen {
 };
 
 /// Without samples nothing can be judged: min-max, or what the file has instead.
-Result<Chosen> without_samples(const Options& options, Context& context, const onnx::Model& model,
-                               Assigner& assigner) {
+Result<Chosen> without_samples(const Options& options, Context& context,
+                               const network::Network& model, Assigner& assigner) {
   Chosen chosen;
   if (options.ranges.empty()) {
     return chosen;
@@ -724,8 +724,8 @@ std::vector<numerics::RangeMethod> methods_needed(const std::vector<quantize::Sc
 
 /// Measures by all methods, some samples set apart, and lets those judge. `by_output`: another
 /// choice follows, for which the ranges of all methods are kept.
-Result<Chosen> choose_ranges(const Options& options, Context& context, const onnx::Model& model,
-                             Assigner& assigner, bool by_output) {
+Result<Chosen> choose_ranges(const Options& options, Context& context,
+                             const network::Network& model, Assigner& assigner, bool by_output) {
   TESSERA_TRY(const auto open, assigner.find_open());
   TESSERA_CHECK(assigner.set(open.value_or(numerics::RangeMethod::kMinMax), context.monitor()));
   TESSERA_TRY(auto calibration, calibration_for(options.scheme, assigner.assignment));

@@ -303,7 +303,7 @@ bool needs_ranges(const BenchOptions& options) {
          });
 }
 
-Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
+Result<BenchResult> bench(const network::Network& model, const data::SampleSet& samples,
                           const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const BenchOptions& options, Monitor& monitor) {

@@ -11,7 +11,6 @@
 
 #include "evaluate/gate.h"
 #include "evaluate/lockstep.h"
-#include "tessera/core/file.h"
 #include "tessera/graph/graph.h"
 
 namespace tessera::evaluate {
@@ -20,80 +19,36 @@ namespace {
 using runtime::Session;
 using Side = LockStep::Side;
 
-/// A session and, for models beyond the size of one message, the files it was opened from.
-struct OpenModel {
-  std::optional<TemporaryDirectory> folder;
-  Session session;
-};
-
-Result<OpenModel> open(const onnx::Model& model, std::shared_ptr<const runtime::Library> library,
-                       const runtime::SessionOptions& options) {
-  const auto bytes = model.serialize();
-  if (bytes) {
-    TESSERA_TRY(auto session,
-                Session::open(std::move(library), *bytes, model.external_data_folder(), options));
-    return OpenModel{std::nullopt, std::move(session)};
-  }
-  if (bytes.error().code != ErrorCode::kResourceExhausted) {
-    return tl::unexpected(bytes.error());
-  }
-  TESSERA_TRY(auto folder, TemporaryDirectory::create("tessera-compare"));
-  const auto path = folder.path() / "model.onnx";
-  TESSERA_CHECK(model.save(path, {.external_data = onnx::ExternalData::kAlways}));
-  TESSERA_TRY(auto session, Session::open(std::move(library), path, options));
-  return OpenModel{std::move(folder), std::move(session)};
-}
-
-Result<OpenModel> open_measurable(const onnx::Model& model,
-                                  std::shared_ptr<const runtime::Library> library,
-                                  const runtime::SessionOptions& options) {
+Result<Session> open_measurable(const network::Network& model,
+                                const std::shared_ptr<const runtime::Library>& library,
+                                const runtime::SessionOptions& options) {
   auto copy = model.clone();
-  TESSERA_CHECK(expose_floating_outputs(copy).map([](bool) {}));
-  return open(copy, std::move(library), options);
+  TESSERA_CHECK(network::expose_judged_values(copy).map([](bool) {}));
+  return copy.open(library, options);
 }
 
-Status compare_outputs(const onnx::Model& reference, const onnx::Model& candidate,
+Status compare_outputs(const network::Network& reference, const network::Network& candidate,
                        const data::SampleSet& samples,
                        const std::shared_ptr<const runtime::Library>& library,
                        const CompareOptions& options, Monitor& monitor, Comparison& result) {
   TESSERA_TRY(auto first, open_measurable(reference, library, options.session));
   TESSERA_TRY(const auto baseline,
-              Baseline::measure(first.session, samples, {.cache_bytes = 64 << 20}, monitor));
+              Baseline::measure(first, samples, {.cache_bytes = 64 << 20}, monitor));
   TESSERA_TRY(auto second, open_measurable(candidate, library, options.session));
-  TESSERA_TRY(result.accuracy, baseline.evaluate(second.session, monitor));
-  TESSERA_TRY(const auto own, baseline.free_running(second.session, monitor));
+  TESSERA_TRY(result.accuracy, baseline.evaluate(second, monitor));
+  TESSERA_TRY(const auto own, baseline.free_running(second, monitor));
   if (own) {
     result.free_running = own->overall;
   }
   return {};
 }
 
-/// Lets a value pass through a tap on its way to every reader.
-void insert_tap(onnx::Model& model, const std::string& value, std::int64_t tag) {
-  const auto producer = model.producer(value);
-  const auto outputs = model.outputs(*producer);
-  const auto place = std::find(outputs.begin(), outputs.end(), value) - outputs.begin();
-  const auto before = model.unique_name(value + "_before_tap");
-  model.set_output(*producer, static_cast<std::size_t>(place), before);
-  model.add_node({before + "_tap",
-                  std::string(runtime::kTapOp),
-                  std::string(runtime::kTapDomain),
-                  {before},
-                  {value},
-                  {{"tag", tag}}});
-}
-
-Result<OpenModel> open_tapped(const onnx::Model& model, const std::vector<std::string>& values,
-                              std::shared_ptr<const runtime::Library> library,
-                              runtime::SessionOptions options, runtime::TensorTap& tap) {
-  auto copy = model.clone();
-  copy.set_opset(runtime::kTapDomain, 1);
-  for (std::size_t tag = 0; tag < values.size(); ++tag) {
-    insert_tap(copy, values[tag], static_cast<std::int64_t>(tag));
-  }
+Result<Session> open_tapped(const network::Network& model, const std::vector<std::string>& values,
+                            const std::shared_ptr<const runtime::Library>& library,
+                            runtime::SessionOptions options, runtime::TensorTap& tap) {
   options.opt_level = runtime::OptLevel::kDisabled;
   options.tap = &tap;
-  return open(copy, std::move(library), options);
+  return model.open(library, options, values);
 }
 
 Status run_once(Session& session, const data::Sample& sample) {
@@ -139,9 +94,9 @@ void drop_doubles(std::vector<TensorPair>& pairs) {
 }
 
 Result<std::vector<TensorError>> compare_tensors_inside(
-    const onnx::Model& reference, const onnx::Model& candidate, const data::SampleSet& samples,
-    const std::shared_ptr<const runtime::Library>& library, const CompareOptions& options,
-    Monitor& monitor) {
+    const network::Network& reference, const network::Network& candidate,
+    const data::SampleSet& samples, const std::shared_ptr<const runtime::Library>& library,
+    const CompareOptions& options, Monitor& monitor) {
   TESSERA_TRY(auto pairs, match_tensors(reference, candidate));
   drop_doubles(pairs);
   std::vector<std::string> reference_values;
@@ -158,7 +113,7 @@ Result<std::vector<TensorError>> compare_tensors_inside(
   for (std::int64_t i = 0; i < samples.size(); ++i) {
     TESSERA_CHECK(monitor.check());
     TESSERA_TRY(const auto sample, samples.load(i));
-    TESSERA_CHECK(run_together(meeting, first.session, second.session, sample));
+    TESSERA_CHECK(run_together(meeting, first, second, sample));
     monitor.progress("tensors", i + 1, samples.size());
   }
   auto errors = meeting.errors();
@@ -167,7 +122,7 @@ Result<std::vector<TensorError>> compare_tensors_inside(
   return errors;
 }
 
-Result<std::int64_t> count_floating(const onnx::Model& model) {
+Result<std::int64_t> count_floating(const network::Network& model) {
   TESSERA_TRY(const auto graph, model.view());
   const auto constant = graph::constant_tensors(graph);
   std::int64_t count = 0;
@@ -184,7 +139,7 @@ bool Comparison::passed() const noexcept {
   return std::all_of(gates.begin(), gates.end(), [](const auto& gate) { return gate.passed; });
 }
 
-Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
+Result<Comparison> compare(const network::Network& reference, const network::Network& candidate,
                            const data::SampleSet& samples,
                            const std::shared_ptr<const runtime::Library>& library,
                            const CompareOptions& options, Monitor& monitor) {

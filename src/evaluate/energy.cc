@@ -343,7 +343,7 @@ Result<MeasuredEnergy> measure_energy(EnergyMeter& meter, const std::function<St
   return result;
 }
 
-Result<ModelEnergy> model_energy(const onnx::Model& model, const data::SampleSet& samples,
+Result<ModelEnergy> model_energy(const network::Network& model, const data::SampleSet& samples,
                                  std::shared_ptr<const runtime::Library> library,
                                  const EnergyOptions& options, Monitor& monitor) {
   ModelEnergy result;

@@ -8,7 +8,6 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
-#include "tessera/onnx/normalize.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
@@ -97,7 +96,7 @@ Result<Lab> Lab::open(const LabSetup& setup, Monitor& monitor) {
 
 Status Lab::open_reference(Monitor& monitor) {
   auto exposed = setup_.model->clone();
-  TESSERA_TRY(exposes_, expose_floating_outputs(exposed));
+  TESSERA_TRY(exposes_, network::expose_judged_values(exposed));
   reference_row_.scheme.mode = Mode::kFloat32;
   TESSERA_TRY(const auto built, build(reference_row_.scheme, {}, monitor));
   reference_row_.size_bytes = built.size_bytes;
@@ -106,7 +105,7 @@ Status Lab::open_reference(Monitor& monitor) {
   TESSERA_TRY(auto lane, open_and_look(built, {.profile = true}, reference_row_));
   reference_lane_ = std::make_unique<Lane>(std::move(lane));
   if (exposes_) {
-    TESSERA_TRY(auto session, open_session(built.exposed_bytes, {}));
+    TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options({})));
     exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
   }
   auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
@@ -135,14 +134,14 @@ Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Recipe& re
   return schemes;
 }
 
-Result<onnx::Model> Lab::make(const quantize::Scheme& scheme, const quantize::Selection& selection,
-                              Monitor& monitor) const {
+Result<network::Network> Lab::make(const quantize::Scheme& scheme,
+                                   const quantize::Selection& selection, Monitor& monitor) const {
   TESSERA_TRY(const auto schemes, assignment(scheme, selection, monitor));
   return make(schemes, monitor);
 }
 
-Result<onnx::Model> Lab::make(const std::vector<quantize::Scheme>& assignment, Monitor& monitor,
-                              quantize::QuantizeReport* report) const {
+Result<network::Network> Lab::make(const std::vector<quantize::Scheme>& assignment,
+                                   Monitor& monitor, quantize::QuantizeReport* report) const {
   auto model = setup_.model->clone();
   const bool unchanged =
       std::all_of(assignment.begin(), assignment.end(),
@@ -184,38 +183,19 @@ Result<Built> Lab::build_normalized() const {
   return built;
 }
 
-Result<onnx::Model> Lab::make_normalized() const {
+Result<network::Network> Lab::make_normalized() const {
   auto model = setup_.model->clone();
-  // As far as the quantizer raises it; an operator that cannot follow leaves the model as it is.
-  constexpr std::int64_t kQuantizedOpset = 13;
-  if (auto raised = model.clone(); onnx::upgrade_opset(raised, kQuantizedOpset)) {
-    model = std::move(raised);
-  }
-  TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
-  model.remove_unused_initializers();
+  TESSERA_CHECK(quantize::bring_into_form(model, 0, true));
   return model;
 }
 
-Status Lab::pack(const onnx::Model& model, Built& built) const {
-  auto bytes = model.serialize();
-  if (bytes && exposes_) {
+Status Lab::pack(const network::Network& model, Built& built) const {
+  TESSERA_TRY(built.source, model.source());
+  built.size_bytes = built.source->size_bytes();
+  if (exposes_) {
     auto exposed = model.clone();
-    TESSERA_CHECK(expose_floating_outputs(exposed).map([](bool) {}));
-    TESSERA_TRY(built.exposed_bytes, exposed.serialize());
-  }
-  if (bytes) {
-    built.bytes = *std::move(bytes);
-    built.size_bytes = static_cast<std::int64_t>(built.bytes.size());
-    return {};
-  }
-  if (bytes.error().code != ErrorCode::kResourceExhausted) {
-    return tl::unexpected(std::move(bytes).error());
-  }
-  TESSERA_TRY(built.folder, TemporaryDirectory::create("tessera-model"));
-  built.file = built.folder->path() / "model.onnx";
-  TESSERA_CHECK(model.save(built.file, {.external_data = onnx::ExternalData::kAlways}));
-  for (const auto& entry : std::filesystem::directory_iterator(built.folder->path())) {
-    built.size_bytes += static_cast<std::int64_t>(entry.file_size());
+    TESSERA_CHECK(network::expose_judged_values(exposed).map([](bool) {}));
+    TESSERA_TRY(built.exposed, exposed.source());
   }
   return {};
 }
@@ -244,29 +224,19 @@ Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
   auto options = session_options(lane);
   options.profile = lane.profile;
   options.optimized_model = lane.optimized_model;
-  auto session = built.file.empty()
-                     ? runtime::Session::open(setup_.library, built.bytes,
-                                              setup_.model->external_data_folder(), options)
-                     : runtime::Session::open(setup_.library, built.file, options);
-  return std::move(session).and_then(
-      [this](runtime::Session opened) { return make_lane(std::move(opened)); });
+  TESSERA_TRY(auto session, built.source->open(setup_.library, options));
+  return make_lane(std::move(session));
 }
 
 Result<Lane> Lab::open_file(const std::filesystem::path& file, const LaneOptions& lane,
                             KernelSummary& kernels) const {
   auto options = session_options(lane);
   options.profile = true;
-  TESSERA_TRY(auto session, runtime::Session::open(setup_.library, file, options));
+  TESSERA_TRY(auto session, network::open_file(setup_.library, file, options));
   TESSERA_TRY(auto opened, make_lane(std::move(session)));
   double first_run_us = 0;
   TESSERA_TRY(kernels, look_at_kernels(opened, first_run_us));
   return opened;
-}
-
-Result<runtime::Session> Lab::open_session(const std::string& bytes,
-                                           const LaneOptions& lane) const {
-  return runtime::Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
-                                session_options(lane));
 }
 
 /// Opens a session and fills in what opening it, running it first and its kernels tell.
@@ -282,16 +252,16 @@ Result<Lane> Lab::open_and_look(const Built& built, const LaneOptions& options,
 
 Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, const LaneOptions& options,
                                Monitor& monitor) const {
-  if (built.exposed_bytes.empty()) {
+  if (built.exposed == nullptr) {
     return baseline_->evaluate(lane.session, monitor);
   }
-  TESSERA_TRY(auto session, open_session(built.exposed_bytes, options));
+  TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options(options)));
   return baseline_->evaluate(session, monitor);
 }
 
 Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor& monitor) const {
-  if (!built.exposed_bytes.empty()) {
-    TESSERA_TRY(auto session, open_session(built.exposed_bytes, {}));
+  if (built.exposed != nullptr) {
+    TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options({})));
     return baseline_->evaluate(session, monitor, at_most);
   }
   TESSERA_TRY(auto lane, open_lane(built, {}));

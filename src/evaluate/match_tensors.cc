@@ -13,6 +13,7 @@
 namespace tessera::evaluate {
 namespace {
 
+using graph::TensorId;
 using Quantization = TensorPair::Quantization;
 
 /// Where an operator that makes integers is told their scale; the zero point stands behind it.
@@ -50,7 +51,8 @@ std::optional<std::size_t> scale_index(std::string_view op_type) {
 /// Finds the counterparts of values in a candidate model.
 class Candidate {
  public:
-  explicit Candidate(const onnx::Model& model) : model_(model) {}
+  Candidate(const network::Network& network, const graph::Graph& graph)
+      : network_(network), graph_(graph) {}
 
   struct Match {
     std::string value;
@@ -60,77 +62,83 @@ class Candidate {
   /// The counterpart of a value of the reference, by its name.
   [[nodiscard]] std::optional<Match> find(const std::string& name) const {
     for (const auto* suffix : {"_DequantizeLinear_Output", "", "_QuantizeLinear_Input"}) {
-      const auto value = name + suffix;
-      if (model_.producer(value)) {
-        return as_read(value);
+      if (const auto value = made(name + suffix)) {
+        return as_read(*value);
       }
     }
-    const auto integers = name + "_quantized";
-    return model_.producer(integers) ? quantized(integers) : std::nullopt;
+    const auto integers = made(name + "_quantized");
+    return integers ? quantized(*integers) : std::nullopt;
   }
 
  private:
+  /// A value that an operator makes.
+  [[nodiscard]] std::optional<TensorId> made(const std::string& name) const {
+    const auto id = graph_.find_tensor(name);
+    return id && graph_.tensor(*id).producer ? id : std::nullopt;
+  }
+
   /// A value as its readers see it: behind QuantizeLinear (and DequantizeLinear), if it goes there.
-  [[nodiscard]] std::optional<Match> as_read(const std::string& value) const {
-    if (makes_integers(value)) {
+  [[nodiscard]] std::optional<Match> as_read(TensorId value) const {
+    if (is_integer(graph_.tensor(value).dtype)) {
       return quantized(value);
     }
-    for (const auto reader : model_.consumers(value)) {
-      if (model_.op_type(reader) != "QuantizeLinear" || model_.inputs(reader)[0] != value) {
+    for (const auto reader : graph_.tensor(value).consumers) {
+      const auto integers = converted(reader, "QuantizeLinear", value);
+      if (!integers) {
         continue;
       }
-      const auto integers = model_.outputs(reader)[0];
-      for (const auto behind : model_.consumers(integers)) {
-        if (model_.op_type(behind) == "DequantizeLinear" && model_.inputs(behind)[0] == integers) {
-          return Match{model_.outputs(behind)[0], std::nullopt};
+      for (const auto behind : graph_.tensor(*integers).consumers) {
+        if (const auto read = converted(behind, "DequantizeLinear", *integers)) {
+          return Match{graph_.tensor(*read).name, std::nullopt};
         }
       }
-      return quantized(integers);
+      return quantized(*integers);
     }
-    return Match{value, std::nullopt};
+    return Match{graph_.tensor(value).name, std::nullopt};
   }
 
-  [[nodiscard]] bool makes_integers(const std::string& value) const {
-    const auto type = model_.type_of(value);
-    return type && is_integer(type->dtype);
+  /// What an operator of this type makes of a value; none if it is another or reads another.
+  [[nodiscard]] std::optional<TensorId> converted(graph::OpId id, std::string_view type,
+                                                  TensorId value) const {
+    const auto& op = graph_.op(id);
+    return op.type == type && op.inputs[0] == value ? op.outputs[0] : std::nullopt;
   }
 
-  [[nodiscard]] std::optional<Match> quantized(const std::string& value) const {
+  [[nodiscard]] std::optional<Match> quantized(TensorId value) const {
     const auto quantization = quantization_of(value);
-    return quantization ? std::optional(Match{value, quantization}) : std::nullopt;
+    return quantization ? std::optional(Match{graph_.tensor(value).name, quantization})
+                        : std::nullopt;
   }
 
-  [[nodiscard]] std::optional<Quantization> quantization_of(std::string value) const {
-    for (std::set<std::string> seen; seen.insert(value).second;) {
-      const auto producer = model_.producer(value);
+  [[nodiscard]] std::optional<Quantization> quantization_of(TensorId value) const {
+    for (std::set<TensorId> seen; seen.insert(value).second;) {
+      const auto producer = graph_.tensor(value).producer;
       if (!producer) {
         return std::nullopt;
       }
-      const auto& op_type = model_.op_type(*producer);
-      const auto inputs = model_.inputs(*producer);
-      if (const auto index = scale_index(op_type)) {
-        return op_type == "DequantizeLinear" ? std::nullopt : read(inputs, *index);
+      const auto& op = graph_.op(*producer);
+      if (const auto index = scale_index(op.type)) {
+        return op.type == "DequantizeLinear" ? std::nullopt : read(op, *index);
       }
       const bool moves =
-          std::find(kMovesData.begin(), kMovesData.end(), op_type) != kMovesData.end();
-      if (!moves || inputs.empty()) {
+          std::find(kMovesData.begin(), kMovesData.end(), op.type) != kMovesData.end();
+      if (!moves || op.inputs.empty() || !op.inputs[0]) {
         return std::nullopt;
       }
-      value = inputs[0];
+      value = *op.inputs[0];
     }
     return std::nullopt;
   }
 
   /// Scale and zero point of the whole tensor, if they are constants of the file.
-  [[nodiscard]] std::optional<Quantization> read(const std::vector<std::string>& inputs,
-                                                 std::size_t index) const {
-    const auto scale = scalar(inputs, index);
+  [[nodiscard]] std::optional<Quantization> read(const graph::Op& op, std::size_t index) const {
+    const auto scale = scalar(op, index);
     if (!scale) {
       return std::nullopt;
     }
     Quantization quantization{*scale, 0};
-    if (index + 1 < inputs.size() && !inputs[index + 1].empty()) {
-      const auto zero_point = scalar(inputs, index + 1);
+    if (index + 1 < op.inputs.size() && op.inputs[index + 1]) {
+      const auto zero_point = scalar(op, index + 1);
       if (!zero_point) {
         return std::nullopt;
       }
@@ -139,12 +147,15 @@ class Candidate {
     return quantization;
   }
 
-  [[nodiscard]] std::optional<double> scalar(const std::vector<std::string>& inputs,
-                                             std::size_t index) const {
-    if (index >= inputs.size() || !model_.has_initializer(inputs[index])) {
+  [[nodiscard]] std::optional<double> scalar(const graph::Op& op, std::size_t index) const {
+    if (index >= op.inputs.size() || !op.inputs[index]) {
       return std::nullopt;
     }
-    const auto tensor = model_.initializer(inputs[index]);
+    const auto& input = graph_.tensor(*op.inputs[index]);
+    if (input.kind != graph::TensorKind::kInitializer) {
+      return std::nullopt;
+    }
+    const auto tensor = network_.constant(input.name);
     if (!tensor || tensor->size() != 1) {
       return std::nullopt;
     }
@@ -152,7 +163,8 @@ class Candidate {
     return values ? std::optional(static_cast<double>(values->front())) : std::nullopt;
   }
 
-  const onnx::Model& model_;
+  const network::Network& network_;
+  const graph::Graph& graph_;
 };
 
 bool is_clamp(const graph::Op& op) {
@@ -170,11 +182,12 @@ const graph::TensorInfo* folded_result(const graph::Graph& graph, const graph::T
 
 }  // namespace
 
-Result<std::vector<TensorPair>> match_tensors(const onnx::Model& reference,
-                                              const onnx::Model& candidate) {
+Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
+                                              const network::Network& candidate) {
   TESSERA_TRY(const auto graph, reference.view());
   const auto constant = graph::constant_tensors(graph);
-  const Candidate other(candidate);
+  TESSERA_TRY(const auto candidate_graph, candidate.view());
+  const Candidate other(candidate, candidate_graph);
   std::vector<TensorPair> pairs;
   std::map<std::string, std::string> folded;  // output of a folded Relu -> name of its input
   for (const auto& op : graph.ops()) {

@@ -82,11 +82,9 @@ class Builder {
   }
 
  private:
-  [[nodiscard]] Result<Session> open(onnx::Model model) const {
-    TESSERA_CHECK(evaluate::expose_floating_outputs(model).map([](bool) {}));
-    TESSERA_TRY(const auto bytes, model.serialize());
-    return Session::open(setup_.library, bytes, setup_.model->external_data_folder(),
-                         setup_.session);
+  [[nodiscard]] Result<Session> open(network::Network model) const {
+    TESSERA_CHECK(network::expose_judged_values(model).map([](bool) {}));
+    return model.open(setup_.library, setup_.session);
   }
 
   Result<std::vector<Tensor>> run(Session& session, std::int64_t index) const {

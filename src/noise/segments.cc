@@ -239,76 +239,12 @@ class Cutter {
   Segmentation result_;
 };
 
-/// The operators and those on constants alone that they read, directly or not.
-std::set<std::uint32_t> with_constants(const Graph& graph, std::span<const OpId> ops) {
-  const auto constant = graph::constant_tensors(graph);
-  std::set<std::uint32_t> nodes;
-  std::vector<OpId> open(ops.begin(), ops.end());
-  while (!open.empty()) {
-    const auto op = open.back();
-    open.pop_back();
-    if (!nodes.insert(graph.op(op).source).second) {
-      continue;
-    }
-    for_each_read(graph.op(op), [&](TensorId tensor) {
-      const auto producer = graph.tensor(tensor).producer;
-      if (producer && constant[tensor.value]) {
-        open.push_back(*producer);
-      }
-    });
-  }
-  return nodes;
-}
-
-void keep_only(onnx::Model& model, const std::set<std::uint32_t>& kept) {
-  std::vector<onnx::NodeId> constants;
-  for (const auto node : model.nodes()) {
-    if (model.op_type(node) == "Constant") {
-      constants.push_back(node);  // an initializer of the view
-    } else if (!kept.contains(node.value)) {
-      model.remove_node(node);
-    }
-  }
-  for (const auto node : constants) {
-    const auto value = model.outputs(node).front();
-    if (model.consumers(value).empty() && !model.used_by_body(value)) {
-      model.remove_node(node);
-    }
-  }
-}
-
 }  // namespace
 
 Result<Segmentation> cut_at_layers(const Graph& graph, std::span<const OpId> layers,
                                    std::span<const TensorId> measured,
                                    const std::vector<bool>& whole) {
   return Cutter(graph, layers).cut(measured, whole);
-}
-
-Result<onnx::Model> extract(const onnx::Model& model, const Graph& graph, std::span<const OpId> ops,
-                            std::span<const TensorId> inputs, std::span<const TensorId> outputs) {
-  auto part = model.clone();
-  for (const auto& output : part.outputs()) {
-    part.remove_output(output);
-  }
-  for (const auto& input : part.inputs()) {
-    part.remove_input(input);
-  }
-  keep_only(part, with_constants(graph, ops));
-  for (const auto input : inputs) {
-    const auto& name = graph.tensor(input).name;
-    const auto type = model.type_of(name);
-    if (!type || type->dtype == DType::kUndefined) {
-      return fail(ErrorCode::kUnimplemented, "the type of '{}' is not known", name)
-          .hint("give symbolic dimensions values with --dim");
-    }
-    part.add_input(name, *type);
-  }
-  for (const auto output : outputs) {
-    part.add_output(graph.tensor(output).name);
-  }
-  part.remove_unused_initializers();
-  return part;
 }
 
 }  // namespace tessera::noise

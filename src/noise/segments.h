@@ -10,7 +10,6 @@
 
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
-#include "tessera/onnx/model.h"
 
 /// Where a model falls apart if some of its layers are switches.
 namespace tessera::noise {
@@ -51,13 +50,5 @@ struct Segmentation {
                                                  std::span<const graph::OpId> layers,
                                                  std::span<const graph::TensorId> measured,
                                                  const std::vector<bool>& whole);
-
-/// The operators as a model of their own, with everything on constants alone that they read.
-/// Values keep names and types. Cost: that of a copy without weights.
-/// Errors: kUnimplemented if the type of an input is not known.
-[[nodiscard]] Result<onnx::Model> extract(const onnx::Model& model, const graph::Graph& graph,
-                                          std::span<const graph::OpId> ops,
-                                          std::span<const graph::TensorId> inputs,
-                                          std::span<const graph::TensorId> outputs);
 
 }  // namespace tessera::noise

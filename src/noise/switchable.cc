@@ -12,9 +12,7 @@
 #include "noise/segments.h"
 #include "tessera/core/names.h"
 #include "tessera/evaluate/accuracy.h"
-#include "tessera/onnx/normalize.h"
 #include "tessera/quantize/quantize.h"
-#include "tessera/runtime/type_oracle.h"
 
 namespace tessera::noise {
 namespace {
@@ -40,7 +38,7 @@ class Quiet final : public Monitor {
   const Monitor& parent_;
 };
 
-Result<quantize::QuantizeReport> quantize_ops(onnx::Model& model,
+Result<quantize::QuantizeReport> quantize_ops(network::Network& model,
                                               const std::map<std::string, Scheme>& schemes,
                                               const calibrate::Ranges& ranges, Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
@@ -58,7 +56,7 @@ Result<quantize::QuantizeReport> quantize_ops(onnx::Model& model,
 /// A group of operators with its sessions.
 struct Part {
   Segment segment;
-  onnx::Model model;
+  network::Network model;
   std::vector<std::optional<Session>> sessions;  ///< by position of its switch
 };
 
@@ -84,7 +82,7 @@ struct Cell {
 struct SwitchableModel::State {
   SwitchableSetup setup;
   calibrate::Ranges ranges;  ///< without the model's hash, which parts of it do not have
-  std::optional<onnx::Model> base;
+  std::optional<network::Network> base;
   graph::Graph graph;
   std::vector<OpId> layers;
   std::vector<Part> parts;
@@ -96,13 +94,13 @@ struct SwitchableModel::State {
   Work work;
 
   Status prepare(Monitor& monitor);
-  Status find_layers(const onnx::Model& model);
+  Status find_layers(const network::Network& model);
   Status raise(Monitor& monitor);
   Status cut();
   Status check_switches(Monitor& monitor);
   void warn_of_mixed_scales(Monitor& monitor) const;
   [[nodiscard]] Result<Session*> session(Part& part, std::size_t position, Monitor& monitor);
-  [[nodiscard]] Result<Session> open(const onnx::Model& model) const;
+  [[nodiscard]] Result<Session> open(const network::Network& model) const;
   [[nodiscard]] Result<Probe*> probe(std::size_t layer, Monitor& monitor);
 };
 
@@ -119,7 +117,7 @@ Failure no_such_layer(const graph::Graph& graph, const std::string& name) {
 
 }  // namespace
 
-Status SwitchableModel::State::find_layers(const onnx::Model& model) {
+Status SwitchableModel::State::find_layers(const network::Network& model) {
   TESSERA_TRY(graph, model.view());
   layers.clear();
   for (const auto& item : setup.switches) {
@@ -145,7 +143,6 @@ Status SwitchableModel::State::raise(Monitor& monitor) {
   }
   TESSERA_CHECK(find_layers(model));
   Quiet quiet(monitor);
-  std::int64_t opset = 0;
   bool normalizes = false;
   std::map<std::string, Scheme> first;
   for (const auto& item : setup.switches) {
@@ -157,16 +154,9 @@ Status SwitchableModel::State::raise(Monitor& monitor) {
   }
   auto trial = model.clone();
   TESSERA_TRY(const auto report, quantize_ops(trial, first, ranges, quiet));
-  opset = report.opset;
-  const auto before = model.opset().value_or(0);
-  if (opset > before) {
-    TESSERA_CHECK(onnx::upgrade_opset(model, opset));
-  }
-  if (normalizes) {
-    TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
-  }
-  TESSERA_CHECK(evaluate::expose_floating_outputs(model).map([](bool) {}));
-  TESSERA_CHECK(model.infer_types(runtime::type_oracle(setup.library)));
+  TESSERA_CHECK(quantize::bring_into_form(model, report.opset, normalizes));
+  TESSERA_CHECK(network::expose_judged_values(model).map([](bool) {}));
+  TESSERA_CHECK(model.infer_types(setup.library));
   base.emplace(std::move(model));
   return find_layers(*base);
 }
@@ -193,7 +183,7 @@ Status SwitchableModel::State::cut() {
   TESSERA_TRY(auto cut, cut_at_layers(graph, layers, measured, whole));
   pieces = std::move(cut.outputs);
   for (auto& segment : cut.segments) {
-    TESSERA_TRY(auto model, extract(*base, graph, segment.ops, segment.inputs, segment.outputs));
+    TESSERA_TRY(auto model, base->part({graph, segment.ops, segment.inputs, segment.outputs}));
     std::vector<std::optional<Session>> sessions(
         segment.layer ? setup.switches[*segment.layer].schemes.size() + 1 : 1);
     parts.push_back({std::move(segment), std::move(model), std::move(sessions)});
@@ -253,12 +243,11 @@ Status SwitchableModel::State::prepare(Monitor& monitor) {
   return check_switches(monitor);
 }
 
-Result<Session> SwitchableModel::State::open(const onnx::Model& model) const {
-  TESSERA_TRY(const auto bytes, model.serialize());
+Result<Session> SwitchableModel::State::open(const network::Network& model) const {
   auto options = setup.session;
   // Hundreds of small sessions must not hold an arena each.
   options.config.emplace("session.use_env_allocators", "1");
-  return Session::open(setup.library, bytes, setup.model->external_data_folder(), options);
+  return model.open(setup.library, options);
 }
 
 Result<Session*> SwitchableModel::State::session(Part& part, std::size_t position,
@@ -315,7 +304,7 @@ Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor
     }
   }
   const std::vector<TensorId> outputs{result};
-  TESSERA_TRY(auto model, extract(*base, graph, ops, probe.inputs, outputs));
+  TESSERA_TRY(auto model, base->part({graph, ops, probe.inputs, outputs}));
   TESSERA_TRY(probe.exact, open(model));
   const auto& item = setup.switches[layer];
   TESSERA_CHECK(quantize_ops(model, {{item.op, item.schemes.front()}}, ranges, monitor));

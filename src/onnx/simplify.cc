@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "onnx/simplify_passes.h"
 
@@ -167,20 +166,6 @@ std::string to_text(const Simplification& what) {
   add(what.unread_operators, "unread operator dropped", "unread operators dropped");
   add(what.unread_constants, "unread weight dropped", "unread weights dropped");
   return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-Json to_json(const Simplification& what) {
-  return {{"inlined_functions", what.inlined_functions},
-          {"inlined_branches", what.inlined_branches},
-          {"constant_operators", what.constant_operators},
-          {"folded_operators", what.folded_operators},
-          {"folded_shapes", what.folded_shapes},
-          {"passed_through", what.passed_through},
-          {"unread_operators", what.unread_operators},
-          {"unread_constants", what.unread_constants},
-          {"dense_constants", what.dense_constants},
-          {"listed_constants", what.listed_constants},
-          {"kept", what.kept}};
 }
 
 }  // namespace tessera::onnx

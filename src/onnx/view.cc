@@ -83,6 +83,10 @@ class ViewBuilder {
     return graph_.add_tensor(std::move(info));
   }
 
+  /// What an operator of the file makes of nothing.
+  void constant(const std::string& name) {
+    graph_.tensor(tensor(name, TensorKind::kInitializer)).made_by_constant = true;
+  }
   void add_input(const std::string& name) { graph_.mark_input(tensor(name, TensorKind::kInput)); }
   void add_output(const std::string& name) { graph_.mark_output(tensor(name)); }
   void add_op(const proto::NodeProto& node, std::uint32_t source,
@@ -232,7 +236,7 @@ Result<graph::Graph> Model::view() const {
   for (const auto id : nodes) {
     const auto& node = state_->node(id);
     if (is_plain_constant(node)) {
-      builder.tensor(node.output(0), TensorKind::kInitializer);
+      builder.constant(node.output(0));
       folded[id.value] = true;
     }
   }

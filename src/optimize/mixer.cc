@@ -70,7 +70,8 @@ double noise_of(const evaluate::Accuracy& accuracy) {
 
 }  // namespace
 
-Result<OptimizeResult::Mixing> Mixer::open(const onnx::Model& model, const data::SampleSet& samples,
+Result<OptimizeResult::Mixing> Mixer::open(const network::Network& model,
+                                           const data::SampleSet& samples,
                                            const calibrate::Ranges& ranges,
                                            std::shared_ptr<const runtime::Library> library,
                                            double left_us) {

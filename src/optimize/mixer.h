@@ -34,7 +34,7 @@ class Mixer {
   /// Fits the latency model and measures what error each layer adds alone. `left_us`: time that
   /// may be spent, of which this takes about half. Errors: kDeadlineExceeded if even the least does
   /// not fit into that.
-  [[nodiscard]] Result<OptimizeResult::Mixing> open(const onnx::Model& model,
+  [[nodiscard]] Result<OptimizeResult::Mixing> open(const network::Network& model,
                                                     const data::SampleSet& samples,
                                                     const calibrate::Ranges& ranges,
                                                     std::shared_ptr<const runtime::Library> library,

@@ -98,7 +98,7 @@ double fewest_runs(double reference_us) {
 
 class Optimizer {
  public:
-  Optimizer(Lab& lab, const onnx::Model& model, const data::SampleSet& samples,
+  Optimizer(Lab& lab, const network::Network& model, const data::SampleSet& samples,
             std::shared_ptr<const runtime::Library> library, const calibrate::Ranges& ranges,
             const OptimizeOptions& options, OptimizeResult& result, Monitor& monitor)
       : lab_(lab),
@@ -238,7 +238,7 @@ class Optimizer {
     Measurement row;
     row.scheme.mode = Mode::kFloat32;
     row.operators = "mixed: folded";
-    if (folded->nodes().size() < lab_.graph().ops().size()) {
+    if (folded->sources().size() < lab_.graph().ops().size()) {
       result_.candidates.push_back({.row = std::move(row), .folded = true});
     }
     return {};
@@ -584,7 +584,7 @@ class Optimizer {
   struct Finalist {
     std::size_t index = 0;
     std::filesystem::path file;
-    onnx::Model model;
+    network::Network model;
     evaluate::KernelSummary kernels;
     Lane lane;
     Measurement measured;
@@ -886,11 +886,11 @@ class Optimizer {
     row.speedup = {};
     row.latency = {};
     candidate.methods.clear();
-    candidate.made = std::make_shared<const onnx::Model>(std::move(refinement.model));
+    candidate.made = std::make_shared<const network::Network>(std::move(refinement.model));
     return true;
   }
 
-  Result<onnx::Model> make(const Candidate& candidate) {
+  Result<network::Network> make(const Candidate& candidate) {
     if (candidate.made) {
       return candidate.made->clone();
     }
@@ -1017,7 +1017,7 @@ class Optimizer {
   }
 
   Lab& lab_;
-  const onnx::Model& model_;
+  const network::Network& model_;
   const data::SampleSet& samples_;
   std::shared_ptr<const runtime::Library> library_;
   const calibrate::Ranges& ranges_;
@@ -1100,7 +1100,7 @@ std::string missed_limit(const Limits& limits, const Accuracy& accuracy) {
   return {};
 }
 
-Result<OptimizeResult> optimize(const onnx::Model& model, const data::SampleSet& samples,
+Result<OptimizeResult> optimize(const network::Network& model, const data::SampleSet& samples,
                                 const calibrate::Ranges& ranges,
                                 std::shared_ptr<const runtime::Library> library,
                                 const OptimizeOptions& options, Monitor& monitor) {

@@ -49,10 +49,19 @@ struct Node {
   std::vector<std::string> outputs;
 };
 
-std::vector<Node> nodes_of(const onnx::Model& model) {
+std::vector<std::string> names_of(const graph::Graph& graph,
+                                  const std::vector<std::optional<graph::TensorId>>& values) {
+  std::vector<std::string> names;
+  for (const auto& value : values) {
+    names.push_back(value ? graph.tensor(*value).name : "");
+  }
+  return names;
+}
+
+std::vector<Node> nodes_of(const graph::Graph& graph) {
   std::vector<Node> nodes;
-  for (const auto id : model.nodes()) {
-    nodes.push_back({model.name(id), model.op_type(id), model.inputs(id), model.outputs(id)});
+  for (const auto& op : graph.ops()) {
+    nodes.push_back({op.name, op.type, names_of(graph, op.inputs), names_of(graph, op.outputs)});
   }
   return nodes;
 }
@@ -74,7 +83,7 @@ class Resolver {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       sites_[i] = by_name(nodes_[i]);
     }
-    // File order is topological: makers come before readers.
+    // The order is topological: makers come before readers.
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (!sites_[i]) {
         sites_[i] = by_makers(nodes_[i]);
@@ -154,12 +163,13 @@ class Resolver {
 
 }  // namespace
 
-Status tag_operators(onnx::Model& model) {
+Status tag_operators(network::Network& model) {
   TESSERA_TRY(const auto view, model.view());
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < view.ops().size(); ++i) {
-    model.set_name(onnx::Model::node_of(view.ops()[i]), fmt::format("{}{}{}", kTag, i, kTagEnd));
+    names.push_back(fmt::format("{}{}{}", kTag, i, kTagEnd));
   }
-  return {};
+  return model.rename_operators(names);
 }
 
 std::vector<OpId> tagged_operators(std::string_view kernel) {
@@ -184,8 +194,8 @@ bool is_conversion_kernel(std::string_view op_type) noexcept {
          op_type == "MemcpyFromHost";
 }
 
-Result<Attribution> Attribution::make(const graph::Graph& view, const Units& units,
-                                      const onnx::Model& optimized) {
+Attribution Attribution::make(const graph::Graph& view, const Units& units,
+                              const graph::Graph& optimized) {
   Attribution attribution;
   attribution.sites_ = Resolver(view, units, nodes_of(optimized)).resolve();
   return attribution;

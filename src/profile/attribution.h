@@ -12,7 +12,7 @@
 
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/profile/units.h"
 #include "tessera/runtime/session.h"
 
@@ -21,7 +21,7 @@ namespace tessera::profile {
 
 /// Gives every operator a name that survives the runtime's rewriting and is found in the names of
 /// the kernels made of it. Names of values stay.
-[[nodiscard]] Status tag_operators(onnx::Model& model);
+[[nodiscard]] Status tag_operators(network::Network& model);
 /// Operators whose tags are in a kernel's name.
 [[nodiscard]] std::vector<graph::OpId> tagged_operators(std::string_view kernel);
 
@@ -46,8 +46,8 @@ class Attribution {
  public:
   /// `view`: of the model that was quantized (names of values); `optimized`: what the runtime
   /// wrote (SessionOptions::optimized_model), its operators tagged.
-  [[nodiscard]] static Result<Attribution> make(const graph::Graph& view, const Units& units,
-                                                const onnx::Model& optimized);
+  [[nodiscard]] static Attribution make(const graph::Graph& view, const Units& units,
+                                        const graph::Graph& optimized);
   /// From the kernels alone, where a provider that compiles parts of the graph keeps the runtime
   /// from writing it: by names, and what has none that is known counts to the model's inputs.
   [[nodiscard]] static Attribution of_kernels(const graph::Graph& view, const Units& units,

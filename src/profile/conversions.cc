@@ -11,13 +11,13 @@
 #include "profile/trace.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/measurement.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/micro.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::profile {
 namespace {
 
-enum class Kind : std::uint8_t { kQuantize, kDequantize, kCast, kTransposeFloat, kTransposeInt8 };
+using Kind = network::Conversion;
 
 constexpr std::array<std::pair<Kind, ConversionCurve ConversionCosts::*>, 5> kCurves = {
     {{Kind::kQuantize, &ConversionCosts::quantize},
@@ -33,75 +33,16 @@ constexpr std::array<std::pair<const char*, ConversionCurve ConversionCosts::*>,
      {"transpose_float", &ConversionCosts::transpose_float},
      {"transpose_int8", &ConversionCosts::transpose_int8}}};
 
-bool reads_integers(Kind kind) {
-  return kind == Kind::kDequantize || kind == Kind::kTransposeInt8;
-}
-
-/// Extents of a feature map of so many elements: channels last in transposes.
-Shape extents(std::int64_t elements) {
-  constexpr std::int64_t kChannels = 32;
-  return {1, kChannels, elements / kChannels, 1};
-}
-
-onnx::Model model_of(Kind kind, std::int64_t elements) {
-  auto model = onnx::Model::empty(17);
-  const auto input = reads_integers(kind) ? DType::kUInt8 : DType::kFloat32;
-  ValueType type{input, std::vector<Dim>()};
-  for (const auto extent : extents(elements)) {
-    type.shape->push_back({extent, {}});
-  }
-  model.add_input("x", type);
-  onnx::NodeSpec node{.name = "convert", .inputs = {"x"}, .outputs = {"y"}};
-  if (kind == Kind::kQuantize || kind == Kind::kDequantize) {
-    model.set_initializer("scale", Tensor::scalar(0.02F));
-    model.set_initializer("zero_point", Tensor::scalar(std::uint8_t{117}));
-    node.op_type = kind == Kind::kQuantize ? "QuantizeLinear" : "DequantizeLinear";
-    node.inputs = {"x", "scale", "zero_point"};
-    type.dtype = kind == Kind::kQuantize ? DType::kUInt8 : DType::kFloat32;
-  } else if (kind == Kind::kCast) {
-    constexpr std::int64_t kFloat16 = 10;  // TensorProto.DataType
-    node.op_type = "Cast";
-    node.attributes = {{"to", kFloat16}};
-    type.dtype = DType::kFloat16;
-  } else {
-    node.op_type = "Transpose";
-    node.attributes = {{"perm", std::vector<std::int64_t>{0, 2, 3, 1}}};
-    std::swap((*type.shape)[1], (*type.shape)[2]);
-    std::swap((*type.shape)[2], (*type.shape)[3]);
-  }
-  model.add_node(node);
-  model.set_type("y", type);
-  model.add_output("y");
-  return model;
-}
-
-Tensor input_of(Kind kind, std::int64_t elements) {
-  if (reads_integers(kind)) {
-    Tensor tensor(DType::kUInt8, extents(elements));
-    auto values = tensor.as<std::uint8_t>();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<std::uint8_t>(i * 37);
-    }
-    return tensor;
-  }
-  Tensor tensor(DType::kFloat32, extents(elements));
-  auto values = tensor.as<float>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(i % 251) * 0.02F - 2.3F;
-  }
-  return tensor;
-}
-
 /// The kernel's own time by the runtime's profiler: a call of the session costs more than a small
 /// conversion does.
 Result<double> time_of(const std::shared_ptr<const runtime::Library>& library,
-                       runtime::SessionOptions session, Kind kind, std::int64_t elements) {
+                       runtime::SessionOptions session, network::FileFormat format, Kind kind,
+                       std::int64_t elements) {
   session.profile = true;
   session.opt_level = runtime::OptLevel::kDisabled;
-  TESSERA_TRY(const auto bytes, model_of(kind, elements).serialize());
-  TESSERA_TRY(auto opened, runtime::Session::open(library, bytes, {}, session));
-  const auto input = input_of(kind, elements);
-  const std::array<runtime::Feed, 1> feeds = {{{"x", input.view()}}};
+  TESSERA_TRY(const auto micro, network::conversion(format, kind, elements));
+  TESSERA_TRY(auto opened, micro.network.open(library, session));
+  const std::array<runtime::Feed, 1> feeds = {{{micro.input, micro.values.view()}}};
   constexpr int kWarmup = 2;
   const auto runs = std::clamp<std::int64_t>((std::int64_t{1} << 22) / elements, 9, 200);
   for (std::int64_t run = 0; run < runs + kWarmup; ++run) {
@@ -150,7 +91,8 @@ Json curve_json(const ConversionCurve& curve) {
 
 }  // namespace
 
-Result<ConversionCosts> measure_conversions(const std::shared_ptr<const runtime::Library>& library,
+Result<ConversionCosts> measure_conversions(network::FileFormat format,
+                                            const std::shared_ptr<const runtime::Library>& library,
                                             const runtime::SessionOptions& session,
                                             Monitor& monitor) {
   constexpr std::array<std::int64_t, 5> kSizes = {1 << 10, 1 << 13, 1 << 16, 1 << 19, 1 << 22};
@@ -160,7 +102,7 @@ Result<ConversionCosts> measure_conversions(const std::shared_ptr<const runtime:
     for (const auto elements : kSizes) {
       TESSERA_CHECK(monitor.check());
       monitor.progress("conversions", done++, kCurves.size() * kSizes.size());
-      TESSERA_TRY(const auto us, time_of(library, session, kind, elements));
+      TESSERA_TRY(const auto us, time_of(library, session, format, kind, elements));
       (costs.*curve).points.push_back({elements, us});
     }
     fit(costs.*curve);

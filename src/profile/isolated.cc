@@ -8,7 +8,6 @@
 #include "tessera/core/random.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/measurement.h"
-#include "tessera/onnx/extract.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::profile {
@@ -40,10 +39,8 @@ class Bench {
         clock_(evaluate::clock_of(evaluate::timer_for(session))) {}
 
   /// Median of a few runs, after one that warms up.
-  Result<double> time(const onnx::Model& model) {
-    TESSERA_TRY(const auto bytes, model.serialize());
-    TESSERA_TRY(auto session,
-                runtime::Session::open(library_, bytes, model.external_data_folder(), session_));
+  Result<double> time(const network::Network& model) {
+    TESSERA_TRY(auto session, model.open(library_, session_));
     TESSERA_TRY(const auto inputs, random_inputs(session));
     std::vector<runtime::Feed> feeds;
     for (const auto& input : inputs) {
@@ -78,7 +75,7 @@ class Bench {
 }  // namespace
 
 Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
-    const onnx::Model& model, const graph::Graph& view, const Units& units,
+    const network::Network& model, const graph::Graph& view, const Units& units,
     const quantize::Scheme& scheme, const calibrate::Ranges& ranges,
     std::shared_ptr<const runtime::Library> library, const runtime::SessionOptions& session,
     double budget_us, Monitor& monitor) {
@@ -94,12 +91,8 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     if (!unit.quantizable || unit.macs == 0) {
       continue;
     }
-    std::vector<onnx::NodeId> nodes;
-    nodes.reserve(unit.ops.size());
-    for (const auto op : unit.ops) {
-      nodes.push_back(onnx::Model::node_of(view.op(op)));
-    }
-    auto part = onnx::extract(model, nodes);
+    const auto border = network::border_of(view, unit.ops);
+    auto part = model.part({view, unit.ops, border.inputs, border.outputs});
     if (!part) {
       continue;
     }

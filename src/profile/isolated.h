@@ -8,7 +8,7 @@
 
 #include "tessera/calibrate/ranges.h"
 #include "tessera/core/monitor.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/profile/units.h"
 #include "tessera/runtime/session.h"
 
@@ -24,7 +24,7 @@ struct IsolatedCost {
 /// Absent for units that are not quantizable or that cannot be run alone. `memory`: at most one
 /// extra copy of the model.
 [[nodiscard]] Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
-    const onnx::Model& model, const graph::Graph& view, const Units& units,
+    const network::Network& model, const graph::Graph& view, const Units& units,
     const quantize::Scheme& scheme, const calibrate::Ranges& ranges,
     std::shared_ptr<const runtime::Library> library, const runtime::SessionOptions& session,
     double budget_us, Monitor& monitor);

@@ -86,8 +86,8 @@ class PlanSource {
 
 class Study::Profiler {
  public:
-  Profiler(std::unique_ptr<onnx::Model> tagged, std::unique_ptr<calibrate::Ranges> ranges, Lab lab,
-           graph::Graph view, const onnx::Model& model,
+  Profiler(std::unique_ptr<network::Network> tagged, std::unique_ptr<calibrate::Ranges> ranges,
+           Lab lab, graph::Graph view, const network::Network& model,
            std::shared_ptr<const runtime::Library> library, const ProfileOptions& options,
            Monitor& monitor)
       : tagged_(std::move(tagged)),
@@ -153,15 +153,13 @@ class Study::Profiler {
     }
     quantize::QuantizeReport report;
     TESSERA_TRY(const auto made, lab_.make(wanted, quiet_, &report));
-    const auto nodes = made.nodes();
-    const std::set<onnx::NodeId> present(nodes.begin(), nodes.end());
+    const auto present = made.sources();
     const auto count = view_.ops().size();
     Fates fates{std::vector<bool>(count, false), std::vector<bool>(count, false)};
     reasons_.resize(count);
     for (std::size_t i = 0; i < report.ops.size(); ++i) {
       fates.quantized[i] = report.ops[i].quantized;
-      fates.folded[i] =
-          !report.ops[i].quantized && !present.contains(onnx::Model::node_of(view_.ops()[i]));
+      fates.folded[i] = !report.ops[i].quantized && !present.contains(view_.ops()[i].source);
       reasons_[i] = report.ops[i].reason;
     }
     units_ = make_units(view_, fates);
@@ -707,12 +705,13 @@ class Study::Profiler {
       cut("the machine: conversions alone, roofline, memory");
       return {};
     }
-    TESSERA_TRY(profile_.conversions, measure_conversions(library_, options_.session, monitor_));
+    TESSERA_TRY(profile_.conversions,
+                measure_conversions(model_.format(), library_, options_.session, monitor_));
     constexpr double kRooflineUs = 2.5e6;
     if (left_for_machine_us() < kRooflineUs) {
       cut("the machine's roofline");
     } else if (profile_.timer == evaluate::Timer::kThreadCpu) {  // one core is what it measures
-      TESSERA_TRY(profile_.roofline, measure_roofline(library_, {}, monitor_));
+      TESSERA_TRY(profile_.roofline, measure_roofline(model_.format(), library_, {}, monitor_));
     }
     TESSERA_CHECK(measure_memory(kFloat, States(units_.size(), false), options_.scheme));
     TESSERA_CHECK(measure_memory(kInteger, all_, options_.scheme));
@@ -730,11 +729,7 @@ class Study::Profiler {
     }
     TESSERA_TRY(const auto built, lab_.build(assignment(states, scheme), quiet_));
     const auto& feeds = lab_.reference_lane().feeds.front();
-    auto memory =
-        built.file.empty()
-            ? runtime::session_memory(library_, built.bytes, model_.external_data_folder(),
-                                      options_.session, feeds)
-            : runtime::session_memory(library_, built.file, options_.session, feeds);
+    auto memory = built.source->memory(library_, options_.session, feeds);
     if (memory) {  // a provider that counts otherwise is no reason to lose the profile
       profile_.whole.at(precision).memory = *memory;
     }
@@ -805,11 +800,11 @@ class Study::Profiler {
   }
 
   // Which the lab looks at.
-  std::unique_ptr<onnx::Model> tagged_;
+  std::unique_ptr<network::Network> tagged_;
   std::unique_ptr<calibrate::Ranges> ranges_;
   Lab lab_;
   graph::Graph view_;
-  const onnx::Model& model_;
+  const network::Network& model_;
   std::shared_ptr<const runtime::Library> library_;
   ProfileOptions options_;
   Monitor& monitor_;
@@ -847,7 +842,7 @@ Study::Study(Study&&) noexcept = default;
 Study& Study::operator=(Study&&) noexcept = default;
 Study::~Study() = default;
 
-Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& samples,
+Result<Study> Study::open(const network::Network& model, const data::SampleSet& samples,
                           const calibrate::Ranges& ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const ProfileOptions& options, Monitor& monitor) {
@@ -863,7 +858,7 @@ Result<Study> Study::open(const onnx::Model& model, const data::SampleSet& sampl
                   "use the CPU provider for costs of layers"});
   }
   TESSERA_TRY(auto view, model.view());
-  auto tagged = std::make_unique<onnx::Model>(model.clone());
+  auto tagged = std::make_unique<network::Network>(model.clone());
   TESSERA_CHECK(tag_operators(*tagged));
   auto own_ranges = std::make_unique<calibrate::Ranges>(ranges);
   if (ranges.model) {
@@ -904,7 +899,7 @@ const Evidence& Study::evidence() const noexcept {
   return profiler_->evidence();
 }
 
-Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
+Result<Profile> profile(const network::Network& model, const data::SampleSet& samples,
                         const calibrate::Ranges& ranges,
                         std::shared_ptr<const runtime::Library> library,
                         const ProfileOptions& options, Monitor& monitor) {

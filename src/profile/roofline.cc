@@ -15,107 +15,15 @@
 #include <vector>
 
 #include "tessera/core/host.h"
-#include "tessera/core/random.h"
 #include "tessera/core/timing.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/micro.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::profile {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr std::int64_t kOpset = 13;
 constexpr double kMeasurements = 5;
-
-/// Operands of matrix products that stay in the cache of a core (1 MiB each in float32).
-constexpr std::int64_t kRows = 512;
-/// A 3x3 convolution in the middle of a typical network.
-constexpr std::int64_t kChannels = 128;
-constexpr std::int64_t kExtent = 28;
-constexpr std::int64_t kTaps = 9;
-
-ValueType type_of(DType dtype, const Shape& shape) {
-  ValueType type{dtype, std::vector<Dim>()};
-  for (const auto extent : shape) {
-    type.shape->push_back({extent, {}});
-  }
-  return type;
-}
-
-/// Values of the whole range of the type, or normal ones: products of zeros may be cheaper.
-Tensor noise(DType dtype, Shape shape) {
-  Tensor tensor(dtype, std::move(shape));
-  Random random(1);
-  if (dtype == DType::kFloat32) {
-    for (auto& value : tensor.as<float>()) {
-      value = static_cast<float>(random.normal());
-    }
-    return tensor;
-  }
-  for (auto& byte : tensor.bytes()) {
-    byte = static_cast<std::byte>(random() & 0xFF);
-  }
-  return tensor;
-}
-
-/// A model of one operator with much arithmetic.
-struct Load {
-  std::string name;
-  onnx::Model model = onnx::Model::empty(kOpset);
-  Tensor input;
-  double operations = 0;
-};
-
-Load matrix_product(bool integer) {
-  Load load;
-  const auto weight = integer ? DType::kInt8 : DType::kFloat32;
-  load.name = fmt::format("{} {}x{}x{}", integer ? "MatMulInteger" : "MatMul", kRows, kRows, kRows);
-  load.input = noise(integer ? DType::kUInt8 : DType::kFloat32, {kRows, kRows});
-  load.operations = 2.0 * kRows * kRows * kRows;
-  load.model.add_input("x", type_of(load.input.dtype(), load.input.shape()));
-  load.model.set_initializer("w", noise(weight, {kRows, kRows}));
-  load.model.add_node({"product", integer ? "MatMulInteger" : "MatMul", "", {"x", "w"}, {"y"}, {}});
-  load.model.set_type("y", type_of(integer ? DType::kInt32 : DType::kFloat32, {kRows, kRows}));
-  load.model.add_output("y");
-  return load;
-}
-
-Tensor scalar(float value) {
-  return Tensor::of<float>(std::vector<float>{value}, {});
-}
-
-Load convolution(bool integer) {
-  Load load;
-  const Shape shape{1, kChannels, kExtent, kExtent};
-  const Shape weights{kChannels, kChannels, 3, 3};
-  const auto dtype = integer ? DType::kUInt8 : DType::kFloat32;
-  load.name = fmt::format("{} 3x3, {} channels of {}x{}", integer ? "QLinearConv" : "Conv",
-                          kChannels, kExtent, kExtent);
-  load.input = noise(dtype, shape);
-  load.operations = 2.0 * kChannels * kChannels * kExtent * kExtent * kTaps;
-  auto& model = load.model;
-  model.add_input("x", type_of(dtype, shape));
-  model.set_initializer("w", noise(integer ? DType::kInt8 : DType::kFloat32, weights));
-  const std::vector<onnx::NamedAttribute> attributes{
-      {"pads", std::vector<std::int64_t>{1, 1, 1, 1}},
-      {"kernel_shape", std::vector<std::int64_t>{3, 3}}};
-  if (integer) {
-    model.set_initializer("scale", scalar(0.01F));
-    model.set_initializer("zero_u", Tensor::of<std::uint8_t>(std::vector<std::uint8_t>{128}, {}));
-    model.set_initializer("zero_s", Tensor::of<std::int8_t>(std::vector<std::int8_t>{0}, {}));
-    model.add_node({"conv",
-                    "QLinearConv",
-                    "",
-                    {"x", "scale", "zero_u", "w", "scale", "zero_s", "scale", "zero_u"},
-                    {"y"},
-                    attributes});
-  } else {
-    model.add_node({"conv", "Conv", "", {"x", "w"}, {"y"}, attributes});
-  }
-  model.set_type("y", type_of(dtype, shape));
-  model.add_output("y");
-  return load;
-}
 
 /// The fastest of as many runs as the budget allows, at least three.
 template <class Work>
@@ -137,21 +45,23 @@ struct Rate {
   std::string name;
 };
 
-Result<Rate> rate_of(const Load& load, std::shared_ptr<const runtime::Library> library,
+Result<Rate> rate_of(const network::Micro& micro, std::shared_ptr<const runtime::Library> library,
                      double budget_us, Monitor& monitor) {
-  TESSERA_TRY(const auto bytes, load.model.serialize());
-  TESSERA_TRY(auto session, runtime::Session::open(std::move(library), bytes, {}, {}));
-  const std::vector<runtime::Feed> feeds{{"x", load.input.view()}};
+  TESSERA_TRY(auto session, micro.network.open(std::move(library), {}));
+  const std::vector<runtime::Feed> feeds{{micro.input, micro.values.view()}};
   const auto run = [&] { return session.run(feeds).map([](const auto&) {}); };
   TESSERA_CHECK(run());
   TESSERA_TRY(const auto best_us, fastest_us(run, budget_us, monitor));
-  return Rate{load.operations / best_us * 1e-3, load.name};
+  return Rate{micro.operations / best_us * 1e-3, micro.name};
 }
 
-Result<Rate> peak(bool integer, const std::shared_ptr<const runtime::Library>& library,
-                  double budget_us, Monitor& monitor) {
-  TESSERA_TRY(auto best, rate_of(matrix_product(integer), library, budget_us, monitor));
-  TESSERA_TRY(auto other, rate_of(convolution(integer), library, budget_us, monitor));
+Result<Rate> peak(network::FileFormat format, bool integer,
+                  const std::shared_ptr<const runtime::Library>& library, double budget_us,
+                  Monitor& monitor) {
+  TESSERA_TRY(const auto product, network::matrix_product(format, integer));
+  TESSERA_TRY(auto best, rate_of(product, library, budget_us, monitor));
+  TESSERA_TRY(const auto convolution, network::convolution(format, integer));
+  TESSERA_TRY(auto other, rate_of(convolution, library, budget_us, monitor));
   return other.giga_per_s > best.giga_per_s ? other : best;
 }
 
@@ -222,14 +132,15 @@ Json to_json(const Roofline& roofline) {
           {"method", roofline.method}};
 }
 
-Result<Roofline> measure_roofline(const std::shared_ptr<const runtime::Library>& library,
+Result<Roofline> measure_roofline(network::FileFormat format,
+                                  const std::shared_ptr<const runtime::Library>& library,
                                   const RooflineOptions& options, Monitor& monitor) {
   constexpr std::string_view kStage = "measuring the roofline";
   const auto share_us = options.budget_us / kMeasurements;
   monitor.progress(kStage, 0, 3);
-  TESSERA_TRY(const auto fp32, peak(false, library, share_us, monitor));
+  TESSERA_TRY(const auto fp32, peak(format, false, library, share_us, monitor));
   monitor.progress(kStage, 1, 3);
-  TESSERA_TRY(const auto int8, peak(true, library, share_us, monitor));
+  TESSERA_TRY(const auto int8, peak(format, true, library, share_us, monitor));
   monitor.progress(kStage, 2, 3);
   const auto count = triad_elements();
   TESSERA_TRY(const auto bytes_per_s, bandwidth(count, share_us, monitor));

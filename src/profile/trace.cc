@@ -9,6 +9,7 @@
 
 #include "profile/attribution.h"
 #include "tessera/core/file.h"
+#include "tessera/network/load.h"
 
 namespace tessera::profile {
 namespace {
@@ -174,8 +175,9 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
   auto attribution = Attribution::of_kernels(lab.graph(), units, kernels);
   if (written) {
-    TESSERA_TRY(const auto optimized, onnx::Model::load(optimized_path));
-    TESSERA_TRY(attribution, Attribution::make(lab.graph(), units, optimized));
+    TESSERA_TRY(const auto optimized, network::read(optimized_path));
+    TESSERA_TRY(const auto graph, optimized.view());
+    attribution = Attribution::make(lab.graph(), units, graph);
   }
 
   const auto by_run = runtime::kernels_by_run(kernels);

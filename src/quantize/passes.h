@@ -9,7 +9,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/onnx/model.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 
 /// The passes that quantize() runs, one per mode. Each gets the operators of its mode with their
 /// schemes and rewrites only those, leaving float32 tensors at its borders, so that the passes

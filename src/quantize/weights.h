@@ -17,7 +17,7 @@
 #include "tessera/core/result.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/model.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/quantize/scheme.h"
 
 namespace tessera::quantize {

@@ -79,8 +79,7 @@ void add_to_channels(const Target& target, std::span<const std::int64_t> shape,
 
 class BiasCorrection {
  public:
-  BiasCorrection(const StepContext& context, Refinement& state)
-      : context_(context), state_(state) {}
+  BiasCorrection(const StepContext& context, Draft& state) : context_(context), state_(state) {}
 
   Result<std::int64_t> run() {
     auto options = context_.quantizing;
@@ -315,14 +314,14 @@ class BiasCorrection {
   }
 
   const StepContext& context_;
-  Refinement& state_;
+  Draft& state_;
   quantize::StaticDetails details_;
   std::vector<Target> targets_;
 };
 
 }  // namespace
 
-Result<std::int64_t> correct_biases(const StepContext& context, Refinement& state) {
+Result<std::int64_t> correct_biases(const StepContext& context, Draft& state) {
   return BiasCorrection(context, state).run();
 }
 

@@ -18,6 +18,6 @@ namespace tessera::refine {
 /// while running: each layer's estimate so far is applied inside of the run, so that the layers
 /// behind it see a corrected one. A second pass over the samples starts from the first one's
 /// estimates.
-[[nodiscard]] Result<std::int64_t> correct_biases(const StepContext& context, Refinement& state);
+[[nodiscard]] Result<std::int64_t> correct_biases(const StepContext& context, Draft& state);
 
 }  // namespace tessera::refine

@@ -14,7 +14,8 @@
 
 #include "refine/quantized.h"
 #include "refine/simulator.h"
-#include "tessera/quantize/quantize.h"
+#include "refine/step.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -309,8 +310,9 @@ class Chooser {
   }
 
   Status open() {
-    TESSERA_TRY(auto prepared, quantize::prepare(question_.model, question_.assignment, quantizing_,
-                                                 Monitor::silent()));
+    TESSERA_TRY(const auto* const model, onnx_of(question_.model));
+    TESSERA_TRY(auto prepared,
+                quantize::prepare(*model, question_.assignment, quantizing_, Monitor::silent()));
     TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
     prepared_.emplace(std::move(prepared));
     TESSERA_TRY(judged_, judged_values(prepared_->model));

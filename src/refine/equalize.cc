@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tessera/refine/equalize.h"
+#include "refine/equalize.h"
 
 #include <algorithm>
 #include <array>

@@ -11,7 +11,7 @@
 
 #include "tessera/core/result.h"
 #include "tessera/onnx/model.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 
 namespace tessera::refine {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "refine/simulator.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 
 namespace tessera::refine {
 

@@ -14,12 +14,12 @@
 #include <utility>
 
 #include "refine/bias_correction.h"
+#include "refine/equalize.h"
 #include "refine/output_ranges.h"
 #include "refine/quantized.h"
 #include "refine/weight_rounding.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/timing.h"
-#include "tessera/refine/equalize.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -78,12 +78,12 @@ class Refiner {
     }
     TESSERA_TRY(auto prepared, quantize::prepare(model, assignment, quantizing_, monitor_));
     TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
-    state_.emplace(Refinement{std::move(prepared.model),
-                              std::move(prepared.assignment),
-                              {},
-                              {},
-                              std::move(prepared.gone),
-                              {}});
+    state_.emplace(Draft{std::move(prepared.model),
+                         std::move(prepared.assignment),
+                         {},
+                         {},
+                         std::move(prepared.gone),
+                         {}});
     state_->report.samples = samples_.size();
     if (ranges != nullptr) {
       state_->ranges = *ranges;
@@ -97,12 +97,18 @@ class Refiner {
     if (auto info = state_->model.info()) {
       state_->ranges.model = *std::move(info);
     }
-    return *std::move(state_);
+    auto& made = *state_;
+    return Refinement{network::Network::of(std::move(made.model)),
+                      std::move(made.assignment),
+                      std::move(made.ranges),
+                      std::move(made.weights),
+                      std::move(made.gone),
+                      std::move(made.report)};
   }
 
  private:
   /// What a step changes, and how many things.
-  using Change = std::function<Result<std::int64_t>(Refinement&)>;
+  using Change = std::function<Result<std::int64_t>(Draft&)>;
   /// Whether what a change did to the outputs is enough for it to stay.
   using Rule = bool (*)(const Verdict& after, const Verdict& before);
 
@@ -144,22 +150,22 @@ class Refiner {
     return status;
   }
 
-  static Refinement copy_of(const Refinement& state) {
+  static Draft copy_of(const Draft& state) {
     return {state.model.clone(), state.assignment, state.ranges,
             state.weights,       state.gone,       state.report};
   }
 
   Status run_steps() {
     if (options_.equalize) {
-      TESSERA_CHECK(step("equalize", [&](Refinement& state) { return equalize_step(state); }));
+      TESSERA_CHECK(step("equalize", [&](Draft& state) { return equalize_step(state); }));
     }
     if (options_.ranges_by_output) {
-      TESSERA_CHECK(step("ranges-by-output", [&](Refinement& state) {
+      TESSERA_CHECK(step("ranges-by-output", [&](Draft& state) {
         return choose_methods(context(), state.model, state.assignment, state.ranges);
       }));
     }
     if (options_.scales) {
-      TESSERA_CHECK(step("scales", [&](Refinement& state) {
+      TESSERA_CHECK(step("scales", [&](Draft& state) {
         return refine_ends(context(), state.model, state.assignment, state.ranges);
       }));
     }
@@ -170,12 +176,12 @@ class Refiner {
       const bool descends = options_.rounding == Rounding::kDescent;
       TESSERA_CHECK(step(
           rounding ? "rounding" : "weight-scales",
-          [&](Refinement& state) { return round_weights(context(), state, options_); },
+          [&](Draft& state) { return round_weights(context(), state, options_); },
           descends ? is_less : is_clearly_less));
     }
     if (options_.bias_correction) {
-      TESSERA_CHECK(step("bias-correction",
-                         [&](Refinement& state) { return correct_biases(context(), state); }));
+      TESSERA_CHECK(
+          step("bias-correction", [&](Draft& state) { return correct_biases(context(), state); }));
     }
     return {};
   }
@@ -192,8 +198,7 @@ class Refiner {
     step.branch = state_->report.branch;
     step.name = std::move(name);
     step.before_db = decibel(error_.error);
-    Refinement trial{
-        state_->model.clone(), state_->assignment, state_->ranges, state_->weights, {}, {}};
+    Draft trial{state_->model.clone(), state_->assignment, state_->ranges, state_->weights, {}, {}};
     TESSERA_TRY(step.changed, change(trial));
     TESSERA_CHECK(monitor_.check());
     TESSERA_TRY(auto after, error_of(trial));
@@ -211,7 +216,7 @@ class Refiner {
   }
 
   /// Of the outputs of the model as it would be quantized now.
-  Result<Verdict> error_of(const Refinement& state) {
+  Result<Verdict> error_of(const Draft& state) {
     const StepContext proof{
         *fit_, library_, *proof_, judged_, quantizing_, monitor_, state_->report.skipped, *budget_};
     return quantized_verdict(proof, state.model, state.assignment, state.ranges, state.weights);
@@ -247,7 +252,7 @@ class Refiner {
                                       : std::clamp(kValues / values, kFewest, kMost);
   }
 
-  Status measure_ranges(Refinement& state) {
+  Status measure_ranges(Draft& state) {
     calibrate::CalibrateOptions calibration;
     calibration.threads = options_.threads;
     if (!options_.ranges_by_output) {
@@ -259,12 +264,12 @@ class Refiner {
         }
       }
     }
-    TESSERA_TRY(state.ranges,
-                calibrate::calibrate(state.model, samples_, library_, calibration, monitor_));
+    TESSERA_TRY(state.ranges, calibrate::calibrate(network::Network::of(state.model.clone()),
+                                                   samples_, library_, calibration, monitor_));
     return {};
   }
 
-  Result<std::int64_t> equalize_step(Refinement& state) {
+  Result<std::int64_t> equalize_step(Draft& state) {
     TESSERA_TRY(const auto paths, scalable_paths(state.model, &state_->report.skipped));
     if (paths.empty()) {
       return 0;
@@ -314,7 +319,7 @@ class Refiner {
   RefineOptions options_;
   quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere};
   Monitor& monitor_;
-  std::optional<Refinement> state_;
+  std::optional<Draft> state_;
   std::vector<std::string> judged_;
   std::optional<Judge> judge_;  // by which steps choose; none: no step does
   std::optional<Judge> proof_;  // by which they are kept
@@ -348,7 +353,17 @@ Result<double> quantized_error(const StepContext& context, const onnx::Model& mo
       .map([](const Verdict& verdict) { return verdict.error; });
 }
 
-Result<Refinement> refine(const onnx::Model& model, const std::vector<Scheme>& assignment,
+Result<const onnx::Model*> onnx_of(const network::Network& model) {
+  const auto* const onnx = model.onnx();
+  if (onnx == nullptr) {
+    return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not refined",
+                model.path().string(), model.description())
+        .hint("leave out refinement, or give an ONNX model");
+  }
+  return onnx;
+}
+
+Result<Refinement> refine(const network::Network& model, const std::vector<Scheme>& assignment,
                           const data::SampleSet& samples, const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const RefineOptions& options, Monitor& monitor) {
@@ -360,7 +375,8 @@ Result<Refinement> refine(const onnx::Model& model, const std::vector<Scheme>& a
                 options.effort_s)
         .hint("leave them at their defaults");
   }
-  return Refiner(samples, std::move(library), options, monitor).run(model, assignment, ranges);
+  TESSERA_TRY(const auto* const onnx, onnx_of(model));
+  return Refiner(samples, std::move(library), options, monitor).run(*onnx, assignment, ranges);
 }
 
 std::string_view to_string(Rounding rounding) noexcept {

@@ -12,7 +12,10 @@
 #include "tessera/calibrate/ranges.h"
 #include "tessera/core/monitor.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/network/network.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/onnx.h"
+#include "tessera/refine/refine.h"
 #include "tessera/runtime/library.h"
 
 namespace tessera::refine {
@@ -44,6 +47,19 @@ class Budget {
  private:
   std::int64_t left_;
 };
+
+/// What the steps change, a Refinement in the making.
+struct Draft {
+  onnx::Model model;
+  std::vector<quantize::Scheme> assignment;
+  calibrate::Ranges ranges;
+  quantize::WeightOverrides weights;
+  std::vector<quantize::OpOutcome> gone;
+  RefineReport report;
+};
+
+/// The model as what this room works on. Errors: kUnimplemented for another format.
+[[nodiscard]] Result<const onnx::Model*> onnx_of(const network::Network& model);
 
 /// What every step works with. Nothing is owned.
 struct StepContext {

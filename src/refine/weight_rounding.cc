@@ -81,7 +81,7 @@ std::size_t end_of_batch(const std::vector<Layer>& layers, std::size_t first) {
 
 class WeightRounding {
  public:
-  WeightRounding(const StepContext& context, Refinement& state, const RefineOptions& options)
+  WeightRounding(const StepContext& context, Draft& state, const RefineOptions& options)
       : context_(context), state_(state), options_(options) {}
 
   Result<std::int64_t> run() {
@@ -304,7 +304,7 @@ class WeightRounding {
   }
 
   const StepContext& context_;
-  Refinement& state_;
+  Draft& state_;
   const RefineOptions& options_;
   quantize::StaticDetails details_;
   std::optional<onnx::Model> rounded_;
@@ -313,7 +313,7 @@ class WeightRounding {
 
 }  // namespace
 
-Result<std::int64_t> round_weights(const StepContext& context, Refinement& state,
+Result<std::int64_t> round_weights(const StepContext& context, Draft& state,
                                    const RefineOptions& options) {
   return WeightRounding(context, state, options).run();
 }

@@ -13,7 +13,7 @@ namespace tessera::refine {
 /// second moments of each layer's rounded input. Fills `state.weights`; returns how many weights
 /// got an entry. With bias correction to follow, moments are taken about the mean, because the bias
 /// will make up for a constant error.
-[[nodiscard]] Result<std::int64_t> round_weights(const StepContext& context, Refinement& state,
+[[nodiscard]] Result<std::int64_t> round_weights(const StepContext& context, Draft& state,
                                                  const RefineOptions& options);
 
 }  // namespace tessera::refine

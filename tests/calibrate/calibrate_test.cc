@@ -12,6 +12,8 @@
 #include "support/matchers.h"
 #include "tessera/calibrate/apart.h"
 #include "tessera/core/random.h"
+#include "tessera/network/load.h"
+#include "tessera/onnx/model.h"
 #include "tessera/runtime/type_oracle.h"
 #include "tessera/tensor/npy.h"
 
@@ -69,13 +71,13 @@ struct Builder {
     return *this;
   }
   /// Types inferred, ready to calibrate.
-  onnx::Model finish(std::initializer_list<const char*> outputs) {
+  network::Network finish(std::initializer_list<const char*> outputs) {
     for (const char* output : outputs) {
       model.add_output(output);
     }
     const Status status = model.infer_types(runtime::type_oracle(library()));
     EXPECT_THAT(status, IsOk());
-    return std::move(model);
+    return network::Network::of(std::move(model));
   }
 };
 
@@ -102,9 +104,9 @@ class Calibrate : public ::testing::Test {
     ASSERT_THAT(write_npy(directory / name, tensor.view(), Overwrite::kRefuse), IsOk());
   }
 
-  Result<data::SampleSet> samples(const onnx::Model& model, std::int64_t shard = 0,
+  Result<data::SampleSet> samples(const network::Network& model, std::int64_t shard = 0,
                                   std::int64_t shards = 1) {
-    TESSERA_TRY(const auto specs, input_specs(model));
+    TESSERA_TRY(const auto specs, network::input_specs(model));
     data::SampleOptions options;
     options.source = (folder_.path() / "data").string();
     options.shard_index = shard;
@@ -112,7 +114,7 @@ class Calibrate : public ::testing::Test {
     return data::SampleSet::open(options, specs, recorder_);
   }
 
-  Result<Ranges> run(const onnx::Model& model, CalibrateOptions options = {}) {
+  Result<Ranges> run(const network::Network& model, CalibrateOptions options = {}) {
     TESSERA_TRY(const auto set, samples(model));
     return calibrate(model, set, library(), options, recorder_);
   }
@@ -123,7 +125,7 @@ class Calibrate : public ::testing::Test {
 };
 
 /// x -> Relu -> r -> Reshape -> flat -> Sigmoid -> s; Concat(r, x) -> c -> Neg -> n.
-onnx::Model small_model() {
+network::Network small_model() {
   Builder builder;
   builder.input("x", {1, 4, 6})
       .node("Relu", {"x"}, {"r"})
@@ -135,7 +137,7 @@ onnx::Model small_model() {
 }
 
 TEST_F(Calibrate, MinMaxIsThatOfEveryTensor) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   float low = 0;
   float high = 0;
   for (std::uint64_t seed = 0; seed < 7; ++seed) {
@@ -177,7 +179,7 @@ TEST_F(Calibrate, DerivedRangesAreThoseThatMeasuringGives) {
       .node("Concat", {"r", "x"}, {"c0"}, {{"axis", std::int64_t{1}}})
       .node("Neg", {"c0"}, {"c1"})
       .node("Neg", {"c1"}, {"c"});
-  const onnx::Model measured = builder.finish({"flat", "c"});
+  const network::Network measured = builder.finish({"flat", "c"});
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     sample(Tensor::of(noise(24, seed), {1, 4, 6}));
   }
@@ -191,7 +193,7 @@ TEST_F(Calibrate, DerivedRangesAreThoseThatMeasuringGives) {
 }
 
 TEST_F(Calibrate, ThreadsDoNotChangeTheResult) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   for (std::uint64_t seed = 0; seed < 9; ++seed) {
     sample(Tensor::of(noise(24, seed, 1 + static_cast<double>(seed)), {1, 4, 6}));
   }
@@ -207,7 +209,7 @@ TEST_F(Calibrate, ThreadsDoNotChangeTheResult) {
 }
 
 TEST_F(Calibrate, MergedShardsAreTheWholeRun) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     sample(Tensor::of(noise(24, seed, 1 + static_cast<double>(seed)), {1, 4, 6}));
   }
@@ -246,7 +248,7 @@ TEST_F(Calibrate, MergedShardsAreTheWholeRun) {
 }
 
 TEST_F(Calibrate, OrderOfSamplesMattersToTheMovingAverageAlone) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   sample(Tensor::of(noise(24, 1, 5), {1, 4, 6}));
   sample(Tensor::of(noise(24, 2), {1, 4, 6}));
   const auto forward = run(model);
@@ -267,7 +269,7 @@ TEST_F(Calibrate, OrderOfSamplesMattersToTheMovingAverageAlone) {
 TEST_F(Calibrate, RaggedSamplesAndZeroSizes) {
   Builder builder;
   builder.input("x", {1, -1, 2}).node("Exp", {"x"}, {"e"}).node("Neg", {"e"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{0, 1, -1, 0}, {1, 2, 2}));
   sample(Tensor(DType::kFloat32, {1, 0, 2}));
   sample(Tensor::of(std::vector<float>{2, 1}, {1, 1, 2}));
@@ -280,7 +282,7 @@ TEST_F(Calibrate, RaggedSamplesAndZeroSizes) {
 TEST_F(Calibrate, TensorWithoutValues_GetsNoRange) {
   Builder builder;
   builder.input("x", {1, -1}).node("Exp", {"x"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor(DType::kFloat32, {1, 0}));
   const auto ranges = run(model);
   ASSERT_THAT(ranges, IsOk());
@@ -299,7 +301,7 @@ TEST_F(Calibrate, SeveralInputs) {
       .node("Add", {"a", "b"}, {"sum"})
       .node("Cast", {"i"}, {"f"}, {{"to", std::int64_t{1}}})
       .node("Mul", {"sum", "f"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{1, 2, 3}, {1, 3}), "a");
   sample(Tensor::of(std::vector<std::int64_t>{2, 2, -2}, {1, 3}), "i");
   sample(Tensor::of(std::vector<float>{-1, 0, 4}, {1, 3}), "b");
@@ -315,7 +317,7 @@ TEST_F(Calibrate, SeveralInputs) {
 TEST_F(Calibrate, Float16Activations) {
   Builder builder;
   builder.input("x", {1, 3}, DType::kFloat16).node("Neg", {"x"}, {"n"}).node("Abs", {"n"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   const std::vector<std::uint16_t> halves = {float32_to_float16(-2), float32_to_float16(0.5F),
                                              float32_to_float16(3)};
   Tensor tensor(DType::kFloat16, {1, 3});
@@ -335,7 +337,7 @@ TEST_F(Calibrate, ConstantsAndDeadEnds_AreNotActivations) {
       .node("Neg", {"w"}, {"negative_w"})
       .node("Add", {"x", "negative_w"}, {"y"})
       .node("Exp", {"y"}, {"dead"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{1, 2, 3}, {1, 3}));
   const auto ranges = run(model);
   ASSERT_THAT(ranges, IsOk());
@@ -350,7 +352,7 @@ TEST_F(Calibrate, ConstantsAndDeadEnds_AreNotActivations) {
 TEST_F(Calibrate, NaN_IsPassedOver_NamingTensorAndEarliestSample) {
   Builder builder;
   builder.input("x", {1, 2}).node("Log", {"x"}, {"logarithm"}).node("Neg", {"logarithm"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{1, 2}, {1, 2}));
   sample(Tensor::of(std::vector<float>{1, -2}, {1, 2}));
   sample(Tensor::of(std::vector<float>{-1, 2}, {1, 2}));
@@ -376,7 +378,7 @@ TEST_F(Calibrate, NothingFinite_HasNoRangeButIsRecorded) {
   builder.model.set_initializer("zero", Tensor::of(std::vector<float>{0, 0}, {2}));
   builder.input("x", {1, 2}).node("Div", {"x", "zero"}, {"d"}).node("Flatten", {"d"}, {"f"});
   builder.node("Neg", {"f"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{0, 1}, {1, 2}));
   const auto ranges = run(model);
   ASSERT_THAT(ranges, IsOk());
@@ -387,7 +389,7 @@ TEST_F(Calibrate, NothingFinite_HasNoRangeButIsRecorded) {
 }
 
 TEST_F(Calibrate, SamplesSetApart_AreUnknownToTheOthersRanges) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     sample(Tensor::of(noise(24, seed, seed == 1 || seed == 4 ? 100 : 1), {1, 4, 6}));
   }
@@ -420,7 +422,7 @@ TEST_F(Calibrate, SamplesSetApart_AreUnknownToTheOthersRanges) {
 TEST_F(Calibrate, Infinities_ArePassedOverWithAWarning) {
   Builder builder;
   builder.input("x", {1, 3}).node("Log", {"x"}, {"logarithm"}).node("Exp", {"logarithm"}, {"y"});
-  const onnx::Model model = builder.finish({"y"});
+  const network::Network model = builder.finish({"y"});
   sample(Tensor::of(std::vector<float>{1, 0, 1}, {1, 3}));
   const auto ranges = run(model);
   ASSERT_THAT(ranges, IsOk());
@@ -431,7 +433,7 @@ TEST_F(Calibrate, Infinities_ArePassedOverWithAWarning) {
 }
 
 TEST_F(Calibrate, Cancelled_Stops) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     sample(Tensor::of(noise(24, seed), {1, 4, 6}));
   }
@@ -441,7 +443,7 @@ TEST_F(Calibrate, Cancelled_Stops) {
 }
 
 TEST_F(Calibrate, OptionsOutOfRange_AreRefused) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   sample(Tensor::of(noise(24, 1), {1, 4, 6}));
   const auto with = [&](auto change) {
     CalibrateOptions options;
@@ -459,7 +461,7 @@ TEST_F(Calibrate, OptionsOutOfRange_AreRefused) {
 }
 
 TEST_F(Calibrate, ChosenMethodsAlone) {
-  const onnx::Model model = small_model();
+  const network::Network model = small_model();
   sample(Tensor::of(noise(24, 1), {1, 4, 6}));
   CalibrateOptions options;
   options.methods = {RangeMethod::kMse};
@@ -472,7 +474,7 @@ TEST_F(Calibrate, ChosenMethodsAlone) {
 TEST(InputSpecs, SymbolicExtentsAreOpen) {
   Builder builder;
   builder.input("x", {-1, 3, -1}).node("Neg", {"x"}, {"y"});
-  const auto specs = input_specs(builder.finish({"y"}));
+  const auto specs = network::input_specs(builder.finish({"y"}));
   ASSERT_THAT(specs, IsOk());
   ASSERT_EQ(specs->size(), 1U);
   EXPECT_EQ(specs->front().name, "x");
@@ -488,14 +490,14 @@ TEST(InputSpecs, IndicesKnowTheirTable) {
   builder.node("Reshape", {"ids", "shape"}, {"flat"})
       .node("Gather", {"table", "flat"}, {"y"})
       .node("Neg", {"mask"}, {"z"});
-  const auto specs = input_specs(builder.finish({"y", "z"}));
+  const auto specs = network::input_specs(builder.finish({"y", "z"}));
   ASSERT_THAT(specs, IsOk());
   EXPECT_EQ((*specs)[0].index_limit, 20);
   EXPECT_EQ((*specs)[1].index_limit, std::nullopt);
 }
 
 /// h' = tanh(x W + h), y = h'.
-onnx::Model recurrent_model() {
+network::Network recurrent_model() {
   Builder builder;
   builder.input("x", {-1, 4}).input("h", {-1, 4});
   builder.model.set_initializer("w", Tensor::of(noise(16, 3), {4, 4}));
@@ -517,7 +519,7 @@ TEST_F(Calibrate, States_AreRecordedFromTheModel) {
   options.source = (folder_.path() / "data").string();
   options.states = links;
   options.step = *step;
-  const auto set = data::SampleSet::open(options, *input_specs(model), recorder_);
+  const auto set = data::SampleSet::open(options, *network::input_specs(model), recorder_);
   ASSERT_THAT(set, IsOk());
   ASSERT_EQ(set->size(), 8);
   const auto before = set->load(1);
@@ -534,8 +536,32 @@ TEST_F(Calibrate, States_AreRecordedFromTheModel) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no output 'none'")));
 }
 
+/// Slices of a nameless extent: two of them look alike to whoever writes -1 for both.
+TEST_F(Calibrate, NamelessExtents_AreCalibrated) {
+  Builder builder;
+  builder.input("x", {1, 9});
+  builder.model.set_type("x", {DType::kFloat32, {{{1, {}}, {-1, {}}}}});
+  const auto integer = [&](const char* name, std::int64_t value) {
+    builder.model.set_initializer(name, Tensor::of(std::vector<std::int64_t>{value}, {1}));
+  };
+  integer("zero", 0);
+  integer("one", 1);
+  integer("most", 1 << 20);
+  integer("back", -1);
+  builder.node("Relu", {"x"}, {"a"})
+      .node("Slice", {"a", "one", "most", "one"}, {"late"})
+      .node("Slice", {"a", "zero", "back", "one"}, {"early"})
+      .node("Sub", {"late", "early"}, {"step"})
+      .node("Concat", {"a", "step"}, {"y"}, {{"axis", std::int64_t{1}}})
+      .node("Tanh", {"y"}, {"z"});
+  sample(Tensor::of(noise(9, 1), {1, 9}));
+  const auto ranges = run(builder.finish({"z"}));
+  ASSERT_THAT(ranges, IsOk());
+  EXPECT_TRUE(ranges->tensors.contains("step"));
+}
+
 TEST(InputSpecs, NoInputs_IsRefused) {
-  EXPECT_THAT(input_specs(onnx::Model::empty(13)),
+  EXPECT_THAT(network::input_specs(network::Network::of(onnx::Model::empty(13))),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no inputs")));
 }
 

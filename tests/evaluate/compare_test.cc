@@ -10,7 +10,6 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
-#include "tessera/runtime/type_oracle.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -28,15 +27,19 @@ std::shared_ptr<const runtime::Library> library() {
   return *loaded;
 }
 
-onnx::Model with_types(onnx::Model model) {
-  EXPECT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+network::Network with_types(onnx::Model given) {
+  auto model = network::Network::of(std::move(given));
+  EXPECT_THAT(model.infer_types(library()), IsOk());
   return model;
 }
 
-runtime::Session session_of(const onnx::Model& model) {
-  const auto bytes = model.serialize();
-  EXPECT_THAT(bytes, IsOk());
-  auto session = runtime::Session::open(library(), *bytes, {}, {});
+network::Network as_network(onnx::Model model) {
+  return network::Network::of(std::move(model));
+}
+
+runtime::Session session_of(onnx::Model given) {
+  const auto model = as_network(std::move(given));
+  auto session = model.open(library(), {});
   EXPECT_THAT(session, IsOk());
   return *std::move(session);
 }
@@ -177,7 +180,7 @@ TEST_F(LabelledBaseline, Top1_IsCountedAgainstLabels) {
   negated.op("Neg", {"y"}, {"z"}).output("z", {1, 3});
   auto model = negated.build();
   model.remove_output("y");
-  auto candidate = session_of(model);
+  auto candidate = session_of(model.clone());
   const auto accuracy = baseline->evaluate(candidate, Monitor::silent());
   ASSERT_THAT(accuracy, IsOk());
   EXPECT_EQ(accuracy->top1->reference_percent, 75.0);
@@ -226,19 +229,19 @@ TEST(Baseline, UnmatchedOutput_IsNamed) {
   EXPECT_THAT(result.error().hint, HasSubstr("n"));
 }
 
-TEST(ExposeFloatingOutputs, IndexOutput_GetsItsScores) {
+TEST(ExposeJudgedValues, IndexOutput_GetsItsScores) {
   auto builder = chain(0.5f);
   builder.op("ArgMax", {"y"}, {"best"}, {{"axis", std::int64_t{1}}});
-  auto model = builder.build();
-  model.remove_output("y");
-  model.set_type("best", testing::type(DType::kInt64, {1, 1}));
-  model.add_output("best");
-  model = with_types(std::move(model));
-  const auto added = expose_floating_outputs(model);
+  auto built = builder.build();
+  built.remove_output("y");
+  built.set_type("best", testing::type(DType::kInt64, {1, 1}));
+  built.add_output("best");
+  auto model = with_types(std::move(built));
+  const auto added = network::expose_judged_values(model);
   ASSERT_THAT(added, IsOk());
   EXPECT_TRUE(*added);
   EXPECT_THAT(model.outputs(), ElementsAre("best", "y"));
-  const auto again = expose_floating_outputs(model);
+  const auto again = network::expose_judged_values(model);
   ASSERT_THAT(again, IsOk());
   EXPECT_FALSE(*again);
 }

@@ -18,7 +18,7 @@ namespace tessera::noise {
 /// What a sweep needs, made from a model.
 struct Bench {
   std::shared_ptr<const runtime::Library> library;
-  onnx::Model model;
+  network::Network model;
   std::optional<data::SampleSet> samples;
   calibrate::Ranges ranges;
   SwitchableSetup setup;
@@ -32,11 +32,12 @@ inline quantize::Scheme scheme_of_tests() {
 }
 
 /// Every layer that can be quantized is a switch.
-inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model model) {
+inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
+  auto model = network::Network::of(std::move(given));
   auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}, {}});
   TESSERA_TRY(bench->library, runtime::Library::load());
-  TESSERA_CHECK(bench->model.infer_types(runtime::type_oracle(bench->library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(bench->model));
+  TESSERA_CHECK(bench->model.infer_types(bench->library));
+  TESSERA_TRY(const auto inputs, network::input_specs(bench->model));
   TESSERA_TRY(auto samples,
               data::SampleSet::open({.source = "random:3"}, inputs, Monitor::silent()));
   bench->samples.emplace(std::move(samples));

@@ -169,9 +169,13 @@ TEST(ProfileSlow, DoubleAndMissingNames_AreToldApart) {
   auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
   fixture->ranges.model.reset();  // it was renamed since
-  for (const auto node : fixture->model.nodes()) {
-    fixture->model.set_name(node, fixture->model.op_type(node) == "Conv" ? "same" : "");
+  const auto view = fixture->model.view();
+  ASSERT_THAT(view, IsOk());
+  std::vector<std::string> doubled;
+  for (const auto& op : view->ops()) {
+    doubled.emplace_back(op.type == "Conv" ? "same" : "");
   }
+  ASSERT_THAT(fixture->model.rename_operators(doubled), IsOk());
   const auto result = profile(fixture->model, fixture->samples, fixture->ranges, fixture->library,
                               quick(), Monitor::silent());
   ASSERT_THAT(result, IsOk());

@@ -20,7 +20,8 @@ TEST(RooflineSlow, IsWithinWhatCoresCanDo_AndTakesSeconds) {
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
   const auto before = thread_cpu_us();
-  const auto roofline = measure_roofline(*library, {}, Monitor::silent());
+  const auto roofline =
+      measure_roofline(network::FileFormat::kOnnx, *library, {}, Monitor::silent());
   ASSERT_THAT(roofline, IsOk());
   EXPECT_LT(thread_cpu_us() - before, 3.5e6);
   RecordProperty("figures", to_text(to_json(*roofline)));
@@ -58,7 +59,7 @@ TEST(Roofline, Cancelled_StopsEarly) {
   } monitor;
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
-  EXPECT_THAT(measure_roofline(*library, {}, monitor),
+  EXPECT_THAT(measure_roofline(network::FileFormat::kOnnx, *library, {}, monitor),
               testing::FailsWith(ErrorCode::kCancelled, ::testing::_));
 }
 

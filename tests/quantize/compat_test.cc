@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "support/matchers.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 /// Replays tests/fixtures/compat: graphs that onnxruntime.quantization quantized, with its options

@@ -15,7 +15,7 @@
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "tessera/numerics/kernels.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/runtime/session.h"
 #include "tessera/runtime/type_oracle.h"
 #include "tessera/tensor/metrics.h"

@@ -7,8 +7,10 @@
 
 #include "support/matchers.h"
 #include "support/small_classifier.h"
-#include "tessera/quantize/quantize.h"
+#include "tessera/network/load.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/runtime/session.h"
+#include "tessera/runtime/type_oracle.h"
 
 namespace tessera::quantize {
 namespace {
@@ -69,10 +71,11 @@ Result<std::vector<std::string>> kernels_of(
 Result<onnx::Model> mixed(onnx::Model model, Format format) {
   TESSERA_TRY(auto library, runtime::Library::load());
   TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  const auto network = network::Network::of(model.clone());
+  TESSERA_TRY(const auto inputs, network::input_specs(network));
   TESSERA_TRY(auto samples,
               data::SampleSet::open({.source = "random:4"}, inputs, Monitor::silent()));
-  TESSERA_TRY(auto ranges, calibrate::calibrate(model, samples, library, {}, Monitor::silent()));
+  TESSERA_TRY(auto ranges, calibrate::calibrate(network, samples, library, {}, Monitor::silent()));
   Scheme integers;
   integers.format = format;
   Scheme floating;

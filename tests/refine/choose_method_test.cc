@@ -79,7 +79,7 @@ onnx::Model giants() {
 }
 
 struct Case {
-  onnx::Model model;
+  network::Network model;
   std::shared_ptr<const runtime::Library> library;
   std::optional<data::SampleSet> samples;
   std::vector<std::int64_t> apart;
@@ -96,10 +96,11 @@ struct Case {
   }
 };
 
-Result<Case> make_case(onnx::Model model, std::int64_t count, int threads = 1) {
+Result<Case> make_case(onnx::Model given, std::int64_t count, int threads = 1) {
   TESSERA_TRY(auto library, runtime::Library::load());
-  TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  auto model = network::Network::of(std::move(given));
+  TESSERA_CHECK(model.infer_types(library));
+  TESSERA_TRY(const auto inputs, network::input_specs(model));
   TESSERA_TRY(auto samples, data::SampleSet::open({.source = fmt::format("random:{}", count)},
                                                   inputs, Monitor::silent()));
   auto apart = samples_apart(count);

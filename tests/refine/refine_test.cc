@@ -26,7 +26,7 @@ quantize::Scheme u8s8() {
   return scheme;
 }
 
-Result<std::vector<quantize::Scheme>> everywhere(const onnx::Model& model,
+Result<std::vector<quantize::Scheme>> everywhere(const network::Network& model,
                                                  const quantize::Scheme& scheme) {
   TESSERA_TRY(const auto graph, model.view());
   return quantize::resolve(quantize::uniform_recipe(scheme), graph, Monitor::silent());
@@ -110,7 +110,7 @@ TEST(Refine, ChosenIntegers_StandInTheModel) {
   const auto weights = result->weights;
   ASSERT_TRUE(weights.contains("w2"));
   ASSERT_THAT(built(*result), IsOk());
-  const auto written = result->model.initializer("w2_quantized");
+  const auto written = result->model.constant("w2_quantized");
   ASSERT_THAT(written, IsOk());
   const auto chosen = weights.at("w2").values.as<std::int8_t>();
   EXPECT_TRUE(std::equal(chosen.begin(), chosen.end(), written->as<std::int8_t>().begin()));
@@ -143,9 +143,9 @@ Result<std::vector<std::int8_t>> moved_weights(float factor, bool reduce_range, 
   std::vector<float> weights(std::size_t{32} * 8 * 9);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     weights[i] =
-        i % 72 == 0 ? 1 : static_cast<float>(40 + i % 13 + 0.3) / (reduce_range ? 64 : 127);
+        i % 72 == 0 ? 1 : (static_cast<float>(40 + i % 13) + 0.3F) / (reduce_range ? 64 : 127);
   }
-  auto model = ModelBuilder(13)
+  auto built = ModelBuilder(13)
                    .input("x", {1, 8, 6, 6})
                    .constant("factor", Tensor::of(std::vector<float>{factor}, {1}))
                    .op("Mul", {"x", "factor"}, {"product"})
@@ -155,8 +155,9 @@ Result<std::vector<std::int8_t>> moved_weights(float factor, bool reduce_range, 
                    .output("y", {1, 32, 4, 4})
                    .build();
   TESSERA_TRY(auto library, runtime::Library::load());
-  TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  auto model = network::Network::of(std::move(built));
+  TESSERA_CHECK(model.infer_types(library));
+  TESSERA_TRY(const auto inputs, network::input_specs(model));
   TESSERA_TRY(const auto samples,
               data::SampleSet::open({.source = "random:8"}, inputs, Monitor::silent()));
   auto scheme = u8s8();
@@ -216,7 +217,7 @@ TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {
   std::vector<float> weights(2 * 3, 1.0F / 3);
   weights[0] = 127;
   weights[3] = 127;
-  auto model = ModelBuilder(13)
+  auto built = ModelBuilder(13)
                    .input("x", {1, 3, 4, 4})
                    .op("Abs", {"x"}, {"a"})
                    .constant("w", Tensor::of(weights, {2, 3, 1, 1}))
@@ -225,8 +226,9 @@ TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {
                    .build();
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
-  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
-  const auto inputs = calibrate::input_specs(model);
+  auto model = network::Network::of(std::move(built));
+  ASSERT_THAT(model.infer_types(*library), IsOk());
+  const auto inputs = network::input_specs(model);
   const auto samples = data::SampleSet::open({.source = "random:16"}, *inputs, Monitor::silent());
   ASSERT_THAT(samples, IsOk());
   auto scheme = u8s8();
@@ -240,9 +242,9 @@ TEST(Refine, BiasCorrection_TakesOffAPlantedMeanError) {
   ASSERT_THAT(result, IsOk());
   ASSERT_TRUE(result->report.steps.front().kept);
   // Two weights of a third are gone; |normal| has the mean .798.
-  const auto conv = result->model.producer("c");
+  const auto conv = result->model.onnx()->producer("c");
   ASSERT_TRUE(conv.has_value());
-  const auto bias = result->model.initializer(result->model.inputs(*conv)[2]);
+  const auto bias = result->model.constant(result->model.onnx()->inputs(*conv)[2]);
   ASSERT_THAT(bias, IsOk());
   for (const float value : bias->as<float>()) {
     EXPECT_NEAR(value, 2.0 / 3 * 0.798, 0.06);
@@ -263,7 +265,7 @@ TEST(Refine, WithoutStaticScheme_IsRefused) {
 }
 
 TEST(Refine, ZeroOutputs_AreRefused) {
-  auto model = ModelBuilder(13)
+  auto built = ModelBuilder(13)
                    .input("x", {1, 2, 4, 4})
                    .constant("w", Tensor(DType::kFloat32, {2, 2, 1, 1}))
                    .op("Conv", {"x", "w"}, {"y"})
@@ -271,8 +273,9 @@ TEST(Refine, ZeroOutputs_AreRefused) {
                    .build();
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
-  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
-  const auto samples = data::SampleSet::open({.source = "random:2"}, *calibrate::input_specs(model),
+  auto model = network::Network::of(std::move(built));
+  ASSERT_THAT(model.infer_types(*library), IsOk());
+  const auto samples = data::SampleSet::open({.source = "random:2"}, *network::input_specs(model),
                                              Monitor::silent());
   ASSERT_THAT(samples, IsOk());
   const auto assignment = everywhere(model, u8s8());
@@ -283,7 +286,7 @@ TEST(Refine, ZeroOutputs_AreRefused) {
 }
 
 TEST(Refine, OutputsThatAreNotFinite_ArePassedOver) {
-  auto model = ModelBuilder(13)
+  auto built = ModelBuilder(13)
                    .input("x", {1, 2, 4, 4})
                    .weight("w", {2, 2, 1, 1}, 0.5)
                    .op("Conv", {"x", "w"}, {"c"})
@@ -293,8 +296,9 @@ TEST(Refine, OutputsThatAreNotFinite_ArePassedOver) {
                    .build();
   const auto library = runtime::Library::load();
   ASSERT_THAT(library, IsOk());
-  ASSERT_THAT(model.infer_types(runtime::type_oracle(*library)), IsOk());
-  const auto samples = data::SampleSet::open({.source = "random:4"}, *calibrate::input_specs(model),
+  auto model = network::Network::of(std::move(built));
+  ASSERT_THAT(model.infer_types(*library), IsOk());
+  const auto samples = data::SampleSet::open({.source = "random:4"}, *network::input_specs(model),
                                              Monitor::silent());
   ASSERT_THAT(samples, IsOk());
   auto scheme = u8s8();

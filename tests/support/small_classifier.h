@@ -9,7 +9,7 @@
 
 #include "support/model_builder.h"
 #include "tessera/calibrate/calibrate.h"
-#include "tessera/runtime/type_oracle.h"
+#include "tessera/network/load.h"
 
 /// A model that is measured in a moment, for tests of the rooms that measure.
 namespace tessera::testing {
@@ -39,16 +39,16 @@ inline onnx::Model small_classifier() {
 /// A model with its ranges and samples, as the commands have them.
 struct Fixture {
   std::shared_ptr<const runtime::Library> library;
-  onnx::Model model;
+  network::Network model;
   data::SampleSet samples;
   calibrate::Ranges ranges;
 };
 
 inline Result<Fixture> make_fixture() {
   TESSERA_TRY(auto library, runtime::Library::load());
-  auto model = small_classifier();
-  TESSERA_CHECK(model.infer_types(runtime::type_oracle(library)));
-  TESSERA_TRY(const auto inputs, calibrate::input_specs(model));
+  auto model = network::Network::of(small_classifier());
+  TESSERA_CHECK(model.infer_types(library));
+  TESSERA_TRY(const auto inputs, network::input_specs(model));
   TESSERA_TRY(auto samples,
               data::SampleSet::open({.source = "random:8"}, inputs, Monitor::silent()));
   TESSERA_TRY(auto ranges, calibrate::calibrate(model, samples, library, {}, Monitor::silent()));

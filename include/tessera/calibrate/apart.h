@@ -23,7 +23,7 @@ struct SplitRanges {
 /// calibrate() in one pass with some samples (indices, ascending, not all of them) set apart.
 /// Memory: another 32 KiB per tensor.
 [[nodiscard]] Result<SplitRanges> calibrate_apart(
-    const onnx::Model& model, const data::SampleSet& samples,
+    const network::Network& model, const data::SampleSet& samples,
     const std::vector<std::int64_t>& held_out,
     const std::shared_ptr<const runtime::Library>& library, const CalibrateOptions& options,
     Monitor& monitor);

@@ -10,8 +10,8 @@
 #include "tessera/calibrate/ranges.h"
 #include "tessera/core/monitor.h"
 #include "tessera/data/sample_set.h"
+#include "tessera/network/network.h"
 #include "tessera/numerics/range_estimator.h"
-#include "tessera/onnx/model.h"
 #include "tessera/runtime/library.h"
 
 namespace tessera::calibrate {
@@ -25,15 +25,11 @@ struct CalibrateOptions {
   bool as_reference = false;
 };
 
-/// What a model's inputs want to be fed, from the types in the file. Symbolic extents are open
-/// (-1). Errors: kUnimplemented naming an input that is no tensor.
-[[nodiscard]] Result<std::vector<data::InputSpec>> input_specs(const onnx::Model& model);
-
 /// Runs the model as it is for data::SampleOptions::step, one thread, sharing nothing with other
 /// steps but the session. Errors: kInvalidArgument where an output of a link is none of the
 /// model's; those of opening it.
 [[nodiscard]] Result<data::StepFunction> step_function(
-    const onnx::Model& model, const std::vector<data::StateLink>& links,
+    const network::Network& model, const std::vector<data::StateLink>& links,
     const std::shared_ptr<const runtime::Library>& library);
 
 /// Streams every sample once through the model and measures the ranges of all its floating
@@ -50,14 +46,16 @@ struct CalibrateOptions {
 /// The model's types must have been inferred.
 /// Warnings: nan-activations (with the first tensor and sample), infinite-activations,
 /// empty-activations. Errors: kInvalidArgument for options; those of data and runtime.
-[[nodiscard]] Result<Ranges> calibrate(const onnx::Model& model, const data::SampleSet& samples,
+[[nodiscard]] Result<Ranges> calibrate(const network::Network& model,
+                                       const data::SampleSet& samples,
                                        const std::shared_ptr<const runtime::Library>& library,
                                        const CalibrateOptions& options, Monitor& monitor);
 
 /// One of `shard_count` parts of the work: `samples` are those of shard `shard_index`. The result
 /// of a tessera.calibrate-shard document, which merge_shards takes.
-[[nodiscard]] Result<Json> calibrate_shard(const onnx::Model& model, const data::SampleSet& samples,
-                                           std::int64_t shard_index, std::int64_t shard_count,
+[[nodiscard]] Result<Json> calibrate_shard(const network::Network& model,
+                                           const data::SampleSet& samples, std::int64_t shard_index,
+                                           std::int64_t shard_count,
                                            const std::shared_ptr<const runtime::Library>& library,
                                            const CalibrateOptions& options, Monitor& monitor);
 

@@ -12,7 +12,6 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/onnx/model.h"
 #include "tessera/runtime/session.h"
 #include "tessera/tensor/metrics.h"
 
@@ -65,13 +64,6 @@ struct Accuracy {
 [[nodiscard]] std::optional<std::size_t> classifier_output(
     const std::vector<runtime::ValueInfo>& outputs);
 
-/// Makes the answers of a model measurable: for every output that is no floating tensor (a class
-/// name, a sequence of maps, an index) the nearest floating value it is computed from becomes an
-/// output too. Applied to a reference and to its quantized form, it finds values that correspond.
-/// The model's types must have been inferred. Returns true if an output was added.
-/// Errors: kUnimplemented if no output has such a value.
-[[nodiscard]] Result<bool> expose_floating_outputs(onnx::Model& model);
-
 struct BaselineOptions {
   /// Inputs and reference outputs are kept up to so many bytes; what does not fit is decoded and
   /// run again for every candidate.
@@ -95,8 +87,8 @@ class Baseline {
 
   /// Runs a candidate over the same samples. Its inputs and floating outputs are those of the
   /// reference by name, or by place where a name differs; floating inputs of another width are
-  /// cast. Outputs that are no floating tensors do not take part (see expose_floating_outputs).
-  /// `at_most`: only so many samples from the first on; 0: all.
+  /// cast. Outputs that are no floating tensors do not take part (see
+  /// network::expose_judged_values). `at_most`: only so many samples from the first on; 0: all.
   /// Errors: kInvalidArgument if inputs or outputs cannot be matched or differ in shape.
   [[nodiscard]] Result<Accuracy> evaluate(runtime::Session& candidate, Monitor& monitor,
                                           std::int64_t at_most = 0) const;

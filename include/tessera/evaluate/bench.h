@@ -14,7 +14,7 @@
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/graph/inspect.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -68,7 +68,8 @@ struct BenchResult {
 /// Errors: those of opening and running the float model on the first provider; kUnavailable if the
 /// library lacks one of the others; kCancelled before the first row is ready (later the result says
 /// that it was interrupted).
-[[nodiscard]] Result<BenchResult> bench(const onnx::Model& model, const data::SampleSet& samples,
+[[nodiscard]] Result<BenchResult> bench(const network::Network& model,
+                                        const data::SampleSet& samples,
                                         const calibrate::Ranges* ranges,
                                         std::shared_ptr<const runtime::Library> library,
                                         const BenchOptions& options, Monitor& monitor);

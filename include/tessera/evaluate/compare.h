@@ -14,7 +14,7 @@
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/accuracy.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -67,8 +67,8 @@ struct TensorError {
 /// it. Where the candidate has folded a Relu or Clip into its producer, the folded result is
 /// compared with the output of the Relu or Clip; a value that is quantized to the range of a Relu
 /// or Clip behind it is left out, because it is clipped on purpose.
-[[nodiscard]] Result<std::vector<TensorPair>> match_tensors(const onnx::Model& reference,
-                                                            const onnx::Model& candidate);
+[[nodiscard]] Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
+                                                            const network::Network& candidate);
 
 struct CompareOptions {
   runtime::SessionOptions session;  ///< how both models run for the outputs
@@ -96,7 +96,8 @@ struct Comparison {
 /// two inferences. Types of both models must have been inferred.
 /// Errors: kInvalidArgument if the models' inputs or outputs do not correspond, or a gate needs
 /// labels or a classifier that are not there; those of data and runtime; kCancelled.
-[[nodiscard]] Result<Comparison> compare(const onnx::Model& reference, const onnx::Model& candidate,
+[[nodiscard]] Result<Comparison> compare(const network::Network& reference,
+                                         const network::Network& candidate,
                                          const data::SampleSet& samples,
                                          const std::shared_ptr<const runtime::Library>& library,
                                          const CompareOptions& options, Monitor& monitor);

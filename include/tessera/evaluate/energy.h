@@ -16,7 +16,7 @@
 #include "tessera/core/result.h"
 #include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -86,7 +86,7 @@ struct ModelEnergy {
 /// Layers share it by the time of their kernels, as if every kernel drew the same power; with the
 /// per-MAC model, by their multiply-accumulates.
 /// Errors: those of opening and running the model; kCancelled.
-[[nodiscard]] Result<ModelEnergy> model_energy(const onnx::Model& model,
+[[nodiscard]] Result<ModelEnergy> model_energy(const network::Network& model,
                                                const data::SampleSet& samples,
                                                std::shared_ptr<const runtime::Library> library,
                                                const EnergyOptions& options, Monitor& monitor);

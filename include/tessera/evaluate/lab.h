@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "tessera/calibrate/ranges.h"
-#include "tessera/core/file.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/core/timing.h"
@@ -19,7 +18,7 @@
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/graph.h"
 #include "tessera/graph/inspect.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
@@ -27,14 +26,12 @@
 
 namespace tessera::evaluate {
 
-/// A model in the form that sessions are opened from: bytes, or a file if it is beyond 2 GiB.
+/// A model in the form that sessions are opened from.
 struct Built {
-  std::string bytes;
+  network::SessionSourcePtr source;
   /// The same with the floating values behind its outputs as outputs of their own, where the
-  /// model ends in classes or other things that have no error.
-  std::string exposed_bytes;
-  std::optional<TemporaryDirectory> folder;
-  std::filesystem::path file;
+  /// model ends in classes or other things that have no error; else null.
+  network::SessionSourcePtr exposed;
   std::int64_t size_bytes = 0;
   std::int64_t quantized_ops = 0;
   std::vector<bool> quantized;  ///< by OpId of Lab::graph(): computed in integers
@@ -57,7 +54,7 @@ struct Lane {
 
 /// Where measuring starts from.
 struct LabSetup {
-  const onnx::Model* model = nullptr;  ///< float, types inferred
+  const network::Network* model = nullptr;  ///< float, types inferred
   std::shared_ptr<const runtime::Library> library;
   runtime::SessionOptions session;  ///< provider (of the reference too), threads
   /// Providers that rows will ask for beside the session's: the clock must suit all.
@@ -82,20 +79,20 @@ class Lab {
   [[nodiscard]] Result<Built> build(const std::vector<quantize::Scheme>& assignment,
                                     Monitor& monitor) const;
   /// float32 throughout, rewritten as every quantized model is before anything else (paddings and
-  /// batch normalisation folded, see onnx::normalize_for_quantization): what a mix has its float
+  /// batch normalisation folded, see quantize::bring_into_form): what a mix has its float
   /// layers from.
   [[nodiscard]] Result<Built> build_normalized() const;
-  [[nodiscard]] Result<onnx::Model> make_normalized() const;
+  [[nodiscard]] Result<network::Network> make_normalized() const;
   /// Any model with the float model's inputs and outputs, in the form that sessions are opened
   /// from, into `built`.
-  [[nodiscard]] Status pack(const onnx::Model& model, Built& built) const;
+  [[nodiscard]] Status pack(const network::Network& model, Built& built) const;
   /// The same as models, to be saved.
-  [[nodiscard]] Result<onnx::Model> make(const quantize::Scheme& scheme,
-                                         const quantize::Selection& selection,
-                                         Monitor& monitor) const;
-  [[nodiscard]] Result<onnx::Model> make(const std::vector<quantize::Scheme>& assignment,
-                                         Monitor& monitor,
-                                         quantize::QuantizeReport* report = nullptr) const;
+  [[nodiscard]] Result<network::Network> make(const quantize::Scheme& scheme,
+                                              const quantize::Selection& selection,
+                                              Monitor& monitor) const;
+  [[nodiscard]] Result<network::Network> make(const std::vector<quantize::Scheme>& assignment,
+                                              Monitor& monitor,
+                                              quantize::QuantizeReport* report = nullptr) const;
   /// The scheme of every operator where one scheme is wanted on all that the selection has.
   [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(
       const quantize::Scheme& scheme, const quantize::Selection& selection, Monitor& monitor) const;
@@ -142,8 +139,6 @@ class Lab {
   Lab(LabSetup setup, graph::Graph view) : setup_(std::move(setup)), view_(std::move(view)) {}
   [[nodiscard]] Status open_reference(Monitor& monitor);
   [[nodiscard]] runtime::SessionOptions session_options(const LaneOptions& lane) const;
-  [[nodiscard]] Result<runtime::Session> open_session(const std::string& bytes,
-                                                      const LaneOptions& lane) const;
   [[nodiscard]] Result<Lane> open_and_look(const Built& built, const LaneOptions& lane,
                                            Measurement& row) const;
   [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane,

@@ -50,6 +50,8 @@ struct TensorInfo {
   bool is_output = false;
   /// Also read from within a body of a control-flow operator.
   bool used_by_body = false;
+  /// An initializer that stands in the file as an operator without inputs.
+  bool made_by_constant = false;
 
   /// All extents known, as a Shape.
   [[nodiscard]] std::optional<Shape> static_shape() const;

@@ -14,7 +14,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/session.h"
 #include "tessera/tensor/metrics.h"
@@ -31,7 +31,7 @@ struct Switch {
 using Setting = std::vector<std::uint8_t>;
 
 struct SwitchableSetup {
-  const onnx::Model* model = nullptr;  ///< float, types inferred
+  const network::Network* model = nullptr;  ///< float, types inferred
   std::shared_ptr<const runtime::Library> library;
   runtime::SessionOptions session;  ///< provider, threads, level
   const calibrate::Ranges* ranges = nullptr;

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "tessera/core/json.h"
 #include "tessera/core/result.h"
 #include "tessera/onnx/model.h"
 #include "tessera/tensor/evaluator.h"
@@ -69,6 +68,5 @@ Simplified simplify(Model& model, const SimplifyOptions& options);
 
 /// "40 Constant operators became weights, 12 operators computed, ..."; empty if nothing changed.
 [[nodiscard]] std::string to_text(const Simplification& what);
-[[nodiscard]] Json to_json(const Simplification& what);
 
 }  // namespace tessera::onnx

@@ -19,7 +19,7 @@
 #include "tessera/evaluate/measurement.h"
 #include "tessera/graph/graph.h"
 #include "tessera/graph/inspect.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/profile/profile.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/refine/refine.h"
@@ -63,7 +63,7 @@ struct OptimizeOptions {
   std::filesystem::path folder;
   /// Called for every model before it is written, with the name of its row: to leave a mark in the
   /// metadata.
-  std::function<void(onnx::Model&, std::string_view)> mark;
+  std::function<void(network::Network&, std::string_view)> mark;
   std::uint64_t seed = 0;
 };
 
@@ -103,7 +103,7 @@ struct Candidate {
   /// and the like folded.
   bool folded = false;
   /// Of a refined candidate: the model, and what refining did.
-  std::shared_ptr<const onnx::Model> made;
+  std::shared_ptr<const network::Network> made;
   std::optional<refine::RefineReport> refinement;
   std::optional<double> predicted_us;  ///< by the latency model, before it was built
   /// As sessions are opened from it, while memory for that is left.
@@ -149,7 +149,7 @@ struct OptimizeResult {
   };
   std::optional<Mixing> mixing;
   /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.
-  std::optional<onnx::Model> model;
+  std::optional<network::Network> model;
 };
 
 /// Finds the fastest model that keeps the limits.
@@ -172,7 +172,7 @@ struct OptimizeResult {
 /// `ranges` should hold all methods, measured on other samples than `samples` where there are
 /// enough. Errors: those of opening and running the float model; kInvalidArgument for a limit on
 /// top-1 without labels; kCancelled.
-[[nodiscard]] Result<OptimizeResult> optimize(const onnx::Model& model,
+[[nodiscard]] Result<OptimizeResult> optimize(const network::Network& model,
                                               const data::SampleSet& samples,
                                               const calibrate::Ranges& ranges,
                                               std::shared_ptr<const runtime::Library> library,

@@ -10,6 +10,7 @@
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
+#include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -41,11 +42,11 @@ struct ConversionCosts {
   ConversionCurve transpose_int8;   ///< NCHW -> NHWC, u8
 };
 
-/// Times the conversion kernels of the runtime alone, from 1 Ki to 4 Mi elements, one tensor per
-/// call. `session`: provider and threads. Cost: about a second.
+/// Times the conversion kernels of the runtime alone, of networks of that format, from 1 Ki to 4 Mi
+/// elements, one tensor per call. `session`: provider and threads. Cost: about a second.
 [[nodiscard]] Result<ConversionCosts> measure_conversions(
-    const std::shared_ptr<const runtime::Library>& library, const runtime::SessionOptions& session,
-    Monitor& monitor);
+    network::FileFormat format, const std::shared_ptr<const runtime::Library>& library,
+    const runtime::SessionOptions& session, Monitor& monitor);
 
 /// {quantize_ns_per_element, dequantize_ns_per_element, cast_ns_per_element, ..., curves{}}.
 [[nodiscard]] Json to_json(const ConversionCosts& costs);

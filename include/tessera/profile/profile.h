@@ -21,7 +21,7 @@
 #include "tessera/evaluate/measurement.h"
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/inspect.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/profile/conversions.h"
 #include "tessera/profile/latency_model.h"
 #include "tessera/profile/roofline.h"
@@ -210,7 +210,8 @@ class Study {
   /// Nothing is owned but the library; all outlive the study.
   /// Errors: those of building and running the float model; kFailedPrecondition if no operator
   /// takes the scheme.
-  [[nodiscard]] static Result<Study> open(const onnx::Model& model, const data::SampleSet& samples,
+  [[nodiscard]] static Result<Study> open(const network::Network& model,
+                                          const data::SampleSet& samples,
                                           const calibrate::Ranges& ranges,
                                           std::shared_ptr<const runtime::Library> library,
                                           const ProfileOptions& options, Monitor& monitor);
@@ -235,7 +236,7 @@ class Study {
 };
 
 /// Study::open(...).measure().
-[[nodiscard]] Result<Profile> profile(const onnx::Model& model, const data::SampleSet& samples,
+[[nodiscard]] Result<Profile> profile(const network::Network& model, const data::SampleSet& samples,
                                       const calibrate::Ranges& ranges,
                                       std::shared_ptr<const runtime::Library> library,
                                       const ProfileOptions& options, Monitor& monitor);

@@ -8,6 +8,7 @@
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
+#include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
 
 namespace tessera::profile {
@@ -42,7 +43,7 @@ struct RooflineOptions {
 /// less than eight times that).
 /// Errors: those of Session::open and run; kCancelled.
 [[nodiscard]] Result<Roofline> measure_roofline(
-    const std::shared_ptr<const runtime::Library>& library, const RooflineOptions& options,
-    Monitor& monitor);
+    network::FileFormat format, const std::shared_ptr<const runtime::Library>& library,
+    const RooflineOptions& options, Monitor& monitor);
 
 }  // namespace tessera::profile

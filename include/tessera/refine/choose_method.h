@@ -15,8 +15,8 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
+#include "tessera/network/network.h"
 #include "tessera/numerics/range_estimator.h"
-#include "tessera/onnx/model.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
 
@@ -58,7 +58,7 @@ struct MethodChoice {
 
 /// What is to be chosen for.
 struct MethodQuestion {
-  const onnx::Model& model;  ///< types inferred
+  const network::Network& model;  ///< types inferred
   /// Per operator of its view(); static schemes with the method `open` get the chosen one.
   const std::vector<quantize::Scheme>& assignment;
   numerics::RangeMethod open = numerics::RangeMethod::kMinMax;

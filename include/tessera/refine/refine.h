@@ -14,7 +14,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/network.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/runtime/library.h"
 
@@ -87,7 +87,7 @@ struct RefineReport {
 /// What quantize() takes instead of the model as published: quantize(model, assignment, &ranges,
 /// options with options.weights = &weights).
 struct Refinement {
-  onnx::Model model;                         ///< float32, prepared; types inferred
+  network::Network model;                    ///< float32, prepared; types inferred
   std::vector<quantize::Scheme> assignment;  ///< per operator of model.view()
   calibrate::Ranges ranges;
   quantize::WeightOverrides weights;
@@ -112,7 +112,7 @@ struct Refinement {
 /// Deterministic, and independent of threads.
 /// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at
 /// which an output is NaN or infinite; those of data, calibrate, quantize and runtime; kCancelled.
-[[nodiscard]] Result<Refinement> refine(const onnx::Model& model,
+[[nodiscard]] Result<Refinement> refine(const network::Network& model,
                                         const std::vector<quantize::Scheme>& assignment,
                                         const data::SampleSet& samples,
                                         const calibrate::Ranges* ranges,

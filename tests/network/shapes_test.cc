@@ -6,11 +6,11 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
-#include "tessera/calibrate/calibrate.h"
 #include "tessera/graph/cost.h"
+#include "tessera/onnx/model.h"
 #include "tessera/runtime/type_oracle.h"
 
-namespace tessera::calibrate {
+namespace tessera::onnx {
 namespace {
 
 using ::testing::ElementsAre;
@@ -79,31 +79,6 @@ TEST(Shapes, InitializersAmongTheInputs_AreConstants) {
   }
 }
 
-TEST(Shapes, NamelessExtents_AreCalibrated) {
-  // Slices of a nameless extent: two of them look alike to whoever writes -1 for both.
-  auto model = ModelBuilder(13)
-                   .input("x", ValueType{DType::kFloat32, {{{1, {}}, {-1, {}}}}})
-                   .constant("zero", integers({0}))
-                   .constant("one", integers({1}))
-                   .constant("most", integers({1 << 20}))
-                   .constant("back", integers({-1}))
-                   .op("Relu", {"x"}, {"a"})
-                   .op("Slice", {"a", "one", "most", "one"}, {"late"})
-                   .op("Slice", {"a", "zero", "back", "one"}, {"early"})
-                   .op("Sub", {"late", "early"}, {"step"})
-                   .op("Concat", {"a", "step"}, {"y"}, {{"axis", std::int64_t{1}}})
-                   .op("Tanh", {"y"}, {"z"})
-                   .output("z")
-                   .build();
-  ASSERT_THAT(infer(model), IsOk());
-  const std::vector<data::InputSpec> inputs{{"x", DType::kFloat32, {1, 9}}};
-  auto samples = data::SampleSet::open({.source = "random:3"}, inputs, Monitor::silent());
-  ASSERT_THAT(samples, IsOk());
-  const auto ranges = calibrate(model, *samples, library(), {}, Monitor::silent());
-  ASSERT_THAT(ranges, IsOk());
-  EXPECT_TRUE(ranges->tensors.contains("step"));
-}
-
 onnx::Model any_size() {
   return ModelBuilder(13)
       .input("x", ValueType{DType::kFloat32, {{{-1, "N"}, {3, {}}, {-1, "S"}, {-1, "S"}}}})
@@ -156,4 +131,4 @@ TEST(Shapes, ASymbolThatStandsForTwoNumbers_IsForgotten) {
 }
 
 }  // namespace
-}  // namespace tessera::calibrate
+}  // namespace tessera::onnx

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tessera/calibrate/ranges.h"
+#include "tessera/core/monitor.h"
+#include "tessera/core/result.h"
+#include "tessera/numerics/qparams.h"
+#include "tessera/onnx/model.h"
+#include "tessera/quantize/quantize.h"
+#include "tessera/runtime/library.h"
+
+/// The same for ONNX models, with what refine needs to know of the roundings; for rooms that write
+/// ONNX themselves.
+namespace tessera::quantize {
+
+/// See quantize() of a network.
+[[nodiscard]] Result<QuantizeReport> quantize(onnx::Model& model,
+                                              const std::vector<Scheme>& assignment,
+                                              const calibrate::Ranges* ranges,
+                                              const QuantizeOptions& options, Monitor& monitor);
+
+/// A model in the form that quantize() rewrites, with a scheme per operator of its view().
+struct Prepared {
+  onnx::Model model;
+  std::vector<Scheme> assignment;
+  std::vector<OpOutcome> gone;  ///< operators that were folded into others, or replaced
+};
+
+/// What quantize() does first: raises the opset, and normalizes where a scheme is static. Calling
+/// quantize() on the result gives what it gives on `model`. Types of values that the upgrade added
+/// are unknown until the next infer_types().
+[[nodiscard]] Result<Prepared> prepare(const onnx::Model& model,
+                                       const std::vector<Scheme>& assignment,
+                                       const QuantizeOptions& options, Monitor& monitor);
+
+/// A scale of activations.
+struct ActivationScale {
+  /// Tensor whose measured range decides; empty where none does (results in [0, 1]).
+  std::string range_of;
+  numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
+  numerics::QuantSpec spec;
+  numerics::QParams qparams;
+  std::vector<std::string> tensors;  ///< every value that is rounded with it
+};
+
+/// A weight as an operator reads it.
+struct WeightScale {
+  onnx::NodeId node;
+  std::size_t input = 0;
+  std::string initializer;
+  DType dtype = DType::kInt8;
+  int axis = -1;
+  std::vector<numerics::QParams> qparams;
+  numerics::IntegerRange levels;  ///< that its integers may take
+};
+
+/// Every rounding that a static scheme puts into a model.
+struct StaticDetails {
+  std::vector<ActivationScale> activations;
+  std::vector<WeightScale> weights;
+};
+
+/// The scales that quantize() would use on a prepared model (see prepare()), in static mode without
+/// compatibility. The model stays as it is. Errors and cost: those of quantize().
+[[nodiscard]] Result<StaticDetails> describe_static(const onnx::Model& model,
+                                                    const std::vector<Scheme>& assignment,
+                                                    const calibrate::Ranges& ranges,
+                                                    const QuantizeOptions& options,
+                                                    Monitor& monitor);
+
+[[nodiscard]] Status check_loads(const onnx::Model& model,
+                                 std::shared_ptr<const runtime::Library> library);
+
+}  // namespace tessera::quantize
