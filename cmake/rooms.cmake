@@ -12,25 +12,22 @@ set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_tensor_USES core)
 set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
-set(TESSERA_ROOM_onnx_USES graph numerics tensor core)
+set(TESSERA_ROOM_onnx_USES graph tensor core)
 set(TESSERA_ROOM_data_USES tensor core)
 set(TESSERA_ROOM_runtime_USES tensor core)
 set(TESSERA_ROOM_network_USES data runtime onnx graph tensor core)
-set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph tensor core)
+set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph core)
 set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph tensor core)
-set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph tensor core)
-set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph numerics tensor core)
-set(TESSERA_ROOM_profile_USES
-    evaluate quantize calibrate network runtime data graph numerics tensor core)
-set(TESSERA_ROOM_noise_USES
-    profile evaluate quantize calibrate network runtime data graph numerics tensor core)
+set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph core)
+set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
+set(TESSERA_ROOM_profile_USES evaluate quantize calibrate network runtime data graph core)
+set(TESSERA_ROOM_noise_USES evaluate quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_optimize_USES
-    noise profile evaluate refine quantize calibrate network runtime data graph numerics tensor core)
-set(TESSERA_ROOM_report_USES
-    optimize noise profile evaluate quantize calibrate graph tensor core)
+    profile evaluate refine quantize calibrate network runtime data graph core)
+set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
     report optimize noise profile evaluate refine quantize calibrate network runtime data numerics
-    graph tensor core)
+    graph core)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a

@@ -70,6 +70,15 @@ expect_violation("room 'calibrate' may not include <onnxruntime_c_api.h>" src/ca
   "#include <onnxruntime_c_api.h>\n")
 expect_violation("<boost/any.hpp> is not in the table" src/data/c.cc "#include <boost/any.hpp>\n")
 
+# A whole house has every edge of its table.
+make_clean_tree()
+file(WRITE ${WORK}/cmake/rooms.cmake "")
+run_check(failed text)
+if(NOT failed OR NOT text MATCHES "'onnx' may use 'graph' and does not" OR
+   text MATCHES "'onnx' may use 'core'")
+  message(FATAL_ERROR "an edge that nobody uses passed, or one that is used did not:\n${text}")
+endif()
+
 # Whole-file rules name line 1.
 make_clean_tree()
 file(WRITE ${WORK}/src/core/bare.h "// no licence\n")
