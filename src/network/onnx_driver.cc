@@ -65,19 +65,29 @@ void keep_only(Model& model, const std::set<std::uint32_t>& kept) {
   }
 }
 
-/// Lets a value pass through a tap on its way to every reader.
-void insert_tap(Model& model, const std::string& value, std::int64_t tag) {
+/// Lets a value pass through a tap on its way to every reader: its producer makes a value of
+/// another name, of which the tap makes it again; an input goes to its readers by another name.
+Status insert_tap(Model& model, const std::string& value, std::int64_t tag) {
   const auto producer = model.producer(value);
-  const auto outputs = model.outputs(*producer);
-  const auto place = std::find(outputs.begin(), outputs.end(), value) - outputs.begin();
-  const auto before = model.unique_name(value + "_before_tap");
-  model.set_output(*producer, static_cast<std::size_t>(place), before);
-  model.add_node({before + "_tap",
-                  std::string(runtime::kTapOp),
-                  std::string(runtime::kTapDomain),
-                  {before},
-                  {value},
-                  {{"tag", tag}}});
+  if (!producer && !model.is_input(value)) {
+    return fail(ErrorCode::kInternal, "no value '{}' to look at", value);
+  }
+  const auto other = model.unique_name(value + (producer ? "_before_tap" : "_behind_tap"));
+  onnx::NodeSpec tap{.name = other + "_tap",
+                     .op_type = std::string(runtime::kTapOp),
+                     .domain = std::string(runtime::kTapDomain),
+                     .inputs = {producer ? other : value},
+                     .outputs = {producer ? value : other},
+                     .attributes = {{"tag", tag}}};
+  if (producer) {
+    const auto outputs = model.outputs(*producer);
+    const auto place = std::find(outputs.begin(), outputs.end(), value) - outputs.begin();
+    model.set_output(*producer, static_cast<std::size_t>(place), other);
+  } else {
+    model.replace_uses(value, other);
+  }
+  model.add_node(tap);
+  return {};
 }
 
 Simplification told(const onnx::Simplified& simplified) {
@@ -221,7 +231,7 @@ class OnnxDriver final : public Driver {
     auto tapped = model_.clone();
     tapped.set_opset(runtime::kTapDomain, 1);
     for (std::size_t tag = 0; tag < taps.size(); ++tag) {
-      insert_tap(tapped, taps[tag], static_cast<std::int64_t>(tag));
+      TESSERA_CHECK(insert_tap(tapped, taps[tag], static_cast<std::int64_t>(tag)));
     }
     return onnx_source(tapped);
   }

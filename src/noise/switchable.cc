@@ -12,6 +12,7 @@
 #include "noise/segments.h"
 #include "tessera/core/names.h"
 #include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/lab.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::noise {
@@ -25,18 +26,6 @@ using runtime::Outputs;
 using runtime::Session;
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-/// Warnings of quantizing every part again and again are of no use to anybody.
-class Quiet final : public Monitor {
- public:
-  explicit Quiet(const Monitor& parent) : parent_(parent) {}
-  void progress(std::string_view, std::int64_t, std::int64_t) override {}
-  void warn(const Warning&) override {}
-  [[nodiscard]] bool cancelled() const noexcept override { return parent_.cancelled(); }
-
- private:
-  const Monitor& parent_;
-};
 
 Result<quantize::QuantizeReport> quantize_ops(network::Network& model,
                                               const std::map<std::string, Scheme>& schemes,
@@ -142,7 +131,7 @@ Status SwitchableModel::State::raise(Monitor& monitor) {
         .hint("see --layers; tessera inspect lists the operators");
   }
   TESSERA_CHECK(find_layers(model));
-  Quiet quiet(monitor);
+  evaluate::QuietMonitor quiet(monitor);
   bool normalizes = false;
   std::map<std::string, Scheme> first;
   for (const auto& item : setup.switches) {
@@ -219,7 +208,7 @@ void SwitchableModel::State::warn_of_mixed_scales(Monitor& monitor) const {
 }
 
 Status SwitchableModel::State::check_switches(Monitor& monitor) {
-  Quiet quiet(monitor);
+  evaluate::QuietMonitor quiet(monitor);
   std::set<std::size_t> live;
   for (auto& part : parts) {
     if (!part.segment.layer) {
@@ -645,7 +634,7 @@ class Walk {
   SwitchableModel::State& state_;
   std::vector<Setting> settings_;
   const std::vector<std::size_t>& order_;
-  Quiet quiet_;
+  evaluate::QuietMonitor quiet_;
   Monitor& monitor_;
   const data::Sample& sample_;
   std::vector<runtime::Feed> inputs_;
@@ -731,7 +720,7 @@ Status SwitchableModel::measure(const data::Sample& sample, std::span<const Sett
 
 Result<std::vector<LayerNoise>> SwitchableModel::layer_noise(const data::Sample& sample,
                                                              Monitor& monitor) {
-  Quiet quiet(monitor);
+  evaluate::QuietMonitor quiet(monitor);
   auto& state = *state_;
   TESSERA_TRY(const auto inputs, model_feeds(sample));
   std::vector<LayerNoise> noise(state.layers.size());

@@ -112,13 +112,23 @@ TEST(Network, Taps_SeeValuesOnTheirWayToEveryReader) {
                                        .output("r", {1, 4})
                                        .build());
   Seen seen;
-  const std::vector<std::string> taps{"r", "z"};
+  const std::vector<std::string> taps{"r", "z", "x"};
   auto session = network.open(library(), {.tap = &seen}, taps);
   ASSERT_THAT(session, IsOk());
   const auto x = testing::random_tensor({1, 4}, 1);
   const std::vector<runtime::Feed> feeds{{"x", x.view()}};
   ASSERT_THAT(session->run(feeds), IsOk());
-  EXPECT_THAT(seen.bytes, UnorderedElementsAre(::testing::Pair(0, 16), ::testing::Pair(1, 16)));
+  EXPECT_THAT(seen.bytes, UnorderedElementsAre(::testing::Pair(0, 16), ::testing::Pair(1, 16),
+                                               ::testing::Pair(2, 16)));
+}
+
+TEST(Network, TapAtNoValue_IsRefused) {
+  const auto network = computed_weight();
+  for (const auto* value : {"none", "w"}) {
+    const std::vector<std::string> taps{value};
+    EXPECT_THAT(network.source(taps).map([](const auto&) {}),
+                FailsWith(ErrorCode::kInternal, HasSubstr(value)));
+  }
 }
 
 TEST(Network, JudgedValues_AreFloatingAncestorsOfOtherOutputs) {
