@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <map>
+
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "tessera/network/load.h"
@@ -122,6 +125,65 @@ TEST(Network, Taps_SeeValuesOnTheirWayToEveryReader) {
                                                ::testing::Pair(2, 16)));
 }
 
+/// Writes zeros over everything that passes.
+class Silence final : public runtime::TensorTap {
+ public:
+  void visit(std::int64_t, DType, std::span<const std::int64_t>,
+             std::span<std::byte> data) noexcept override {
+    std::fill(data.begin(), data.end(), std::byte{0});
+  }
+};
+
+TEST(Network, WhatATapWrites_IsWhatReadersRead) {
+  const auto network = Network::of(ModelBuilder(13)
+                                       .input("x", {1, 4})
+                                       .op("Cos", {"x"}, {"c"})
+                                       .op("Exp", {"c"}, {"y"})
+                                       .output("y", {1, 4})
+                                       .build());
+  for (const auto& [tapped, expected] :
+       std::map<std::string, float>{{"x", std::exp(1.0F)}, {"c", 1.0F}}) {
+    Silence silence;
+    const std::vector<std::string> taps{tapped};
+    auto session = network.open(library(), {.tap = &silence}, taps);
+    ASSERT_THAT(session, IsOk());
+    const auto x = testing::random_tensor({1, 4}, 1);
+    const std::vector<runtime::Feed> feeds{{"x", x.view()}};
+    const auto outputs = session->run(feeds);
+    ASSERT_THAT(outputs, IsOk());
+    for (const auto value : (*outputs)[0].as<float>()) {
+      EXPECT_NEAR(value, expected, 1e-5) << tapped;
+    }
+  }
+}
+
+TEST(Network, Border_HasOutputsAndWhatBodiesReadThoughReadersAreInside) {
+  const auto network = Network::of(ModelBuilder(13)
+                                       .input("x", {1, 4})
+                                       .op("Relu", {"x"}, {"r"})
+                                       .op("Neg", {"r"}, {"y"})
+                                       .output("r", {1, 4})
+                                       .output("y", {1, 4})
+                                       .build());
+  const auto view = network.view();
+  ASSERT_THAT(view, IsOk());
+  const std::vector<graph::OpId> ops{{0}, {1}};
+  EXPECT_THAT(names(*view, border_of(*view, ops).outputs), ElementsAre("r", "y"));
+
+  const auto branching =
+      read(std::filesystem::path(TESSERA_SOURCE_DIR) / "tests/fixtures/bodies/branching.onnx");
+  ASSERT_THAT(branching, IsOk());
+  const auto whole = branching->view();
+  ASSERT_THAT(whole, IsOk());
+  std::vector<graph::OpId> outside;
+  for (std::uint32_t i = 0; i < whole->ops().size(); ++i) {
+    if (whole->ops()[i].body_ops == 0) {
+      outside.push_back({i});
+    }
+  }
+  EXPECT_THAT(names(*whole, border_of(*whole, outside).outputs), ::testing::Contains("h"));
+}
+
 TEST(Network, TapAtNoValue_IsRefused) {
   const auto network = computed_weight();
   for (const auto* value : {"none", "w"}) {
@@ -156,6 +218,64 @@ TEST(Network, JudgedValues_NoneIsAnError) {
                                  .build());
   EXPECT_THAT(expose_judged_values(network),
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("no output of")));
+}
+
+TEST(Network, JudgedValues_AreNoneBeyondOperatorsOnIntegers) {
+  auto network = Network::of(
+      ModelBuilder(13)
+          .input("x", {1, 4})
+          .constant("s", Tensor::scalar(0.1F))
+          .constant("z", Tensor::scalar(std::uint8_t{0}))
+          .op("Relu", {"x"}, {"r"})
+          .op("QuantizeLinear", {"r", "s", "z"}, {"q"})
+          .op("QLinearAdd", {"q", "s", "z", "q", "s", "z", "s", "z"}, {"y"}, {}, "com.microsoft")
+          .output("y", {1, 4}, DType::kUInt8)
+          .build());
+  ASSERT_THAT(network.infer_types(library()), IsOk());
+  EXPECT_THAT(expose_judged_values(network),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("no output of")));
+}
+
+TEST(Network, JudgedValues_WhatIsDequantizedIsFloatingWhateverIsKnown) {
+  const auto network = Network::of(ModelBuilder(13)
+                                       .input("x", {1, 4}, DType::kUInt8)
+                                       .constant("s", Tensor::scalar(0.1F))
+                                       .op("DequantizeLinear", {"x", "s"}, {"y"})
+                                       .output("y")
+                                       .build());
+  const auto view = network.view();
+  ASSERT_THAT(view, IsOk());
+  ASSERT_EQ(view->tensor(*view->find_tensor("y")).dtype, DType::kUndefined);
+  const auto values = judged_values(*view, "m");
+  ASSERT_THAT(values, IsOk());
+  EXPECT_THAT(names(*view, *values), ElementsAre("y"));
+}
+
+TEST(Extents, ASymbolOfTwoNumbers_IsNoneAnyMore) {
+  const Dim open{-1, "s"};
+  auto network = Network::of(ModelBuilder(13)
+                                 .input("a", ValueType{DType::kFloat32, {{open, {3, {}}}}})
+                                 .input("b", ValueType{DType::kFloat32, {{open, {3, {}}}}})
+                                 .op("Relu", {"a"}, {"y"})
+                                 .output("y")
+                                 .build());
+  ExtentsByInput common;
+  keep_common(common, {{"a", {{5, 3}}}, {"b", {{7, 3}}}});
+  assume_extents(network, common);
+  EXPECT_EQ(network.declared_type("a")->shape->front(), Dim{});
+  EXPECT_EQ(assumptions_text(network), "a 5x3, b 7x3");
+}
+
+TEST(Extents, NamelessOnes_AreNoBatchOfEachOther) {
+  const Dim nameless{-1, {}};
+  auto network = Network::of(ModelBuilder(13)
+                                 .input("a", ValueType{DType::kFloat32, {{nameless, {3, {}}}}})
+                                 .input("b", ValueType{DType::kFloat32, {{{3, {}}, nameless}}})
+                                 .op("Relu", {"a"}, {"y"})
+                                 .output("y")
+                                 .build());
+  assume_extents(network, {});
+  EXPECT_EQ(assumptions_text(network), "a 1x3");
 }
 
 TEST(Extents, SamplesAgreeOn_AreAssumed) {
