@@ -108,6 +108,18 @@ Simplification told(const onnx::Simplified& simplified) {
           .problem = {}};
 }
 
+onnx::ExternalData of_onnx(ExternalData where) {
+  switch (where) {
+    case ExternalData::kAlways:
+      return onnx::ExternalData::kAlways;
+    case ExternalData::kNever:
+      return onnx::ExternalData::kNever;
+    case ExternalData::kAuto:
+      break;
+  }
+  return onnx::ExternalData::kAuto;
+}
+
 class OnnxDriver final : public Driver {
  public:
   explicit OnnxDriver(Model model) : model_(std::move(model)) {}
@@ -145,8 +157,7 @@ class OnnxDriver final : public Driver {
     model_.set_metadata(key, value);
   }
   Status save(const std::filesystem::path& path, const SaveOptions& options) const override {
-    return model_.save(path,
-                       {static_cast<onnx::ExternalData>(options.external_data), options.overwrite});
+    return model_.save(path, {of_onnx(options.external_data), options.overwrite});
   }
   Result<std::string> serialize() const override { return model_.serialize(); }
 

@@ -251,14 +251,18 @@ TEST(Network, JudgedValues_WhatIsDequantizedIsFloatingWhateverIsKnown) {
   EXPECT_THAT(names(*view, *values), ElementsAre("y"));
 }
 
+/// Inputs a and b of these shapes.
+Network with_inputs(std::vector<Dim> a, std::vector<Dim> b) {
+  return Network::of(ModelBuilder(13)
+                         .input("a", ValueType{DType::kFloat32, std::move(a)})
+                         .input("b", ValueType{DType::kFloat32, std::move(b)})
+                         .op("Relu", {"a"}, {"y"})
+                         .output("y")
+                         .build());
+}
+
 TEST(Extents, ASymbolOfTwoNumbers_IsNoneAnyMore) {
-  const Dim open{-1, "s"};
-  auto network = Network::of(ModelBuilder(13)
-                                 .input("a", ValueType{DType::kFloat32, {{open, {3, {}}}}})
-                                 .input("b", ValueType{DType::kFloat32, {{open, {3, {}}}}})
-                                 .op("Relu", {"a"}, {"y"})
-                                 .output("y")
-                                 .build());
+  auto network = with_inputs({{-1, "s"}, {3, {}}}, {{-1, "s"}, {3, {}}});
   ExtentsByInput common;
   keep_common(common, {{"a", {{5, 3}}}, {"b", {{7, 3}}}});
   assume_extents(network, common);
@@ -267,25 +271,13 @@ TEST(Extents, ASymbolOfTwoNumbers_IsNoneAnyMore) {
 }
 
 TEST(Extents, NamelessOnes_AreNoBatchOfEachOther) {
-  const Dim nameless{-1, {}};
-  auto network = Network::of(ModelBuilder(13)
-                                 .input("a", ValueType{DType::kFloat32, {{nameless, {3, {}}}}})
-                                 .input("b", ValueType{DType::kFloat32, {{{3, {}}, nameless}}})
-                                 .op("Relu", {"a"}, {"y"})
-                                 .output("y")
-                                 .build());
+  auto network = with_inputs({{-1, {}}, {3, {}}}, {{3, {}}, {-1, {}}});
   assume_extents(network, {});
   EXPECT_EQ(assumptions_text(network), "a 1x3");
 }
 
 TEST(Extents, SamplesAgreeOn_AreAssumed) {
-  const Dim open{-1, "s"};
-  auto network = Network::of(ModelBuilder(13)
-                                 .input("a", ValueType{DType::kFloat32, {{open, {3, {}}}}})
-                                 .input("b", ValueType{DType::kFloat32, {{open, {3, {}}}}})
-                                 .op("Relu", {"a"}, {"y"})
-                                 .output("y")
-                                 .build());
+  auto network = with_inputs({{-1, "s"}, {3, {}}}, {{-1, "s"}, {3, {}}});
   ExtentsByInput common;
   keep_common(common, {{"a", {{5, 3}}}, {"b", {{7, 3}}}});
   keep_common(common, {{"a", {{5, 3}}}, {"b", {{9, 3}}}});
