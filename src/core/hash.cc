@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/core/hash.h"
 
+#include <fmt/core.h>
 #include <openssl/evp.h>
 
 #include <array>
-#include <fstream>
-#include <vector>
 
 namespace tessera {
 
@@ -41,23 +40,6 @@ std::string Sha256::finish() {
 std::string sha256(std::span<const std::byte> bytes) {
   Sha256 hash;
   hash.update(bytes);
-  return hash.finish();
-}
-
-Result<std::string> sha256_of_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return fail(ErrorCode::kNotFound, "cannot read '{}'", path.string());
-  }
-  Sha256 hash;
-  std::vector<char> chunk(std::size_t{1} << 20);
-  while (file) {
-    file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-    hash.update(std::as_bytes(std::span(chunk.data(), static_cast<std::size_t>(file.gcount()))));
-  }
-  if (file.bad()) {
-    return fail(ErrorCode::kDataLoss, "cannot read '{}' to its end", path.string());
-  }
   return hash.finish();
 }
 

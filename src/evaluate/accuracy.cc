@@ -266,18 +266,6 @@ Result<std::vector<runtime::Feed>> feeds_of(const data::Sample& sample,
   return feeds;
 }
 
-std::vector<data::InputSpec> input_specs(const Session& session) {
-  std::vector<data::InputSpec> specs;
-  for (const auto& input : session.inputs()) {
-    data::InputSpec spec{input.name, input.dtype, input.shape};
-    if (!spec.shape.empty() && spec.shape[0] < 0) {
-      spec.shape[0] = 1;
-    }
-    specs.push_back(std::move(spec));
-  }
-  return specs;
-}
-
 namespace {
 
 /// The states that a candidate computed for itself in the step before.

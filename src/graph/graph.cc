@@ -195,38 +195,6 @@ std::optional<OpId> Graph::find_op(std::string_view name) const {
   return found == op_by_name_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::vector<OpId> ops_between(const Graph& graph, TensorId from, TensorId to) {
-  const auto ops = graph.ops();
-  std::vector<bool> after(graph.tensors().size(), false);
-  after[from.value] = true;
-  std::vector<bool> depends(ops.size(), false);
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    for_each_read(ops[i], [&](TensorId id) { depends[i] = depends[i] || after[id.value]; });
-    for (const auto& output : ops[i].outputs) {
-      if (output && depends[i]) {
-        after[output->value] = true;
-      }
-    }
-  }
-  std::vector<bool> needed(graph.tensors().size(), false);
-  needed[to.value] = true;
-  std::vector<OpId> result;
-  for (auto i = ops.size(); i-- > 0;) {
-    const auto makes_needed =
-        std::any_of(ops[i].outputs.begin(), ops[i].outputs.end(),
-                    [&](const auto& output) { return output && needed[output->value]; });
-    if (!makes_needed) {
-      continue;
-    }
-    for_each_read(ops[i], [&](TensorId id) { needed[id.value] = true; });
-    if (depends[i]) {
-      result.push_back({static_cast<std::uint32_t>(i)});
-    }
-  }
-  std::reverse(result.begin(), result.end());
-  return result;
-}
-
 std::vector<bool> constant_tensors(const Graph& graph) {
   std::vector<bool> constant(graph.tensors().size(), false);
   for (std::size_t i = 0; i < constant.size(); ++i) {

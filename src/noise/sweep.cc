@@ -325,10 +325,6 @@ Result<SweepFile> parse_sweep_file(const SweepText& file, MissingError missing) 
   return result;
 }
 
-Result<SweepRecord> record_from_json(const Json& json, std::string_view what) {
-  return read_record(json, what, MissingError::kRefused);
-}
-
 Result<SweepHeader> header_from_json(const Json& document, std::string_view what) {
   TESSERA_TRY(const auto result, open_envelope(document, "error-sweep", what));
   if (!result.is_object()) {

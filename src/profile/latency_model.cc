@@ -462,31 +462,6 @@ void fit_interval(LatencyModel& model, const Units& units, std::span<const Whole
   model.interval = deviations[std::min(rank, n) - 1];
 }
 
-Result<LatencyModel> match(LatencyModel model, const Units& units) {
-  std::map<std::string, std::size_t, std::less<>> row_of;
-  for (std::size_t i = 0; i + 1 < model.rows.size(); ++i) {
-    row_of.emplace(model.rows[i].unit, i);
-  }
-  const auto foreign = [](std::string_view name) {
-    return fail(ErrorCode::kInvalidArgument, "the profile does not fit the model: '{}'", name)
-        .hint("profile this very model: tessera profile MODEL --data D -o P.json");
-  };
-  std::vector<LatencyModel::Row> rows;
-  for (const auto& unit : units.units) {
-    const auto found = row_of.find(unit.name);
-    if (found == row_of.end()) {
-      return foreign(unit.name);
-    }
-    rows.push_back(model.rows[found->second]);
-  }
-  if (rows.size() + 1 != model.rows.size()) {
-    return foreign("it has layers that the model lacks");
-  }
-  rows.push_back(model.rows.back());
-  model.rows = std::move(rows);
-  return model;
-}
-
 Json to_json(const LatencyModel& model) {
   auto rows = Json::array();
   for (const auto& row : model.rows) {

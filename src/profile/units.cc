@@ -165,12 +165,6 @@ class Grouper {
 
 }  // namespace
 
-std::optional<std::size_t> Units::find(std::string_view name) const {
-  const auto found = std::find_if(units.begin(), units.end(),
-                                  [name](const Unit& unit) { return unit.name == name; });
-  return found == units.end() ? std::nullopt : std::optional<std::size_t>(found - units.begin());
-}
-
 Units make_units(const graph::Graph& graph, const Fates& fates) {
   return Grouper(graph, fates).group();
 }

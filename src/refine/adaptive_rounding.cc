@@ -197,11 +197,6 @@ std::vector<double> row_errors(const RoundingProblem& problem,
   return {errors.data(), errors.data() + errors.size()};
 }
 
-double output_error(const RoundingProblem& problem, std::span<const std::int32_t> integers) {
-  const auto errors = row_errors(problem, integers);
-  return std::accumulate(errors.begin(), errors.end(), 0.0);
-}
-
 std::vector<std::int32_t> nearest_rounding(const RoundingProblem& problem) {
   return flat(Rounder(problem).near());
 }

@@ -463,10 +463,6 @@ std::vector<std::int64_t> samples_apart(std::int64_t samples) {
   return evenly(samples, std::min(samples / 2, kMostApart));
 }
 
-std::vector<std::int64_t> samples_for_judging(std::int64_t samples) {
-  return evenly(samples, std::min(samples, kMostApart));
-}
-
 calibrate::Ranges with_others(calibrate::Ranges ranges, const MethodChoice& choice) {
   for (const auto& [tensor, method] : choice.others) {
     const auto found = ranges.tensors.find(tensor);

@@ -70,10 +70,6 @@ std::string speedup_text(const LayerTime& layer) {
 
 }  // namespace
 
-Bar bar_of(const Timing& timing) {
-  return {timing.median_us, Spread{timing.p10_us, timing.p90_us}};
-}
-
 Result<Chart> layer_time_figure(Heading heading, std::span<const LayerTime> layers,
                                 std::size_t top) {
   std::vector<const LayerTime*> order;
@@ -310,8 +306,6 @@ ScatterChart agreement_chart(Heading heading, const Agreement& agreement, double
   return chart;
 }
 
-constexpr double kWideErrors = 30;
-
 /// Smallest and largest of all finite values.
 Spread span_of(std::span<const Agreement> agreements) {
   Spread span{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
@@ -330,17 +324,6 @@ Spread span_of(std::span<const Agreement> agreements) {
   return span;
 }
 
-ScatterChart error_chart(Heading heading, const Agreement& agreement, std::string_view unit,
-                         const Spread& span, std::size_t labelled) {
-  auto chart = agreement_chart(std::move(heading), agreement, 1, labelled);
-  // Negative predictions, which linear models make, need a linear axis.
-  const bool wide = span.lower > 0 && span.upper > kWideErrors * span.lower;
-  const auto scale = wide ? AxisScale::kLog : AxisScale::kLinear;
-  chart.x = {.title = "measured error", .unit = std::string(unit), .scale = scale};
-  chart.y = {.title = "predicted error", .unit = std::string(unit), .scale = scale};
-  return chart;
-}
-
 }  // namespace
 
 Result<Chart> latency_agreement_figure(Heading heading, const Agreement& agreement,
@@ -351,32 +334,6 @@ Result<Chart> latency_agreement_figure(Heading heading, const Agreement& agreeme
   chart.x = {.title = "measured", .unit = unit.name};
   chart.y = {.title = "predicted", .unit = unit.name};
   return draw(chart);
-}
-
-Result<Chart> error_agreement_figure(Heading heading, const Agreement& agreement,
-                                     std::string_view unit, std::size_t labelled) {
-  if (heading.title.empty() && !agreement.name.empty()) {
-    heading.title = fmt::format("Predicted against measured error, {}", agreement.name);
-  }
-  return draw(error_chart(std::move(heading), agreement, unit, span_of({&agreement, 1}), labelled));
-}
-
-Result<Chart> error_agreement_panel(Heading heading, std::span<const Agreement> agreements,
-                                    std::string_view unit) {
-  constexpr double kPanelWidth = 420;
-  const auto span = span_of(agreements);
-  std::vector<Chart> charts;
-  for (const auto& agreement : agreements) {
-    auto chart = error_chart({.title = agreement.name}, agreement, unit, span, 0);
-    chart.width_px = kPanelWidth;
-    if (span.lower <= span.upper) {
-      chart.cover = span;
-    }
-    TESSERA_TRY(auto drawn, draw(chart));
-    charts.push_back(std::move(drawn));
-  }
-  return panel(with_title(std::move(heading), "Predicted against measured error"), charts,
-               agreements.size() == 4 ? 2 : 3);
 }
 
 Result<Chart> sensitivity_figure(Heading heading, Axis axis, std::span<const Sensitivity> layers,

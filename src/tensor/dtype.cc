@@ -68,13 +68,4 @@ std::string_view to_string(DType dtype) noexcept {
   return traits_of(dtype).name;
 }
 
-std::optional<DType> dtype_from_string(std::string_view name) noexcept {
-  for (std::size_t i = 1; i < kTraits.size(); ++i) {
-    if (kTraits[i].name == name) {
-      return static_cast<DType>(i);
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace tessera

@@ -176,21 +176,6 @@ ErrorMetrics ErrorAccumulator::metrics() const noexcept {
   return result;
 }
 
-Result<ErrorMetrics> compare_tensors(const TensorView& reference, const TensorView& candidate) {
-  if (!std::equal(reference.shape.begin(), reference.shape.end(), candidate.shape.begin(),
-                  candidate.shape.end())) {
-    return fail(ErrorCode::kInvalidArgument,
-                "shapes differ: {} in the reference, {} in the candidate",
-                to_string(reference.shape), to_string(candidate.shape))
-        .hint("compare tensors that stand for the same value");
-  }
-  TESSERA_TRY(const auto x, to_float32(reference));
-  TESSERA_TRY(const auto y, to_float32(candidate));
-  ErrorAccumulator accumulator;
-  accumulator.add(x, y);
-  return accumulator.metrics();
-}
-
 std::int64_t argmax(std::span<const float> values) noexcept {
   std::int64_t best = -1;
   for (std::size_t i = 0; i < values.size(); ++i) {

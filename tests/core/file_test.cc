@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "support/matchers.h"
-#include "tessera/core/hash.h"
 
 namespace tessera {
 namespace {
@@ -154,14 +153,6 @@ TEST_F(FileTest, MappedFile_ShowsTheBytes) {
   EXPECT_EQ(mapped->bytes().size(), 6U);
   mapped->release(0, 6);
   EXPECT_EQ(static_cast<char>(mapped->bytes()[0]), 'm');
-}
-
-TEST_F(FileTest, Sha256_MatchesTheStandardsExamples) {
-  ASSERT_THAT(write_file(path_, "abc", Overwrite::kRefuse), IsOk());
-  EXPECT_THAT(sha256_of_file(path_),
-              IsOkAndHolds(
-                  std::string("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")));
-  EXPECT_EQ(sha256({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 }  // namespace

@@ -71,24 +71,6 @@ TEST(Graph, TensorThatNobodyMakes_IsNamed) {
               FailsWith(ErrorCode::kDataLoss, HasSubstr("'ghost'")));
 }
 
-TEST(Graph, OpsBetween_AreThoseOnSomePath) {
-  const auto graph = GraphBuilder()
-                         .input("x", {1})
-                         .op("Relu", {"x"}, {"a"})
-                         .op("Neg", {"a"}, {"b"})
-                         .op("Abs", {"a"}, {"side"})
-                         .op("Add", {"a", "b"}, {"c"})
-                         .op("Add", {"c", "side"}, {"y"})
-                         .output("y")
-                         .build();
-  const auto between = [&](const char* from, const char* to) {
-    return op_names(graph, ops_between(graph, *graph.find_tensor(from), *graph.find_tensor(to)));
-  };
-  EXPECT_THAT(between("a", "c"), ElementsAre("b_op", "c_op"));
-  EXPECT_THAT(between("x", "y"), ElementsAre("a_op", "b_op", "side_op", "c_op", "y_op"));
-  EXPECT_THAT(between("c", "a"), ::testing::IsEmpty());
-}
-
 TEST(Graph, ConstantTensors_DependOnInitializersOnly) {
   const auto graph = GraphBuilder()
                          .input("x", {4})

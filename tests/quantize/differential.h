@@ -56,6 +56,21 @@ inline Result<std::map<std::string, Tensor>> run(const onnx::Model& model, const
   return result;
 }
 
+/// How far two tensors are from each other, whatever their types. Errors: kInvalidArgument if
+/// their shapes differ.
+inline Result<ErrorMetrics> compare_tensors(const TensorView& reference,
+                                            const TensorView& candidate) {
+  if (!std::ranges::equal(reference.shape, candidate.shape)) {
+    return fail(ErrorCode::kInvalidArgument, "shapes differ: {} in the reference, {} here",
+                tessera::to_string(reference.shape), tessera::to_string(candidate.shape));
+  }
+  TESSERA_TRY(const auto x, to_float32(reference));
+  TESSERA_TRY(const auto y, to_float32(candidate));
+  ErrorAccumulator accumulator;
+  accumulator.add(x, y);
+  return accumulator.metrics();
+}
+
 /// Random values for every float input; the batch of symbolic ones is 1.
 inline Feeds random_feeds(const onnx::Model& model, std::uint64_t seed, double scale = 1) {
   Feeds feeds;

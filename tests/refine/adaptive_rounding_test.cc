@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "tessera/core/random.h"
 
@@ -64,6 +65,11 @@ RC_GTEST_PROP(DescendedRounding, IsNeverWorseThanNearest, (std::uint64_t seed)) 
   }
   RC_ASSERT(std::all_of(integers.begin(), integers.end(),
                         [](auto level) { return level >= -8 && level <= 7; }));
+}
+
+double output_error(const RoundingProblem& problem, const std::vector<std::int32_t>& integers) {
+  const auto errors = row_errors(problem, integers);
+  return std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 
 TEST(DescendedRounding, CorrelatedInputs_LoseLessThanNearest_AdaptiveLosesLeast) {

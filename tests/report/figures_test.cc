@@ -93,38 +93,6 @@ TEST(Figure_Roofline, CountsLayersWithoutAPlace_Golden) {
   EXPECT_THAT(chart->body, HasSubstr("conv1, int8: 600 op/byte, 150 Gop/s, 4.00 ms"));
 }
 
-Agreement agreement(std::string name) {
-  return {.name = std::move(name),
-          .sets = {{"fitted on", {{"{1}", 1e-5, 1.1e-5, {}}, {"{2}", 4e-4, 3.9e-4, {}}}},
-                   {"held out", {{"{1, 2}", 2e-4, 2.2e-4, Spread{1.8e-4, 2.5e-4}}}}},
-          .scores = {.r2 = 0.99871, .median_abs_relative_error = 0.0083, .n = 100}};
-}
-
-TEST(Figure_Agreement, ErrorsOverManyDecadesAreLogarithmic_Golden) {
-  const auto chart = error_agreement_figure({}, agreement("quadratic"), "L2");
-  expect_golden("error_agreement", chart);
-  EXPECT_THAT(chart->body, AllOf(HasSubstr(">R\u00b2 0.9987<"), HasSubstr(">median error 0.83 %<"),
-                                 HasSubstr(">n = 100<"), HasSubstr("quadratic")));
-}
-
-TEST(Figure_Agreement, NegativePredictionsTakeALinearAxis) {
-  auto input = agreement("linear");
-  input.sets[0].points[0].predicted = -1e-5;
-  EXPECT_THAT(error_agreement_figure({}, input, "L2"), IsOk());
-}
-
-TEST(Figure_Agreement, PanelHasOneChartPerModelOnTheSameAxes) {
-  auto narrow = agreement("cubic");
-  narrow.sets[0].points.clear();
-  const std::vector<Agreement> all{agreement("linear"), narrow};
-  const auto chart = error_agreement_panel({}, all, "L2");
-  ASSERT_THAT(chart, IsOk());
-  EXPECT_TRUE(is_well_formed(svg(*chart)));
-  EXPECT_EQ(count_of(chart->body, ">predicted error, L2<"), 2U);
-  // The smallest value is in the first only; the tick below it is on both charts' two axes.
-  EXPECT_EQ(count_of(chart->body, ">10\u207b\u2075<"), 4U);
-}
-
 TEST(Figure_Agreement, LatenciesAreShownInTheirUnit_Golden) {
   const Agreement input{.name = "latency",
                         .sets = {{"in-context model",
@@ -185,8 +153,7 @@ TEST(Figure_Pairs, IndexBeyondTheLayers_IsRefused) {
 TEST(Figure_Empty, EveryFigureDrawsNothing) {
   for (const auto& chart :
        {layer_time_figure({}, {}), curve_figure({}, {}), roofline_figure({}, {1, 1, {}}, {}),
-        latency_agreement_figure({}, {}), error_agreement_figure({}, {}, ""),
-        error_agreement_panel({}, {}, ""), sensitivity_figure({}, {}, {}), depth_figure({}, {}),
+        latency_agreement_figure({}, {}), sensitivity_figure({}, {}, {}), depth_figure({}, {}),
         pair_figure({}, "", {}, {})}) {
     ASSERT_THAT(chart, IsOk());
     EXPECT_THAT(chart->body, HasSubstr(">no data<")) << chart->title;

@@ -142,21 +142,6 @@ TEST(ErrorAccumulator, Merge_EqualsAddingInTurn) {
   EXPECT_EQ(to_json(together.metrics()), to_json(first.metrics()));
 }
 
-TEST(CompareTensors, MixedTypes_AreComparedAsFloat) {
-  const auto reference = Tensor::of(std::vector<float>{1, 2, 3}, {3});
-  const auto candidate = Tensor::of(std::vector<std::int32_t>{1, 2, 4}, {3});
-  const auto metrics = compare_tensors(reference.view(), candidate.view());
-  ASSERT_TRUE(metrics);
-  EXPECT_EQ(metrics->max_abs, 1);
-}
-
-TEST(CompareTensors, OtherShape_NamesBoth) {
-  const Tensor reference(DType::kFloat32, {2, 3});
-  const Tensor candidate(DType::kFloat32, {3, 2});
-  EXPECT_THAT(compare_tensors(reference.view(), candidate.view()),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("2x3 in the reference, 3x2")));
-}
-
 TEST(Argmax, Ties_GoToTheFirst) {
   EXPECT_EQ(argmax(std::vector<float>{1, 3, 3, 2}), 1);
   EXPECT_EQ(argmax(std::vector<float>{}), -1);

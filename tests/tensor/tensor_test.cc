@@ -19,15 +19,6 @@ using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOkAndHolds;
 
-TEST(DType, Names_RoundTrip) {
-  for (int value = 1; value <= 22; ++value) {
-    const auto dtype = static_cast<DType>(value);
-    EXPECT_EQ(dtype_from_string(to_string(dtype)), dtype) << to_string(dtype);
-  }
-  EXPECT_EQ(dtype_from_string("undefined"), std::nullopt);
-  EXPECT_EQ(dtype_from_string("Float32"), std::nullopt);
-}
-
 TEST(DType, BytesOf_PackedType_RoundsUp) {
   EXPECT_EQ(bytes_of(DType::kInt4, 0), 0);
   EXPECT_EQ(bytes_of(DType::kInt4, 3), 2);

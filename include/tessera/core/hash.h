@@ -3,12 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
-
-#include "tessera/core/result.h"
 
 namespace tessera {
 
@@ -29,8 +26,5 @@ class Sha256 {
 };
 
 [[nodiscard]] std::string sha256(std::span<const std::byte> bytes);
-
-/// Streams the file; memory does not grow with its size.
-[[nodiscard]] Result<std::string> sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace tessera

@@ -121,8 +121,4 @@ class Baseline {
     const data::Sample& sample, const std::vector<runtime::ValueInfo>& inputs,
     std::vector<Tensor>& casts);
 
-/// The samples that a session wants, from its inputs: an unknown first extent (the batch) becomes
-/// 1, others stay open (-1).
-[[nodiscard]] std::vector<data::InputSpec> input_specs(const runtime::Session& session);
-
 }  // namespace tessera::evaluate

@@ -135,10 +135,6 @@ class Graph {
   std::map<std::string, OpId, std::less<>> op_by_name_;
 };
 
-/// Operators on some path from a tensor to another, for `path:FROM..TO`: every operator that
-/// depends on `from` and on which `to` depends.
-[[nodiscard]] std::vector<OpId> ops_between(const Graph& graph, TensorId from, TensorId to);
-
 /// Tensors that depend on initializers only (weights behind DequantizeLinear and the like), by
 /// tensor index: constants of the model for all purposes of cutting and counting.
 [[nodiscard]] std::vector<bool> constant_tensors(const Graph& graph);

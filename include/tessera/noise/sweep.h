@@ -93,9 +93,6 @@ struct Sweep {
 [[nodiscard]] Json to_json(const SweepHeader& header);
 /// One line. Infinities and NaN become null.
 [[nodiscard]] Json to_json(const SweepRecord& record);
-/// From one line; unknown keys are passed over, `layers` and `error` must be there.
-/// Errors: kDataLoss.
-[[nodiscard]] Result<SweepRecord> record_from_json(const Json& json, std::string_view what);
 [[nodiscard]] Result<SweepHeader> header_from_json(const Json& document, std::string_view what);
 
 /// Compact text of one line with its newline.

@@ -28,10 +28,6 @@ struct ConversionCurve {
   std::vector<ConversionPoint> points;
   double base_us = 0;
   double ns_per_element = 0;
-
-  [[nodiscard]] double predict_us(std::int64_t elements) const noexcept {
-    return base_us + ns_per_element * static_cast<double>(elements) / 1e3;
-  }
 };
 
 struct ConversionCosts {

@@ -91,7 +91,7 @@ struct LatencyModel {
     double low_us = 0;
     double high_us = 0;
   };
-  /// `units` must be those that the model was fitted on, or found again by name (see match()).
+  /// `units` must be those that the model was fitted on.
   [[nodiscard]] Prediction predict(const Units& units, const States& states) const;
   /// What every unit and its conversions add, in microseconds; last the model's inputs. predict()
   /// is the sum of these.
@@ -113,10 +113,6 @@ void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
                    std::span<const double> whole_us);
 /// Centres the model on plans it has not seen and sets `interval` from them.
 void fit_interval(LatencyModel& model, const Units& units, std::span<const WholeTime> plans);
-
-/// A model read from a record, its rows put into the order of `units`.
-/// Errors: kInvalidArgument naming a unit that one of the two lacks: another model's profile.
-[[nodiscard]] Result<LatencyModel> match(LatencyModel model, const Units& units);
 
 [[nodiscard]] Json to_json(const LatencyModel& model);
 [[nodiscard]] Result<LatencyModel> latency_model_from_json(const Json& json);

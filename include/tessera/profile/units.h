@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +37,6 @@ struct Units {
   std::vector<Unit> units;
   std::vector<std::size_t> of_op;  ///< by OpId
 
-  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return units.size(); }
 };
 

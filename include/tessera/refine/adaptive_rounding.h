@@ -22,12 +22,8 @@ struct RoundingProblem {
   std::span<const float> gram;
 };
 
-/// (w - q)' gram (w - q) summed over the rows: the squared error of the layer's output on the
-/// samples behind `gram`. `integers` as adaptive_rounding() returns them. Double precision.
-[[nodiscard]] double output_error(const RoundingProblem& problem,
-                                  std::span<const std::int32_t> integers);
-
-/// The same, row by row.
+/// (w - q)' gram (w - q) by row: the squared error of the layer's output on the samples behind
+/// `gram`. `integers` as adaptive_rounding() returns them. Double precision.
 [[nodiscard]] std::vector<double> row_errors(const RoundingProblem& problem,
                                              std::span<const std::int32_t> integers);
 
@@ -35,13 +31,13 @@ struct RoundingProblem {
 [[nodiscard]] std::vector<std::int32_t> nearest_rounding(const RoundingProblem& problem);
 
 /// Nearest integers, then single weights moved as long as the output error falls. Never worse than
-/// nearest_rounding() by output_error(). Cost: rows x columns^2.
+/// nearest_rounding() by row_errors(). Cost: rows x columns^2.
 [[nodiscard]] std::vector<std::int32_t> descended_rounding(const RoundingProblem& problem);
 
 /// Integers, zero points added, of least output error that was found: column by column with the
 /// error passed on to later columns (Frantar et al. 2023, from optimal brain surgery), then
 /// coordinate descent from the better of that and nearest. Never worse than nearest_rounding() by
-/// output_error(). Cost: columns^3 + rows x columns^2.
+/// row_errors(). Cost: columns^3 + rows x columns^2.
 [[nodiscard]] std::vector<std::int32_t> adaptive_rounding(const RoundingProblem& problem);
 
 }  // namespace tessera::refine

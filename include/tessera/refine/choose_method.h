@@ -53,9 +53,6 @@ struct MethodChoice {
 /// Samples to be set apart for judging, evenly spread: half of them, at most 16. None of one.
 [[nodiscard]] std::vector<std::int64_t> samples_apart(std::int64_t samples);
 
-/// Samples to judge by where the ranges know none of them: all, or 16, evenly spread.
-[[nodiscard]] std::vector<std::int64_t> samples_for_judging(std::int64_t samples);
-
 /// What is to be chosen for.
 struct MethodQuestion {
   const network::Network& model;  ///< types inferred

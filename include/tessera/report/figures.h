@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "tessera/core/result.h"
-#include "tessera/core/timing.h"
 #include "tessera/report/chart.h"
 
 /// The charts that commands write, from the figures of records. Nothing is measured or fitted
@@ -19,9 +18,6 @@
 /// figure has one of its own. Values that are not finite are left out and counted as in chart.h; a
 /// logarithmic axis is taken only where every value can stand on it.
 namespace tessera::report {
-
-/// Median with the 10th and 90th percentile.
-[[nodiscard]] Bar bar_of(const Timing& timing);
 
 /// A layer's time in each precision; nullopt: it was not measured, or has no such form.
 struct LayerTime {
@@ -94,13 +90,6 @@ struct Agreement {
 /// Values are microseconds.
 [[nodiscard]] Result<Chart> latency_agreement_figure(Heading heading, const Agreement& agreement,
                                                      std::size_t labelled = 0);
-/// `unit` of the errors, may be empty. Logarithmic where errors span more than a factor of 30.
-[[nodiscard]] Result<Chart> error_agreement_figure(Heading heading, const Agreement& agreement,
-                                                   std::string_view unit, std::size_t labelled = 3);
-/// All in one, two or three beside each other, on the same axes.
-[[nodiscard]] Result<Chart> error_agreement_panel(Heading heading,
-                                                  std::span<const Agreement> agreements,
-                                                  std::string_view unit);
 
 /// What one layer adds.
 struct Sensitivity {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace tessera {
@@ -46,6 +45,5 @@ enum class DType : std::uint8_t {
 [[nodiscard]] bool is_integer(DType dtype) noexcept;
 /// "float32", "uint8", "int4", ... as NumPy and ONNX spell them.
 [[nodiscard]] std::string_view to_string(DType dtype) noexcept;
-[[nodiscard]] std::optional<DType> dtype_from_string(std::string_view name) noexcept;
 
 }  // namespace tessera

@@ -62,10 +62,6 @@ class ErrorAccumulator {
   std::int64_t non_finite_ = 0;
 };
 
-/// Metrics of one pair. Errors: kInvalidArgument if shapes differ; kUnimplemented as to_float32.
-[[nodiscard]] Result<ErrorMetrics> compare_tensors(const TensorView& reference,
-                                                   const TensorView& candidate);
-
 /// Index of the largest element, the first of equals; NaN is never the largest. -1 if empty.
 [[nodiscard]] std::int64_t argmax(std::span<const float> values) noexcept;
 
