@@ -1,23 +1,24 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// A program outside of the house: opens a model through the installed library and headers only.
+// A program outside of the house: opens a model through the installed library and headers only, of
+// those that docs/versioning.md covers.
 #include <cstdio>
 
 #include "tessera/core/record.h"
-#include "tessera/onnx/model.h"
+#include "tessera/network/load.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {
     std::fprintf(stderr, "usage: consumer MODEL\n");
     return 2;
   }
-  const auto model = tessera::onnx::Model::load(argv[1]);
-  if (!model) {
-    std::fprintf(stderr, "%s\n", tessera::to_string(model.error()).c_str());
+  const auto network = tessera::network::read(argv[1]);
+  if (!network) {
+    std::fprintf(stderr, "%s\n", tessera::to_string(network.error()).c_str());
     return 3;
   }
-  const auto graph = model->view();
+  const auto graph = network->view();
   if (!graph) {
     std::fprintf(stderr, "%s\n", tessera::to_string(graph.error()).c_str());
     return 3;
