@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <set>
 #include <thread>
 
 #include "support/matchers.h"
@@ -82,6 +85,53 @@ TEST(NumaNodes, ReadsTheKernelsTree) {
 
 TEST(NumaNodes, NoTree_NoNodes) {
   EXPECT_THAT(numa_nodes("/no/such/place"), IsEmpty());
+}
+
+RC_GTEST_PROP(CpuList, ParseOfText_IsTheList, ()) {
+  const auto set = *rc::gen::container<std::set<int>>(rc::gen::inRange(0, 40));
+  RC_PRE(!set.empty());
+  const std::vector<int> cpus(set.begin(), set.end());
+  const auto text = cpu_list_text(cpus);
+  RC_ASSERT(parse_cpu_list(text).value() == cpus);
+  // The shortest form: no two parts that are neighbours.
+  RC_ASSERT(text.find(",,") == std::string::npos);
+  const auto parts = static_cast<std::size_t>(std::count(text.begin(), text.end(), ',')) + 1;
+  const auto runs = static_cast<std::size_t>(
+      std::count_if(set.begin(), set.end(), [&](int cpu) { return !set.contains(cpu - 1); }));
+  RC_ASSERT(parts == runs);
+}
+
+TEST(CpuList, Parse_TheLargestThatAMaskHolds) {
+  EXPECT_THAT(parse_cpu_list("1023"), IsOkAndHolds(ElementsAre(1023)));
+  EXPECT_THAT(parse_cpu_list("1024"), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("1024")));
+  EXPECT_THAT(parse_cpu_list("0-99999999999999999999"),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("list")));
+}
+
+TEST(PinToCpus, None_IsRefused) {
+  const auto before = usable_cpus();
+  EXPECT_THAT(pin_to_cpus({}), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("''")));
+  EXPECT_THAT(pin_to_cpus({-1}), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("-1")));
+  EXPECT_EQ(usable_cpus(), before);
+}
+
+TEST(NumaNodes, DamagedEntries_AreNodesWithoutWhatTheyDoNotSay) {
+  const auto folder = TemporaryDirectory::create("tessera-test");
+  ASSERT_THAT(folder, IsOk());
+  std::filesystem::create_directories(folder->path() / "node3");
+  std::filesystem::create_directories(folder->path() / "nodeX");
+  std::filesystem::create_directories(folder->path() / "node10");
+  ASSERT_THAT(write_file(folder->path() / "node10" / "meminfo", "Node 10 MemTotal: none\n",
+                         Overwrite::kRefuse),
+              IsOk());
+  const auto nodes = numa_nodes(folder->path());
+  ASSERT_THAT(nodes, SizeIs(2));
+  EXPECT_EQ(nodes[0].id, 3);
+  EXPECT_EQ(nodes[1].id, 10) << "by number, not by name";
+  for (const auto& node : nodes) {
+    EXPECT_THAT(node.cpus, IsEmpty());
+    EXPECT_EQ(node.memory_bytes, 0);
+  }
 }
 
 }  // namespace

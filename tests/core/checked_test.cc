@@ -26,5 +26,14 @@ TEST(SaturatingAdd, StopsAtTheLargestNumber) {
   EXPECT_EQ(saturating_add(kMost - 1, 5), kMost);
 }
 
+TEST(Checked, NegativeNumbers_CountLikeOthers) {
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(checked_add(kLeast, kMost), -1);
+  EXPECT_EQ(checked_add(kLeast, -1), std::nullopt);
+  EXPECT_EQ(checked_mul(-1, kLeast), std::nullopt) << "there is no positive one of that size";
+  EXPECT_EQ(checked_mul(-1, kMost), -kMost);
+  EXPECT_EQ(checked_mul(0, kMost), 0);
+}
+
 }  // namespace
 }  // namespace tessera

@@ -137,5 +137,62 @@ TEST(EnergyModels, SayWhatTheyAre) {
   EXPECT_THAT(json["method"].get<std::string>(), HasSubstr("Horowitz"));
 }
 
+TEST(EnergyMeter, Lap_OfACounterThatWrapsWithoutASize_CountsWhatIsThere) {
+  FakePowercap fake;
+  fake.add("intel-rapl:0", "package-0", 9'000'000, 0);
+  fake.add("intel-rapl:1", "package-1", 9'000'000, 9'000'000);
+  auto meter = EnergyMeter::open(fake.root());
+  ASSERT_THAT(meter, IsOk());
+  fake.set("intel-rapl:0", 500'000);
+  fake.set("intel-rapl:1", 0);
+  EXPECT_THAT(meter->lap(), IsOkAndHolds(ElementsAre(DoubleEq(0.5), DoubleEq(0))))
+      << "never a negative amount, nor 2^64";
+}
+
+TEST(EnergyMeter, Domains_AreInTheOrderOfTheirPaths_AmdIncluded) {
+  FakePowercap fake;
+  fake.add("amd-rapl:1", "package-1", 0);
+  fake.add("intel-rapl:0", "package-0", 0);
+  fake.add("amd-rapl:0", "package-0", 0);
+  const auto meter = EnergyMeter::open(fake.root());
+  ASSERT_THAT(meter, IsOk());
+  std::vector<std::string> names;
+  for (const auto& domain : meter->domains()) {
+    names.push_back(domain.path.filename().string());
+  }
+  EXPECT_THAT(names, ElementsAre("amd-rapl:0", "amd-rapl:1", "intel-rapl:0"));
+}
+
+TEST(EnergyMeter, PartsOfNoPackage_AreNoTotal) {
+  FakePowercap fake;
+  fake.add("intel-rapl:0:0", "core", 0);
+  fake.add("intel-rapl:0:1", "dram", 0);
+  EXPECT_THAT(EnergyMeter::open(fake.root()),
+              FailsWith(ErrorCode::kUnavailable, HasSubstr("no energy counters")));
+}
+
+TEST(EnergyMeter, ACounterThatGoes_IsAnErrorThatNamesIt) {
+  FakePowercap fake;
+  fake.add("intel-rapl:0", "package-0", 0);
+  auto meter = EnergyMeter::open(fake.root());
+  ASSERT_THAT(meter, IsOk());
+  fs::remove(fake.root() / "intel-rapl:0/energy_uj");
+  EXPECT_THAT(meter->lap(), FailsWith(ErrorCode::kUnavailable, HasSubstr("intel-rapl:0")));
+}
+
+TEST(Energy, ToJson_HasEveryMember) {
+  const Energy measured{.joules = 1.5,
+                        .source = EnergySource::kPowercap,
+                        .uncertainty_joules = 0.25,
+                        .method = "counted"};
+  EXPECT_EQ(to_json(measured).dump(),
+            R"({"joules":1.5,"unit":"J","source":"powercap","uncertainty_joules":0.25,)"
+            R"("method":"counted"})");
+  EXPECT_EQ(to_json(constant_power_energy(2, 3, false))["source"], "constant-power");
+  EXPECT_EQ(constant_power_energy(2.5, 0, false).method, "time x 2.5 W, as stated by --watts");
+  EXPECT_DOUBLE_EQ(per_mac_energy({.float32 = 1e12, .float16 = 1e12, .int8 = 1e12}).joules,
+                   4.6 + 1.5 + 0.3);
+}
+
 }  // namespace
 }  // namespace tessera

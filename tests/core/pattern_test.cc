@@ -3,6 +3,7 @@
 #include "tessera/core/pattern.h"
 
 #include <gmock/gmock.h>
+#include <rapidcheck/gtest.h>
 
 #include "support/matchers.h"
 
@@ -51,6 +52,34 @@ TEST(NamePattern, WhatIsNone_IsRefusedWithAdvice) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("regular expression")));
   EXPECT_THAT(NamePattern::compile(std::string(5000, 'a')),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("too long")));
+}
+
+RC_GTEST_PROP(NamePattern, QuotedName_MatchesItselfAndNoOther, ()) {
+  const auto letters = rc::gen::container<std::string>(
+      rc::gen::element('a', '.', '*', '(', ')', '[', ']', '\\', '+', '?', '|', '^', '$', '{', '/'));
+  const auto name = *letters;
+  const auto other = *letters;
+  std::string quoted;
+  for (const char c : name) {
+    quoted += c == 'a' ? "a" : std::string("\\") + c;
+  }
+  RC_ASSERT(matches(quoted, name));
+  RC_ASSERT(matches(quoted, other) == (name == other));
+}
+
+TEST(NamePattern, Empty_MatchesTheEmptyNameAlone) {
+  EXPECT_TRUE(matches("", ""));
+  EXPECT_FALSE(matches("", "a"));
+  EXPECT_TRUE(matches("a|", "")) << "either side as a whole";
+  EXPECT_FALSE(matches("a|b", "ab"));
+}
+
+TEST(NamePattern, Moved_StillMatches) {
+  auto pattern = NamePattern::compile("a+");
+  auto other = NamePattern::compile("b");
+  *other = std::move(*pattern);
+  EXPECT_TRUE(other->matches("aaa"));
+  EXPECT_FALSE(other->matches("b"));
 }
 
 }  // namespace

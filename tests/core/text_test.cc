@@ -3,6 +3,11 @@
 #include "tessera/core/text.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <regex>
 
 namespace tessera {
 namespace {
@@ -74,6 +79,98 @@ TEST(PrintableMessage, WithoutEnd_IsClippedAsAWhole) {
 TEST(PrintableText, LayoutStays) {
   EXPECT_EQ(printable_text("a   b\n\n  c\n"), "a   b\n\n  c\n");
   EXPECT_LT(printable_text(std::string(60000, 'x')).size(), 1100U);
+}
+
+/// Whether all of it is characters of table 3-7 of the Unicode standard: by patterns, not by bits.
+bool is_valid_utf8(const std::string& text) {
+  static const std::regex kCharacters(
+      "([\\x01-\\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|"
+      "[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|"
+      "\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*");
+  return std::regex_match(text, kCharacters);
+}
+
+/// Bytes, with those that begin and go on characters more often than others.
+rc::Gen<std::string> any_bytes() {
+  const auto byte = rc::gen::oneOf(
+      rc::gen::inRange(1, 256), rc::gen::inRange(0x80, 0xC0),
+      rc::gen::element(0x20, 0x27, 0x7F, 0xC2, 0xE0, 0xE2, 0xED, 0xEF, 0xF0, 0xF4, 0x0A));
+  return rc::gen::container<std::string>(
+      rc::gen::map(byte, [](int value) { return static_cast<char>(value); }));
+}
+
+RC_GTEST_PROP(ValidUtf8, OfAnyBytes_IsValidAndOnlyThen_Unchanged, ()) {
+  const auto text = *any_bytes();
+  const auto valid = valid_utf8(text);
+  RC_ASSERT(is_valid_utf8(valid));
+  RC_ASSERT((valid == text) == is_valid_utf8(text));
+  RC_ASSERT(valid_utf8(valid) == valid);
+}
+
+RC_GTEST_PROP(Printable, OfAnyBytes_HasNoControlsAndIsStable, ()) {
+  const auto text = *any_bytes();
+  const auto shown = printable(text);
+  RC_ASSERT(is_valid_utf8(shown));
+  RC_ASSERT(std::none_of(shown.begin(), shown.end(),
+                         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }));
+  RC_ASSERT(printable(shown) == shown);
+  auto lines = printable_lines(text);
+  std::replace(lines.begin(), lines.end(), '\n', ' ');
+  RC_ASSERT(lines == shown);  // line feeds are all that differs
+}
+
+RC_GTEST_PROP(Clipped, OfValidText_IsABeginningOfItAndValid, ()) {
+  const auto text = valid_utf8(*any_bytes());
+  const auto limit = *rc::gen::inRange<std::size_t>(0, 40);
+  const auto shown = clipped(text, limit);
+  RC_ASSERT(is_valid_utf8(shown));
+  if (text.size() <= limit) {
+    RC_ASSERT(shown == text);
+  } else {
+    constexpr std::string_view kEllipsis = "\u2026";
+    RC_ASSERT(shown.ends_with(kEllipsis));
+    const auto head = shown.substr(0, shown.size() - kEllipsis.size());
+    RC_ASSERT(text.starts_with(head));
+    RC_ASSERT(head.size() <= limit && head.size() + 3 >= limit);
+  }
+}
+
+RC_GTEST_PROP(Split, Joined_IsTheText, ()) {
+  const auto text = *rc::gen::container<std::string>(rc::gen::element('a', 'b', ','));
+  const auto parts = split(text, ',');
+  RC_ASSERT(parts.size() ==
+            1U + static_cast<std::size_t>(std::count(text.begin(), text.end(), ',')));
+  std::string joined(parts.front());
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    joined += ',';
+    joined += parts[i];
+  }
+  RC_ASSERT(joined == text);
+}
+
+RC_GTEST_PROP(PrintableMessage, OfAnyBytes_IsShortAndPrintable, ()) {
+  const auto text = *any_bytes();
+  const auto shown = printable_message(text);
+  RC_ASSERT(printable(shown) == shown);
+  RC_ASSERT(shown.size() < 4010U);
+  if (printable(text).size() <= kLongestShownName) {
+    RC_ASSERT(shown == printable(text));  // nothing to clip
+  }
+}
+
+TEST(PrintableMessage, TwoLongQuotations_AreClippedEach) {
+  const std::string a(300, 'a');
+  const std::string b(300, 'b');
+  const auto cut = [](char c) { return std::string(kLongestShownName, c) + "\u2026"; };
+  EXPECT_EQ(printable_message("'" + a + "' is not '" + b + "'."),
+            "'" + cut('a') + "' is not '" + cut('b') + "'.");
+  EXPECT_EQ(printable_message("'x': '" + a + "'"), "'x': '" + cut('a') + "'");
+}
+
+TEST(PrintableText, LongWords_AreClippedAndTheirLinesStay) {
+  const std::string word(1500, 'w');
+  EXPECT_EQ(printable_text("a " + word + "\n" + word + " b"),
+            "a " + std::string(1000, 'w') + "\u2026\n" + std::string(1000, 'w') + "\u2026 b");
 }
 
 }  // namespace
