@@ -29,7 +29,7 @@ std::string decibels(double db) {
   if (std::isnan(db)) {
     return "-";
   }
-  return std::isinf(db) ? "exact" : fmt::format("{:.1f}", db);
+  return std::isinf(db) && db > 0 ? "exact" : fmt::format("{:.1f}", db);
 }
 
 std::string gain_cell(double gain, const std::string& unit) {

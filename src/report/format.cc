@@ -43,9 +43,11 @@ std::string number(double value, int digits) {
   if (value == 0) {
     return "0";
   }
-  const auto magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  // Its exponent is that of the rounded value: 9.996 has the digits of 10.0.
+  auto scientific = fmt::format("{:.{}e}", value, digits - 1);
+  const auto magnitude = std::stoi(scientific.substr(scientific.find('e') + 1));
   if (magnitude < -4 || magnitude > 9) {
-    return fmt::format("{:.{}e}", value, digits - 1);
+    return scientific;
   }
   return fmt::format("{:.{}f}", value, std::max(0, digits - 1 - magnitude));
 }

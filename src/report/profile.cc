@@ -291,18 +291,21 @@ Table layer_table(const Profile& profile) {
 }
 
 Table layer_sheet(const Profile& profile) {
-  std::vector<Column> columns = {{"name"},         {"type"},         {"ops"},
-                                 {"macs"},         {"weight_bytes"}, {"input_bytes"},
-                                 {"output_bytes"}, {"ops_per_byte"}, {"quantizable"}};
+  std::vector<Column> columns = {
+      {"name", Align::kLeft}, {"type", Align::kLeft}, {"ops", Align::kLeft}, {"macs"},
+      {"weight_bytes"},       {"input_bytes"},        {"output_bytes"},      {"ops_per_byte"},
+      {"quantizable"}};
   const auto precisions = precisions_of(profile);
   for (const auto& name : precisions) {
-    for (const auto* field : {"_median_us", "_p10_us", "_p90_us", "_conversion_us", "_kernels"}) {
+    for (const auto* field : {"_median_us", "_p10_us", "_p90_us", "_conversion_us"}) {
       columns.push_back({name + field});
     }
+    columns.push_back({name + "_kernels", Align::kLeft});
   }
-  for (const auto* field : {"speedup", "isolated_fp32_us", "isolated_int8_us", "why"}) {
+  for (const auto* field : {"speedup", "isolated_fp32_us", "isolated_int8_us"}) {
     columns.push_back({field});
   }
+  columns.push_back({"why", Align::kLeft});
   Table table(columns);
   const auto plain = [](double value) { return fmt::format("{:.6g}", value); };
   for (const auto& layer : profile.layers) {

@@ -72,19 +72,25 @@ std::string csv_cell(const std::string& text) {
   return quoted + "\"";
 }
 
-/// A number where the cell is one to the last character, null where it is empty, else text.
-Json cell_value(const std::string& cell) {
+/// A number where a cell of figures is one to the last character, null where a cell is empty, else
+/// text: a name stays one, even if it is "12" or "1e5".
+Json cell_value(const std::string& cell, const Column& column) {
   if (cell.empty()) {
     return nullptr;
+  }
+  if (column.align == Align::kLeft) {
+    return cell;
   }
   const auto number = Json::parse(cell, nullptr, false);
   return number.is_number() ? number : Json(cell);
 }
 
+/// A row is a line, whatever its names hold; a bar would end the cell, and so would one behind a
+/// backslash that escapes a backslash.
 std::string markdown_cell(const std::string& cell) {
   std::string escaped;
-  for (const char c : cell) {
-    escaped += c == '|' ? "\\|" : std::string(1, c);
+  for (const char c : printable(cell)) {
+    escaped += c == '|' || c == '\\' ? std::string("\\") + c : std::string(1, c);
   }
   return escaped;
 }
@@ -378,7 +384,7 @@ std::string Table::jsonl() const {
   for (const auto& row : rows_) {
     Json object = Json::object();
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      object[columns_[c].header] = cell_value(row[c]);
+      object[columns_[c].header] = cell_value(row[c], columns_[c]);
     }
     out += compact_text(object) + "\n";
   }

@@ -52,7 +52,7 @@ class Table {
   [[nodiscard]] std::string csv() const;
   /// GitHub-flavoured Markdown, all rows (0) or the first.
   [[nodiscard]] std::string markdown(std::size_t top = 0) const;
-  /// A JSON object per line and row; cells that are numbers become numbers.
+  /// A JSON object per line and row; numbers in columns that are aligned right become numbers.
   [[nodiscard]] std::string jsonl() const;
 
  private:
