@@ -23,14 +23,6 @@ std::vector<std::string> op_names(const Graph& graph) {
   return names;
 }
 
-std::vector<std::string> op_names(const Graph& graph, const std::vector<OpId>& ids) {
-  std::vector<std::string> names;
-  for (const auto id : ids) {
-    names.push_back(graph.op(id).name);
-  }
-  return names;
-}
-
 TEST(Graph, FileOrder_IsKeptWhereItIsTopological) {
   const auto graph = GraphBuilder()
                          .input("x", {1})

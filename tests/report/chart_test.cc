@@ -108,6 +108,14 @@ TEST(Chart_Bars, DrawsOneBarPerValue) {
   EXPECT_EQ(count_of(document, "<title>conv"), 3U);
 }
 
+TEST(Chart_Bars, AValueThatRoundsToNothing_IsSeen) {
+  const auto chart = draw(BarChart{.value = {.title = "time", .from_zero = true},
+                                   .series = {{"fp32"}},
+                                   .rows = {{"large", {Bar{1e6}}}, {"tiny", {Bar{1e-3}}}}});
+  ASSERT_THAT(chart, IsOk());
+  EXPECT_THAT(chart->body, HasSubstr("width=\"0.75\" height=\"13\"><title>tiny, fp32: "));
+}
+
 // --- kinds ---------------------------------------------------------------------------------------
 
 TEST(Chart_Bars, LogarithmicValuesAreDots_AndZeroIsRefusedByName) {

@@ -94,6 +94,8 @@ TEST(Text_Test, ProseGoesOnBelowItsSecondColumn) {
   EXPECT_EQ(wrap_lines("  tessera compare a.onnx b.onnx\n", 10),
             "  tessera compare a.onnx b.onnx\n");
   EXPECT_EQ(wrap_lines("anything that is long\n", 0), "anything that is long\n");
+  EXPECT_EQ(wrap_lines("a long first column  and text\n", 24), "a long first column and\n  text\n")
+      << "a column beyond a third of the width leaves no room for text";
 }
 
 TEST(Text_Test, MarkdownKeepsProseAsItIs) {
