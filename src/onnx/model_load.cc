@@ -170,8 +170,9 @@ class Inliner {
  public:
   explicit Inliner(WeightFolder& folder) : folder_(folder) {}
 
-  Status inline_node(proto::NodeProto& node) {
-    for (auto& attribute : *node.mutable_attribute()) {
+  template <class List>  // of attributes
+  Status inline_attributes(List& attributes) {
+    for (auto& attribute : attributes) {
       if (attribute.has_t()) {
         TESSERA_CHECK(inline_tensor(*attribute.mutable_t()));
       }
@@ -188,15 +189,23 @@ class Inliner {
     return {};
   }
 
+  template <class List>
+  Status inline_nodes(List& nodes) {
+    for (auto& node : nodes) {
+      TESSERA_CHECK(inline_attributes(*node.mutable_attribute()));
+    }
+    return {};
+  }
+
  private:
   Status inline_graph(proto::GraphProto& graph) {
     for (auto& tensor : *graph.mutable_initializer()) {
       TESSERA_CHECK(inline_tensor(tensor));
     }
-    for (auto& node : *graph.mutable_node()) {
-      TESSERA_CHECK(inline_node(node));
+    for (const auto& sparse : graph.sparse_initializer()) {
+      TESSERA_CHECK(check_sparse(sparse));
     }
-    return {};
+    return inline_nodes(*graph.mutable_node());
   }
 
   Status inline_tensor(proto::TensorProto& tensor) {
@@ -244,7 +253,11 @@ Status resolve_external_data(Model::State& state) {
   }
   Inliner inliner(folder);
   for (auto& node : state.nodes) {
-    TESSERA_CHECK(inliner.inline_node(*node.proto));
+    TESSERA_CHECK(inliner.inline_attributes(*node.proto->mutable_attribute()));
+  }
+  // Their operators become the model's when calls are taken apart.
+  for (auto& function : *state.shell.mutable_functions()) {
+    TESSERA_CHECK(inliner.inline_nodes(*function.mutable_node()));
   }
   state.weight_files = folder.paths();
   return {};

@@ -224,6 +224,15 @@ Status check_tensor(const proto::TensorProto& tensor, std::optional<std::int64_t
   return {};
 }
 
+Status check_sparse(const proto::SparseTensorProto& tensor) {
+  if (is_external(tensor.values()) || is_external(tensor.indices())) {
+    return fail(ErrorCode::kUnimplemented, "sparse initializer '{}' lies in an external file",
+                tensor.values().name());
+  }
+  TESSERA_CHECK(check_tensor(tensor.values(), std::nullopt));
+  return check_tensor(tensor.indices(), std::nullopt);
+}
+
 Result<Tensor> unpack(const proto::TensorProto& tensor) {
   const auto dtype = dtype_of(tensor);
   if (dtype == DType::kString || dtype == DType::kUndefined) {

@@ -62,7 +62,10 @@ void assign_type(proto::TypeProto& target, const ValueType& type);
 [[nodiscard]] Status check_tensor(const proto::TensorProto& tensor,
                                   std::optional<std::int64_t> external_bytes);
 
-/// The elements of a tensor that carries its data itself.
+/// The same of both parts of a sparse tensor. Errors: kUnimplemented in external files.
+[[nodiscard]] Status check_sparse(const proto::SparseTensorProto& tensor);
+
+/// The elements of a tensor that carries its data itself and passed check_tensor().
 /// Errors: kUnimplemented for strings.
 [[nodiscard]] Result<Tensor> unpack(const proto::TensorProto& tensor);
 /// Type, shape and raw data.

@@ -209,12 +209,7 @@ Status validate(const Model::State& state) {
     TESSERA_CHECK(check_tensor(*initializer->header, external));
   }
   for (const auto& sparse : state.graph().sparse_initializer()) {
-    if (is_external(sparse.values()) || is_external(sparse.indices())) {
-      return fail(ErrorCode::kUnimplemented, "sparse initializer '{}' lies in an external file",
-                  sparse.values().name());
-    }
-    TESSERA_CHECK(check_tensor(sparse.values(), std::nullopt));
-    TESSERA_CHECK(check_tensor(sparse.indices(), std::nullopt));
+    TESSERA_CHECK(check_sparse(sparse));
   }
   TESSERA_CHECK(ValueCheck(state).check());
   TESSERA_CHECK(CallSize(state.shell).check(state));
