@@ -161,6 +161,13 @@ Status check_together(const std::vector<Shard>& shards) {
           .hint("give every shard of one profile once");
     }
   }
+  const auto foreign = std::find_if(shards.begin(), shards.end(), [&](const Shard& shard) {
+    return shard.index < 0 || shard.index >= first.count;
+  });
+  if (foreign != shards.end()) {
+    return fail(ErrorCode::kInvalidArgument, "shard {} is none of {}", foreign->index, first.count)
+        .hint("give every shard of one profile once");
+  }
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const auto& shard = shards[i];
     if (shard.count != first.count) {
@@ -245,8 +252,9 @@ Result<Evidence> evidence_from_json(const Json& json) {
       if (use == kUses.end()) {
         return fail(ErrorCode::kDataLoss, "a race of unknown use");
       }
-      evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()),
-                                states_from(race.at("states").get<std::string>()),
+      const auto bits = race.at("states").get<std::string>();
+      TESSERA_CHECK(check_bits(bits));
+      evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()), states_from(bits),
                                 race.at("us").get<double>(), race.at("isolated_us").get<double>()});
     }
   } catch (const Json::exception& problem) {

@@ -326,6 +326,13 @@ States states_from(std::string_view bits) {
   return states;
 }
 
+Status check_bits(std::string_view bits) {
+  if (bits.find_first_not_of("01") != std::string_view::npos) {
+    return fail(ErrorCode::kDataLoss, "'{}' are not the states of a plan", bits);
+  }
+  return {};
+}
+
 bool PlanTimes::fits(std::size_t units) const noexcept {
   return states.size() == units && unit_us.size() == units && unit_kernels.size() == units &&
          conversion_us.size() == units + 1 && conversion_kernels.size() == units + 1;
@@ -416,6 +423,9 @@ Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> 
 
 void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
                    std::span<const double> whole_us) {
+  if (plans.empty()) {
+    return;
+  }
   // Relative errors count alike for fast and slow plans: every row is divided by its whole time.
   Eigen::MatrixXd left(static_cast<Eigen::Index>(plans.size()), 2);
   const Eigen::VectorXd right = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(plans.size()));

@@ -1,5 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,13 +14,19 @@
 namespace tessera::profile {
 namespace {
 
+/// NaN is written as null. May throw Json::exception, as its callers handle.
 std::optional<double> optional_number(const Json& json, const char* key) {
   const auto found = json.find(key);
-  return found != json.end() && found->is_number() ? std::optional(found->get<double>())
-                                                   : std::nullopt;
+  if (found == json.end() || found->is_null()) {
+    return std::nullopt;
+  }
+  if (!found->is_number()) {
+    constexpr int kTypeError = 302;
+    throw Json::type_error::create(kTypeError, fmt::format("'{}' is not a number", key), &json);
+  }
+  return found->get<double>();
 }
 
-/// NaN is written as null.
 double number(const Json& json, const char* key) {
   return optional_number(json, key).value_or(0);
 }
@@ -185,10 +196,37 @@ Json curve_json(const std::vector<CurvePoint>& curve) {
 }
 
 CurvePoint curve_point_from(const Json& json) {
-  return {integer_from(json.at("k")),    json.at("layer").get<std::string>(),
-          number(json, "predicted_us"),  number(json, "measured_us"),
-          number(json, "speedup"),       number(json, "sqnr_db"),
-          number(json, "l2_per_element")};
+  CurvePoint point{integer_from(json.at("k")),    json.at("layer").get<std::string>(),
+                   number(json, "predicted_us"),  number(json, "measured_us"),
+                   number(json, "speedup"),       number(json, "sqnr_db"),
+                   number(json, "l2_per_element")};
+  // The float model has no error at all, which is written as null.
+  if (const auto sqnr = json.find("sqnr_db"); sqnr != json.end() && sqnr->is_null()) {
+    point.sqnr_db = std::numeric_limits<double>::infinity();
+  }
+  return point;
+}
+
+/// The value of `all` that is written so.
+template <class Enum, std::size_t count>
+Result<Enum> from_word(const std::array<Enum, count>& all, const std::string& word) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](Enum value) { return to_string(value) == word; });
+  if (found == all.end()) {
+    return fail(ErrorCode::kDataLoss, "the profile is damaged: '{}' is not known", word);
+  }
+  return *found;
+}
+
+Result<evaluate::Timer> timer_from(const std::string& word) {
+  using enum evaluate::Timer;
+  return from_word(std::array{kWall, kThreadCpu, kProcessCpu}, word);
+}
+
+Result<graph::QuantizationState> state_from(const std::string& word) {
+  using enum graph::QuantizationState;
+  return from_word(std::array{kNone, kQdq, kQOperator, kDynamic, kWeightOnly, kFloat16, kMixed},
+                   word);
 }
 
 Json traced_json(const std::vector<TracedPlan>& traced) {
@@ -224,8 +262,9 @@ Json to_json(const PlanTimes& times) {
 
 Result<PlanTimes> plan_times_from_json(const Json& json) {
   try {
-    return PlanTimes{states_from(json.at("states").get<std::string>()),
-                     json.at("unit_us").get<std::vector<double>>(),
+    const auto bits = json.at("states").get<std::string>();
+    TESSERA_CHECK(check_bits(bits));
+    return PlanTimes{states_from(bits), json.at("unit_us").get<std::vector<double>>(),
                      json.at("conversion_us").get<std::vector<double>>(),
                      json.at("unit_kernels").get<std::vector<double>>(),
                      json.at("conversion_kernels").get<std::vector<double>>()};
@@ -302,8 +341,10 @@ Result<Profile> profile_from_json(const Json& result) {
       TESSERA_TRY(profile.traced, traced_from_json(*traced));
     }
     profile.provider = result.at("provider").get<std::string>();
-    profile.timer = result.at("timer").get<std::string>() == "wall" ? evaluate::Timer::kWall
-                                                                    : evaluate::Timer::kThreadCpu;
+    TESSERA_TRY(profile.timer, timer_from(result.at("timer").get<std::string>()));
+    if (const auto state = result.find("quantization_state"); state != result.end()) {
+      TESSERA_TRY(profile.quantization.state, state_from(state->get<std::string>()));
+    }
     for (const auto& layer : result.at("layers")) {
       profile.layers.push_back(layer_from(layer));
     }

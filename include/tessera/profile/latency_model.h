@@ -34,6 +34,8 @@ struct PlanTimes {
 /// A digit for every unit, 1 for integers.
 [[nodiscard]] std::string bits_of(const States& states);
 [[nodiscard]] States states_from(std::string_view bits);
+/// Errors: kDataLoss for anything but 0 and 1.
+[[nodiscard]] Status check_bits(std::string_view bits);
 
 /// How the runtime lays a feature map out in memory: plain (NCHW), blocked (NCHWc) behind float
 /// convolutions, channels last (NHWC) behind integer ones. Pools and element-wise operators keep
@@ -108,7 +110,7 @@ struct WholeTime {
   double us = 0;
 };
 /// Fits `scale` and `overhead_us_per_kernel` so that the sums of kernel times explain the whole
-/// times of plans of which both are known (same order), and notes how far they are apart.
+/// times of plans of which both are known (same order). Without any, both stay as they are.
 void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
                    std::span<const double> whole_us);
 /// Centres the model on plans it has not seen and sets `interval` from them.

@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tessera/core/random.h"
+#include "tessera/profile/latency_model.h"
+#include "tessera/profile/profile.h"
+#include "tessera/profile/units.h"
+
+/// Models and machines that are made up, so that what is measured of them is known.
+namespace tessera::profile::made_up {
+
+struct Part {
+  std::string type;
+  std::vector<std::size_t> producers;  ///< none: it reads the model's input
+};
+
+/// Units "u0", "u1", ... of one operator each. What nobody reads is an output of the model.
+inline Units units_of(const std::vector<Part>& parts) {
+  Units units;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Unit unit;
+    unit.name = "u" + std::to_string(i);
+    unit.type = parts[i].type;
+    unit.ops = {graph::OpId{static_cast<std::uint32_t>(i)}};
+    unit.worker = unit.ops.front();
+    unit.output_bytes = 1000;
+    unit.quantizable = true;
+    unit.producers = parts[i].producers;
+    unit.reads_input = parts[i].producers.empty();
+    for (const auto producer : parts[i].producers) {
+      units.units[producer].consumers.push_back(i);
+    }
+    units.units.push_back(std::move(unit));
+    units.of_op.push_back(i);
+  }
+  for (auto& unit : units.units) {
+    unit.makes_output = unit.consumers.empty();
+  }
+  return units;
+}
+
+/// One after another.
+inline Units chain_of(const std::vector<std::string>& types) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    parts.push_back(
+        {types[i], i > 0 ? std::vector<std::size_t>{i - 1} : std::vector<std::size_t>{}});
+  }
+  return units_of(parts);
+}
+
+/// Every unit reads one or two of the last three before it.
+inline Units random_units(std::size_t count, Random& random) {
+  const std::vector<std::string> types = {"Conv", "MaxPool", "Add", "Gemm", "Relu", "Conv"};
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < count; ++i) {
+    Part part{types[random.below(types.size())], {}};
+    const auto reach = std::min<std::size_t>(i, 3);
+    const auto reads = i == 0 ? 0 : 1 + random.below(2);
+    for (std::uint64_t k = 0; k < reads; ++k) {
+      const auto producer = i - 1 - random.below(reach);
+      if (std::find(part.producers.begin(), part.producers.end(), producer) ==
+          part.producers.end()) {
+        part.producers.push_back(producer);
+      }
+    }
+    parts.push_back(std::move(part));
+  }
+  return units_of(parts);
+}
+
+/// A latency model in which a unit takes one time in float32 and one on integers, whatever stands
+/// around it.
+inline LatencyModel context_free(const Units& units, const std::vector<double>& float_us,
+                                 const std::vector<double>& integer_us) {
+  LatencyModel model;
+  model.rows.resize(units.size() + 1);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    auto& row = model.rows[i];
+    row.unit = units.units[i].name;
+    for (std::size_t context = 0; context < kUnitContexts; ++context) {
+      const bool integers = context >= kUnitContexts / 2;
+      row.own[context] = {integers ? integer_us[i] : float_us[i], 1, 1};
+    }
+  }
+  return model;
+}
+
+/// A latency model in which everything depends on everything.
+inline LatencyModel random_model(const Units& units, Random& random) {
+  LatencyModel model;
+  model.rows.resize(units.size() + 1);
+  for (std::size_t i = 0; i <= units.size(); ++i) {
+    auto& row = model.rows[i];
+    row.unit = i < units.size() ? units.units[i].name : "";
+    if (i < units.size()) {
+      for (auto& cell : row.own) {
+        cell = {100 * random.uniform(), 1, 1};
+      }
+    }
+    for (auto& cell : row.conversion) {
+      cell = {50 * random.uniform(), 1, 1};
+    }
+  }
+  return model;
+}
+
+/// Calls `visit` for every way to choose among the units that `may` names.
+inline void for_each_states(const States& may, const std::function<void(const States&)>& visit) {
+  const auto count = may.size();
+  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << count; ++bits) {
+    States states(count);
+    bool allowed = true;
+    for (std::size_t i = 0; i < count; ++i) {
+      states[i] = (bits >> i & 1U) != 0;
+      allowed = allowed && (may[i] || !states[i]);
+    }
+    if (allowed) {
+      visit(states);
+    }
+  }
+}
+
+}  // namespace tessera::profile::made_up
