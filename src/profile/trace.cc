@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "profile/attribution.h"
+#include "profile/collector.h"
 #include "tessera/core/file.h"
 #include "tessera/network/load.h"
 
@@ -48,82 +49,6 @@ Result<double> reference_us(evaluate::Lab& lab) {
   }
   return fastest;
 }
-
-/// Kernel times by site and run.
-class Collector {
- public:
-  Collector(const Units& units, std::size_t runs)
-      : units_(units), own_(units.size()), conversion_(units.size() + 1) {
-    for (auto* rows : {&own_, &conversion_}) {
-      for (auto& row : *rows) {
-        row.us.resize(runs);
-      }
-    }
-  }
-
-  void add(std::size_t run, const Site& site, const runtime::KernelTime& kernel) {
-    auto& row = site.kind == Site::Kind::kUnit ? own_[site.unit] : conversion_[site.unit];
-    row.us[run].push_back(kernel.duration_us);
-    if (run == 0) {
-      row.types.push_back(kernel.op_type);
-    }
-  }
-
-  void finish(Trace& trace, std::int64_t warmup) const {
-    for (const auto& row : own_) {
-      trace.times.unit_us.push_back(row.time_us());
-      trace.times.unit_kernels.push_back(static_cast<double>(row.types.size()));
-      trace.unit_timing.push_back(row.timing(warmup));
-      trace.unit_kernels.push_back(row.types);
-    }
-    for (const auto& row : conversion_) {
-      trace.times.conversion_us.push_back(row.time_us());
-      trace.times.conversion_kernels.push_back(static_cast<double>(row.types.size()));
-      trace.conversion_timing.push_back(row.timing(warmup));
-      trace.conversion_kernels.push_back(row.types);
-    }
-  }
-
- private:
-  struct Row {
-    std::vector<std::vector<double>> us;  ///< by run, then by kernel
-    std::vector<std::string> types;
-
-    /// Kernel by kernel, so that a disturbance of one does not drop the others of its run. Where
-    /// the runs call different numbers of kernels, these have no partners: whole runs then.
-    [[nodiscard]] double time_us() const {
-      if (std::any_of(us.begin(), us.end(),
-                      [&](const auto& run) { return run.size() != types.size(); })) {
-        return midmean(sums());
-      }
-      double sum = 0;
-      for (std::size_t kernel = 0; kernel < types.size(); ++kernel) {
-        std::vector<double> values;
-        values.reserve(us.size());
-        for (const auto& run : us) {
-          values.push_back(run[kernel]);
-        }
-        sum += midmean(std::move(values));
-      }
-      return sum;
-    }
-    [[nodiscard]] Timing timing(std::int64_t warmup) const {
-      return types.empty() ? Timing{} : summarize(sums(), warmup);
-    }
-    [[nodiscard]] std::vector<double> sums() const {
-      std::vector<double> by_run;
-      by_run.reserve(us.size());
-      for (const auto& run : us) {
-        by_run.push_back(std::accumulate(run.begin(), run.end(), 0.0));
-      }
-      return by_run;
-    }
-  };
-
-  const Units& units_;
-  std::vector<Row> own_;
-  std::vector<Row> conversion_;
-};
 
 void keep_events(Trace& trace, const Units& units, const Attribution& attribution,
                  std::span<const runtime::KernelTime> run) {
@@ -193,7 +118,7 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
       counted.push_back(run);
     }
   }
-  Collector collector(units, counted.size());
+  Collector collector(units.size(), counted.size());
   trace.fused.assign(units.size(), false);
   for (std::size_t i = 0; i < counted.size(); ++i) {
     const auto run = kernels.empty() ? std::span<const runtime::KernelTime>() : by_run[counted[i]];

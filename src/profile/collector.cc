@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/collector.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace tessera::profile {
+
+Collector::Collector(std::size_t units, std::size_t runs) : own_(units), conversion_(units + 1) {
+  for (auto* rows : {&own_, &conversion_}) {
+    for (auto& row : *rows) {
+      row.us.resize(runs);
+    }
+  }
+}
+
+void Collector::add(std::size_t run, const Site& site, const runtime::KernelTime& kernel) {
+  auto& row = site.kind == Site::Kind::kUnit ? own_[site.unit] : conversion_[site.unit];
+  row.us[run].push_back(kernel.duration_us);
+  if (run == 0) {
+    row.types.push_back(kernel.op_type);
+  }
+}
+
+void Collector::finish(Trace& trace, std::int64_t warmup) const {
+  for (const auto& row : own_) {
+    trace.times.unit_us.push_back(row.time_us());
+    trace.times.unit_kernels.push_back(static_cast<double>(row.types.size()));
+    trace.unit_timing.push_back(row.timing(warmup));
+    trace.unit_kernels.push_back(row.types);
+  }
+  for (const auto& row : conversion_) {
+    trace.times.conversion_us.push_back(row.time_us());
+    trace.times.conversion_kernels.push_back(static_cast<double>(row.types.size()));
+    trace.conversion_timing.push_back(row.timing(warmup));
+    trace.conversion_kernels.push_back(row.types);
+  }
+}
+
+double Collector::Row::time_us() const {
+  if (std::any_of(us.begin(), us.end(),
+                  [&](const auto& run) { return run.size() != types.size(); })) {
+    return midmean(sums());
+  }
+  double sum = 0;
+  for (std::size_t kernel = 0; kernel < types.size(); ++kernel) {
+    std::vector<double> values;
+    values.reserve(us.size());
+    for (const auto& run : us) {
+      values.push_back(run[kernel]);
+    }
+    sum += midmean(std::move(values));
+  }
+  return sum;
+}
+
+Timing Collector::Row::timing(std::int64_t warmup) const {
+  return types.empty() ? Timing{} : summarize(sums(), warmup);
+}
+
+std::vector<double> Collector::Row::sums() const {
+  std::vector<double> by_run;
+  by_run.reserve(us.size());
+  for (const auto& run : us) {
+    by_run.push_back(std::accumulate(run.begin(), run.end(), 0.0));
+  }
+  return by_run;
+}
+
+}  // namespace tessera::profile

@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "profile/made_up.h"
+#include "tessera/profile/profile.h"
+
+namespace tessera::profile {
+namespace {
+
+using made_up::chain_of;
+using made_up::context_free;
+using made_up::for_each_states;
+using made_up::random_model;
+using made_up::random_units;
+using made_up::units_of;
+using ::testing::ElementsAre;
+
+double cost_us(const LatencyModel& model, const Units& units, const States& states,
+               const Penalty& penalty = {}) {
+  double us = model.predict(units, states).us;
+  for (std::size_t i = 0; i < penalty.by_unit.size(); ++i) {
+    us += states[i] ? penalty.us_per_unit * penalty.by_unit[i] : 0;
+  }
+  return us;
+}
+
+/// The least cost of all there are.
+double brute_force_us(const LatencyModel& model, const Units& units, const States& may,
+                      const Penalty& penalty = {}) {
+  double least = std::numeric_limits<double>::infinity();
+  for_each_states(may, [&](const States& states) {
+    least = std::min(least, cost_us(model, units, states, penalty));
+  });
+  return least;
+}
+
+std::vector<double> random_values(std::size_t count, double most, Random& random) {
+  std::vector<double> values(count);
+  for (auto& value : values) {
+    value = most * random.uniform();
+  }
+  return values;
+}
+
+TEST(FastestStates, NoUnits_NoStates) {
+  LatencyModel model;
+  model.rows.resize(1);  // the model's inputs
+  EXPECT_TRUE(fastest_states(model, Units{}).empty());
+}
+
+TEST(FastestStates, OneUnit_TakesTheFasterPrecision) {
+  const auto units = chain_of({"Gemm"});
+  EXPECT_THAT(fastest_states(context_free(units, {10}, {9}), units), ElementsAre(true));
+  EXPECT_THAT(fastest_states(context_free(units, {9}, {10}), units), ElementsAre(false));
+}
+
+TEST(FastestStates, ATie_GoesToIntegers) {
+  const auto units = units_of({{"Gemm", {}}, {"Gemm", {}}, {"Gemm", {}}});
+  const auto even = context_free(units, {5, 5, 5}, {5, 5, 5});
+  EXPECT_THAT(fastest_states(even, units), ElementsAre(true, true, true));
+  // Also where one layer alone decides.
+  const auto uneven = context_free(units, {5, 5, 5}, {5, 8, 5});
+  EXPECT_THAT(fastest_states(uneven, units), ElementsAre(true, false, true));
+}
+
+TEST(FastestStates, LessThanAPicosecond_IsNoGain) {
+  const auto units = units_of({{"Gemm", {}}, {"Gemm", {}}, {"Gemm", {}}});
+  // Each descent stays where it began in the second layer, and the better of both is taken.
+  const auto little = context_free(units, {10, 10, 10}, {1, 10 + 0.9e-6, 30});
+  EXPECT_THAT(fastest_states(little, units), ElementsAre(true, false, false));
+  const auto enough = context_free(units, {10, 10, 10}, {1, 10 - 0.9e-6, 30});
+  EXPECT_THAT(fastest_states(enough, units), ElementsAre(true, true, false));
+}
+
+TEST(FastestStates, LayersThatCannotBeIntegers_StayFloat) {
+  auto units = chain_of({"Gemm", "Softmax", "Gemm"});
+  units.units[1].quantizable = false;
+  const auto model = context_free(units, {10, 10, 10}, {1, 1, 1});
+  EXPECT_THAT(fastest_states(model, units), ElementsAre(true, false, true));
+  // Allowing it does not help.
+  EXPECT_THAT(fastest_states(model, units, {false, true, true}), ElementsAre(false, false, true));
+}
+
+TEST(FastestStates, PairThatOnlyGainsTogether_IsFound) {
+  const auto units = chain_of({"Gemm", "Gemm", "Gemm"});
+  auto model = context_free(units, {10, 10, 10}, {8, 8, 30});
+  // A border between precisions costs more than one layer gains, and less than two do.
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+      model.rows[i].conversion[context].us = context / 2 % 3 != 0 ? 3 : 0;
+    }
+  }
+  EXPECT_THAT(fastest_states(model, units), ElementsAre(true, true, false));
+  const States alone{true, false, false};
+  EXPECT_GT(cost_us(model, units, alone), cost_us(model, units, States(3, false)));
+}
+
+TEST(FastestStates, TripleThatOnlyGainsTogether_IsFound) {
+  const auto units = chain_of({"Gemm", "Gemm", "Gemm", "Gemm", "Gemm"});
+  auto model = context_free(units, {10, 10, 10, 10, 10}, {30, 8, 8, 8, 30});
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+      model.rows[i].conversion[context].us = context / 2 % 3 != 0 ? 2.5 : 0;
+    }
+  }
+  // Two borders cost 5: more than two layers gain (4), less than three (6).
+  EXPECT_THAT(fastest_states(model, units), ElementsAre(false, true, true, true, false));
+}
+
+TEST(Penalty, JustBelowTheGain_IsPaid_JustAboveIsNot) {
+  const auto units = chain_of({"Gemm", "Gemm"});
+  const auto model = context_free(units, {10, 10}, {6, 6});  // 4 us to gain
+  EXPECT_THAT(fastest_states(model, units, {}, {{3.999, 4.001}, 1}), ElementsAre(true, false));
+  EXPECT_THAT(fastest_states(model, units, {}, {{0.1, 0.1}, 39.9}), ElementsAre(true, true));
+  EXPECT_THAT(fastest_states(model, units, {}, {{0.1, 0.1}, 40.1}), ElementsAre(false, false));
+}
+
+TEST(Penalty, Negative_IsAReward) {
+  const auto units = chain_of({"Gemm"});
+  const auto model = context_free(units, {10}, {12});
+  EXPECT_THAT(fastest_states(model, units, {}, {{-3}, 1}), ElementsAre(true));
+}
+
+TEST(Penalty, FreeUnits_AreChosenByTimeAlone) {
+  const auto units = chain_of({"Gemm", "Gemm"});
+  const auto model = context_free(units, {10, 10}, {9, 11});
+  EXPECT_EQ(fastest_states(model, units, {}, {{5, 5}, 0}), fastest_states(model, units));
+}
+
+/// Where layers do not see each other, each is chosen alone: the search is exact.
+RC_GTEST_PROP(FastestStatesProperty, WithoutContext_IsTheOptimum, (std::uint64_t seed)) {
+  Random random(seed);
+  const auto count = 1 + random.below(9);
+  std::vector<made_up::Part> parts(count, {"Gemm", {}});
+  for (std::size_t i = 1; i < count; ++i) {
+    parts[i].producers = {random.below(i)};
+  }
+  const auto units = units_of(parts);
+  auto model =
+      context_free(units, random_values(count, 100, random), random_values(count, 100, random));
+  model.scale = 0.5 + random.uniform();
+  States may(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    may[i] = random.uniform() < 0.8;
+  }
+  const Penalty penalty{random_values(count, 10, random), 5 * random.uniform()};
+  const auto found = fastest_states(model, units, may, penalty);
+  for (std::size_t i = 0; i < count; ++i) {
+    RC_ASSERT(may[i] || !found[i]);
+  }
+  const double least_us = brute_force_us(model, units, may, penalty);
+  RC_ASSERT(cost_us(model, units, found, penalty) <= least_us + 1e-5);
+}
+
+/// Whatever layers do to each other: no single layer and no run of two or three that are told the
+/// same gains anything, and neither uniform plan is better.
+RC_GTEST_PROP(FastestStatesProperty, InContext_NoSmallChangeIsBetter, (std::uint64_t seed)) {
+  Random random(seed);
+  const auto units = random_units(2 + random.below(10), random);
+  const auto model = random_model(units, random);
+  const auto found = fastest_states(model, units);
+  const double found_us = cost_us(model, units, found);
+  RC_ASSERT(found_us <= cost_us(model, units, States(units.size(), false)) + 1e-9);
+  RC_ASSERT(found_us <= cost_us(model, units, States(units.size(), true)) + 1e-9);
+  const auto not_better = [&](std::vector<std::size_t> group) {
+    auto changed = found;
+    for (const auto unit : group) {
+      changed[unit] = !found[group.front()];
+    }
+    return cost_us(model, units, changed) >= found_us - 1e-6;
+  };
+  for (std::size_t a = 0; a < units.size(); ++a) {
+    RC_ASSERT(not_better({a}));
+    for (const auto b : units.units[a].consumers) {
+      RC_ASSERT(not_better({a, b}));
+      for (const auto c : units.units[b].consumers) {
+        RC_ASSERT(not_better({a, b, c}));
+      }
+    }
+  }
+}
+
+/// A local search need not find the best, but it must not be far from it: this is what the
+/// choice of its moves is worth.
+TEST(FastestStatesProperty, OnRandomModels_IsMostlyTheOptimum) {
+  constexpr int kModels = 120;
+  int exact = 0;
+  double worst = 1;
+  for (int i = 0; i < kModels; ++i) {
+    Random random(static_cast<std::uint64_t>(i) + 1000);
+    const auto units = random_units(8, random);
+    const auto model = random_model(units, random);
+    const double found_us = cost_us(model, units, fastest_states(model, units));
+    const double least_us = brute_force_us(model, units, States(units.size(), true));
+    ASSERT_GE(found_us, least_us - 1e-9);
+    exact += found_us <= least_us + 1e-5 ? 1 : 0;
+    worst = std::max(worst, found_us / least_us);
+  }
+  EXPECT_GE(exact, kModels / 2);
+  EXPECT_LT(worst, 1.35);
+}
+
+TEST(FastestStatesProperty, TheSameTwice) {
+  Random random(4);
+  const auto units = random_units(40, random);
+  const auto model = random_model(units, random);
+  EXPECT_EQ(fastest_states(model, units), fastest_states(model, units));
+}
+
+}  // namespace
+}  // namespace tessera::profile
