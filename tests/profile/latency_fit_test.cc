@@ -294,6 +294,14 @@ TEST(Interval, Of19Plans_IsThe18thDeviation) {
   EXPECT_THAT(again.model.interval, DoubleNear(0.4, 1e-9));
 }
 
+/// One more plan counts than there are: the new one. Of ten, nine would be too few.
+TEST(Interval, OfTenPlans_IsTheTenthDeviation) {
+  Hundred hundred;
+  fit_interval(hundred.model, hundred.units,
+               hundred.times({100, 100, 100, 100, 100, 100, 101, 101, 102, 140}));
+  EXPECT_THAT(hundred.model.interval, DoubleNear(0.4, 1e-9));
+}
+
 TEST(Interval, OfFewPlans_IsTheLargestDeviation) {
   Hundred hundred;
   fit_interval(hundred.model, hundred.units, hundred.times({100, 100, 100, 130}));

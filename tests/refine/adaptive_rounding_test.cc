@@ -133,5 +133,88 @@ TEST(AdaptiveRounding, MomentsThatAreNotFinite_DoNoHarm) {
   EXPECT_THAT(adaptive_rounding(problem), ElementsAre(0, 2));
 }
 
+/// The least error of all integers there are.
+double least_error(const RoundingProblem& problem) {
+  const auto lowest = static_cast<std::int32_t>(problem.range.min);
+  std::vector<std::int32_t> integers(static_cast<std::size_t>(problem.columns), lowest);
+  double least = output_error(problem, integers);
+  for (std::size_t at = 0; at < integers.size();) {
+    if (integers[at] == problem.range.max) {
+      integers[at++] = lowest;
+      continue;
+    }
+    ++integers[at];
+    at = 0;
+    least = std::min(least, output_error(problem, integers));
+  }
+  return least;
+}
+
+/// Against enumeration: never below what there is, no single weight left to be moved, and mostly
+/// the optimum.
+TEST(AdaptiveRounding, AgainstEverythingThereIs_IsMostlyTheBest) {
+  constexpr int kCases = 60;
+  int optimal = 0;
+  int optimal_near = 0;
+  for (int i = 0; i < kCases; ++i) {
+    auto made = random_case(static_cast<std::uint64_t>(i), 1, 4, 12);
+    made.problem.range = {-4, 3};
+    const double least = least_error(made.problem);
+    const double found = output_error(made.problem, adaptive_rounding(made.problem));
+    ASSERT_GE(found, least - 1e-9);
+    optimal += found <= least * (1 + 1e-9) ? 1 : 0;
+    optimal_near +=
+        output_error(made.problem, nearest_rounding(made.problem)) <= least * (1 + 1e-9) ? 1 : 0;
+  }
+  EXPECT_GT(optimal, kCases / 2);
+  EXPECT_LT(optimal_near, optimal / 2);
+}
+
+/// Inputs that know nothing of each other leave nothing to make up for: nearest is the best.
+RC_GTEST_PROP(DescendedRounding, OfUncorrelatedInputs_IsNearest, (std::uint64_t seed)) {
+  const auto columns = *rc::gen::inRange<std::int64_t>(1, 10);
+  auto made = random_case(seed, 3, columns, 20);
+  for (std::size_t i = 0; i < made.gram.size(); ++i) {
+    const auto side = static_cast<std::size_t>(columns);
+    made.gram[i] = i / side == i % side ? made.gram[i] : 0;
+  }
+  made.problem.gram = made.gram;
+  const auto near = row_errors(made.problem, nearest_rounding(made.problem));
+  const auto descended = row_errors(made.problem, descended_rounding(made.problem));
+  const auto adapted = row_errors(made.problem, adaptive_rounding(made.problem));
+  for (std::size_t r = 0; r < near.size(); ++r) {
+    RC_ASSERT(std::abs(descended[r] - near[r]) <= 1e-6 * near[r]);
+    RC_ASSERT(std::abs(adapted[r] - near[r]) <= 1e-6 * near[r]);
+  }
+}
+
+TEST(NearestRounding, StaysWithinTheRange_AndKnowsItsZeroPoint) {
+  const std::vector<float> weights{-1000, 0, 0.74F, 0.76F, 1000, INFINITY, -INFINITY};
+  const std::vector<numerics::QParams> scales{{0.5F, 10}};
+  const std::vector<float> gram(49, 0);
+  const RoundingProblem problem{1, 7, weights, scales, {0, 255}, gram};
+  EXPECT_THAT(nearest_rounding(problem), ElementsAre(0, 10, 11, 12, 255, 255, 0));
+}
+
+TEST(NearestRounding, EveryRowHasItsScale) {
+  const std::vector<float> weights{1, 1};
+  const std::vector<numerics::QParams> scales{{0.5F, 0}, {0.1F, 0}};
+  const std::vector<float> gram{1};
+  const RoundingProblem problem{2, 1, weights, scales, {-127, 127}, gram};
+  EXPECT_THAT(nearest_rounding(problem), ElementsAre(2, 10));
+}
+
+TEST(RowErrors, AreThoseOfTheOutputs) {
+  const std::vector<float> weights{1.25F, -0.5F, 2, 0};
+  const std::vector<numerics::QParams> scales{{1, 0}, {1, 0}};
+  const std::vector<float> gram{2, 1, 1, 3};
+  const RoundingProblem problem{2, 2, weights, scales, {-8, 7}, gram};
+  const std::vector<std::int32_t> integers{1, 0, 2, 1};
+  // (.25, -.5): .25^2 2 + 2 (.25)(-.5) 1 + .5^2 3; (0, -1): 3.
+  EXPECT_THAT(row_errors(problem, integers),
+              ElementsAre(::testing::DoubleNear(0.625, 1e-12), ::testing::DoubleNear(3, 1e-12)));
+  EXPECT_NEAR(output_error(problem, integers), 3.625, 1e-12);
+}
+
 }  // namespace
 }  // namespace tessera::refine
