@@ -165,16 +165,17 @@ TEST(Conclude, CalibrationSetsTheInterval_ValidationJudgesIt) {
   add(Use::kValidation, "000", 1.1);
   add(Use::kValidation, "111", 1.1 * 1.02);
   add(Use::kValidation, "101", 1.1 * 1.25);
+  add(Use::kValidation, "100", 1.1 * 0.75);
   Profile profile;
   ASSERT_THAT(conclude(evidence, profile), IsOk());
   EXPECT_THAT(profile.model.centre, DoubleNear(1.1, 0.015));
   EXPECT_THAT(profile.model.interval, DoubleNear(0.04, 0.015));
   EXPECT_THAT(profile.model.scale, DoubleNear(plain.model.scale * profile.model.centre, 1e-9));
-  ASSERT_EQ(profile.validation.points.size(), 3U);
-  EXPECT_THAT(profile.validation.inside_interval, DoubleNear(2.0 / 3, 1e-9));
-  EXPECT_THAT(profile.validation.median_abs_error, DoubleNear(0.02, 0.015));
-  // Type 7: a tenth of the way from the third to the second largest error.
-  EXPECT_THAT(profile.validation.p95_abs_error, DoubleNear(0.9 * 0.2 + 0.1 * 0.02, 0.015));
+  ASSERT_EQ(profile.validation.points.size(), 4U);
+  // One is above its interval and one below; errors are of what was predicted: 0, .02, .2, .333.
+  EXPECT_THAT(profile.validation.inside_interval, DoubleNear(0.5, 1e-9));
+  EXPECT_THAT(profile.validation.median_abs_error, DoubleNear(0.11, 0.015));
+  EXPECT_THAT(profile.validation.p95_abs_error, DoubleNear(0.2 + 0.85 * 0.1333, 0.02));
   EXPECT_EQ(profile.validation.points[0].integer_layers, 0);
   EXPECT_EQ(profile.validation.points[1].integer_layers, 3);
   EXPECT_THAT(profile.validation.points[0].measured_us, DoubleNear(1.1 * 306, 1e-9));

@@ -147,6 +147,7 @@ TEST(Fit, UnseenNeighbourhoods_AreThoseOfTheType) {
 
 TEST(Fit, ConversionsNeverSeen_CostByTheByte) {
   auto units = chain_of({"Gemm", "Gemm", "Gemm"});
+  units.units[0].output_bytes = 2000;
   units.units[1].output_bytes = 3000;
   const Machine machine{{10, 10, 10}, {5, 5, 5}, 6};
   auto plans = uniform_plans(units, machine);
@@ -155,9 +156,10 @@ TEST(Fit, ConversionsNeverSeen_CostByTheByte) {
   ASSERT_THAT(model, IsOk());
   const auto border =
       neighbourhood_of(units, {true, false, false}).conversion[0];  // integers, read by float
-  EXPECT_THAT(model->rows[0].conversion[border].us, DoubleNear(6, 1e-9));
+  // u0 showed it with 2000 bytes, u2, whose reader is the caller, with 1000: 12 us of 3000 bytes.
+  EXPECT_THAT(model->rows[0].conversion[border].us, DoubleNear((6 + 0.25 * 8) / 1.25, 1e-9));
   EXPECT_EQ(model->rows[0].conversion[border].plans, 1);
-  EXPECT_THAT(model->rows[1].conversion[border].us, DoubleNear(18, 1e-9));
+  EXPECT_THAT(model->rows[1].conversion[border].us, DoubleNear(12, 1e-9));
   EXPECT_THAT(model->rows[1].conversion[border].kernels, DoubleNear(1, 1e-9));
   EXPECT_EQ(model->rows[1].conversion[border].plans, 0);
 }
