@@ -159,8 +159,10 @@ ErrorMetrics ErrorAccumulator::metrics() const noexcept {
   result.elements = elements_;
   result.non_finite = non_finite_;
   result.max_abs = max_abs_;
+  // Nothing but zeros could be compared, and something differs beyond that.
+  const bool nothing_left = signal_ == 0 && noise_ == 0 && non_finite_ > 0;
   if (noise_ == 0) {
-    result.sqnr_db = kInfinity;
+    result.sqnr_db = nothing_left ? -kInfinity : kInfinity;
   } else {
     result.sqnr_db = signal_ == 0 ? -kInfinity : 10 * std::log10(signal_ / noise_);
     result.relative_l2 = signal_ == 0 ? kInfinity : std::sqrt(noise_ / signal_);
@@ -168,7 +170,7 @@ ErrorMetrics ErrorAccumulator::metrics() const noexcept {
   if (signal_ > 0 && candidate_ > 0) {
     result.cosine = std::clamp(dot_ / std::sqrt(signal_ * candidate_), -1.0, 1.0);
   } else {
-    result.cosine = signal_ == candidate_ ? 1 : 0;
+    result.cosine = signal_ == candidate_ && !nothing_left ? 1 : 0;
   }
   if (elements_ > 0) {
     result.l2_per_element = std::sqrt(noise_) / static_cast<double>(elements_);

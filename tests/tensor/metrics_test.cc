@@ -118,6 +118,17 @@ TEST(ErrorMetrics, ExtremeFloats_DoNotOverflow) {
   EXPECT_EQ(metrics.max_abs, 2.0 * static_cast<double>(huge));
 }
 
+TEST(ErrorMetrics, NothingButNonFinite_IsInfinitelyBad) {
+  const float nan = std::nanf("");
+  EXPECT_EQ(measure({1, 2}, {nan, kInf}).sqnr_db, -kInfinity);
+  EXPECT_EQ(measure({1, 0}, {nan, 0}).sqnr_db, -kInfinity);
+  EXPECT_EQ(measure({1, 2}, {nan, nan}).cosine, 0);
+  // Equal ones differ in nothing, and one that differs does not make the others worse.
+  EXPECT_EQ(measure({nan, kInf}, {nan, kInf}).sqnr_db, kInfinity);
+  EXPECT_EQ(measure({nan, kInf}, {nan, kInf}).cosine, 1);
+  EXPECT_EQ(measure({1, 2}, {nan, 2}).sqnr_db, kInfinity);
+}
+
 TEST(ErrorMetrics, LargestFloat_StandsForInfinity) {
   const float most = std::numeric_limits<float>::max();
   const auto metrics = measure({-most, 1, -most}, {-most, 1.5f, -8});

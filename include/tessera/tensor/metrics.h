@@ -14,7 +14,8 @@ namespace tessera {
 
 /// How far a candidate tensor is from its reference.
 struct ErrorMetrics {
-  /// 10 log10(sum x^2 / sum (x-y)^2). +inf if equal, -inf for a zero reference that differs.
+  /// 10 log10(sum x^2 / sum (x-y)^2). +inf if equal, -inf for a zero reference that differs, and
+  /// where nothing but zeros is finite on both sides and some are not.
   double sqnr_db = 0;
   /// x.y / (|x| |y|); 1 if both are zero, 0 if one is.
   double cosine = 1;
