@@ -16,7 +16,8 @@ double number_or(const Json& json, const char* key, double otherwise) {
   return value.is_number() ? value.get<double>() : otherwise;
 }
 
-quantize::Scheme scheme_of(const Json& json) {
+/// Float32 where it is given, or none that there is: rows of those did not run.
+Result<quantize::Scheme> scheme_of(const Json& json, RowStatus status) {
   Json fields;
   for (const auto* key : {"mode", "format", "activation", "weight", "reduce_range", "method"}) {
     if (!json.at(key).is_null() && json.at(key) != "given") {
@@ -26,7 +27,19 @@ quantize::Scheme scheme_of(const Json& json) {
   fields["per_channel"] = json.at("granularity") == "channel";
   quantize::Scheme base;
   base.mode = quantize::Mode::kFloat32;
-  return quantize::scheme_from_json(fields, base).value_or(base);
+  auto scheme = quantize::scheme_from_json(fields, base);
+  return scheme || status == RowStatus::kOk ? scheme : base;
+}
+
+/// "as given (qdq)" -> "qdq", as Measurement::name() puts it; empty for other rows.
+std::string given_of(const Json& json) {
+  if (json.at("mode") != "given") {
+    return {};
+  }
+  constexpr std::string_view kBefore = "as given (";
+  const auto name = json.at("name").get<std::string>();
+  const bool whole = name.starts_with(kBefore) && name.ends_with(')');
+  return whole ? name.substr(kBefore.size(), name.size() - kBefore.size() - 1) : name;
 }
 
 RowStatus status_from(const std::string& name) {
@@ -44,10 +57,17 @@ Timing timing_from(const Json& json) {
           whole_number_or(json, "warmup", 0)};
 }
 
-Accuracy accuracy_from(const Json& json) {
+/// Absent if neither error was written.
+std::optional<Accuracy> accuracy_from(const Json& json) {
+  if (json.at("sqnr_db").is_null() && json.at("l2_per_element").is_null()) {
+    return std::nullopt;
+  }
   Accuracy accuracy;
-  accuracy.overall.sqnr_db = number_or(json, "sqnr_db", std::numeric_limits<double>::infinity());
   accuracy.overall.l2_per_element = number_or(json, "l2_per_element", 0);
+  // Without an error it is infinite; with one, where the reference is zero, negatively so.
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  accuracy.overall.sqnr_db =
+      number_or(json, "sqnr_db", accuracy.overall.l2_per_element > 0 ? -kInfinity : kInfinity);
   if (json.at("sqnr_db_low").is_number()) {
     accuracy.sqnr_interval_db = {number_or(json, "sqnr_db_low", 0),
                                  number_or(json, "sqnr_db_high", 0)};
@@ -83,9 +103,11 @@ KernelSummary kernels_from(const Json& json) {
   return summary;
 }
 
-Measurement row_from(const Json& json) {
+Result<Measurement> row_from(const Json& json) {
   Measurement row;
-  row.scheme = scheme_of(json);
+  row.status = status_from(json.at("status").get<std::string>());
+  TESSERA_TRY(row.scheme, scheme_of(json, row.status));
+  row.given = given_of(json);
   row.operators = json.at("operators").get<std::string>();
   if (const auto level = runtime::opt_level_from_string(json.at("opt_level").get<std::string>())) {
     row.opt_level = *level;
@@ -95,7 +117,6 @@ Measurement row_from(const Json& json) {
       row.provider = *std::move(provider);
     }
   }
-  row.status = status_from(json.at("status").get<std::string>());
   row.reason = json.at("reason").is_string() ? json.at("reason").get<std::string>() : "";
   row.open_us = number_or(json, "open_us", 0);
   row.first_run_us = number_or(json, "first_run_us", 0);
@@ -121,7 +142,13 @@ Result<std::vector<Measurement>> measurements_from_json(const Json& rows, std::s
   std::vector<Measurement> measurements;
   try {
     for (const auto& row : rows) {
-      measurements.push_back(row_from(row));
+      auto measurement = row_from(row);
+      if (!measurement) {
+        return fail(ErrorCode::kDataLoss, "{}: the measurements are damaged: {}", what,
+                    measurement.error().message)
+            .hint("measure again without --resume");
+      }
+      measurements.push_back(*std::move(measurement));
     }
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "{}: the measurements are damaged: {}", what, problem.what())
