@@ -23,7 +23,7 @@ set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph ten
 set(TESSERA_ROOM_profile_USES evaluate quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_noise_USES evaluate quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_optimize_USES
-    profile evaluate refine quantize calibrate network runtime data graph core)
+    noise profile evaluate refine quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
     report optimize noise profile evaluate refine quantize calibrate network runtime data numerics

@@ -117,7 +117,7 @@ Status missed_gates(const evaluate::Comparison& comparison) {
 }
 
 Result<evaluate::CompareOptions> compare_options(const CompareArguments& arguments,
-                                                 const Context& context) {
+                                                 Context& context) {
   evaluate::CompareOptions options;
   options.tensors = !arguments.outputs_only;
   for (const auto& text : arguments.gates) {

@@ -196,9 +196,17 @@ Result<std::shared_ptr<const runtime::Library>> Context::library(const RunOption
          fmt::format("give at most --threads {}", usable)});
   }
   // At once, and also where the work is done on the CPU whatever was asked.
-  TESSERA_TRY(const auto provider, runtime::parse_provider(options.provider));
-  TESSERA_CHECK(runtime::check_provider(*library_, provider));
+  TESSERA_CHECK(resolved(options.provider));
   return library_;
+}
+
+Result<runtime::ProviderChoice> Context::resolved(const std::string& provider) {
+  if (const auto known = resolved_.find(provider); known != resolved_.end()) {
+    return known->second;
+  }
+  TESSERA_TRY(const auto choice, runtime::parse_provider(provider));
+  TESSERA_TRY(auto found, runtime::resolve_provider(*library_, choice));
+  return resolved_.emplace(provider, std::move(found)).first->second;
 }
 
 Result<data::SampleSet> Context::samples_of(const network::Network& model,
@@ -278,19 +286,20 @@ Result<std::optional<calibrate::Ranges>> Context::ranges(
   return std::optional(std::move(ranges));
 }
 
-Result<runtime::SessionOptions> Context::session_options(const RunOptions& options) const {
-  TESSERA_TRY(auto provider, runtime::parse_provider(options.provider));
+Result<runtime::SessionOptions> Context::session_options(const RunOptions& options) {
+  TESSERA_CHECK(library(options));
+  TESSERA_TRY(auto provider, resolved(options.provider));
   return runtime::SessionOptions{.threads = options.threads,
                                  .provider = std::move(provider.name),
                                  .provider_options = std::move(provider.options)};
 }
 
-Result<std::vector<runtime::ProviderChoice>> Context::other_providers(
-    const RunOptions& options) const {
-  TESSERA_TRY(const auto first, runtime::parse_provider(options.provider));
+Result<std::vector<runtime::ProviderChoice>> Context::other_providers(const RunOptions& options) {
+  TESSERA_CHECK(library(options));
+  TESSERA_TRY(const auto first, resolved(options.provider));
   std::vector<runtime::ProviderChoice> all{first};
   for (const auto& text : options.other_providers) {
-    TESSERA_TRY(auto choice, runtime::parse_provider(text));
+    TESSERA_TRY(auto choice, resolved(text));
     const auto same = [&](const auto& other) {
       return runtime::to_string(other) == runtime::to_string(choice);
     };
@@ -552,14 +561,18 @@ void add_run_options(CLI::App& command, RunOptions& options, bool many_providers
               options.provider = names.front();
               options.other_providers.assign(names.begin() + 1, names.end());
             },
-            "execution providers with their options: cpu, openvino, cuda, tensorrt, ...; several "
-            "by commas or by repeating the option; the first one's float32 is the reference")
+            "execution providers with their options: cpu, openvino, cuda, tensorrt, ..., or the "
+            "path "
+            "of a provider library; several by commas or by repeating the option; the first one's "
+            "float32 is the reference")
         ->type_name("NAME[:KEY=VALUE][,NAME]")
         ->default_str(options.provider);
   } else {
     command
-        .add_option("--provider", options.provider,
-                    "execution provider with its options: cpu, openvino, cuda, tensorrt, ...")
+        .add_option(
+            "--provider", options.provider,
+            "execution provider with its options: cpu, openvino, cuda, tensorrt, ..., or the path "
+            "of a provider library")
         ->type_name("NAME[:KEY=VALUE]")
         ->capture_default_str();
   }

@@ -138,10 +138,10 @@ class Context {
       const std::string& file, const network::Network& model, const DataOptions& data,
       const RunOptions& run, std::optional<calibrate::CalibrateOptions> calibration);
   /// Session options that follow from the command line.
-  [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options) const;
+  [[nodiscard]] Result<runtime::SessionOptions> session_options(const RunOptions& options);
   /// The providers after the first. Errors: kInvalidArgument for one that is named twice.
   [[nodiscard]] Result<std::vector<runtime::ProviderChoice>> other_providers(
-      const RunOptions& options) const;
+      const RunOptions& options);
 
   /// The envelope of this invocation, with the warnings given so far.
   [[nodiscard]] Envelope envelope(std::string_view kind, const RunOptions* run = nullptr,
@@ -170,6 +170,9 @@ class Context {
                                    Overwrite overwrite);
 
  private:
+  /// The provider of that text, looked up and set up once.
+  [[nodiscard]] Result<runtime::ProviderChoice> resolved(const std::string& provider);
+
   [[nodiscard]] Result<data::SampleSet> samples_of(const network::Network& model,
                                                    const DataOptions& options,
                                                    std::int64_t shard_index,
@@ -184,6 +187,7 @@ class Context {
   bool answered_ = false;
   int output_errno_ = 0;  ///< of the first attempt to print that failed
   std::shared_ptr<const runtime::Library> library_;
+  std::map<std::string, runtime::ProviderChoice> resolved_;
   std::optional<TemporaryDirectory> input_;  ///< what came by standard input
   bool stdout_taken_ = false;
   std::set<std::string> told_;  ///< assumptions about shapes, each told once

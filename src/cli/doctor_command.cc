@@ -9,13 +9,16 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/context.h"
 #include "tessera/core/affinity.h"
 #include "tessera/core/energy.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/measurement.h"
+#include "tessera/network/micro.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/report/format.h"
 
@@ -38,11 +41,20 @@ struct Finding {
   std::string remedy;
 };
 
+/// A small network that was run on the provider that was asked for.
+struct Probe {
+  std::string name;
+  std::string ran_on;  ///< short names of the providers whose kernels ran
+  std::string error;   ///< why it did not run; empty if it did
+};
+
 struct Report {
   Host host;
   std::vector<LoadedLibrary> libraries;
   std::shared_ptr<const runtime::Library> runtime;
   std::string runtime_error;
+  std::vector<runtime::PluginProvider> plugins;
+  std::vector<Probe> probes;
   std::vector<int> cpus;
   std::vector<NumaNode> nodes;
   std::string energy;  ///< the counters that can be read, or why there are none
@@ -140,6 +152,48 @@ std::string node_text(const NumaNode& node) {
                      report::bytes(static_cast<double>(node.memory_bytes)));
 }
 
+Result<std::string> providers_of(const network::Micro& micro,
+                                 std::shared_ptr<const runtime::Library> library,
+                                 runtime::SessionOptions session) {
+  session.profile = true;
+  TESSERA_TRY(auto opened, micro.network.open(std::move(library), session));
+  const std::array<runtime::Feed, 1> feeds = {{{micro.input, micro.values.view()}}};
+  TESSERA_CHECK(opened.run(feeds).map([](const auto&) {}));
+  TESSERA_TRY(const auto kernels, opened.end_profile());
+  std::set<std::string> names;
+  for (const auto& kernel : kernels) {
+    names.insert(runtime::short_provider_name(kernel.provider));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// That a provider is there says little: it may take no operator, or fail at the first.
+void probe(const RunOptions& options, Context& context, Report& report) {
+  const auto session = context.session_options(options);
+  if (!session) {
+    report.findings.push_back({true, session.error().message, session.error().hint});
+    return;
+  }
+  for (const bool integer : {false, true}) {
+    for (const auto& micro : {network::matrix_product(network::FileFormat::kOnnx, integer),
+                              network::convolution(network::FileFormat::kOnnx, integer)}) {
+      if (!micro) {
+        continue;
+      }
+      const auto ran = providers_of(*micro, report.runtime, *session);
+      report.probes.push_back({fmt::format("{} in {}", micro->name, integer ? "int8" : "float32"),
+                               ran.value_or(std::string()),
+                               ran ? std::string() : ran.error().message});
+      if (!ran && !integer) {
+        report.findings.push_back(
+            {true,
+             fmt::format("provider '{}' does not run: {}", options.provider, ran.error().message),
+             "use another --provider, or see what it needs: docs/providers.md"});
+      }
+    }
+  }
+}
+
 Report examine(const RunOptions& options, Context& context) {
   Report report;
   report.host = describe_host();
@@ -147,9 +201,13 @@ Report examine(const RunOptions& options, Context& context) {
   report.cpus = usable_cpus();
   report.nodes = numa_nodes();
   check_energy(report);
-  auto library = context.library(options);
+  auto plain = options;
+  plain.provider = RunOptions().provider;
+  auto library = context.library(plain);
   if (library) {
     report.runtime = *library;
+    report.plugins = runtime::find_plugins(**library);
+    probe(options, context, report);
   } else {
     report.runtime_error = library.error().message;
     report.findings.push_back({true, library.error().message, library.error().hint});
@@ -190,12 +248,26 @@ Json to_json(const Report& report) {
     findings.push_back(
         {{"serious", finding.serious}, {"what", finding.what}, {"remedy", finding.remedy}});
   }
+  auto plugins = Json::array();
+  for (const auto& plugin : report.plugins) {
+    plugins.push_back({{"name", plugin.name},
+                       {"device", plugin.device},
+                       {"vendor", plugin.vendor},
+                       {"path", plugin.file.string()}});
+  }
   Json runtime;
   if (report.runtime != nullptr) {
     runtime = {{"name", "onnxruntime"},
                {"version", report.runtime->version()},
                {"path", report.runtime->path().string()},
-               {"providers", report.runtime->providers()}};
+               {"providers", report.runtime->providers()},
+               {"plugins", plugins}};
+  }
+  auto probes = Json::array();
+  for (const auto& probe : report.probes) {
+    probes.push_back({{"name", probe.name},
+                      {"ran_on", probe.error.empty() ? Json(probe.ran_on) : Json()},
+                      {"error", probe.error.empty() ? Json() : Json(probe.error)}});
   }
   auto places = Json::array();
   for (const auto& place : runtime::Library::search_places()) {
@@ -216,6 +288,7 @@ Json to_json(const Report& report) {
           {"runtime", runtime},
           {"searched", places},
           {"absent_providers", absent},
+          {"probes", probes},
           {"energy", {{"readable", report.energy_readable}, {"what", report.energy}}},
           {"findings", findings}};
 }
@@ -245,6 +318,14 @@ std::string to_text(const Report& report) {
     for (const auto& provider : report.runtime->providers()) {
       text += fmt::format("provider   {}\n", runtime::short_provider_name(provider));
     }
+    for (const auto& plugin : report.plugins) {
+      text += fmt::format("plugin     {} on {} ({}): {}\n", plugin.name, plugin.device,
+                          plugin.vendor, plugin.file.string());
+    }
+  }
+  for (const auto& probe : report.probes) {
+    text += fmt::format("probe      {}: {}\n", probe.name,
+                        probe.error.empty() ? "ran on " + probe.ran_on : probe.error);
   }
   text += "\nproviders this runtime lacks, and how to have them (then --runtime FOLDER):\n";
   for (const auto& [name, how, beside] : runtime::known_providers()) {
@@ -285,6 +366,11 @@ void add_doctor_command(CLI::App& app, Context& context) {
       ->add_option("--runtime", options->runtime,
                    "inference library to look at (file or folder) instead of the one found")
       ->type_name("PATH");
+  command
+      ->add_option("--provider", options->provider,
+                   "execution provider to try by small networks, as of tessera bench")
+      ->type_name("NAME[:KEY=VALUE]")
+      ->capture_default_str();
   add_common_options(*command, context, "tessera doctor --json");
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };

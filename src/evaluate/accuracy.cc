@@ -338,12 +338,28 @@ struct Baseline::State {
     return keep_outputs(outputs, measured);
   }
 
+  /// Evenly spread; sequences from their first step on. 0: all.
+  [[nodiscard]] std::vector<std::int64_t> some_of(std::int64_t at_most) const;
   [[nodiscard]] Status fill(const BaselineOptions& options, Monitor& monitor);
   [[nodiscard]] Status add(const runtime::Outputs& candidate,
                            const std::vector<std::size_t>& matched,
                            const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
                            std::vector<ErrorAccumulator>& errors, Votes& votes) const;
 };
+
+std::vector<std::int64_t> Baseline::State::some_of(std::int64_t at_most) const {
+  const auto size = samples->size();
+  const auto count = at_most > 0 ? std::min(at_most, size) : size;
+  bool sequence = false;
+  for (std::int64_t i = 0; i < size && count < size; ++i) {
+    sequence = sequence || samples->follows(i);
+  }
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < count; ++i) {
+    chosen.push_back(sequence ? i : i * size / count);
+  }
+  return chosen;
+}
 
 /// Reference outputs are dearer than decoded samples, so they are kept first.
 Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
@@ -459,13 +475,13 @@ Result<std::optional<Accuracy>> Baseline::free_running(Session& candidate, Monit
 
 Result<Accuracy> Baseline::run(Session& candidate, Monitor& monitor, std::int64_t at_most,
                                States states) const {
-  const auto count = at_most > 0 ? std::min(at_most, samples()) : samples();
+  const auto chosen = state_->some_of(at_most);
   TESSERA_TRY(const auto matched, match_outputs(state_->names, candidate.outputs()));
   std::vector<ErrorAccumulator> errors(matched.size());
   std::vector<ErrorSums> by_sample;
   Votes votes;
   CarriedStates carried(*state_->samples, *state_->reference, candidate);
-  for (std::int64_t i = 0; i < count; ++i) {
+  for (const auto i : chosen) {
     TESSERA_CHECK(monitor.check());
     const auto& entry = state_->entries[static_cast<std::size_t>(i)];
     std::optional<data::Sample> loaded;
@@ -496,9 +512,9 @@ Result<Accuracy> Baseline::run(Session& candidate, Monitor& monitor, std::int64_
     if (states == States::kItsOwn) {
       carried.keep(outputs);
     }
-    monitor.progress("compare", i + 1, count);
+    monitor.progress("compare", std::ssize(by_sample), std::ssize(chosen));
   }
-  auto accuracy = summarize_errors(state_->names, count, errors);
+  auto accuracy = summarize_errors(state_->names, std::ssize(chosen), errors);
   accuracy.sqnr_interval_db = interval_of(by_sample);
   if (state_->classifier) {
     accuracy.top1 = votes.summary();

@@ -95,8 +95,10 @@ Result<Lab> Lab::open(const LabSetup& setup, Monitor& monitor) {
 }
 
 Status Lab::open_reference(Monitor& monitor) {
-  auto exposed = setup_.model->clone();
-  TESSERA_TRY(exposes_, network::expose_judged_values(exposed));
+  if (setup_.errors) {
+    auto exposed = setup_.model->clone();
+    TESSERA_TRY(exposes_, network::expose_judged_values(exposed));
+  }
   reference_row_.scheme.mode = Mode::kFloat32;
   TESSERA_TRY(const auto built, build(reference_row_.scheme, {}, monitor));
   reference_row_.size_bytes = built.size_bytes;
@@ -107,6 +109,9 @@ Status Lab::open_reference(Monitor& monitor) {
   if (exposes_) {
     TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options({})));
     exposed_reference_ = std::make_unique<runtime::Session>(std::move(session));
+  }
+  if (!setup_.errors) {
+    return {};
   }
   auto& judge = exposes_ ? *exposed_reference_ : reference_lane_->session;
   TESSERA_TRY(auto baseline, Baseline::measure(judge, *setup_.samples, {}, monitor));
@@ -251,12 +256,12 @@ Result<Lane> Lab::open_and_look(const Built& built, const LaneOptions& options,
 }
 
 Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, const LaneOptions& options,
-                               Monitor& monitor) const {
+                               std::int64_t at_most, Monitor& monitor) const {
   if (built.exposed == nullptr) {
-    return baseline_->evaluate(lane.session, monitor);
+    return baseline_->evaluate(lane.session, monitor, at_most);
   }
   TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options(options)));
-  return baseline_->evaluate(session, monitor);
+  return baseline_->evaluate(session, monitor, at_most);
 }
 
 Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor& monitor) const {
@@ -268,8 +273,8 @@ Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor
   return baseline_->evaluate(lane.session, monitor, at_most);
 }
 
-Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,
-                                         Monitor& monitor) const {
+Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row, Monitor& monitor,
+                                         std::int64_t at_most) const {
   QuietMonitor quiet(monitor);
   if (!row.provider) {
     row.provider = reference_row_.provider;
@@ -277,7 +282,9 @@ Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row,
   const LaneOptions options{.level = row.opt_level, .profile = true, .provider = row.provider};
   const auto measure = [&]() -> Result<Lane> {
     TESSERA_TRY(auto lane, open_and_look(built, options, row));
-    TESSERA_TRY(row.accuracy, error_of(built, lane, options, quiet));
+    if (setup_.errors) {
+      TESSERA_TRY(row.accuracy, error_of(built, lane, options, at_most, quiet));
+    }
     return lane;
   };
   row.size_bytes = built.size_bytes;
@@ -366,6 +373,7 @@ Status Batches::finish() {
 Status Batches::flush() {
   RaceOptions race;
   race.seed = seed_;
+  race.max_rounds = max_rounds_;
   race.min_rounds = 1;  // a budget that is used up is kept
   race.budget_us = budget_us_per_lane_ * static_cast<double>(lanes_.size() + 1);
   auto status = lab_.time(lanes_, rows_, race, stage_, monitor_).map([](const auto&) {});

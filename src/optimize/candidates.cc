@@ -97,10 +97,16 @@ double dynamic_share(const graph::Graph& graph) {
 
 class Planner {
  public:
-  Planner(const Host& host, const graph::Graph& graph, bool cpu)
-      : host_(host), graph_(graph), cpu_(cpu) {}
+  Planner(const Host& host, const graph::Graph& graph, const std::string& provider)
+      : host_(host), graph_(graph), provider_(provider), cpu_(provider == "cpu") {}
 
   CandidatePlan plan() {
+    if (provider_ == "cuda") {
+      return plan_cuda();
+    }
+    if (provider_ == "tensorrt") {
+      return plan_tensorrt();
+    }
     const auto base = quantize::scheme_for(host_);
     add_static(base);
     add_second_types(base);
@@ -122,6 +128,34 @@ class Planner {
   }
   void exclude(std::string what, std::string why) {
     plan_.excluded.push_back({std::move(what), std::move(why)});
+  }
+
+  CandidatePlan plan_cuda() {
+    add_float16();
+    exclude("integers",
+            "the CUDA provider has no integer convolutions or matrix products: it computes them in "
+            "float between roundings that are kernels of their own; TensorRT has them");
+    return std::move(plan_);
+  }
+
+  CandidatePlan plan_tensorrt() {
+    add_float16();
+    for (const bool per_channel : {true, false}) {
+      add_symmetric(per_channel);
+    }
+    exclude("unsigned or asymmetric activations", "TensorRT takes symmetric s8 x s8 only");
+    return std::move(plan_);
+  }
+
+  /// The only form that TensorRT takes: symmetric, and no integer biases.
+  void add_symmetric(bool per_channel) {
+    Scheme scheme;
+    scheme.activation = DType::kInt8;
+    scheme.weight = DType::kInt8;
+    scheme.format = Format::kQdqInputs;
+    scheme.activation_symmetric = true;
+    scheme.per_channel = per_channel;
+    add(scheme);
   }
 
   /// Integers as the provider takes them: the CPU's reads integer operators too, those that compile
@@ -149,14 +183,7 @@ class Planner {
   void add_second_types(Scheme scheme) {
     const bool second_signed = !cpu_ && !is_arm(host_);
     if (second_signed) {
-      // The only form that TensorRT takes: symmetric, and no integer biases.
-      scheme.activation = DType::kInt8;
-      scheme.weight = DType::kInt8;
-      scheme.format = Format::kQdqInputs;
-      scheme.activation_symmetric = true;
-      scheme.reduce_range = false;
-      scheme.per_channel = true;
-      add(scheme);
+      add_symmetric(true);
       return;
     }
     if (is_arm(host_)) {
@@ -242,6 +269,7 @@ class Planner {
 
   const Host& host_;
   const graph::Graph& graph_;
+  std::string provider_;
   bool cpu_;
   CandidatePlan plan_;
 };
@@ -250,7 +278,7 @@ class Planner {
 
 CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
                               const std::string& provider) {
-  return Planner(host, graph, runtime::short_provider_name(provider) == "cpu").plan();
+  return Planner(host, graph, runtime::short_provider_name(provider)).plan();
 }
 
 }  // namespace tessera::optimize

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tessera/core/timing.h"
+#include "tessera/noise/switchable.h"
 #include "tessera/quantize/keep.h"
 
 namespace tessera::optimize {
@@ -23,7 +24,7 @@ using profile::States;
 constexpr double kStudyShare = 0.4;
 constexpr double kNoiseShare = 0.15;
 /// Error of a layer alone needs no more: proposals are measured on all samples.
-constexpr std::int64_t kNoiseSamples = 2;
+constexpr std::int64_t kNoiseSamples = 4;
 constexpr std::size_t kProposals = 6;
 constexpr std::size_t kLearned = 3;
 
@@ -62,143 +63,227 @@ std::optional<Plans> plans_for(double budget_us, double prepare_us) {
                between(least.validation, all.validation)};
 }
 
-/// Noise power over signal power.
-double noise_of(const evaluate::Accuracy& accuracy) {
-  const auto sqnr_db = accuracy.overall.sqnr_db;
-  return std::isfinite(sqnr_db) ? std::pow(10, -sqnr_db / 10) : 0;
+using Proposal = std::pair<std::optional<double>, States>;
+
+/// The settings that turn one switch each.
+std::vector<noise::Setting> one_at_a_time(std::size_t switches) {
+  std::vector<noise::Setting> settings(switches, noise::Setting(switches, 0));
+  for (std::size_t i = 0; i < switches; ++i) {
+    settings[i][i] = 1;
+  }
+  return settings;
+}
+
+/// Of noise that was summed over outputs and samples: over the signal's, the median where a layer
+/// showed none that can be told.
+std::vector<double> relative(const std::vector<ErrorSums>& sums) {
+  std::vector<double> known;
+  for (const auto& sum : sums) {
+    if (sum.signal > 0 && std::isfinite(sum.noise)) {
+      known.push_back(sum.noise / sum.signal);
+    }
+  }
+  std::sort(known.begin(), known.end());
+  const double median = known.empty() ? 0 : quantile(known, 0.5);
+  std::vector<double> noise;
+  for (const auto& sum : sums) {
+    noise.push_back(sum.signal > 0 && std::isfinite(sum.noise) ? sum.noise / sum.signal : median);
+  }
+  return noise;
 }
 
 }  // namespace
 
-Result<OptimizeResult::Mixing> Mixer::open(const network::Network& model,
-                                           const data::SampleSet& samples,
-                                           const calibrate::Ranges& ranges,
-                                           std::shared_ptr<const runtime::Library> library,
-                                           double left_us) {
-  const auto plans = plans_for(kStudyShare * left_us, prepare_us_);
-  if (!plans) {
-    return fail(ErrorCode::kDeadlineExceeded, "the time budget");
+std::vector<States> without_noisiest(const States& all, std::span<const double> noise,
+                                     std::size_t most) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i] && noise[i] > 0) {
+      order.push_back(i);
+    }
   }
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return noise[a] > noise[b]; });
+  std::vector<States> mixes;
+  std::size_t before = 0;
+  for (std::size_t i = 1; i <= most; ++i) {
+    // Few at first: most of the noise comes of a few layers.
+    const double share = static_cast<double>(i * i) / static_cast<double>((most + 1) * (most + 1));
+    const auto count = std::max(
+        before + 1, static_cast<std::size_t>(share * static_cast<double>(order.size()) + 0.5));
+    if (count > order.size()) {
+      break;
+    }
+    auto states = all;
+    for (std::size_t k = 0; k < count; ++k) {
+      states[order[k]] = false;
+    }
+    before = count;
+    if (std::find(states.begin(), states.end(), true) != states.end()) {
+      mixes.push_back(std::move(states));
+    }
+  }
+  return mixes;
+}
+
+Mixer::Mixer(const MixerSetup& setup, const Candidate& base, Monitor& monitor)
+    : setup_(setup),
+      base_(base),
+      scheme_(base.row.scheme),
+      monitor_(monitor),
+      quiet_(monitor),
+      layers_seen_(runtime::short_provider_name(setup.options.session.provider) == "cpu") {
   for (const auto& name : base_.dynamic) {
-    if (const auto op = lab_.graph().find_op(name)) {
+    if (const auto op = setup_.lab.graph().find_op(name)) {
       others_.emplace_back(*op, base_.assignment[op->value]);
     }
   }
-  const profile::ProfileOptions options{.scheme = scheme_,
-                                        .others = others_,
-                                        .requantize = options_.requantize,
-                                        .selection = options_.selection,
-                                        .session = options_.session,
-                                        .training_plans = plans->training,
-                                        .calibration_plans = plans->calibration,
-                                        .validation_plans = plans->validation,
-                                        .isolated = false,
-                                        .machine = false,
-                                        .budget_us = kStudyShare * left_us,
-                                        .memory_bytes = options_.memory_bytes,
-                                        .seed = options_.seed};
-  TESSERA_TRY(auto study,
-              profile::Study::open(model, samples, ranges, std::move(library), options, monitor_));
-  TESSERA_TRY(const auto profile, study.measure());
-  TESSERA_CHECK(monitor_.check());  // what it has of an interrupted study is not enough
-  study_.emplace(std::move(study));
-  TESSERA_CHECK(measure_noise(kNoiseShare * left_us));
-  return OptimizeResult::Mixing{.scheme = quantize::to_string(scheme_),
-                                .validation = profile.validation};
 }
 
+Result<profile::ProfileOptions> Mixer::study_options(double budget_us) const {
+  const auto plans = plans_for(budget_us, setup_.prepare_us);
+  if (!plans && layers_seen_) {
+    return fail(ErrorCode::kDeadlineExceeded, "the time budget");
+  }
+  const auto& options = setup_.options;
+  return profile::ProfileOptions{.scheme = scheme_,
+                                 .others = others_,
+                                 .requantize = options.requantize,
+                                 .selection = options.selection,
+                                 .session = options.session,
+                                 .training_plans = plans ? plans->training : 0,
+                                 .calibration_plans = plans ? plans->calibration : 0,
+                                 .validation_plans = plans ? plans->validation : 0,
+                                 .isolated = false,
+                                 .machine = false,
+                                 .budget_us = budget_us,
+                                 .memory_bytes = options.memory_bytes,
+                                 .seed = options.seed};
+}
+
+Result<OptimizeResult::Mixing> Mixer::open(double left_us) {
+  TESSERA_TRY(const auto options, study_options(kStudyShare * left_us));
+  OptimizeResult::Mixing mixing{.scheme = quantize::to_string(scheme_)};
+  if (layers_seen_) {
+    TESSERA_TRY(auto study, profile::Study::open(setup_.model, setup_.samples, setup_.ranges,
+                                                 setup_.library, options, monitor_));
+    TESSERA_TRY(const auto profile, study.measure());
+    TESSERA_CHECK(monitor_.check());  // what it has of an interrupted study is not enough
+    mixing.validation = profile.validation;
+    units_ = study.units();
+    study_.emplace(std::move(study));
+  } else {
+    TESSERA_TRY(auto found, profile::find_units(setup_.lab, setup_.lab.graph(), options, monitor_));
+    units_ = std::move(found.units);
+  }
+  all_.assign(units_.size(), false);
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    all_[i] = units_.units[i].quantizable;
+  }
+  seen_ = {all_, States(units_.size(), false)};
+  TESSERA_CHECK(measure_noise(kNoiseShare * left_us));
+  return mixing;
+}
+
+/// On the CPU whatever the provider: it is the numbers' error, not the machine's.
 Status Mixer::measure_noise(double budget_us) {
-  const auto& units = study_->units();
-  noise_.assign(units.size(), 0);
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    if (units.units[i].quantizable && multiplies(units.units[i])) {
-      order.push_back(i);
-      noise_[i] = std::numeric_limits<double>::quiet_NaN();  // not known yet
+  noise_.assign(units_.size(), 0);
+  noise::SwitchableSetup setup{.model = &setup_.model,
+                               .library = setup_.library,
+                               .session = {.threads = setup_.options.session.threads},
+                               .ranges = &setup_.ranges};
+  std::vector<std::size_t> unit_of;
+  const auto assignment = assignment_of(all_);
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    const auto& unit = units_.units[i];
+    const auto& scheme = assignment[unit.worker.value];
+    if (all_[i] && multiplies(unit) && scheme.mode != quantize::Mode::kFloat32) {
+      setup.switches.push_back({setup_.lab.graph().op(unit.worker).name, {scheme}});
+      unit_of.push_back(i);
     }
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](auto a, auto b) { return units.units[a].macs > units.units[b].macs; });
-  const auto clock = steady_clock_us();
-  const double start = clock();
-  std::vector<double> known;
-  for (const auto unit : order) {
-    if (clock() - start > budget_us) {
-      cut_off_ =
-          fmt::format("error of {} of {} single layers", order.size() - known.size(), order.size());
-      break;
-    }
-    monitor_.progress("error of single layers", static_cast<std::int64_t>(known.size()),
-                      static_cast<std::int64_t>(order.size()));
-    States states(units.size(), false);
-    states[unit] = true;
-    const auto noise = noise_alone(states);
-    TESSERA_CHECK(monitor_.check());
-    // A layer that does not run alone is taken for one like the others.
-    noise_[unit] = noise.value_or(std::numeric_limits<double>::quiet_NaN());
-    if (noise) {
-      known.push_back(*noise);
-    }
-  }
-  if (known.empty()) {
-    noise_.assign(units.size(), 0);
+  if (unit_of.empty()) {
     return {};
   }
-  std::sort(known.begin(), known.end());
-  for (const auto unit : order) {
-    if (std::isnan(noise_[unit])) {
-      noise_[unit] = quantile(known, 0.5);
-    }
+  const auto clock = steady_clock_us();
+  const double start = clock();
+  auto model = noise::SwitchableModel::open(setup, quiet_);
+  TESSERA_CHECK(monitor_.check());
+  if (!model) {
+    cut_off_ = "error of single layers: " + model.error().message;
+    return {};
+  }
+  const auto settings = one_at_a_time(unit_of.size());
+  const auto count = std::min(setup_.samples.size(), kNoiseSamples);
+  std::vector<ErrorSums> sums(unit_of.size());
+  for (std::int64_t i = 0; i < count && (i == 0 || clock() - start < budget_us); ++i) {
+    monitor_.progress("error of single layers", i, count);
+    TESSERA_TRY(const auto sample, setup_.samples.load(i * setup_.samples.size() / count));
+    TESSERA_CHECK(model->measure(
+        sample, settings,
+        [&](std::size_t index, const noise::SettingResult& result) -> Status {
+          for (const auto& output : result.outputs) {
+            sums[index].noise += output.noise;
+            sums[index].signal += output.signal;
+          }
+          return {};
+        },
+        monitor_));
+  }
+  const auto alone = relative(sums);
+  for (std::size_t i = 0; i < unit_of.size(); ++i) {
+    noise_[unit_of[i]] = alone[i];
   }
   return {};
 }
 
-Result<double> Mixer::noise_alone(const States& states) {
-  TESSERA_TRY(const auto built, lab_.build(assignment_of(states), quiet_));
-  TESSERA_TRY(const auto accuracy, lab_.error_of(built, kNoiseSamples, quiet_));
-  return noise_of(accuracy);
-}
-
 std::vector<quantize::Scheme> Mixer::assignment_of(const States& states) const {
-  const auto& units = study_->units();
-  auto assignment = profile::assignment_of(units, states, scheme_);
+  auto assignment = profile::assignment_of(units_, states, scheme_);
   for (const auto& [op, scheme] : others_) {
-    if (states[units.of_op[op.value]]) {
+    if (states[units_.of_op[op.value]]) {
       assignment[op.value] = scheme;
     }
   }
-  if (!options_.requantize) {
-    quantize::keep_quantized(lab_.graph(), assignment);
+  if (!setup_.options.requantize) {
+    quantize::keep_quantized(setup_.lab.graph(), assignment);
   }
   return assignment;
 }
 
-Result<std::vector<Candidate>> Mixer::propose() {
-  const auto& units = study_->units();
+std::vector<Proposal> Mixer::by_price() {
   const auto& model = study_->model();
-  States all(units.size(), false);
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    all[i] = units.units[i].quantizable;
-  }
-  seen_.insert(all);
-  seen_.insert(States(units.size(), false));
   const double total_noise = std::accumulate(noise_.begin(), noise_.end(), 0.0);
-  const double all_us = model.predict(units, all).us;
+  const double all_us = model.predict(units_, all_).us;
   // What the error of the all-integer model may be worth, in shares of its time.
   constexpr double kPrices[] = {0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2};
-  std::vector<std::pair<double, States>> found;
+  std::vector<Proposal> found;
   for (const double price : kPrices) {
-    TESSERA_CHECK(monitor_.check());
     profile::Penalty penalty;
     if (total_noise > 0 && price > 0) {
       penalty = {noise_, price * all_us / total_noise};
     }
-    auto states = profile::fastest_states(model, units, {}, penalty);
-    if (seen_.insert(states).second) {
-      found.emplace_back(model.predict(units, states).us, std::move(states));
+    auto states = profile::fastest_states(model, units_, {}, penalty);
+    found.emplace_back(model.predict(units_, states).us, std::move(states));
+    if (monitor_.cancelled()) {
+      break;
     }
   }
-  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<Proposal> Mixer::by_noise() {
+  std::vector<Proposal> found;
+  for (auto& states : without_noisiest(all_, noise_, kProposals)) {
+    found.emplace_back(std::nullopt, std::move(states));
+  }
+  return found;
+}
+
+Result<std::vector<Candidate>> Mixer::propose() {
+  auto found = layers_seen_ ? by_price() : by_noise();
+  TESSERA_CHECK(monitor_.check());
+  std::erase_if(found, [&](const auto& one) { return !seen_.insert(one.second).second; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Candidate> proposals;
   for (const auto& [us, states] : found) {
     if (proposals.size() < kProposals) {
@@ -210,7 +295,7 @@ Result<std::vector<Candidate>> Mixer::propose() {
 }
 
 Candidate Mixer::candidate_of(const States& states) const {
-  const auto& units = study_->units();
+  const auto& units = units_;
   Candidate candidate;
   candidate.row.scheme = scheme_;
   candidate.searched = true;
@@ -225,7 +310,7 @@ Candidate Mixer::candidate_of(const States& states) const {
     integers += states[i] ? 1 : 0;
     for (const auto op : units.units[i].ops) {
       if (!states[i]) {
-        floats.match.push_back(lab_.graph().op(op).name);
+        floats.match.push_back(setup_.lab.graph().op(op).name);
       }
     }
   }
@@ -236,6 +321,9 @@ Candidate Mixer::candidate_of(const States& states) const {
 }
 
 Status Mixer::learn(std::span<const Candidate> proposals) {
+  if (!study_) {
+    return {};
+  }
   std::vector<const Candidate*> order;
   for (const auto& proposal : proposals) {
     if (proposal.row.speedup.rounds > 0) {
@@ -245,7 +333,7 @@ Status Mixer::learn(std::span<const Candidate> proposals) {
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return a->row.speedup.median > b->row.speedup.median;
   });
-  const auto& units = study_->units();
+  const auto& units = units_;
   for (std::size_t i = 0; i < std::min(order.size(), kLearned); ++i) {
     States states(units.size(), false);
     for (std::size_t op = 0; op < units.of_op.size(); ++op) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tessera/evaluate/lab.h"
@@ -15,55 +17,67 @@
 
 namespace tessera::optimize {
 
-/// Proposes mixes of float32 and integer layers: those that the latency model takes for the
-/// fastest at several prices of error.
+/// What a mixer works with; outlives it.
+struct MixerSetup {
+  evaluate::Lab& lab;
+  const network::Network& model;
+  const data::SampleSet& samples;
+  const calibrate::Ranges& ranges;
+  std::shared_ptr<const runtime::Library> library;
+  const OptimizeOptions& options;
+  double prepare_us = 0;  ///< what building and opening a model takes
+};
+
+/// Proposes mixes of float32 and integer layers. Where the kernels of the provider can be told
+/// apart by layer: those that the latency model takes for the fastest at several prices of error.
+/// Where they cannot: the layers that add most error, more and more of them in float; what these
+/// take is measured of whole models.
 class Mixer {
  public:
   /// The integer layers of mixes are those of `base`: its scheme, and for some operators the
-  /// dynamic form of it. `prepare_us`: what building and opening a model takes.
-  Mixer(evaluate::Lab& lab, const Candidate& base, double prepare_us,
-        const OptimizeOptions& options, Monitor& monitor)
-      : lab_(lab),
-        scheme_(base.row.scheme),
-        base_(base),
-        prepare_us_(prepare_us),
-        options_(options),
-        monitor_(monitor),
-        quiet_(monitor) {}
+  /// dynamic form of it.
+  Mixer(const MixerSetup& setup, const Candidate& base, Monitor& monitor);
 
   /// Fits the latency model and measures what error each layer adds alone. `left_us`: time that
   /// may be spent, of which this takes about half. Errors: kDeadlineExceeded if even the least does
   /// not fit into that.
-  [[nodiscard]] Result<OptimizeResult::Mixing> open(const network::Network& model,
-                                                    const data::SampleSet& samples,
-                                                    const calibrate::Ranges& ranges,
-                                                    std::shared_ptr<const runtime::Library> library,
-                                                    double left_us);
-  /// Mixes that were not proposed before, fastest first; few enough to be measured.
+  [[nodiscard]] Result<OptimizeResult::Mixing> open(double left_us);
+  /// Mixes that were not proposed before, fastest first (or most integer layers first); few enough
+  /// to be measured.
   [[nodiscard]] Result<std::vector<Candidate>> propose();
   /// What the budget left out of it, in words; empty if nothing.
   [[nodiscard]] const std::string& cut_off() const noexcept { return cut_off_; }
-  /// Takes the fastest of the measured proposals apart, so that the next ones are better.
+  /// Takes the fastest of the measured proposals apart, so that the next ones are better. Does
+  /// nothing where layers cannot be told apart.
   [[nodiscard]] Status learn(std::span<const Candidate> proposals);
 
  private:
+  [[nodiscard]] Result<profile::ProfileOptions> study_options(double budget_us) const;
   [[nodiscard]] Status measure_noise(double budget_us);
-  [[nodiscard]] Result<double> noise_alone(const profile::States& states);
+  [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_price();
+  [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_noise();
   [[nodiscard]] Candidate candidate_of(const profile::States& states) const;
   [[nodiscard]] std::vector<quantize::Scheme> assignment_of(const profile::States& states) const;
 
-  evaluate::Lab& lab_;
-  quantize::Scheme scheme_;
+  MixerSetup setup_;
   const Candidate base_;
-  double prepare_us_;
+  quantize::Scheme scheme_;
   std::vector<std::pair<graph::OpId, quantize::Scheme>> others_;  ///< dynamic ones
-  const OptimizeOptions& options_;
   Monitor& monitor_;
   evaluate::QuietMonitor quiet_;
+  bool layers_seen_;  ///< the provider's kernels can be told apart by layer
   std::optional<profile::Study> study_;
+  profile::Units units_;
+  profile::States all_;        ///< every unit that can be integers
   std::vector<double> noise_;  ///< by unit: noise power at the outputs over the signal's
   std::set<profile::States> seen_;
   std::string cut_off_;
 };
+
+/// Of units that add `noise` each (0: not known to add any), the mixes that leave more and more of
+/// the noisiest in float, from few to many; at most `most`, each once, none of `all` itself.
+[[nodiscard]] std::vector<profile::States> without_noisiest(const profile::States& all,
+                                                            std::span<const double> noise,
+                                                            std::size_t most);
 
 }  // namespace tessera::optimize

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "optimize/mixer.h"
+#include "optimize/rules.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/lab.h"
@@ -33,13 +34,6 @@ using numerics::RangeMethod;
 using quantize::Mode;
 using quantize::Scheme;
 
-/// Without limits: how far from the most accurate integer candidate one may be.
-constexpr double kSqnrSlackDb = 6;
-constexpr double kTop1Slack = 1;
-/// Speeds closer than this are the same speed, as are those up to kLooseTie apart whose intervals
-/// overlap; the more accurate candidate is taken.
-constexpr double kTie = 0.02;
-constexpr double kLooseTie = 0.05;
 /// A model that keeps less than this of its signal is hardly the same model.
 constexpr double kAlarmingDb = 10;
 /// Shares of the budget by which stages are over; what they have not done by then is left out and
@@ -52,18 +46,14 @@ constexpr double kRefiningUntil = 0.87;
 constexpr double kFinalistsUntil = 0.93;
 constexpr double kConfirmingUntil = 0.98;
 constexpr std::string_view kTheBudget = "the time budget";
+/// By which range methods are compared: one is far from another where it matters.
+constexpr std::int64_t kMethodSamples = 32;
+/// Of races whose best meet once more; a median of so many is known well enough to tell which.
+constexpr std::int64_t kSurvivorRounds = 24;
 /// What choosing and writing builds and opens at the end, in models.
 constexpr double kLastModels = 6;
 /// Of the budget, even where nothing is left of it: nothing is deployed that was not confirmed.
 constexpr double kLeastConfirmingShare = 0.02;
-
-double sqnr_of(const Measurement& row) {
-  return row.accuracy ? row.accuracy->overall.sqnr_db : -std::numeric_limits<double>::infinity();
-}
-
-bool is_integer(const Scheme& scheme) {
-  return scheme.mode == Mode::kStatic || scheme.mode == Mode::kDynamic;
-}
 
 /// Candidates that differ in format or operators only share their range method.
 auto method_key(const Scheme& scheme) {
@@ -78,11 +68,6 @@ std::vector<std::string> split_types(const std::string& operators) {
     at = end + 1;
   }
   return types;
-}
-
-bool is_tied(const Speedup& fastest, const Speedup& other) {
-  return other.median >= fastest.median * (1 - kTie) ||
-         (other.median >= fastest.median * (1 - kLooseTie) && other.high >= fastest.low);
 }
 
 /// Runs of every contestant before a race has told anything: to warm up, and its first round (see
@@ -122,8 +107,8 @@ class Optimizer {
     if (!result_.interrupted) {
       return status;
     }
-    sort_by_speed();
-    mark_front();
+    sort_by_speed(result_.candidates);
+    mark_front(result_.candidates);
     result_.chosen.reset();
     result_.reason = "interrupted: nothing was chosen";
     for (auto& candidate : result_.candidates) {
@@ -144,22 +129,27 @@ class Optimizer {
     TESSERA_CHECK(add_folded());
     TESSERA_CHECK(choose_methods());
     TESSERA_CHECK(measure_errors());
-    limits_ = options_.limits.any() ? options_.limits : default_limits();
+    limits_ = options_.limits.any()
+                  ? options_.limits
+                  : default_limits(result_.candidates, options_.enough_sqnr_db, classifies());
     for (auto& candidate : result_.candidates) {
-      apply_limits(candidate);
+      candidate.verdict = verdict_of(candidate.row, limits_);
     }
     TESSERA_CHECK(time_survivors(result_.candidates, kTimingUntil));
     TESSERA_CHECK(mix());
     TESSERA_CHECK(refine_fastest());
-    sort_by_speed();
+    sort_by_speed(result_.candidates);
     TESSERA_CHECK(race_finalists());
-    sort_by_speed();
-    mark_front();
+    sort_by_speed(result_.candidates);
+    mark_front(result_.candidates);
     TESSERA_CHECK(choose());
     return finish();
   }
 
-  using MethodErrors = std::vector<std::pair<RangeMethod, double>>;
+  /// Labels tell how many samples the float model gets right.
+  [[nodiscard]] bool classifies() const {
+    return lab_.baseline().reference_top1_percent().has_value();
+  }
 
   /// Wall time of the whole command, up to now.
   [[nodiscard]] double spent_us() const { return options_.spent_us + clock_() - start_us_; }
@@ -244,8 +234,9 @@ class Optimizer {
     return {};
   }
 
-  /// Opens the candidate's model and measures its error; the session is closed again.
-  Status measure(Candidate& candidate) {
+  /// Opens the candidate's model and measures its error, on so many samples (0: all); the session
+  /// is closed again.
+  Status measure(Candidate& candidate, std::int64_t at_most = 0) {
     TESSERA_CHECK(monitor_.check());
     auto& row = candidate.row;
     const double start = clock_();
@@ -265,7 +256,7 @@ class Optimizer {
       return {};
     }
     candidate.quantized = (*built)->quantized;
-    auto status = lab_.prepare(**built, row, monitor_).map([](const auto&) {});
+    auto status = lab_.prepare(**built, row, monitor_, at_most).map([](const auto&) {});
     prepare_us_ = std::max(prepare_us_, build_us + row.open_us + row.first_run_us);
     return status;
   }
@@ -359,7 +350,7 @@ class Optimizer {
       auto trial = candidate;
       trial.row.scheme.method = method;
       TESSERA_CHECK(combine(trial));
-      TESSERA_CHECK(measure(trial));
+      TESSERA_CHECK(measure(trial, kMethodSamples));
       const double sqnr_db = sqnr_of(trial.row);
       const bool better = candidate.methods.empty() || sqnr_db > sqnr_of(best.row);
       release(better ? best : trial);
@@ -370,7 +361,8 @@ class Optimizer {
     }
     best.methods = std::move(candidate.methods);
     candidate = std::move(best);
-    return {};
+    const bool partly = candidate.row.accuracy && samples_.size() > kMethodSamples;
+    return partly ? measure(candidate) : Status();
   }
 
   void release(Candidate& candidate) {
@@ -397,40 +389,10 @@ class Optimizer {
     return {};
   }
 
-  void apply_limits(Candidate& candidate) const {
-    const auto& row = candidate.row;
-    candidate.verdict = row.status == RowStatus::kOk ? missed_limit(limits_, *row.accuracy)
-                                                     : std::string(to_string(row.status));
-  }
-
-  /// The documented rule for runs without limits.
-  [[nodiscard]] Limits default_limits() const {
-    double best = -std::numeric_limits<double>::infinity();
-    for (const auto& candidate : result_.candidates) {
-      if (is_integer(candidate.row.scheme)) {  // mixes are not there yet
-        best = std::max(best, sqnr_of(candidate.row));
-      }
-    }
-    Limits limits;
-    if (best > -std::numeric_limits<double>::infinity()) {
-      limits.min_sqnr_db = std::min(best - kSqnrSlackDb, options_.enough_sqnr_db);
-    }
-    if (lab_.baseline().reference_top1_percent()) {
-      limits.max_top1_drop = kTop1Slack;
-    }
-    return limits;
-  }
-
-  /// With limits only those that keep them are timed; without, all are, to show the front.
-  [[nodiscard]] bool is_timed(const Candidate& candidate) const {
-    return candidate.row.status == RowStatus::kOk &&
-           (candidate.verdict.empty() || !options_.limits.any());
-  }
-
   Status time_survivors(std::span<Candidate> candidates, double until) {
     std::vector<Candidate*> order;
     for (auto& candidate : candidates) {
-      if (is_timed(candidate) && candidate.row.speedup.rounds == 0) {
+      if (is_timed(candidate, options_.limits.any()) && candidate.row.speedup.rounds == 0) {
         order.push_back(&candidate);
       }
     }
@@ -439,6 +401,7 @@ class Optimizer {
     });
     const double share_us = left_us(until) / static_cast<double>(order.size() + 1);
     evaluate::Batches batches(lab_, "timing candidates", share_us, options_.seed, monitor_);
+    batches.set_max_rounds(kSurvivorRounds);
     const double runs = fewest_runs(lab_.reference().first_run_us);
     double least_us = runs * lab_.reference().first_run_us;
     std::vector<Candidate*> timed;
@@ -474,30 +437,16 @@ class Optimizer {
     return {};
   }
 
-  void sort_by_speed() {
-    std::stable_sort(result_.candidates.begin(), result_.candidates.end(),
-                     [](const Candidate& a, const Candidate& b) {
-                       return a.row.speedup.median > b.row.speedup.median;
-                     });
-  }
-
   /// Candidates were timed in several races, each beside other models; those near the top meet once
   /// more in one.
   Status race_finalists() {
-    constexpr std::size_t kMost = 6;
-    constexpr double kNear = 0.1;
     std::vector<Measurement*> rows;
     std::vector<Lane> lanes;
-    double fastest = 0;
     const double runs = fewest_runs(lab_.reference().first_run_us);
     double least_us = runs * lab_.reference().first_run_us;
-    for (auto& candidate : result_.candidates) {  // fastest first
+    for (const auto index : finalists_of(result_.candidates)) {
+      auto& candidate = result_.candidates[index];
       auto& row = candidate.row;
-      if (!may_win(candidate) || row.speedup.median < fastest * (1 - kNear) ||
-          rows.size() == kMost) {
-        continue;
-      }
-      fastest = std::max(fastest, row.speedup.median);
       least_us += runs * row.first_run_us;
       if (least_us > left_us(kFinalistsUntil)) {
         cut("a race of the fastest candidates");
@@ -519,6 +468,7 @@ class Optimizer {
     RaceOptions race;
     race.seed = options_.seed + 2;
     race.settle_rounds = 20;
+    race.max_rounds = 40;
     race.min_rounds = 3;
     race.budget_us = left_us(kFinalistsUntil);
     TESSERA_CHECK(lab_.time(lanes, rows, race, "finalists", monitor_).map([](const auto&) {}));
@@ -530,54 +480,16 @@ class Optimizer {
     return lab_.open_lane(*built, {.level = candidate.row.opt_level});
   }
 
-  [[nodiscard]] static bool may_win(const Candidate& candidate) {
-    return candidate.row.status == RowStatus::kOk && candidate.verdict.empty() &&
-           candidate.row.speedup.median > 1;
-  }
-
-  /// float32 ends the front: nothing is closer to itself.
-  void mark_front() {
-    double best = -std::numeric_limits<double>::infinity();
-    for (auto& candidate : result_.candidates) {  // fastest first
-      candidate.on_front = candidate.row.speedup.median > 1 && sqnr_of(candidate.row) > best;
-      best = std::max(best, sqnr_of(candidate.row));
-    }
-  }
-
   /// The fastest that keeps the limits, ties to the more accurate, confirmed by a race of two.
   Status choose() {
-    std::optional<std::size_t> fastest;
-    std::optional<std::size_t> pick;
-    for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
-      const auto& candidate = result_.candidates[i];
-      if (!may_win(candidate)) {
-        continue;
-      }
-      fastest = fastest.value_or(i);
-      pick = pick.value_or(i);
-      const bool tied = is_tied(result_.candidates[*fastest].row.speedup, candidate.row.speedup);
-      if (tied && sqnr_of(candidate.row) > sqnr_of(result_.candidates[*pick].row)) {
-        pick = i;
-      }
-    }
-    if (!pick) {
+    const auto best = pick(result_.candidates);
+    if (!best) {
       result_.reason =
           fmt::format("no candidate{} is faster than {}",
                       options_.limits.any() ? " that keeps the limits" : "", reference_name());
       return {};
     }
-    return confirm(*pick);
-  }
-
-  /// Of the candidates that keep the limits and are no mixes, the fastest.
-  [[nodiscard]] std::optional<std::size_t> fastest_uniform() const {
-    for (std::size_t i = 0; i < result_.candidates.size(); ++i) {  // fastest first
-      const auto& candidate = result_.candidates[i];
-      if (may_win(candidate) && !candidate.searched) {
-        return i;
-      }
-    }
-    return std::nullopt;
+    return confirm(*best);
   }
 
   /// A candidate as the file that would be deployed: written, read again, and timed as such.
@@ -616,10 +528,10 @@ class Optimizer {
     return {};
   }
 
-  Status confirm(std::size_t pick) {
+  Status confirm(std::size_t best) {
     TESSERA_CHECK(open_folder());
-    std::vector<std::size_t> wanted{pick};
-    if (const auto uniform = fastest_uniform(); uniform && *uniform != pick) {
+    std::vector<std::size_t> wanted{best};
+    if (const auto uniform = fastest_uniform(result_.candidates); uniform && *uniform != best) {
       wanted.push_back(*uniform);
     }
     std::vector<Finalist> finalists;
@@ -664,7 +576,7 @@ class Optimizer {
     // A mix must earn its keep: the simpler model wins where the race cannot tell them apart,
     // unless the mix is the more accurate one.
     if (finalists.size() > 1 && gives_way(finalists[0].measured, finalists[1].measured)) {
-      result_.candidates[pick].verdict = "not faster than the best uniform model when confirmed";
+      result_.candidates[best].verdict = "not faster than the best uniform model when confirmed";
       winner = 1;
     }
     return judge(finalists[winner]);
@@ -680,15 +592,14 @@ class Optimizer {
     }
     result_.confirmation = row.speedup;
     result_.confirmed_latency = row.latency;
-    if (!row.speedup.certain() || row.speedup.median < 1 + kTie) {
+    if (const auto short_of = shortfall(row.speedup); !short_of.empty()) {
       result_.reason = fmt::format(
           "the fastest candidate, {}, is not faster than {} {} (speed-up {:.2f}, 95 % interval "
           "{:.2f} to {:.2f})",
           row.name(), reference_name(),
           row.speedup.certain() ? fmt::format("by {:.0f} %", 100 * kTie) : "beyond noise",
           row.speedup.median, row.speedup.low, row.speedup.high);
-      candidate.verdict =
-          row.speedup.certain() ? "faster by too little" : "not faster beyond noise";
+      candidate.verdict = short_of;
       return {};
     }
     result_.chosen = finalist.index;
@@ -736,13 +647,6 @@ class Optimizer {
 
   [[nodiscard]] std::string reference_name() const { return lab_.reference().name(); }
 
-  static bool gives_way(const Measurement& pick, const Measurement& uniform) {
-    if (pick.speedup.median < uniform.speedup.median * (1 - kTie)) {
-      return true;
-    }
-    return pick.speedup.median <= uniform.speedup.median && sqnr_of(pick) <= sqnr_of(uniform);
-  }
-
   [[nodiscard]] std::string describe_choice() const {
     if (options_.limits.any()) {
       return "the fastest measured candidate that keeps the limits";
@@ -751,37 +655,15 @@ class Optimizer {
         "no limits were given: the fastest candidate within {:.0f} dB of the most accurate integer "
         "one, or beyond {:g} dB, which is enough{}",
         kSqnrSlackDb, options_.enough_sqnr_db,
-        lab_.baseline().reference_top1_percent() ? ", that loses at most 1 point of top-1" : "");
-  }
-
-  [[nodiscard]] std::string loser_verdict(const Candidate& candidate) const {
-    if (candidate.row.speedup.rounds == 0) {
-      return "not timed";
-    }
-    if (candidate.row.speedup.median <= 1) {
-      return "not faster than " + reference_name();
-    }
-    if (!result_.chosen) {
-      return "not chosen";
-    }
-    const auto& chosen = result_.candidates[*result_.chosen].row;
-    const auto& row = candidate.row;
-    // Where the intervals meet, noise alone may have made the order.
-    if (row.speedup.high < chosen.speedup.low) {
-      const double percent = 100 * (chosen.speedup.median / row.speedup.median - 1);
-      return fmt::format("slower by {:.{}f} %", percent, percent < 10 ? 1 : 0);
-    }
-    if (sqnr_of(row) < sqnr_of(chosen)) {
-      return "as fast, less accurate";
-    }
-    return row.size_bytes > chosen.size_bytes ? "as fast, larger" : "as fast, no more accurate";
+        classifies() ? ", that loses at most 1 point of top-1" : "");
   }
 
   /// The rest of the verdicts, warnings, and the model itself.
   Status finish() {
+    const auto* chosen = result_.chosen ? &result_.candidates[*result_.chosen] : nullptr;
     for (auto& candidate : result_.candidates) {
       if (candidate.verdict.empty()) {
-        candidate.verdict = loser_verdict(candidate);
+        candidate.verdict = loser_verdict(candidate, chosen, reference_name());
       }
     }
     settle();
@@ -807,23 +689,9 @@ class Optimizer {
     }
   }
 
-  /// Of those that keep the limits, the fastest static one.
-  [[nodiscard]] const Candidate* fastest_static() const {
-    const Candidate* fastest = nullptr;
-    for (const auto& candidate : result_.candidates) {
-      const auto& row = candidate.row;
-      const bool fits = row.status == RowStatus::kOk && candidate.verdict.empty() &&
-                        row.scheme.mode == Mode::kStatic && row.speedup.median > 1;
-      if (fits && (fastest == nullptr || row.speedup.median > fastest->row.speedup.median)) {
-        fastest = &candidate;
-      }
-    }
-    return fastest;
-  }
-
   /// The same kernels with better numbers in them: as fast, and closer to float32.
   Status refine_fastest() {
-    const auto* base = fastest_static();
+    const auto* base = fastest_static(result_.candidates);
     if (base == nullptr || options_.calibration == nullptr) {
       return {};
     }
@@ -851,7 +719,7 @@ class Optimizer {
     }
     std::vector<Candidate> one{std::move(candidate)};
     TESSERA_CHECK(measure(one.front()));
-    apply_limits(one.front());
+    one.front().verdict = verdict_of(one.front().row, limits_);
     TESSERA_CHECK(time_survivors(one, kFinalistsUntil));
     result_.candidates.push_back(std::move(one.front()));
     return {};
@@ -904,44 +772,14 @@ class Optimizer {
 
   // --- mixes ----------------------------------------------------------------------------------
 
-  /// The static candidate whose scheme the integer layers of mixes get: the fastest timed one, as
-  /// Q/DQ per channel where that exists, because mixes live from accuracy as much as from speed.
-  [[nodiscard]] const Candidate* mixing_base() const {
-    const Candidate* base = nullptr;
-    for (const auto& candidate : result_.candidates) {
-      const auto& row = candidate.row;
-      const bool everywhere = row.operators == "all" ||
-                              (!candidate.dynamic.empty() && !row.operators.starts_with("Conv"));
-      const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
-                        row.scheme.format == quantize::Format::kQdq && everywhere;
-      if (fits && (base == nullptr || better_base(candidate, *base))) {
-        base = &candidate;
-      }
-    }
-    return base;
-  }
-  /// Where some operators have a dynamic form only, the base that gives it to them is tried first,
-  /// if it is the faster one.
-  static bool better_base(const Candidate& a, const Candidate& b) {
-    if (a.row.scheme.per_channel != b.row.scheme.per_channel) {
-      return a.row.scheme.per_channel;
-    }
-    if (a.dynamic.empty() != b.dynamic.empty()) {
-      return a.row.speedup.median > b.row.speedup.median;
-    }
-    return sqnr_of(a.row) > sqnr_of(b.row);
-  }
-
   Status mix() {
     if (!options_.mixed) {
       return {};
     }
-    const auto* base = mixing_base();
-    if (base == nullptr || runtime::short_provider_name(options_.session.provider) != "cpu") {
-      result_.excluded.push_back({"mixes of float and integer layers",
-                                  base == nullptr
-                                      ? "no uniform Q/DQ model runs"
-                                      : "only the CPU provider's kernels are followed"});
+    const auto* base = mixing_base(result_.candidates);
+    if (base == nullptr) {
+      result_.excluded.push_back(
+          {"mixes of float and integer layers", "no uniform Q/DQ model runs"});
       return {};
     }
     const auto status = search_mixes(*base);
@@ -958,9 +796,8 @@ class Optimizer {
 
   Status search_mixes(const Candidate& base) {
     auto budget = budget_until(kMixingUntil);
-    Mixer mixer(lab_, base, prepare_us_, options_, budget);
-    TESSERA_TRY(auto mixing,
-                mixer.open(model_, samples_, ranges_, library_, left_us(kMixingUntil)));
+    Mixer mixer({lab_, model_, samples_, ranges_, library_, options_, prepare_us_}, base, budget);
+    TESSERA_TRY(auto mixing, mixer.open(left_us(kMixingUntil)));
     if (!mixer.cut_off().empty()) {
       cut(mixer.cut_off());
     }
@@ -993,7 +830,7 @@ class Optimizer {
         break;
       }
       TESSERA_CHECK(measure(proposal));
-      apply_limits(proposal);
+      proposal.verdict = verdict_of(proposal.row, limits_);
       ++measured;
     }
     if (measured < proposals.size()) {
@@ -1034,71 +871,7 @@ class Optimizer {
   std::optional<TemporaryDirectory> own_folder_;
 };
 
-Json methods_json(const Candidate& candidate) {
-  auto methods = Json::object();
-  for (const auto& [method, sqnr_db] : candidate.methods) {
-    methods[std::string(numerics::to_string(method))] = {{"sqnr_db", sqnr_db}};
-  }
-  return methods;
-}
-
-Json candidate_json(const Candidate& candidate) {
-  auto json = to_json(candidate.row);
-  json["on_front"] = candidate.on_front;
-  json["verdict"] = candidate.verdict;
-  json["methods"] = methods_json(candidate);
-  json["predicted_us"] = or_null(candidate.predicted_us);
-  json["refinement"] = candidate.refinement ? to_json(*candidate.refinement) : Json();
-  json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
-  return json;
-}
-
-Json limits_json(const Limits& limits) {
-  return {{"max_error", or_null(limits.max_error)},
-          {"min_sqnr_db", or_null(limits.min_sqnr_db)},
-          {"max_top1_drop", or_null(limits.max_top1_drop)}};
-}
-
-Json speedup_json(const Speedup& speedup) {
-  return {{"median", speedup.median},
-          {"low", speedup.low},
-          {"high", speedup.high},
-          {"rounds", speedup.rounds}};
-}
-
-Json mixing_json(const OptimizeResult::Mixing& mixing) {
-  return {{"scheme", mixing.scheme},
-          {"proposals", mixing.proposals},
-          {"best_predicted_us", mixing.best_predicted_us},
-          {"best_measured_us", mixing.best_measured_us},
-          {"latency_model",
-           {{"plans", mixing.validation.points.size()},
-            {"median_abs_error", mixing.validation.median_abs_error},
-            {"p95_abs_error", mixing.validation.p95_abs_error}}}};
-}
-
 }  // namespace
-
-std::string missed_limit(const Limits& limits, const Accuracy& accuracy) {
-  const auto& overall = accuracy.overall;
-  if (limits.max_error && !(overall.l2_per_element <= *limits.max_error)) {
-    return fmt::format("error {:.3g}, at most {:.3g} allowed", overall.l2_per_element,
-                       *limits.max_error);
-  }
-  if (limits.min_sqnr_db && !(overall.sqnr_db >= *limits.min_sqnr_db)) {
-    return fmt::format("SQNR {:.1f} dB, {:.1f} dB needed", overall.sqnr_db, *limits.min_sqnr_db);
-  }
-  if (limits.max_top1_drop) {
-    const auto drop = accuracy.top1 ? accuracy.top1->drop() : std::nullopt;
-    if (!drop) {
-      return "top-1 unknown";
-    }
-    if (*drop > *limits.max_top1_drop) {
-      return fmt::format("top-1 drops {:.1f} points, {:.1f} allowed", *drop, *limits.max_top1_drop);
-    }
-  }
-  return {};
-}
 
 Result<OptimizeResult> optimize(const network::Network& model, const data::SampleSet& samples,
                                 const calibrate::Ranges& ranges,
@@ -1135,49 +908,6 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
   TESSERA_CHECK(
       Optimizer(lab, model, samples, std::move(library), ranges, options, result, monitor).run());
   return result;
-}
-
-Json to_json(const OptimizeResult& result) {
-  auto candidates = Json::array();
-  for (const auto& candidate : result.candidates) {
-    candidates.push_back(candidate_json(candidate));
-  }
-  auto excluded = Json::array();
-  for (const auto& exclusion : result.excluded) {
-    excluded.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
-  }
-  const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
-  auto cut_off = Json::array();
-  for (const auto& exclusion : result.cut_off) {
-    cut_off.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
-  }
-  Json written;
-  if (result.written) {
-    written = {{"planned_integer_products", result.written->planned},
-               {"integer_products", result.written->ran},
-               {"integer_kernels", result.written->integer_kernels}};
-  }
-  Json confirmation;
-  if (result.confirmation) {
-    confirmation = {{"speedup", speedup_json(*result.confirmation)},
-                    {"latency", to_json(result.confirmed_latency)},
-                    {"baseline_latency", to_json(result.confirmed_baseline_latency)}};
-  }
-  return {{"chosen", to_json(best)},
-          {"reason", result.reason},
-          {"speedup", result.chosen ? result.confirmation->median : 1.0},
-          {"error", best.accuracy ? to_json(*best.accuracy) : Json()},
-          {"confirmation", confirmation},
-          {"baseline", to_json(result.baseline)},
-          {"candidates", candidates},
-          {"excluded", excluded},
-          {"cut_off", cut_off},
-          {"interrupted", result.interrupted},
-          {"quantization", evaluate::given_json(result.quantization, result.requantize)},
-          {"applied_limits", limits_json(result.applied)},
-          {"written", written},
-          {"mixing", result.mixing ? mixing_json(*result.mixing) : Json()},
-          {"timer", to_string(result.timer)}};
 }
 
 }  // namespace tessera::optimize

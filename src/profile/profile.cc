@@ -143,26 +143,9 @@ class Study::Profiler {
 
   /// Which operators can be integers, and why the others cannot. To be called first.
   Status find_units() {
-    const auto recipe = quantize::uniform_recipe(options_.scheme, options_.selection);
-    TESSERA_TRY(auto wanted, quantize::resolve(recipe, view_, monitor_));
-    for (const auto& [op, scheme] : options_.others) {
-      wanted[op.value] = scheme;
-    }
-    if (!options_.requantize) {
-      quantize::keep_quantized(view_, wanted);
-    }
-    quantize::QuantizeReport report;
-    TESSERA_TRY(const auto made, lab_.make(wanted, quiet_, &report));
-    const auto present = made.sources();
-    const auto count = view_.ops().size();
-    Fates fates{std::vector<bool>(count, false), std::vector<bool>(count, false)};
-    reasons_.resize(count);
-    for (std::size_t i = 0; i < report.ops.size(); ++i) {
-      fates.quantized[i] = report.ops[i].quantized;
-      fates.folded[i] = !report.ops[i].quantized && !present.contains(view_.ops()[i].source);
-      reasons_[i] = report.ops[i].reason;
-    }
-    units_ = make_units(view_, fates);
+    TESSERA_TRY(auto found, profile::find_units(lab_, view_, options_, monitor_));
+    units_ = std::move(found.units);
+    reasons_ = std::move(found.reasons);
     all_.assign(units_.size(), false);
     for (std::size_t i = 0; i < units_.size(); ++i) {
       all_[i] = units_.units[i].quantizable;
@@ -832,6 +815,33 @@ class Study::Profiler {
   Profile profile_;
 };
 
+Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view,
+                              const ProfileOptions& options, Monitor& monitor) {
+  const auto recipe = quantize::uniform_recipe(options.scheme, options.selection);
+  TESSERA_TRY(auto wanted, quantize::resolve(recipe, view, monitor));
+  for (const auto& [op, scheme] : options.others) {
+    wanted[op.value] = scheme;
+  }
+  if (!options.requantize) {
+    quantize::keep_quantized(view, wanted);
+  }
+  quantize::QuantizeReport report;
+  QuietMonitor quiet(monitor);
+  TESSERA_TRY(const auto made, lab.make(wanted, quiet, &report));
+  const auto present = made.sources();
+  const auto count = view.ops().size();
+  Fates fates{std::vector<bool>(count, false), std::vector<bool>(count, false)};
+  FoundUnits found;
+  found.reasons.resize(count);
+  for (std::size_t i = 0; i < report.ops.size(); ++i) {
+    fates.quantized[i] = report.ops[i].quantized;
+    fates.folded[i] = !report.ops[i].quantized && !present.contains(view.ops()[i].source);
+    found.reasons[i] = report.ops[i].reason;
+  }
+  found.units = make_units(view, fates);
+  return found;
+}
+
 double Layer::arithmetic_intensity() const noexcept {
   const auto bytes = static_cast<double>(weight_bytes + input_bytes + output_bytes);
   return bytes > 0 ? 2 * static_cast<double>(macs) / bytes : 0;
@@ -874,7 +884,8 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
                                    .samples = &samples,
                                    .ranges = own_ranges.get(),
                                    .memory_bytes = options.memory_bytes,
-                                   .requantize = options.requantize},
+                                   .requantize = options.requantize,
+                                   .errors = options.curve},
                                   monitor));
   auto profiler =
       std::make_unique<Profiler>(std::move(tagged), std::move(own_ranges), std::move(lab),

@@ -71,6 +71,8 @@ fs::path library_at(const fs::path& path) {
   return {};
 }
 
+}  // namespace
+
 fs::path cache_folder() {
   if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) {
     return fs::path(cache) / "tessera";
@@ -78,6 +80,8 @@ fs::path cache_folder() {
   const std::string home = environment("HOME");
   return fs::path(home.empty() ? "/" : home) / ".cache/tessera";
 }
+
+namespace {
 
 /// onnxruntime-*/lib of the cache, newest first.
 std::vector<fs::path> cached_folders() {
@@ -102,6 +106,7 @@ std::vector<fs::path> cached_folders() {
 struct KeptLog {
   std::mutex mutex;
   std::string last;
+  std::vector<std::string> ignored;
 };
 KeptLog& kept_log() {
   static auto* log = new KeptLog;
@@ -110,11 +115,16 @@ KeptLog& kept_log() {
 
 /// ONNX Runtime prints what it logs unless it is given a function; most of what matters comes back
 /// as a status anyway.
-void ORT_API_CALL keep_log(void* kept, OrtLoggingLevel, const char*, const char*, const char*,
+void ORT_API_CALL keep_log(void* kept, OrtLoggingLevel level, const char*, const char*, const char*,
                            const char* message) {
   auto& log = *static_cast<KeptLog*>(kept);
+  const std::string text = message == nullptr ? "" : message;
   const std::lock_guard lock(log.mutex);
-  log.last = message == nullptr ? "" : message;
+  if (level >= ORT_LOGGING_LEVEL_ERROR) {
+    log.last = text;
+  } else if (text.find("ignored") != std::string::npos) {
+    log.ignored.push_back(text);
+  }
 }
 
 Status read_providers(Library::State& state) {
@@ -135,9 +145,13 @@ fs::path path_of_symbol(void* symbol, const fs::path& asked) {
 }
 
 /// A library older than the headers would print to stderr when asked for the API: ask its version.
-Status check_version(const std::string& version) {
+bool serves(const std::string& version, unsigned api) {
   const auto numbers = version_numbers(version);
-  if (numbers.size() >= 2 && numbers[0] == 1 && numbers[1] >= static_cast<int>(kApi)) {
+  return numbers.size() >= 2 && numbers[0] == 1 && numbers[1] >= static_cast<int>(api);
+}
+
+Status check_version(const std::string& version) {
+  if (serves(version, kApi)) {
     return {};
   }
   return fail(ErrorCode::kUnavailable, "ONNX Runtime {} is too old; 1.{} or newer is needed",
@@ -180,6 +194,9 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
   if (state->api == nullptr) {
     return fail(ErrorCode::kUnavailable, "ONNX Runtime {} does not serve API {}", state->version,
                 kApi);
+  }
+  if (serves(state->version, kPluginApiVersion)) {
+    state->newer_api = base->GetApi(kPluginApiVersion);
   }
   TESSERA_ORT(*state->api, CreateEnvWithCustomLogger(keep_log, &kept_log(), ORT_LOGGING_LEVEL_ERROR,
                                                      "tessera", &state->env));
@@ -266,6 +283,12 @@ std::string take_log() {
   auto& log = kept_log();
   const std::lock_guard lock(log.mutex);
   return std::exchange(log.last, {});
+}
+
+std::vector<std::string> take_ignored() {
+  auto& log = kept_log();
+  const std::lock_guard lock(log.mutex);
+  return std::exchange(log.ignored, {});
 }
 
 Library::Library(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -4,9 +4,11 @@
 
 #include <onnxruntime_c_api.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tessera/core/result.h"
 #include "tessera/runtime/library.h"
@@ -51,9 +53,16 @@ class Owned {
   std::unique_ptr<T, Deleter> object_;
 };
 
+/// The first version whose provider libraries can be used; its table is asked for where it is
+/// served.
+inline constexpr unsigned kPluginApiVersion = 23;
+
 struct Library::State {
   void* handle = nullptr;
   const OrtApi* api = nullptr;
+  /// The table of kPluginApiVersion, behind whose known part newer functions stand; null if the
+  /// library is older.
+  const OrtApi* newer_api = nullptr;
   OrtEnv* env = nullptr;
   std::string version;
   std::filesystem::path path;
@@ -61,9 +70,14 @@ struct Library::State {
   std::vector<std::filesystem::path> custom_ops;
 };
 
+/// Where scripts/setup puts what it fetches.
+[[nodiscard]] std::filesystem::path cache_folder();
+
 /// What a runtime of this process last logged as an error, and forgets it. Some failures say why
 /// only there.
 [[nodiscard]] std::string take_log();
+/// What a runtime said to ignore, and forgets it: options of providers, for one.
+[[nodiscard]] std::vector<std::string> take_ignored();
 
 /// One readable line from a message of ONNX Runtime: source locations, nested repetitions and line
 /// breaks go, the text stays.

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+
+#include "runtime/plugins.h"
 
 namespace tessera::runtime {
 namespace {
@@ -28,7 +31,8 @@ constexpr std::array kAdvice = {
     ProviderAdvice{
         "openvino",
         "an ONNX Runtime built with OpenVINO, the package onnxruntime-openvino "
-        "(scripts/setup provider-openvino)",
+        "(scripts/setup provider-openvino), or the provider library of the package "
+        "onnxruntime-ep-openvino (scripts/setup plugin-openvino; --provider PATH)",
         "libopenvino.so and its plugins beside libonnxruntime.so, and a device_type that "
         "this machine has"},
     ProviderAdvice{"rocm", "an ONNX Runtime built for ROCm, the package onnxruntime-rocm",
@@ -74,14 +78,24 @@ std::string pairs_of(const std::map<std::string, std::string>& options) {
   return text;
 }
 
+/// Libraries that providers need, by how their names begin, and what brings them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kBringers = {{
+    {"libcuda.so", "the driver of an NVIDIA GPU"},
+    {"libcudnn", "NVIDIA cuDNN"},
+    {"libnvinfer", "NVIDIA TensorRT"},
+    {"libnvonnxparser", "NVIDIA TensorRT"},
+    {"libopenvino", "OpenVINO"},
+    {"libcu", "NVIDIA CUDA"},
+}};
+
 /// What to see to when the library has a provider and the provider does not start.
-std::string start_hint(const std::string& provider,
+std::string start_hint(const std::string& provider, std::string_view reason,
                        const std::map<std::string, std::string>& options) {
-  std::string hint;
+  auto hint = missing_library_hint(reason);
   const auto wanted = short_provider_name(provider);
   for (const auto& [name, how, beside] : kAdvice) {
     if (name == wanted && !beside.empty()) {
-      hint = fmt::format("it needs {}", beside);
+      hint += fmt::format("{}it needs {}", hint.empty() ? "" : "; ", beside);
     }
   }
   if (!options.empty()) {
@@ -160,26 +174,30 @@ std::span<const ProviderAdvice> known_providers() noexcept {
 
 std::string short_provider_name(std::string_view name) {
   auto text = lower(name);
-  if (text.ends_with(kSuffix)) {
-    text.resize(text.size() - kSuffix.size());
+  // A plugin may have several: "OpenVINOExecutionProvider.AUTO" is "openvino.auto".
+  const auto at = text.find(kSuffix);
+  if (at != std::string::npos &&
+      (at + kSuffix.size() == text.size() || text[at + kSuffix.size()] == '.')) {
+    text.erase(at, kSuffix.size());
   }
   return text;
 }
 
-Result<std::string> find_provider(const Library& library, std::string_view name) {
-  const auto wanted = short_provider_name(name);
-  std::string available;
-  for (const auto& provider : library.providers()) {
-    if (short_provider_name(provider) == wanted) {
-      return provider;
-    }
-    available += fmt::format("{}{}", available.empty() ? "" : ", ", short_provider_name(provider));
+std::string missing_library_hint(std::string_view reason) {
+  constexpr std::string_view kAbsent = ": cannot open shared object file";
+  const auto end = reason.find(kAbsent);
+  if (end == std::string_view::npos) {
+    return {};
   }
-  auto hint = advice_for(wanted);
-  return fail(ErrorCode::kUnavailable,
-              "execution provider '{}' is not in ONNX Runtime {} at '{}'; it has {}", name,
-              library.version(), library.path().string(), available)
-      .hint("{}", hint);
+  const auto start = reason.find_last_of(" /", end);
+  const auto library = reason.substr(start == std::string_view::npos ? 0 : start + 1,
+                                     end - (start == std::string_view::npos ? 0 : start + 1));
+  for (const auto& [prefix, bringer] : kBringers) {
+    if (library.starts_with(prefix)) {
+      return fmt::format("{} is not on the loader's path: it comes with {}", library, bringer);
+    }
+  }
+  return fmt::format("{} is not on the loader's path", library);
 }
 
 Result<ProviderChoice> parse_provider(std::string_view text) {
@@ -223,12 +241,12 @@ std::string to_string(const ProviderChoice& choice) {
   return text;
 }
 
-Status check_provider(const Library& library, const ProviderChoice& choice) {
-  return find_provider(library, choice.name).map([](const auto&) {});
-}
-
 bool runs_on_cpu(const ProviderChoice& choice) {
   const auto name = short_provider_name(choice.name);
+  const auto chosen = choice.options.find(std::string(kDeviceOption));
+  if (chosen != choice.options.end() && lower(chosen->second) != "cpu") {
+    return false;
+  }
   if (name == "openvino") {
     const auto device = choice.options.find("device_type");
     const auto threads = choice.options.find("num_of_threads");
@@ -239,32 +257,156 @@ bool runs_on_cpu(const ProviderChoice& choice) {
   return name == "cpu" || name == "dnnl" || name == "acl" || name == "xnnpack";
 }
 
-Status append_provider(const Library& library, OrtSessionOptions* session_options,
-                       const std::string& provider,
-                       const std::map<std::string, std::string>& options, int threads) {
-  if (provider == "CPUExecutionProvider") {
-    if (!options.empty()) {
-      return fail(ErrorCode::kInvalidArgument, "provider 'cpu' takes no options, '{}' was given",
-                  options.begin()->first)
-          .hint("leave it out; --threads sets the threads of every provider on the CPU");
+namespace {
+
+/// A provider of this process: built into the runtime, or of a plugin.
+struct Located {
+  std::string name;  ///< long
+  std::optional<PluginDevice> device;
+};
+
+Error absent(const Library& library, std::string_view name) {
+  std::string available;
+  for (const auto& provider : library.providers()) {
+    available += fmt::format("{}{}", available.empty() ? "" : ", ", short_provider_name(provider));
+  }
+  auto hint = advice_for(short_provider_name(name));
+  return fail(ErrorCode::kUnavailable,
+              "execution provider '{}' is not in ONNX Runtime {} at '{}'; it has {}", name,
+              library.version(), library.path().string(), available)
+      .hint("{}", hint)
+      .error();
+}
+
+Result<Located> located_in(const Library& library, const std::filesystem::path& file,
+                           const std::map<std::string, std::string>& options) {
+  TESSERA_TRY(const auto* plugin, register_plugin(library, file));
+  TESSERA_TRY(auto device, choose_device(*plugin, options));
+  return Located{device.provider, device};
+}
+
+Result<Located> locate(const Library& library, const ProviderChoice& choice) {
+  if (is_library_path(choice.name)) {
+    return located_in(library, choice.name, choice.options);
+  }
+  const auto wanted = short_provider_name(choice.name);
+  const auto loaded = find_plugin_device(library, wanted, choice.options);
+  // What resolve_provider() gave names its device: it is no provider that was built in.
+  if (loaded && choice.options.contains(std::string(kDeviceOption))) {
+    return Located{loaded->provider, loaded};
+  }
+  for (const auto& provider : library.providers()) {
+    if (short_provider_name(provider) == wanted) {
+      return Located{provider, std::nullopt};
     }
+  }
+  if (loaded) {
+    return Located{loaded->provider, loaded};
+  }
+  if (const auto file = plugin_beside(library.path(), wanted); !file.empty()) {
+    return located_in(library, file, choice.options);
+  }
+  return tl::unexpected(absent(library, choice.name));
+}
+
+/// As the provider itself is given them.
+std::map<std::string, std::string> complete_options(const Located& located,
+                                                    std::map<std::string, std::string> options,
+                                                    int threads) {
+  // OpenVINO has a thread pool of its own, by default on all processors.
+  const bool openvino = short_provider_name(located.name).starts_with("openvino");
+  if (!located.device) {
+    if (openvino && !options.contains("load_config")) {
+      options.emplace("num_of_threads", std::to_string(threads));
+    }
+    return options;
+  }
+  options.erase(std::string(kEpOption));
+  options.erase(std::string(kDeviceOption));
+  if (openvino && located.device->type == "cpu") {
+    options.emplace("load_config",
+                    fmt::format(R"({{"CPU":{{"INFERENCE_NUM_THREADS":"{}"}}}})", threads));
+  }
+  return options;
+}
+
+Status append_located(const Library& library, OrtSessionOptions* session_options,
+                      const Located& located, const OptionArrays& arrays) {
+  if (!located.device) {
+    return append(*library.state().api, session_options, located.name, arrays);
+  }
+  // Options that it does not know are mentioned as warnings, and nowhere else.
+  (void)take_ignored();
+  TESSERA_ORT(*library.state().api,
+              SetSessionLogSeverityLevel(session_options, ORT_LOGGING_LEVEL_WARNING));
+  return append_plugin_device(library, session_options, *located.device, arrays.keys,
+                              arrays.values);
+}
+
+}  // namespace
+
+Status refuse_ignored_options() {
+  const auto ignored = take_ignored();
+  if (ignored.empty()) {
     return {};
   }
-  auto complete = options;
-  if (provider == "OpenVINOExecutionProvider" && !options.contains("load_config")) {
-    // It has a thread pool of its own, by default on all processors.
-    complete.emplace("num_of_threads", std::to_string(threads));
+  return fail(ErrorCode::kInvalidArgument, "the provider does not take what it was given: {}",
+              clean_message(ignored.front()))
+      .hint("leave the option out, or write it as the provider's documentation says");
+}
+
+Result<bool> append_provider(const Library& library, OrtSessionOptions* session_options,
+                             const ProviderChoice& choice, int threads) {
+  TESSERA_TRY(const auto located, locate(library, choice));
+  if (located.name == "CPUExecutionProvider") {
+    if (!choice.options.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "provider 'cpu' takes no options, '{}' was given",
+                  choice.options.begin()->first)
+          .hint("leave it out; --threads sets the threads of every provider on the CPU");
+    }
+    return false;
   }
+  const auto options = complete_options(located, choice.options, threads);
   (void)take_log();
-  return append(*library.state().api, session_options, provider, OptionArrays(complete))
-      .map_error([&](Error error) {
-        // The status says that it failed; why, only the log.
-        if (const auto reason = clean_message(take_log()); !reason.empty()) {
-          error.message += fmt::format(" ({})", reason);
-        }
-        error.hint = start_hint(provider, options);
-        return error;
-      });
+  TESSERA_CHECK(append_located(library, session_options, located, OptionArrays(options))
+                    .map_error([&](Error error) {
+                      // The status says that it failed; why, only the log.
+                      if (const auto reason = clean_message(take_log()); !reason.empty()) {
+                        error.message += fmt::format(" ({})", reason);
+                      }
+                      error.hint = start_hint(located.name, error.message, choice.options);
+                      return error;
+                    }));
+  return located.device.has_value();
+}
+
+Result<ProviderChoice> resolve_provider(const Library& library, const ProviderChoice& choice) {
+  TESSERA_TRY(const auto located, locate(library, choice));
+  const auto& api = *library.state().api;
+  Owned<OrtSessionOptions> trial(api.ReleaseSessionOptions);
+  TESSERA_ORT(api, CreateSessionOptions(trial.slot()));
+  TESSERA_CHECK(append_provider(library, trial.get(), choice, 1));
+  if (!located.device) {
+    return choice;
+  }
+  ProviderChoice resolved{short_provider_name(located.name), choice.options};
+  resolved.options.erase(std::string(kEpOption));
+  resolved.options[std::string(kDeviceOption)] = located.device->type;
+  return resolved;
+}
+
+std::vector<PluginProvider> find_plugins(const Library& library) {
+  std::vector<PluginProvider> found;
+  for (const auto& file : plugins_beside(library.path())) {
+    const auto plugin = register_plugin(library, file);
+    if (!plugin) {
+      continue;
+    }
+    for (const auto& device : (*plugin)->devices) {
+      found.push_back({file, short_provider_name(device.provider), device.type, device.vendor});
+    }
+  }
+  return found;
 }
 
 }  // namespace tessera::runtime

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -10,16 +9,19 @@
 
 namespace tessera::runtime {
 
-/// "openvino", "OpenVINO" and "OpenVINOExecutionProvider" are the same provider; the long name as
-/// the library spells it. Errors: kUnavailable if it is not in the library, with what to install.
-[[nodiscard]] Result<std::string> find_provider(const Library& library, std::string_view name);
+/// Asks the session to place nodes on this provider first; true if it came out of a library of its
+/// own. The CPU needs no asking. "openvino", "OpenVINO" and "OpenVINOExecutionProvider" are the
+/// same provider; what else a name may be is said at resolve_provider(). Errors: kInvalidArgument
+/// for options of "cpu"; kUnavailable if the provider is absent (hint: what to install) or does not
+/// start, with the reason that the runtime logged and what the provider needs on the machine.
+[[nodiscard]] Result<bool> append_provider(const Library& library,
+                                           OrtSessionOptions* session_options,
+                                           const ProviderChoice& choice, int threads);
 
-/// Asks the session to place nodes on `provider` (a long name) first. The CPU needs no asking.
-/// Errors: kInvalidArgument for options of "cpu"; kUnavailable if the provider does not start, with
-/// the reason that the runtime logged and what the provider needs on the machine.
-[[nodiscard]] Status append_provider(const Library& library, OrtSessionOptions* session_options,
-                                     const std::string& provider,
-                                     const std::map<std::string, std::string>& options,
-                                     int threads);
+/// kInvalidArgument with what the runtime said about options that it ignored since the last call.
+[[nodiscard]] Status refuse_ignored_options();
+
+/// If a loader's message names a library that is absent: what brings that library. Else empty.
+[[nodiscard]] std::string missing_library_hint(std::string_view reason);
 
 }  // namespace tessera::runtime

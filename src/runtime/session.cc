@@ -126,6 +126,7 @@ struct NativeOptions {
   Owned<OrtSessionOptions> options;
   std::unique_ptr<TapDomain> tap;
   std::optional<TemporaryDirectory> profile_folder;
+  bool plugin = false;  ///< the provider came out of a library of its own
 };
 
 Status add_config(const OrtApi& api, OrtSessionOptions* native,
@@ -157,7 +158,6 @@ Result<NativeOptions> make_options(const Library& library, const SessionOptions&
                 options.threads);
   }
   const auto& api = *library.state().api;
-  TESSERA_TRY(const auto provider, find_provider(library, options.provider));
   NativeOptions result;
   result.options = Owned<OrtSessionOptions>(api.ReleaseSessionOptions);
   TESSERA_ORT(api, CreateSessionOptions(result.options.slot()));
@@ -181,8 +181,9 @@ Result<NativeOptions> make_options(const Library& library, const SessionOptions&
   if (options.tap != nullptr) {
     TESSERA_TRY(result.tap, TapDomain::add_to(api, native, *options.tap));
   }
-  TESSERA_CHECK(
-      append_provider(library, native, provider, options.provider_options, options.threads));
+  TESSERA_TRY(result.plugin,
+              append_provider(library, native, {options.provider, options.provider_options},
+                              options.threads));
   return result;
 }
 
@@ -299,6 +300,9 @@ Status Session::State::create(const std::filesystem::path& file, std::string_vie
   if (status.get() != nullptr) {
     return tl::unexpected(
         open_error(api().GetErrorCode(status.get()), api().GetErrorMessage(status.get())));
+  }
+  if (native.plugin) {
+    TESSERA_CHECK(refuse_ignored_options());
   }
   return describe();
 }

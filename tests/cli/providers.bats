@@ -14,7 +14,7 @@ setup() {
 }
 
 @test "an absent provider is a runtime error that says what to install" {
-  for provider in cuda tensorrt openvino; do
+  for provider in cuda tensorrt qnn; do
     tessera bench "$model" "${quick[@]}" --provider "$provider"
     expect_error 4 "execution provider '$provider' is not in ONNX Runtime"
     expect_in "$stderr" "package onnxruntime-"
@@ -79,4 +79,44 @@ setup() {
   json '.result.energy | has("readable") and (.what | length > 0)'
   TESSERA_POWERCAP=$BATS_TEST_TMPDIR/none tessera doctor
   expect_in "$stdout" "no energy counters"
+}
+
+@test "doctor tries the provider that is asked for" {
+  tessera doctor --json
+  expect_status 0
+  json '.result.probes | length == 4 and all(.[]; .ran_on == "cpu" and .error == null)'
+  tessera doctor --provider cuda
+  expect_status 4
+  expect_in "$stdout" "execution provider 'cuda' is not in ONNX Runtime"
+}
+
+# The folder of the runtime that the program finds.
+find_runtime() {
+  tessera doctor --json
+  runtime=$(dirname "$(json .result.runtime.path)")
+}
+
+@test "gpu-check runs every step and writes one JSON" {
+  find_runtime
+  run "$TESSERA_SOURCE/scripts/gpu-check" "$runtime" --provider cpu \
+    --tessera "$TESSERA" --seconds 2 -o "$BATS_TEST_TMPDIR/gpu.json"
+  expect_equal "$status" 0
+  jq -e '[.steps[] | .exit_code] == [0, 0, 0, 0, 0]' "$BATS_TEST_TMPDIR/gpu.json"
+  jq -e '[.steps[] | .step] == ["doctor", "bench", "profile", "error check", "optimize"]' \
+    "$BATS_TEST_TMPDIR/gpu.json"
+  jq -e 'all(.steps[]; .document.schema | startswith("tessera."))' "$BATS_TEST_TMPDIR/gpu.json"
+}
+
+@test "gpu-check notes what fails and goes on" {
+  find_runtime
+  run "$TESSERA_SOURCE/scripts/gpu-check" "$runtime" --provider cuda \
+    --tessera "$TESSERA" --seconds 1 -o "$BATS_TEST_TMPDIR/gpu.json"
+  expect_equal "$status" 1
+  jq -e '.steps | length == 5 and all(.[]; .exit_code == 4)' "$BATS_TEST_TMPDIR/gpu.json"
+  jq -e '.steps[1].stderr | contains("package onnxruntime-gpu")' "$BATS_TEST_TMPDIR/gpu.json"
+  for arguments in "" "/no/such" "$BATS_TEST_TMPDIR --seconds x" "$BATS_TEST_TMPDIR --model x"; do
+    # shellcheck disable=SC2086
+    run "$TESSERA_SOURCE/scripts/gpu-check" $arguments --tessera "$TESSERA"
+    expect_equal "$status" 2
+  done
 }

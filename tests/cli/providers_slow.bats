@@ -88,3 +88,66 @@ setup() {
   tessera bench "$model" "${quick[@]}" --formats float32
   expect_status 0
 }
+
+# --- a provider library of its own (scripts/setup plugin-openvino) ----------------------------------
+
+plugin() {
+  plugin=${XDG_CACHE_HOME:-$HOME/.cache}/tessera/plugin-openvino-$plugin_openvino_version
+  plugin+=/libonnxruntime_providers_openvino_plugin.so
+  if [[ ! -e $plugin ]]; then
+    echo "# SKIPPED: provider libraries were NOT tested; run scripts/setup plugin-openvino" >&3
+    skip "no provider library"
+  fi
+  quick=(--data "$example/test" --preprocess unit --levels all --granularity tensor --types u8s8
+    --samples 8 --budget 20 -q)
+}
+
+@test "a provider library runs under the pinned runtime, by its path and by its name" {
+  plugin
+  for provider in "$plugin" openvino; do
+    tessera bench "$model" "${quick[@]}" --formats float32,qdq --provider "cpu,$provider" --json
+    expect_status 0
+    expect_equal "$(json .context.runtime.version)" "$onnxruntime_version"
+    expect_equal "$(json .result.timer)" process-cpu
+    json '[.result.rows[] | select(.provider == "openvino:device=cpu")] | length == 2
+          and all(.[]; .status == "ok" and (.kernels.providers
+                  | keys == ["OpenVINOExecutionProvider"]))'
+  done
+}
+
+@test "a provider library with two providers takes the one that is named" {
+  plugin
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider "$plugin:ep=openvino.auto" --json
+  expect_status 0
+  expect_equal "$(json '.result.rows[0].provider')" openvino.auto:device=cpu
+  json '.result.rows[0].kernels.providers | has("OpenVINOExecutionProvider.AUTO")'
+}
+
+@test "what a provider library lacks or ignores is an error" {
+  plugin
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider "$plugin:device=npu"
+  expect_error 4 "no such device"
+  expect_in "$stderr" "openvino on cpu"
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider "$plugin:num_of_threads=2"
+  expect_error 2 "num_of_threads is ignored"
+  tessera bench "$model" "${quick[@]}" --formats float32 --provider "$model"
+  expect_error 4 "no provider library"
+}
+
+@test "doctor lists provider libraries and tries the one that is asked for" {
+  plugin
+  tessera doctor --provider openvino --json
+  expect_status 0
+  json '.result.runtime.plugins | any(.name == "openvino" and .device == "cpu")'
+  json '.result.probes | any(.ran_on == "openvino")'
+}
+
+@test "optimize mixes layers under a provider whose kernels cannot be told apart" {
+  plugin
+  tessera optimize "$model" --data "$example/calibration" --samples 24 --preprocess unit \
+    --provider openvino --budget 90 -q -o "$BATS_TEST_TMPDIR/out" --json
+  expect_status 0
+  json '[.result.candidates[] | select(.operators | startswith("mixed: "))
+         | select(.status == "ok" and .predicted_us == null and .sqnr_db != null)] | length >= 2'
+  json '.result.mixing.proposals >= 2'
+}

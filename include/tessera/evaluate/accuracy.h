@@ -88,7 +88,8 @@ class Baseline {
   /// Runs a candidate over the same samples. Its inputs and floating outputs are those of the
   /// reference by name, or by place where a name differs; floating inputs of another width are
   /// cast. Outputs that are no floating tensors do not take part (see
-  /// network::expose_judged_values). `at_most`: only so many samples from the first on; 0: all.
+  /// network::expose_judged_values). `at_most`: only so many samples, evenly spread (sequences:
+  /// from the first step on); 0: all.
   /// Errors: kInvalidArgument if inputs or outputs cannot be matched or differ in shape.
   [[nodiscard]] Result<Accuracy> evaluate(runtime::Session& candidate, Monitor& monitor,
                                           std::int64_t at_most = 0) const;

@@ -64,6 +64,9 @@ struct LabSetup {
   std::int64_t memory_bytes = 0;              ///< for sessions open at once; 0: from the machine
   /// Of a model that is quantized already: quantize that again too, instead of the rest alone.
   bool requantize = false;
+  /// Errors will be measured. Without, the float model is not run over the samples; rows have no
+  /// accuracy.
+  bool errors = true;
 };
 
 /// Builds variants of one model, opens them, measures their error and times them, always against
@@ -102,9 +105,11 @@ class Lab {
 
   /// Opens `built` at the row's level, looks at what really runs, measures the error, and fills
   /// the row. The lane is ready to be timed; none if the row failed, with the reason in it.
+  /// `at_most`: samples that the error is measured on, evenly spread; 0: all.
   /// Errors: kCancelled only.
   [[nodiscard]] Result<std::optional<Lane>> prepare(const Built& built, Measurement& row,
-                                                    Monitor& monitor) const;
+                                                    Monitor& monitor,
+                                                    std::int64_t at_most = 0) const;
 
   /// Error of a build at level all, on so many samples (0: all).
   [[nodiscard]] Result<Accuracy> error_of(const Built& built, std::int64_t at_most,
@@ -142,7 +147,8 @@ class Lab {
   [[nodiscard]] Result<Lane> open_and_look(const Built& built, const LaneOptions& lane,
                                            Measurement& row) const;
   [[nodiscard]] Result<Accuracy> error_of(const Built& built, Lane& lane,
-                                          const LaneOptions& options, Monitor& monitor) const;
+                                          const LaneOptions& options, std::int64_t at_most,
+                                          Monitor& monitor) const;
   [[nodiscard]] Result<Lane> make_lane(runtime::Session session) const;
 
   LabSetup setup_;
@@ -175,6 +181,8 @@ class Batches {
 
   /// From now on, rows get so much each: what is left of a time that building has shortened.
   void set_budget_per_lane(double us) noexcept { budget_us_per_lane_ = us; }
+  /// Of every race; at first RaceOptions' own.
+  void set_max_rounds(std::int64_t rounds) noexcept { max_rounds_ = rounds; }
   /// Times and closes what is open if a session of this build does not fit besides.
   [[nodiscard]] Status make_room(const Built& built);
   void add(const Built& built, Lane lane, Measurement& row);
@@ -187,6 +195,7 @@ class Batches {
   Lab& lab_;
   std::string stage_;
   double budget_us_per_lane_;
+  std::int64_t max_rounds_ = RaceOptions().max_rounds;
   std::uint64_t seed_;
   Monitor& monitor_;
   std::vector<Lane> lanes_;

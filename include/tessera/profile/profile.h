@@ -31,6 +31,10 @@
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/memory.h"
 
+namespace tessera::evaluate {
+class Lab;
+}
+
 namespace tessera::profile {
 
 /// What one layer takes in one precision, in its place in the uniform model of that precision.
@@ -196,6 +200,16 @@ struct ProfileOptions {
   /// Profile::traced of an interrupted run with the same model, options, seed and machine.
   std::vector<TracedPlan> known;
 };
+
+/// A model as units, and of the operators that are not integers when all may be, why not.
+struct FoundUnits {
+  Units units;
+  std::vector<std::string> reasons;  ///< by OpId
+};
+/// Quantizes a copy of the lab's model as `options` (scheme, others, selection, requantize) ask,
+/// and looks at what became of the operators of `view`. Errors: those of quantizing.
+[[nodiscard]] Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view,
+                                            const ProfileOptions& options, Monitor& monitor);
 
 /// Measures what every layer of a model costs in each precision where it stands, and fits a model
 /// that predicts the latency of any mix.

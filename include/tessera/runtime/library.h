@@ -39,7 +39,8 @@ class Library {
 
   [[nodiscard]] const std::string& version() const noexcept;
   [[nodiscard]] const std::filesystem::path& path() const noexcept;
-  /// Execution providers the library was built with, "CPUExecutionProvider" among them.
+  /// Execution providers the library was built with, "CPUExecutionProvider" among them; plugins are
+  /// no part of it.
   [[nodiscard]] const std::vector<std::string>& providers() const noexcept;
   [[nodiscard]] RuntimeInfo info() const;
 
@@ -74,9 +75,25 @@ struct ProviderChoice {
 [[nodiscard]] Result<ProviderChoice> parse_provider(std::string_view text);
 /// The short name with the options: "openvino:device_type=CPU".
 [[nodiscard]] std::string to_string(const ProviderChoice& choice);
-/// Errors: kUnavailable if the library was built without the provider, with what to install. That
-/// it starts is seen when a session is opened.
-[[nodiscard]] Status check_provider(const Library& library, const ProviderChoice& choice);
+/// The choice as sessions of this library know it, after setting the provider up once. A name is,
+/// in this order: the path of a provider library (a plugin; ONNX Runtime from 1.23 on), which is
+/// loaded now; a provider that the library was built with, by its short or long name; the name of
+/// a provider library beside the runtime or in the cache of scripts/setup. Of a plugin `ep` names
+/// the provider, if it has several, and `device` the kind of device ("cpu", "gpu", "npu"; the first
+/// it has, a CPU before others); the result says which one it is. Errors: kUnavailable if it is
+/// absent or does not start, with what to install; kNotFound for a path that is not there.
+[[nodiscard]] Result<ProviderChoice> resolve_provider(const Library& library,
+                                                      const ProviderChoice& choice);
+
+/// A provider that a plugin beside the runtime has, or one that was loaded.
+struct PluginProvider {
+  std::filesystem::path file;
+  std::string name;    ///< short: "openvino"
+  std::string device;  ///< "cpu", "gpu", "npu"
+  std::string vendor;  ///< of the device
+};
+/// Loads every provider library beside the runtime. Those that cannot be loaded are left out.
+[[nodiscard]] std::vector<PluginProvider> find_plugins(const Library& library);
 /// True if this provider computes on the CPU with as many threads as the session has: its CPU time
 /// says how long it takes. "cpu" itself, and those that have kernels of their own for it.
 [[nodiscard]] bool runs_on_cpu(const ProviderChoice& choice);

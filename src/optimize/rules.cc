@@ -1,0 +1,220 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace tessera::optimize {
+
+using evaluate::RowStatus;
+using quantize::Mode;
+
+namespace {
+
+constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+bool is_tied(const Speedup& fastest, const Speedup& other) {
+  return other.median >= fastest.median * (1 - kTie) ||
+         (other.median >= fastest.median * (1 - kLooseTie) && other.high >= fastest.low);
+}
+
+/// Where some operators have a dynamic form only, the base that gives it to them is tried first,
+/// if it is the faster one.
+bool better_base(const Candidate& a, const Candidate& b) {
+  if (a.row.scheme.per_channel != b.row.scheme.per_channel) {
+    return a.row.scheme.per_channel;
+  }
+  if (a.dynamic.empty() != b.dynamic.empty()) {
+    return a.row.speedup.median > b.row.speedup.median;
+  }
+  if (a.row.scheme.format != b.row.scheme.format) {
+    return a.row.speedup.median > b.row.speedup.median;
+  }
+  return sqnr_of(a.row) > sqnr_of(b.row);
+}
+
+}  // namespace
+
+double sqnr_of(const Measurement& row) {
+  return row.accuracy ? row.accuracy->overall.sqnr_db : kNothing;
+}
+
+bool is_integer(const quantize::Scheme& scheme) {
+  return scheme.mode == Mode::kStatic || scheme.mode == Mode::kDynamic;
+}
+
+std::string missed_limit(const Limits& limits, const Accuracy& accuracy) {
+  const auto& overall = accuracy.overall;
+  if (limits.max_error && !(overall.l2_per_element <= *limits.max_error)) {
+    return fmt::format("error {:.3g}, at most {:.3g} allowed", overall.l2_per_element,
+                       *limits.max_error);
+  }
+  if (limits.min_sqnr_db && !(overall.sqnr_db >= *limits.min_sqnr_db)) {
+    return fmt::format("SQNR {:.1f} dB, {:.1f} dB needed", overall.sqnr_db, *limits.min_sqnr_db);
+  }
+  if (limits.max_top1_drop) {
+    const auto drop = accuracy.top1 ? accuracy.top1->drop() : std::nullopt;
+    if (!drop) {
+      return "top-1 unknown";
+    }
+    if (*drop > *limits.max_top1_drop) {
+      return fmt::format("top-1 drops {:.1f} points, {:.1f} allowed", *drop, *limits.max_top1_drop);
+    }
+  }
+  return {};
+}
+
+Limits default_limits(std::span<const Candidate> candidates, double enough_sqnr_db,
+                      bool classifies) {
+  double best = kNothing;
+  for (const auto& candidate : candidates) {
+    if (is_integer(candidate.row.scheme)) {
+      best = std::max(best, sqnr_of(candidate.row));
+    }
+  }
+  Limits limits;
+  if (best > kNothing) {
+    limits.min_sqnr_db = std::min(best - kSqnrSlackDb, enough_sqnr_db);
+  }
+  if (classifies) {
+    limits.max_top1_drop = kTop1Slack;
+  }
+  return limits;
+}
+
+std::string verdict_of(const Measurement& row, const Limits& limits) {
+  return row.status == RowStatus::kOk ? missed_limit(limits, *row.accuracy)
+                                      : std::string(to_string(row.status));
+}
+
+bool is_timed(const Candidate& candidate, bool limits_given) {
+  return candidate.row.status == RowStatus::kOk && (candidate.verdict.empty() || !limits_given);
+}
+
+bool may_win(const Candidate& candidate) {
+  return candidate.row.status == RowStatus::kOk && candidate.verdict.empty() &&
+         candidate.row.speedup.median > 1;
+}
+
+void sort_by_speed(std::vector<Candidate>& candidates) {
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return a.row.speedup.median > b.row.speedup.median;
+                   });
+}
+
+void mark_front(std::span<Candidate> candidates) {
+  double best = kNothing;
+  for (auto& candidate : candidates) {
+    candidate.on_front = candidate.row.speedup.median > 1 && sqnr_of(candidate.row) > best;
+    best = std::max(best, sqnr_of(candidate.row));
+  }
+}
+
+std::vector<std::size_t> finalists_of(std::span<const Candidate> candidates) {
+  std::vector<std::size_t> finalists;
+  double fastest = 0;
+  for (std::size_t i = 0; i < candidates.size() && finalists.size() < kMostFinalists; ++i) {
+    const double speedup = candidates[i].row.speedup.median;
+    if (may_win(candidates[i]) && speedup >= fastest * (1 - kNear)) {
+      fastest = std::max(fastest, speedup);
+      finalists.push_back(i);
+    }
+  }
+  return finalists;
+}
+
+std::optional<std::size_t> pick(std::span<const Candidate> candidates) {
+  std::optional<std::size_t> fastest;
+  std::optional<std::size_t> picked;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (!may_win(candidates[i])) {
+      continue;
+    }
+    fastest = fastest.value_or(i);
+    picked = picked.value_or(i);
+    const bool tied = is_tied(candidates[*fastest].row.speedup, candidates[i].row.speedup);
+    if (tied && sqnr_of(candidates[i].row) > sqnr_of(candidates[*picked].row)) {
+      picked = i;
+    }
+  }
+  return picked;
+}
+
+std::optional<std::size_t> fastest_uniform(std::span<const Candidate> candidates) {
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (may_win(candidates[i]) && !candidates[i].searched) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+bool gives_way(const Measurement& mix, const Measurement& uniform) {
+  if (mix.speedup.median < uniform.speedup.median * (1 - kTie)) {
+    return true;
+  }
+  return mix.speedup.median <= uniform.speedup.median && sqnr_of(mix) <= sqnr_of(uniform);
+}
+
+std::string shortfall(const Speedup& speedup) {
+  if (!speedup.certain()) {
+    return "not faster beyond noise";
+  }
+  return speedup.median < 1 + kTie ? "faster by too little" : "";
+}
+
+const Candidate* fastest_static(std::span<const Candidate> candidates) {
+  const Candidate* fastest = nullptr;
+  for (const auto& candidate : candidates) {
+    if (may_win(candidate) && candidate.row.scheme.mode == Mode::kStatic &&
+        (fastest == nullptr || candidate.row.speedup.median > fastest->row.speedup.median)) {
+      fastest = &candidate;
+    }
+  }
+  return fastest;
+}
+
+const Candidate* mixing_base(std::span<const Candidate> candidates) {
+  const Candidate* base = nullptr;
+  for (const auto& candidate : candidates) {
+    const auto& row = candidate.row;
+    const bool everywhere = row.operators == "all" ||
+                            (!candidate.dynamic.empty() && !row.operators.starts_with("Conv"));
+    const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
+                      row.scheme.format != quantize::Format::kQOperator && everywhere;
+    if (fits && (base == nullptr || better_base(candidate, *base))) {
+      base = &candidate;
+    }
+  }
+  return base;
+}
+
+std::string loser_verdict(const Candidate& candidate, const Candidate* chosen,
+                          const std::string& reference) {
+  const auto& row = candidate.row;
+  if (row.speedup.rounds == 0) {
+    return "not timed";
+  }
+  if (row.speedup.median <= 1) {
+    return "not faster than " + reference;
+  }
+  if (chosen == nullptr) {
+    return "not chosen";
+  }
+  // Where the intervals meet, noise alone may have made the order.
+  const auto& best = chosen->row;
+  if (row.speedup.high < best.speedup.low) {
+    const double percent = 100 * (best.speedup.median / row.speedup.median - 1);
+    return fmt::format("slower by {:.{}f} %", percent, percent < 10 ? 1 : 0);
+  }
+  if (sqnr_of(row) < sqnr_of(best)) {
+    return "as fast, less accurate";
+  }
+  return row.size_bytes > best.size_bytes ? "as fast, larger" : "as fast, no more accurate";
+}
+
+}  // namespace tessera::optimize

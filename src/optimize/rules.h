@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/optimize/optimize.h"
+
+/// How optimize() decides: by what the rows say and nothing else. No runtime, no model, no clock.
+namespace tessera::optimize {
+
+/// Speeds closer than this are the same speed, as are those up to kLooseTie apart whose intervals
+/// overlap; the more accurate candidate is taken.
+inline constexpr double kTie = 0.02;
+inline constexpr double kLooseTie = 0.05;
+/// Without limits: how far from the most accurate integer candidate one may be.
+inline constexpr double kSqnrSlackDb = 6;
+inline constexpr double kTop1Slack = 1;
+/// Those within this share of the fastest meet once more, and no more than so many.
+inline constexpr double kNear = 0.1;
+inline constexpr std::size_t kMostFinalists = 6;
+
+/// -infinity where nothing was measured.
+[[nodiscard]] double sqnr_of(const Measurement& row);
+[[nodiscard]] bool is_integer(const quantize::Scheme& scheme);
+
+/// The documented rule for runs without limits: within kSqnrSlackDb of the most accurate integer
+/// candidate or at `enough_sqnr_db`; and, for a classifier, at most kTop1Slack points of top-1
+/// lost.
+[[nodiscard]] Limits default_limits(std::span<const Candidate> candidates, double enough_sqnr_db,
+                                    bool classifies);
+/// What a row that was measured misses, or why it was not; empty if it keeps the limits.
+[[nodiscard]] std::string verdict_of(const Measurement& row, const Limits& limits);
+/// With limits only those that keep them are timed; without, all are, to show the front.
+[[nodiscard]] bool is_timed(const Candidate& candidate, bool limits_given);
+/// It keeps the limits and was faster than float32.
+[[nodiscard]] bool may_win(const Candidate& candidate);
+
+/// Fastest first; equals stay in their order.
+void sort_by_speed(std::vector<Candidate>& candidates);
+/// Of candidates by speed: those to which no other is both faster and closer. float32 ends the
+/// front: nothing is closer to itself.
+void mark_front(std::span<Candidate> candidates);
+
+/// Of candidates by speed, those that meet in a last race: what may win, near the fastest of them.
+[[nodiscard]] std::vector<std::size_t> finalists_of(std::span<const Candidate> candidates);
+/// Of candidates by speed: the fastest that may win, ties to the more accurate.
+[[nodiscard]] std::optional<std::size_t> pick(std::span<const Candidate> candidates);
+/// The same of those that are no mixes, without ties.
+[[nodiscard]] std::optional<std::size_t> fastest_uniform(std::span<const Candidate> candidates);
+/// A mix must earn its keep: the simpler model wins where a race of the two cannot tell them apart,
+/// unless the mix is the more accurate one.
+[[nodiscard]] bool gives_way(const Measurement& mix, const Measurement& uniform);
+/// Why a confirmed row is not taken: it is not faster beyond noise, or by too little. Empty if it
+/// is taken.
+[[nodiscard]] std::string shortfall(const Speedup& speedup);
+
+/// Of those that keep the limits, the fastest static one; null if there is none.
+[[nodiscard]] const Candidate* fastest_static(std::span<const Candidate> candidates);
+/// The static candidate whose scheme the integer layers of mixes get: as Q/DQ, per channel where
+/// that exists, because mixes live from accuracy as much as from speed. Null if none runs.
+[[nodiscard]] const Candidate* mixing_base(std::span<const Candidate> candidates);
+
+/// What is said of a candidate that kept the limits and was not chosen. `chosen`: null if none was.
+[[nodiscard]] std::string loser_verdict(const Candidate& candidate, const Candidate* chosen,
+                                        const std::string& reference);
+
+}  // namespace tessera::optimize

@@ -1,0 +1,332 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// How optimize() decides, on rows made up for the purpose: no model, no runtime, no clock.
+#include "optimize/rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace tessera::optimize {
+namespace {
+
+using evaluate::RowStatus;
+using quantize::Format;
+using quantize::Mode;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A static row that was measured and timed.
+Candidate row(double speedup, double sqnr_db, double half_width = 0.001) {
+  Candidate candidate;
+  candidate.row.status = RowStatus::kOk;
+  candidate.row.scheme.mode = Mode::kStatic;
+  candidate.row.scheme.format = Format::kQdq;
+  candidate.row.operators = "all";
+  candidate.row.accuracy.emplace();
+  candidate.row.accuracy->overall.sqnr_db = sqnr_db;
+  candidate.row.speedup = {speedup, speedup - half_width, speedup + half_width, 60};
+  return candidate;
+}
+
+Candidate mix(double speedup, double sqnr_db) {
+  auto candidate = row(speedup, sqnr_db);
+  candidate.searched = true;
+  return candidate;
+}
+
+Candidate failed() {
+  Candidate candidate;
+  candidate.row.status = RowStatus::kFailed;
+  candidate.row.scheme.mode = Mode::kStatic;
+  return candidate;
+}
+
+// --- limits
+// ---------------------------------------------------------------------------------------
+
+TEST(DefaultLimits, AreSixDecibelBelowTheMostAccurateIntegerCandidate) {
+  const std::vector<Candidate> rows{row(2, 20), row(1.5, 31), row(1.2, 25)};
+  const auto limits = default_limits(rows, 40, false);
+  EXPECT_EQ(limits.min_sqnr_db, 25);
+  EXPECT_FALSE(limits.max_top1_drop);
+  EXPECT_FALSE(limits.max_error);
+}
+
+TEST(DefaultLimits, AreCappedByWhatIsEnough) {
+  const std::vector<Candidate> rows{row(2, 60)};
+  EXPECT_EQ(default_limits(rows, 40, false).min_sqnr_db, 40);
+  EXPECT_EQ(default_limits(rows, 54, false).min_sqnr_db, 54);
+  EXPECT_EQ(default_limits(rows, 55, false).min_sqnr_db, 54);
+}
+
+TEST(DefaultLimits, FloatRowsDoNotSetTheMark) {
+  auto half = row(1, 90);
+  half.row.scheme.mode = Mode::kFloat16;
+  auto dynamic = row(1, 30);
+  dynamic.row.scheme.mode = Mode::kDynamic;
+  const std::vector<Candidate> rows{half, dynamic};
+  EXPECT_EQ(default_limits(rows, 40, false).min_sqnr_db, 24);
+}
+
+TEST(DefaultLimits, OfAClassifierLeaveOnePointOfTopOne) {
+  EXPECT_EQ(default_limits({}, 40, true).max_top1_drop, 1);
+}
+
+/// Where no integer candidate ran, nothing is known that could be a limit.
+TEST(DefaultLimits, WithoutIntegerRows_AskNothingOfTheSignal) {
+  const std::vector<Candidate> rows{failed()};
+  EXPECT_FALSE(default_limits(rows, 40, false).min_sqnr_db);
+  EXPECT_FALSE(default_limits(rows, 40, false).any());
+}
+
+TEST(MissedLimit, JustMetIsMet) {
+  Accuracy accuracy;
+  accuracy.overall.sqnr_db = 20;
+  accuracy.overall.l2_per_element = 0.5;
+  EXPECT_THAT(missed_limit({.max_error = 0.5, .min_sqnr_db = 20}, accuracy), IsEmpty());
+  EXPECT_THAT(missed_limit({.min_sqnr_db = 20.001}, accuracy), HasSubstr("20.0 dB needed"));
+  EXPECT_THAT(missed_limit({.max_error = 0.4999}, accuracy), HasSubstr("at most 0.5 allowed"));
+}
+
+/// A comparison with NaN is false both ways: it must not count as kept.
+TEST(MissedLimit, NotANumberKeepsNoLimit) {
+  Accuracy accuracy;
+  accuracy.overall.sqnr_db = std::numeric_limits<double>::quiet_NaN();
+  accuracy.overall.l2_per_element = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_NE(missed_limit({.min_sqnr_db = -100}, accuracy), "");
+  EXPECT_NE(missed_limit({.max_error = 1e9}, accuracy), "");
+}
+
+TEST(MissedLimit, InfiniteSqnrKeepsEveryLimit) {
+  Accuracy accuracy;
+  accuracy.overall.sqnr_db = kInfinity;
+  EXPECT_THAT(missed_limit({.min_sqnr_db = 300}, accuracy), IsEmpty());
+}
+
+TEST(MissedLimit, TopOneThatIsNotKnownKeepsNoLimitOnIt) {
+  EXPECT_EQ(missed_limit({.max_top1_drop = 100}, Accuracy{}), "top-1 unknown");
+}
+
+TEST(MissedLimit, TopOneDropsJustAsFarAsAllowed) {
+  Accuracy accuracy;
+  accuracy.top1.emplace();
+  accuracy.top1->reference_percent = 80;
+  accuracy.top1->candidate_percent = 79;
+  ASSERT_EQ(accuracy.top1->drop(), 1);
+  EXPECT_THAT(missed_limit({.max_top1_drop = 1}, accuracy), IsEmpty());
+  EXPECT_THAT(missed_limit({.max_top1_drop = 0.99}, accuracy), HasSubstr("drops 1.0 points"));
+}
+
+TEST(VerdictOf, RowThatDidNotRunSaysSo) {
+  EXPECT_EQ(verdict_of(failed().row, {.min_sqnr_db = 1}), "failed");
+  EXPECT_THAT(verdict_of(row(2, 9).row, {.min_sqnr_db = 20}), HasSubstr("SQNR 9.0 dB"));
+  EXPECT_THAT(verdict_of(row(2, 21).row, {.min_sqnr_db = 20}), IsEmpty());
+}
+
+TEST(IsTimed, WithLimitsOnlyThoseThatKeepThem) {
+  auto loser = row(2, 9);
+  loser.verdict = "SQNR 9.0 dB, 20.0 dB needed";
+  EXPECT_TRUE(is_timed(loser, false));
+  EXPECT_FALSE(is_timed(loser, true));
+  EXPECT_TRUE(is_timed(row(2, 30), true));
+  EXPECT_FALSE(is_timed(failed(), false));
+}
+
+// --- order and front
+// ------------------------------------------------------------------------------
+
+TEST(SortBySpeed, EqualsStayInTheirOrder) {
+  std::vector<Candidate> rows{row(1, 1), row(2, 2), row(2, 3), row(3, 4)};
+  sort_by_speed(rows);
+  std::vector<double> sqnr;
+  for (const auto& one : rows) {
+    sqnr.push_back(sqnr_of(one.row));
+  }
+  EXPECT_THAT(sqnr, ElementsAre(4, 2, 3, 1));
+}
+
+TEST(MarkFront, HasWhatNoOtherBeatsTwice) {
+  std::vector<Candidate> rows{row(3, 10), row(2.5, 9), row(2, 20), row(1.5, 20), row(1.1, 30)};
+  mark_front(rows);
+  std::vector<bool> front;
+  for (const auto& one : rows) {
+    front.push_back(one.on_front);
+  }
+  EXPECT_THAT(front, ElementsAre(true, false, true, false, true));
+}
+
+TEST(MarkFront, EndsAtFloat32AndForgetsWhatItSaidBefore) {
+  std::vector<Candidate> rows{row(1, 80), row(0.9, 90)};
+  rows.front().on_front = true;
+  mark_front(rows);
+  EXPECT_FALSE(rows[0].on_front);
+  EXPECT_FALSE(rows[1].on_front);
+}
+
+TEST(MarkFront, RowWithoutErrorIsOnNoFront) {
+  std::vector<Candidate> rows{row(2, 30)};
+  rows.front().row.accuracy.reset();
+  mark_front(rows);
+  EXPECT_FALSE(rows.front().on_front);
+}
+
+// --- finalists and the pick
+// -----------------------------------------------------------------------
+
+TEST(Finalists, AreThoseWithinATenthOfTheFastestThatMayWin) {
+  std::vector<Candidate> rows{row(3, 5), row(2, 20), row(1.9, 22), row(1.81, 23), row(1.79, 24)};
+  rows[0].verdict = "SQNR 5.0 dB, 18.0 dB needed";
+  EXPECT_THAT(finalists_of(rows), ElementsAre(1, 2, 3));
+}
+
+TEST(Finalists, AreNoMoreThanSix) {
+  const std::vector<Candidate> rows(9, row(2, 20));
+  EXPECT_THAT(finalists_of(rows), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+TEST(Finalists, NothingSlowerThanFloat32) {
+  const std::vector<Candidate> rows{row(1, 90), row(0.99, 99), failed()};
+  EXPECT_THAT(finalists_of(rows), IsEmpty());
+}
+
+TEST(Pick, TiesGoToTheMoreAccurate) {
+  // 1.97 is within 2 % of 2; 1.9 is not, and its interval does not reach.
+  const std::vector<Candidate> rows{row(2, 20), row(1.97, 25), row(1.9, 40)};
+  EXPECT_EQ(pick(rows), 1);
+}
+
+TEST(Pick, EqualAccuracyStaysWithTheFaster) {
+  const std::vector<Candidate> rows{row(2, 20), row(1.99, 20)};
+  EXPECT_EQ(pick(rows), 0);
+}
+
+/// Up to 5 % apart, if noise alone may have made the order.
+TEST(Pick, OverlappingIntervalsAreATie) {
+  auto fast = row(2, 20, 0.06);
+  EXPECT_EQ(pick(std::vector{fast, row(1.92, 25, 0.03)}), 1);
+  EXPECT_EQ(pick(std::vector{fast, row(1.92, 25, 0.01)}), 0);  // 1.93 < 1.94
+  EXPECT_EQ(pick(std::vector{fast, row(1.89, 25, 0.3)}), 0);   // further than 5 %
+}
+
+/// A chain of ties would end far below the fastest.
+TEST(Pick, TiesAreWithTheFastestAndNotWithThePicked) {
+  const std::vector<Candidate> rows{row(2, 20), row(1.97, 25), row(1.94, 30)};
+  EXPECT_EQ(pick(rows), 1);
+}
+
+TEST(Pick, PassesOverWhatMayNotWin) {
+  auto inaccurate = row(3, 5);
+  inaccurate.verdict = "SQNR";
+  EXPECT_EQ(pick(std::vector{inaccurate, failed(), row(1.5, 20)}), 2);
+  EXPECT_EQ(pick(std::vector{inaccurate, row(1, 50)}), std::nullopt);
+  EXPECT_EQ(pick({}), std::nullopt);
+}
+
+TEST(FastestUniform, IsNoMix) {
+  const std::vector<Candidate> rows{mix(2, 30), row(1.8, 20), row(1.7, 20)};
+  EXPECT_EQ(fastest_uniform(rows), 1);
+  EXPECT_EQ(fastest_uniform(std::vector{mix(2, 30)}), std::nullopt);
+}
+
+TEST(GivesWay, MixMustBeFasterOrCloser) {
+  EXPECT_FALSE(gives_way(mix(2.01, 10).row, row(2, 30).row));  // faster
+  EXPECT_TRUE(gives_way(mix(2, 30).row, row(2, 30).row));      // as good in both
+  EXPECT_FALSE(gives_way(mix(2, 31).row, row(2, 30).row));     // as fast, closer
+  EXPECT_FALSE(gives_way(mix(1.97, 31).row, row(2, 30).row));  // within a tie, closer
+  EXPECT_TRUE(gives_way(mix(1.95, 60).row, row(2, 30).row));   // slower, however close
+}
+
+TEST(Shortfall, WantsCertaintyAndTwoPercent) {
+  EXPECT_EQ(shortfall({1.5, 1.4, 1.6, 60}), "");
+  EXPECT_EQ(shortfall({1.02, 1.01, 1.03, 60}), "");
+  EXPECT_EQ(shortfall({1.019, 1.01, 1.03, 60}), "faster by too little");
+  EXPECT_EQ(shortfall({1.5, 0.99, 1.9, 60}), "not faster beyond noise");
+  EXPECT_EQ(shortfall({1.5, 1.4, 1.6, 5}), "not faster beyond noise");  // too few rounds to say
+}
+
+// --- bases of further work
+// ------------------------------------------------------------------------
+
+TEST(FastestStatic, KeepsTheLimitsAndIsStatic) {
+  auto dynamic = row(3, 30);
+  dynamic.row.scheme.mode = Mode::kDynamic;
+  auto inaccurate = row(2.5, 3);
+  inaccurate.verdict = "SQNR";
+  const std::vector<Candidate> rows{dynamic, inaccurate, row(1.5, 20), row(2, 20)};
+  EXPECT_EQ(fastest_static(rows), &rows[3]);
+  EXPECT_EQ(fastest_static(std::vector{dynamic}), nullptr);
+}
+
+TEST(MixingBase, IsPerChannelBeforeAnythingElse) {
+  auto channel = row(1.2, 20);
+  channel.row.scheme.per_channel = true;
+  auto matrix_only = row(3, 50);
+  matrix_only.row.operators = "Conv+Gemm+MatMul";
+  matrix_only.row.scheme.per_channel = true;
+  auto integer_operators = row(3, 50);
+  integer_operators.row.scheme.format = Format::kQOperator;
+  const std::vector<Candidate> rows{row(2, 40), matrix_only, integer_operators, channel};
+  EXPECT_EQ(mixing_base(rows), &rows[3]);
+}
+
+TEST(MixingBase, OfTwoAlikeTheMoreAccurate) {
+  const std::vector<Candidate> rows{row(2, 20), row(1.5, 30)};
+  EXPECT_EQ(mixing_base(rows), &rows[1]);
+}
+
+/// Providers that compile: they fuse by themselves in one format and not in the other.
+TEST(MixingBase, OfTwoFormatsTheFaster) {
+  auto inputs = row(2, 20);
+  inputs.row.scheme.format = Format::kQdqInputs;
+  const std::vector<Candidate> rows{row(1.5, 30), inputs};
+  EXPECT_EQ(mixing_base(rows), &rows[1]);
+}
+
+TEST(MixingBase, WithDynamicLayersOnlyWhereThatIsFaster) {
+  auto with_dynamic = row(2, 20);
+  with_dynamic.dynamic = {"lstm"};
+  with_dynamic.row.operators = "LSTM dynamic";
+  const std::vector<Candidate> slower{row(2.1, 20), with_dynamic};
+  EXPECT_EQ(mixing_base(slower), &slower[0]);
+  const std::vector<Candidate> faster{row(1.9, 20), with_dynamic};
+  EXPECT_EQ(mixing_base(faster), &faster[1]);
+}
+
+TEST(MixingBase, OfNothingThatRunsIsNone) {
+  EXPECT_EQ(mixing_base(std::vector{failed()}), nullptr);
+}
+
+// --- verdicts
+// -------------------------------------------------------------------------------------
+
+TEST(LoserVerdict, SaysInWhichWayItLost) {
+  const auto chosen = row(2, 30);
+  auto untimed = row(0, 30);
+  untimed.row.speedup = {};
+  EXPECT_EQ(loser_verdict(untimed, &chosen, "float32"), "not timed");
+  EXPECT_EQ(loser_verdict(row(0.8, 30), &chosen, "float32"), "not faster than float32");
+  EXPECT_EQ(loser_verdict(row(1.5, 30), nullptr, "float32"), "not chosen");
+  EXPECT_EQ(loser_verdict(row(1.9, 30), &chosen, "float32"), "slower by 5.3 %");
+  EXPECT_EQ(loser_verdict(row(1, 30, 0), &chosen, "float32"), "not faster than float32");
+  EXPECT_EQ(loser_verdict(row(1.25, 30), &chosen, "float32"), "slower by 60 %");
+  EXPECT_EQ(loser_verdict(row(2, 20), &chosen, "float32"), "as fast, less accurate");
+  auto larger = row(2, 30);
+  larger.row.size_bytes = 10;
+  EXPECT_EQ(loser_verdict(larger, &chosen, "float32"), "as fast, larger");
+  EXPECT_EQ(loser_verdict(row(2, 30), &chosen, "float32"), "as fast, no more accurate");
+}
+
+/// Slower by what the intervals do not tell apart is not said to be slower.
+TEST(LoserVerdict, WithinNoiseIsAsFast) {
+  const auto chosen = row(2, 30, 0.1);
+  EXPECT_EQ(loser_verdict(row(1.9, 20, 0.05), &chosen, "float32"), "as fast, less accurate");
+}
+
+}  // namespace
+}  // namespace tessera::optimize
