@@ -85,7 +85,10 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
     opened = lab.open_lane(built, {.profile = true});
   }
   TESSERA_TRY(auto lane, std::move(opened));
-  TESSERA_TRY(const auto before_us, reference_us(lab));
+  double before_us = options.before_us.value_or(0);
+  if (!options.before_us) {
+    TESSERA_TRY(before_us, reference_us(lab));
+  }
   std::vector<Lap> laps;
   std::int64_t good = 0;
   const auto most = options.warmup + 2 * options.runs;
@@ -95,8 +98,8 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
     laps.push_back(lap);
     good += run >= options.warmup && !lap.disturbed() ? 1 : 0;
   }
-  TESSERA_TRY(const auto after_us, reference_us(lab));
-  trace.reference_us = (before_us + after_us) / 2;
+  TESSERA_TRY(trace.after_us, reference_us(lab));
+  trace.reference_us = (before_us + trace.after_us) / 2;
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
   auto attribution = Attribution::of_kernels(lab.graph(), units, kernels);
   if (written) {

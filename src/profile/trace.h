@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,13 @@ struct Trace {
   std::int64_t runs = 0;       ///< that count
   std::int64_t disturbed = 0;  ///< left out: another program ran in the middle
   double reference_us = 0;     ///< float32 around the runs: the pace of the machine
+  double after_us = 0;         ///< float32 behind them
 };
 
 struct TraceOptions {
   std::int64_t runs = 7;
   std::int64_t warmup = 2;
+  std::optional<double> before_us;  ///< float32 just before, where it was measured
 };
 
 /// Opens `built` under the profiler and runs it. Runs during which the thread did not have its
