@@ -8,6 +8,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
@@ -127,7 +128,12 @@ Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Scheme& sc
     return std::vector<quantize::Scheme>(view_.ops().size(), scheme);
   }
   TESSERA_CHECK(quantize::validate(scheme));
-  return assignment(quantize::uniform_recipe(scheme, selection), monitor);
+  return assignment(recipe(scheme, selection), monitor);
+}
+
+quantize::Recipe Lab::recipe(const quantize::Scheme& scheme,
+                             const quantize::Selection& selection) const {
+  return quantize::uniform_recipe(*setup_.model, scheme, selection);
 }
 
 Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Recipe& recipe,

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "network/access.h"
+#include "tessera/network/driver.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::network {
@@ -143,7 +143,7 @@ Status give_extents(Network& network, const GivenExtents& given) {
 
 Simplification simplify(Network& network, const std::shared_ptr<const runtime::Library>& library,
                         bool as_written) {
-  return DriverAccess::driver(network).simplify(library, as_written);
+  return network.driver().simplify(library, as_written);
 }
 
 Json to_json(const Simplification& what) {
@@ -161,7 +161,7 @@ Status learn_types(Network& network, const std::shared_ptr<const runtime::Librar
   if (status) {
     return {};
   }
-  TESSERA_TRY(const bool modernized, DriverAccess::driver(network).modernize(monitor));
+  TESSERA_TRY(const bool modernized, network.driver().modernize(monitor));
   return modernized ? simplify_and_infer(network, library, simplifying, monitor) : status;
 }
 
@@ -206,7 +206,7 @@ std::string assumptions_text(const Network& network) {
 
 Status learn_assumed_types(Network& network, const std::shared_ptr<const runtime::Library>& library,
                            bool simplifying) {
-  return DriverAccess::driver(network).infer_assumed_types(library, simplifying);
+  return network.driver().infer_assumed_types(library, simplifying);
 }
 
 Result<graph::Graph> view_for(const Network& network, const data::Sample& sample,

@@ -318,7 +318,7 @@ class Optimizer {
       selection.op_types = split_types(types.substr(0, comma));
     }
     auto& recipe = candidate.recipe;
-    recipe = quantize::uniform_recipe(candidate.row.scheme, selection);
+    recipe = lab_.recipe(candidate.row.scheme, selection);
     // Behind the static rule, before those that exclude.
     recipe.rules.insert(recipe.rules.begin() + 1,
                         {.match = candidate.dynamic, .types = {}, .scheme = dynamic});

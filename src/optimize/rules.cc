@@ -86,8 +86,14 @@ Limits default_limits(std::span<const Candidate> candidates, double enough_sqnr_
 }
 
 std::string verdict_of(const Measurement& row, const Limits& limits) {
-  return row.status == RowStatus::kOk ? missed_limit(limits, *row.accuracy)
-                                      : std::string(to_string(row.status));
+  if (row.status != RowStatus::kOk) {
+    return std::string(to_string(row.status));
+  }
+  // They count in no sum of errors: the others may be exact.
+  if (const auto lost = row.accuracy->overall.non_finite; lost > 0) {
+    return fmt::format("{} output values are infinite or NaN on one side only", lost);
+  }
+  return missed_limit(limits, *row.accuracy);
 }
 
 bool is_timed(const Candidate& candidate, bool limits_given) {

@@ -33,7 +33,8 @@ inline constexpr std::size_t kMostFinalists = 6;
 /// lost.
 [[nodiscard]] Limits default_limits(std::span<const Candidate> candidates, double enough_sqnr_db,
                                     bool classifies);
-/// What a row that was measured misses, or why it was not; empty if it keeps the limits.
+/// What a row that was measured misses, or why it was not; empty if it keeps the limits. Values
+/// that are infinite or NaN where the float model's are not keep no limit.
 [[nodiscard]] std::string verdict_of(const Measurement& row, const Limits& limits);
 /// With limits only those that keep them are timed; without, all are, to show the front.
 [[nodiscard]] bool is_timed(const Candidate& candidate, bool limits_given);

@@ -828,7 +828,7 @@ class Study::Profiler {
 
 Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view,
                               const ProfileOptions& options, Monitor& monitor) {
-  const auto recipe = quantize::uniform_recipe(options.scheme, options.selection);
+  const auto recipe = lab.recipe(options.scheme, options.selection);
   TESSERA_TRY(auto wanted, quantize::resolve(recipe, view, monitor));
   for (const auto& [op, scheme] : options.others) {
     wanted[op.value] = scheme;

@@ -129,6 +129,13 @@ TEST(VerdictOf, RowThatDidNotRunSaysSo) {
   EXPECT_THAT(verdict_of(row(2, 21).row, {.min_sqnr_db = 20}), IsEmpty());
 }
 
+/// Their error counts in no sum, so that the rest may look exact.
+TEST(VerdictOf, ValuesThatAreNoNumbersKeepNoLimit) {
+  auto broken = row(2, kInfinity);
+  broken.row.accuracy->overall.non_finite = 3;
+  EXPECT_THAT(verdict_of(broken.row, {}), HasSubstr("3 output values"));
+}
+
 TEST(IsTimed, WithLimitsOnlyThoseThatKeepThem) {
   auto loser = row(2, 9);
   loser.verdict = "SQNR 9.0 dB, 20.0 dB needed";

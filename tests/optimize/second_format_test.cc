@@ -9,10 +9,14 @@
 #include "support/matchers.h"
 #include "support/toy_format.h"
 #include "tessera/calibrate/calibrate.h"
+#include "tessera/core/file.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/compare.h"
 #include "tessera/graph/inspect.h"
 #include "tessera/network/load.h"
+#include "tessera/noise/check.h"
+#include "tessera/noise/run_sweep.h"
+#include "tessera/noise/switchable.h"
 #include "tessera/optimize/optimize.h"
 #include "tessera/profile/profile.h"
 
@@ -102,6 +106,108 @@ TEST_F(SecondFormat, WhatHasNoWriter_IsRefusedAndNamed) {
   const auto graph = copy.view();
   const std::vector<quantize::Scheme> schemes(graph->ops().size());
   EXPECT_THAT(quantize::quantize(copy, schemes, &ranges_, {}, Monitor::silent()), refused);
+}
+
+/// With a dialect, what builds mixed models goes through, too.
+class SecondFormatWritten : public SecondFormat {
+ protected:
+  void SetUp() override {
+    SecondFormat::SetUp();
+    quantize::set_other_dialect(&dialect_);
+    scheme_.mode = quantize::Mode::kStatic;
+    scheme_.activation = DType::kUInt8;
+    scheme_.weight = DType::kInt8;
+    scheme_.method = ranges_.methods.front();
+  }
+  void TearDown() override { quantize::set_other_dialect(nullptr); }
+
+  testing::ToyDialect dialect_;
+  quantize::Scheme scheme_;
+};
+
+TEST_F(SecondFormatWritten, IsQuantizedLayerByLayer) {
+  auto half = toy_.clone();
+  const auto view = half.view();
+  ASSERT_THAT(view, IsOk());
+  std::vector<quantize::Scheme> schemes(view->ops().size());
+  for (auto& scheme : schemes) {
+    scheme.mode = quantize::Mode::kFloat32;
+  }
+  schemes[view->find_op("second")->value] = scheme_;
+  const auto report = quantize::quantize(half, schemes, &ranges_, {}, Monitor::silent());
+  ASSERT_THAT(report, IsOk());
+  EXPECT_EQ(report->quantized_ops, 1);
+  const auto compared = evaluate::compare(toy_, half, *samples_, library_, {}, Monitor::silent());
+  ASSERT_THAT(compared, IsOk());
+  EXPECT_GT(compared->accuracy.overall.sqnr_db, 20);
+  EXPECT_LT(compared->accuracy.overall.sqnr_db, 80);
+  EXPECT_THAT(quantize::check_loads(half, library_), IsOk());
+}
+
+/// The error of subsets, without building their models, is that of the built ones.
+TEST_F(SecondFormatWritten, IsSwept) {
+  noise::SwitchableSetup setup{.model = &toy_,
+                               .library = library_,
+                               .ranges = &ranges_,
+                               .switches = {{"first", {scheme_}}, {"second", {scheme_}}}};
+  const std::vector<noise::Subset> subsets{{0}, {1}, {0, 1}};
+  const auto folder = TemporaryDirectory::create("toy");
+  ASSERT_THAT(folder, IsOk());
+  noise::SweepOptions options;
+  options.subsets = subsets;
+  options.design = "{}";
+  options.output = folder->path() / "sweep.jsonl";
+  const auto sweep = noise::run_sweep(
+      setup, *samples_, options, [] { return Envelope{.kind = "error-sweep"}; }, Monitor::silent());
+  ASSERT_THAT(sweep, IsOk());
+  const auto checked = noise::run_check(setup, *samples_, subsets, Monitor::silent());
+  ASSERT_THAT(checked, IsOk());
+  ASSERT_EQ(sweep->sweep.records.size(), subsets.size());
+  ASSERT_EQ(checked->rows.size(), subsets.size());
+  for (std::size_t i = 0; i < subsets.size(); ++i) {
+    const double built = checked->rows[i].built_error;
+    EXPECT_GT(built, 0);
+    EXPECT_NEAR(sweep->sweep.records[i].error, built, 1e-4 * built);
+  }
+}
+
+TEST_F(SecondFormatWritten, IsProfiled) {
+  profile::ProfileOptions options;
+  options.scheme = scheme_;
+  options.machine = false;  // of the machine, not of the network: measured by ONNX models
+  options.isolated = false;
+  options.budget_us = 20e6;
+  const auto profile =
+      profile::profile(toy_, *samples_, ranges_, library_, options, Monitor::silent());
+  ASSERT_THAT(profile, IsOk());
+  std::map<std::string, bool> quantizable;
+  for (const auto& layer : profile->layers) {
+    quantizable[layer.name] = layer.quantizable;
+  }
+  EXPECT_THAT(quantizable, ::testing::UnorderedElementsAre(
+                               ::testing::Pair("first", true), ::testing::Pair("cut", false),
+                               ::testing::Pair("second", true), ::testing::Pair("sum", false)));
+  EXPECT_GT(profile->whole.at("int8").latency.median_us, 0);
+  EXPECT_GT(profile->whole.at("fp32").latency.median_us, 0);
+}
+
+TEST_F(SecondFormatWritten, IsOptimized) {
+  optimize::OptimizeOptions options;
+  options.budget_us = 30e6;
+  const auto result =
+      optimize::optimize(toy_, *samples_, ranges_, library_, options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  std::int64_t measured = 0;
+  for (const auto& candidate : result->candidates) {
+    const bool ran = candidate.row.status == evaluate::RowStatus::kOk;
+    measured += ran && candidate.row.scheme.mode == quantize::Mode::kStatic ? 1 : 0;
+    EXPECT_NE(candidate.verdict, "") << candidate.row.name();
+  }
+  EXPECT_GE(measured, 2);
+  ASSERT_TRUE(result->mixing) << "the latency model of its two layers was fitted";
+  EXPECT_EQ(result->mixing->scheme, "qdq-u8s8-channel");
+  // Rows of four numbers do not become faster by rounding them.
+  EXPECT_FALSE(result->chosen);
 }
 
 }  // namespace

@@ -96,6 +96,9 @@ class Lab {
   [[nodiscard]] Result<network::Network> make(const std::vector<quantize::Scheme>& assignment,
                                               Monitor& monitor,
                                               quantize::QuantizeReport* report = nullptr) const;
+  /// One scheme on all that the selection has, in the operators of the model's format.
+  [[nodiscard]] quantize::Recipe recipe(const quantize::Scheme& scheme,
+                                        const quantize::Selection& selection = {}) const;
   /// The scheme of every operator where one scheme is wanted on all that the selection has.
   [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(
       const quantize::Scheme& scheme, const quantize::Selection& selection, Monitor& monitor) const;

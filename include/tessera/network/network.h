@@ -170,9 +170,11 @@ class Network {
   /// For the rooms that write this format, and for no others: null if it is another one.
   [[nodiscard]] onnx::Model* onnx() noexcept;
   [[nodiscard]] const onnx::Model* onnx() const noexcept;
+  /// The same of any format, by the type that its driver has.
+  [[nodiscard]] Driver& driver() noexcept { return *driver_; }
+  [[nodiscard]] const Driver& driver() const noexcept { return *driver_; }
 
  private:
-  friend struct DriverAccess;  // within the room
   std::unique_ptr<Driver> driver_;
 };
 

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/quantize/dialect.h"
+
+#include <atomic>
+#include <utility>
+
+#include "tessera/onnx/normalize.h"
+#include "tessera/quantize/onnx.h"
+
+namespace tessera::quantize {
+namespace {
+
+/// What 8-bit schemes need.
+constexpr std::int64_t kCommonOpset = 13;
+
+/// dialect_of() gives it to ONNX networks only.
+class OnnxDialect final : public Dialect {
+ public:
+  std::vector<std::string> types(const Scheme& scheme) const override {
+    return quantizable_types(scheme, Compatibility::kNone);
+  }
+
+  Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,
+                                  const calibrate::Ranges* ranges, const QuantizeOptions& options,
+                                  Monitor& monitor) const override {
+    return quantize::quantize(*model.onnx(), assignment, ranges, options, monitor);
+  }
+
+  Status bring_into_form(network::Network& model, std::int64_t opset,
+                         bool normalize) const override {
+    auto& onnx = *model.onnx();
+    const auto target = opset == 0 ? kCommonOpset : opset;
+    if (target > onnx.opset().value_or(0)) {
+      auto raised = onnx.clone();
+      auto status = onnx::upgrade_opset(raised, target);
+      if (status) {
+        onnx = std::move(raised);
+      } else if (opset != 0) {
+        return status;
+      }
+    }
+    if (normalize) {
+      TESSERA_CHECK(onnx::normalize_for_quantization(onnx).map([](const auto&) {}));
+    }
+    onnx.remove_unused_initializers();
+    return {};
+  }
+
+  Status check_loads(const network::Network& model,
+                     std::shared_ptr<const runtime::Library> library) const override {
+    return quantize::check_loads(*model.onnx(), std::move(library));
+  }
+};
+
+std::atomic<const Dialect*> other_dialect = nullptr;
+
+}  // namespace
+
+void set_other_dialect(const Dialect* dialect) noexcept {
+  other_dialect = dialect;
+}
+
+Result<const Dialect*> dialect_of(const network::Network& model) {
+  static const OnnxDialect onnx;
+  const Dialect* const found =
+      model.format() == network::FileFormat::kOnnx ? &onnx : other_dialect.load();
+  if (found == nullptr) {
+    return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not quantized",
+                model.path().string(), model.description())
+        .hint("quantize an ONNX model");
+  }
+  return found;
+}
+
+Recipe uniform_recipe(const network::Network& model, const Scheme& scheme,
+                      const Selection& selection) {
+  auto recipe = uniform_recipe(scheme, selection);
+  const auto dialect = dialect_of(model);
+  if (dialect && selection.op_types.empty()) {
+    recipe.rules.front().types = (*dialect)->types(scheme);
+  }
+  return recipe;
+}
+
+Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,
+                                const calibrate::Ranges* ranges, const QuantizeOptions& options,
+                                Monitor& monitor) {
+  TESSERA_TRY(const auto* dialect, dialect_of(model));
+  return dialect->quantize(model, assignment, ranges, options, monitor);
+}
+
+Status bring_into_form(network::Network& model, std::int64_t opset, bool normalize) {
+  TESSERA_TRY(const auto* dialect, dialect_of(model));
+  return dialect->bring_into_form(model, opset, normalize);
+}
+
+Status check_loads(const network::Network& model, std::shared_ptr<const runtime::Library> library) {
+  TESSERA_TRY(const auto* dialect, dialect_of(model));
+  return dialect->check_loads(model, std::move(library));
+}
+
+}  // namespace tessera::quantize
