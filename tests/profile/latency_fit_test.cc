@@ -342,30 +342,6 @@ TEST(Interval, CoversWhatItStates) {
   EXPECT_THAT(inside / (kRepeats * kNew), DoubleNear(0.9, 0.02));
 }
 
-TEST(Match, PutsRowsIntoTheOrderOfTheUnits) {
-  const auto units = chain_of({"Gemm", "Gemm", "Gemm"});
-  auto model = context_free(units, {1, 2, 3}, {4, 5, 6});
-  std::rotate(model.rows.begin(), model.rows.begin() + 1, model.rows.end() - 1);
-  model.rows.back().conversion[0].us = 7;
-  const auto matched = match(model, units);
-  ASSERT_THAT(matched, IsOk());
-  for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(matched->rows[i].unit, units.units[i].name);
-    EXPECT_EQ(matched->rows[i].own[0].us, static_cast<double>(i + 1));
-  }
-  EXPECT_EQ(matched->rows.back().conversion[0].us, 7);
-}
-
-TEST(Match, MoreLayersThanTheModelHas_AreRefused) {
-  const auto units = chain_of({"Gemm", "Gemm"});
-  const auto model = context_free(units, {1, 2}, {3, 4});
-  EXPECT_THAT(match(model, chain_of({"Gemm"})),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("layers that the model lacks")));
-  EXPECT_THAT(match(model, chain_of({"Gemm", "Gemm", "Gemm"})),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'u2'")));
-  EXPECT_THAT(match(LatencyModel(), Units()), FailsWith(ErrorCode::kInvalidArgument, ::testing::_));
-}
-
 TEST(LatencyModelJson, IsReadBackToTheLastBit) {
   Random random(3);
   const auto units = random_units(6, random);

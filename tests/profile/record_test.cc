@@ -388,11 +388,6 @@ TEST(ReadProfile, OfAFile_IsTheSame_AndWithoutOneSaysSo) {
   EXPECT_THAT(read_profile(path), FailsWith(ErrorCode::kDataLoss, HasSubstr("p.json")));
 }
 
-TEST(ConversionCosts, PredictTheirLine) {
-  EXPECT_DOUBLE_EQ((ConversionCurve{{}, 2, 0.5}).predict_us(4000), 4);
-  EXPECT_DOUBLE_EQ((ConversionCurve{{}, 2, 0.5}).predict_us(0), 2);
-}
-
 TEST(ConversionCosts, MissingCurvesAndKeys_AreNamed) {
   const auto json = to_json(full_profile().conversions);
   EXPECT_EQ(json["quantize_ns_per_element"], 0.97);

@@ -93,7 +93,6 @@ TEST(Grouping, AnEmptyGraph_HasNoUnits) {
   const auto units = make_units(graph, {});
   EXPECT_EQ(units.size(), 0U);
   EXPECT_THAT(units.of_op, IsEmpty());
-  EXPECT_FALSE(units.find("x").has_value());
 }
 
 TEST(Grouping, ReluAndClip_FoldIntoWhatMultipliesOrAdds) {
@@ -332,15 +331,6 @@ TEST(States, OfUnitsThatCannotBeIntegers_AreFloat) {
   EXPECT_FALSE(units.units[1].quantizable);
   EXPECT_THAT(states_of(units, {true, true}), ElementsAre(true, false));
   EXPECT_THAT(states_of(units, {false, true}), ElementsAre(false, false));
-}
-
-TEST(States, FindIsByName) {
-  const auto graph =
-      Sketch().input("x").op("Gemm", {"x"}, {"a"}).op("Tanh", {"a"}, {"y"}).graph({"y"});
-  const auto units = make_units(graph, fates_of(graph));
-  EXPECT_EQ(units.find("y_op"), std::optional<std::size_t>(1));
-  EXPECT_EQ(units.find("a_op"), std::optional<std::size_t>(0));
-  EXPECT_FALSE(units.find("a").has_value());
 }
 
 /// Padding is read by operators of one input alone, as where it is folded.
