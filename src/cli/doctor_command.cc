@@ -319,8 +319,8 @@ std::string to_text(const Report& report) {
       text += fmt::format("provider   {}\n", runtime::short_provider_name(provider));
     }
     for (const auto& plugin : report.plugins) {
-      text += fmt::format("plugin     {} on {} ({}): {}\n", plugin.name, plugin.device,
-                          plugin.vendor, plugin.file.string());
+      text += fmt::format("plugin     {} on {} ({}), in {}\n", plugin.name, plugin.device,
+                          plugin.vendor, plugin.file.parent_path().string());
     }
   }
   for (const auto& probe : report.probes) {
