@@ -270,15 +270,6 @@ Result<Accuracy> Lab::error_of(const Built& built, Lane& lane, const LaneOptions
   return baseline_->evaluate(session, monitor, at_most);
 }
 
-Result<Accuracy> Lab::error_of(const Built& built, std::int64_t at_most, Monitor& monitor) const {
-  if (built.exposed != nullptr) {
-    TESSERA_TRY(auto session, built.exposed->open(setup_.library, session_options({})));
-    return baseline_->evaluate(session, monitor, at_most);
-  }
-  TESSERA_TRY(auto lane, open_lane(built, {}));
-  return baseline_->evaluate(lane.session, monitor, at_most);
-}
-
 Result<std::optional<Lane>> Lab::prepare(const Built& built, Measurement& row, Monitor& monitor,
                                          std::int64_t at_most) const {
   QuietMonitor quiet(monitor);

@@ -17,7 +17,7 @@
 
 namespace tessera::optimize {
 
-/// What a mixer works with; outlives it.
+/// What a mixer works with. What it refers to outlives the mixer.
 struct MixerSetup {
   evaluate::Lab& lab;
   const network::Network& model;

@@ -114,10 +114,6 @@ class Lab {
                                                     Monitor& monitor,
                                                     std::int64_t at_most = 0) const;
 
-  /// Error of a build at level all, on so many samples (0: all).
-  [[nodiscard]] Result<Accuracy> error_of(const Built& built, std::int64_t at_most,
-                                          Monitor& monitor) const;
-
   /// A session for timing alone.
   [[nodiscard]] Result<Lane> open_lane(const Built& built, const LaneOptions& lane) const;
   /// The same of a file, with a look at the kernels that run into `kernels`.

@@ -155,11 +155,13 @@ struct OptimizeResult {
 /// Finds the fastest model that keeps the limits.
 ///
 /// 1. plan_candidates(); 2. for each type pair and granularity, the range method of least error on
-/// `samples`; 3. error of every candidate on `samples`, those beyond a limit are dropped; 4. the
-/// rest race round-robin against float32; 5. with the scheme of the fastest static candidate, a
+/// 32 of `samples`; 3. error of every candidate on `samples`, those beyond a limit are dropped; 4.
+/// the rest race round-robin against float32; 5. with the scheme of the fastest static candidate, a
 /// latency model is fitted (profile::Study), mixes of float and integer layers that it takes for
 /// fast at several prices of error are built and measured, and what they really took is learned
-/// before a second round; 6. the fastest integer candidate is refined on the calibration samples;
+/// before a second round (of providers whose layers cannot be told apart: mixes that leave the
+/// noisiest layers in float); 6. the fastest integer candidate is refined on the calibration
+/// samples;
 /// 7. the fastest is confirmed in a race with float32 and the fastest
 /// uniform candidate, as files that are written and read again, and gives way to either if it is
 /// not faster beyond noise and by 2 %. Without limits a candidate must come within 6 dB of the most
