@@ -43,12 +43,19 @@ struct Options {
   profile::ProfileOptions profile;
 };
 
-/// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise.
+/// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise; "dynamic":
+/// activations are rounded while it runs.
 Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
   auto scheme = base;
   if (name == "float16") {
     scheme = {};
     scheme.mode = quantize::Mode::kFloat16;
+    return scheme;
+  }
+  if (name == "dynamic") {
+    scheme.mode = quantize::Mode::kDynamic;
+    scheme.activation = DType::kUInt8;
+    scheme.activation_symmetric = false;
     return scheme;
   }
   constexpr std::string_view kChannel = "-channel";
@@ -57,7 +64,8 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   const auto middle = types.find_first_of("us", 1);
   if (middle == std::string::npos) {
     return fail(ErrorCode::kInvalidArgument, "'{}' is not a pair of types", name)
-        .hint("write u8s8, u8u8 or s8s8, with -channel for one scale per channel");
+        .hint(
+            "write u8s8, u8u8 or s8s8, with -channel for one scale per channel; dynamic; float16");
   }
   TESSERA_TRY(scheme.activation, quantize::dtype_from_short_name(types.substr(0, middle)));
   TESSERA_TRY(scheme.weight, quantize::dtype_from_short_name(types.substr(middle)));
@@ -259,8 +267,9 @@ void add_profile_command(CLI::App& app, Context& context) {
   add_scheme_options(*command, options->scheme, SchemeScope::kStatic);
   command
       ->add_option("--schemes", options->further,
-                   "further uniform schemes with a column of their own: u8s8,u8u8,s8s8-channel, "
-                   "float16 (always where the processor computes in it)")
+                   "further schemes, with a column of their own and for mixes to draw from: "
+                   "u8s8,u8u8,s8s8-channel, dynamic, float16 (always where the processor "
+                   "computes in it)")
       ->delimiter(',');
   add_selection_options(*command, options->profile.selection);
   add_ranges_option(*command, options->ranges);

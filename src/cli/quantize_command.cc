@@ -242,7 +242,8 @@ Result<quantize::Scheme> inherited_scheme(Options& options, const profile::Profi
   return scheme;
 }
 
-/// The mix that a profile takes for the fastest: its float layers in float, the rest as wanted.
+/// The mix that a profile takes for the fastest: its float layers in float, those of further
+/// schemes in these, the rest as wanted.
 quantize::Recipe fastest_recipe(const Options& options, const quantize::Scheme& scheme,
                                 const profile::Profile& profile) {
   auto recipe = quantize::uniform_recipe(scheme, options.selection);
@@ -253,6 +254,18 @@ quantize::Recipe fastest_recipe(const Options& options, const quantize::Scheme& 
   for (const auto& layer : profile.layers) {
     if (left.contains(layer.name)) {
       floats.match.insert(floats.match.end(), layer.ops.begin(), layer.ops.end());
+    }
+  }
+  for (const auto& further : profile.further_schemes) {
+    quantize::Rule rule{.match = {}, .types = {}, .scheme = further};
+    for (const auto& layer : profile.layers) {
+      const auto found = profile.fastest.further.find(layer.name);
+      if (found != profile.fastest.further.end() && found->second == quantize::to_string(further)) {
+        rule.match.insert(rule.match.end(), layer.ops.begin(), layer.ops.end());
+      }
+    }
+    if (!rule.match.empty()) {
+      recipe.rules.push_back(std::move(rule));
     }
   }
   if (!floats.match.empty()) {

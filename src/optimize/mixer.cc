@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "tessera/core/timing.h"
-#include "tessera/noise/switchable.h"
 #include "tessera/quantize/keep.h"
 
 namespace tessera::optimize {
@@ -67,13 +66,19 @@ std::optional<Plans> plans_for(double budget_us, double prepare_us) {
 
 using Proposal = std::pair<std::optional<double>, States>;
 
-/// The settings that turn one switch each.
-std::vector<noise::Setting> one_at_a_time(std::size_t switches) {
-  std::vector<noise::Setting> settings(switches, noise::Setting(switches, 0));
-  for (std::size_t i = 0; i < switches; ++i) {
-    settings[i][i] = 1;
+/// The settings that turn one switch each, to each of its schemes.
+std::vector<noise::Setting> one_at_a_time(const std::vector<noise::Switch>& switches) {
+  std::vector<noise::Setting> settings;
+  for (std::size_t i = 0; i < switches.size(); ++i) {
+    for (std::size_t k = 1; k <= switches[i].schemes.size(); ++k) {
+      settings.emplace_back(switches.size(), 0)[i] = static_cast<std::uint8_t>(k);
+    }
   }
   return settings;
+}
+
+bool is_given_up(const States& mix) {
+  return profile::integers_in(mix) == 0;
 }
 
 /// Of noise that was summed over outputs and samples: over the signal's, the median where a layer
@@ -97,10 +102,11 @@ std::vector<double> relative(const std::vector<ErrorSums>& sums) {
 }  // namespace
 
 std::vector<States> without_noisiest(const States& all, std::span<const double> noise,
-                                     std::size_t most) {
+                                     std::size_t most, std::uint8_t instead,
+                                     const std::vector<bool>& may) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i] && noise[i] > 0) {
+    if (all[i] != 0 && noise[i] > 0 && (may.empty() || may[i])) {
       order.push_back(i);
     }
   }
@@ -117,23 +123,25 @@ std::vector<States> without_noisiest(const States& all, std::span<const double> 
     }
     auto states = all;
     for (std::size_t k = 0; k < count; ++k) {
-      states[order[k]] = false;
+      states[order[k]] = instead;
     }
     before = count;
-    if (std::find(states.begin(), states.end(), true) != states.end()) {
+    if (!is_given_up(states)) {
       mixes.push_back(std::move(states));
     }
   }
   return mixes;
 }
 
-Mixer::Mixer(const MixerSetup& setup, const Candidate& base, Monitor& monitor)
+Mixer::Mixer(const MixerSetup& setup, const Candidate& base,
+             const std::vector<quantize::Scheme>& further, Monitor& monitor)
     : setup_(setup),
       base_(base),
-      scheme_(base.row.scheme),
+      schemes_{base.row.scheme},
       monitor_(monitor),
       quiet_(monitor),
       layers_seen_(runtime::short_provider_name(setup.options.session.provider) == "cpu") {
+  schemes_.insert(schemes_.end(), further.begin(), further.end());
   for (const auto& name : base_.dynamic) {
     if (const auto op = setup_.lab.graph().find_op(name)) {
       others_.emplace_back(*op, base_.assignment[op->value]);
@@ -147,9 +155,10 @@ Result<profile::ProfileOptions> Mixer::study_options(double budget_us) const {
     return fail(ErrorCode::kDeadlineExceeded, "the time budget");
   }
   const auto& options = setup_.options;
-  return profile::ProfileOptions{.scheme = scheme_,
+  return profile::ProfileOptions{.scheme = schemes_.front(),
                                  .others = others_,
                                  .requantize = options.requantize,
+                                 .further = {schemes_.begin() + 1, schemes_.end()},
                                  .selection = options.selection,
                                  .session = options.session,
                                  .training_plans = plans ? plans->training : 0,
@@ -165,48 +174,71 @@ Result<profile::ProfileOptions> Mixer::study_options(double budget_us) const {
 
 Result<OptimizeResult::Mixing> Mixer::open(double left_us) {
   TESSERA_TRY(const auto options, study_options(kStudyShare * left_us));
-  OptimizeResult::Mixing mixing{.scheme = quantize::to_string(scheme_)};
+  OptimizeResult::Mixing mixing{.scheme = quantize::to_string(schemes_.front())};
   if (layers_seen_) {
     TESSERA_TRY(auto study, profile::Study::open(setup_.model, setup_.samples, setup_.ranges,
                                                  setup_.library, options, monitor_));
     TESSERA_TRY(const auto profile, study.measure());
     TESSERA_CHECK(monitor_.check());  // what it has of an interrupted study is not enough
     mixing.validation = profile.validation;
+    schemes_.resize(1);  // some of the others may not run
+    schemes_.insert(schemes_.end(), profile.further_schemes.begin(), profile.further_schemes.end());
     units_ = study.units();
     study_.emplace(std::move(study));
   } else {
     TESSERA_TRY(auto found, profile::find_units(setup_.lab, setup_.lab.graph(), options, monitor_));
     units_ = std::move(found.units);
   }
-  all_.assign(units_.size(), false);
-  for (std::size_t i = 0; i < units_.size(); ++i) {
-    all_[i] = units_.units[i].quantizable;
+  all_ = profile::uniform_states(units_, 1);
+  seen_ = {profile::digits_of(States(units_.size(), 0))};
+  for (std::size_t scheme = 1; scheme <= schemes_.size(); ++scheme) {
+    seen_.insert(profile::digits_of(profile::uniform_states(units_, scheme)));
+    if (scheme > 1) {
+      mixing.further.push_back(quantize::to_string(schemes_[scheme - 1]));
+    }
   }
-  seen_ = {all_, States(units_.size(), false)};
   TESSERA_CHECK(measure_noise(kNoiseShare * left_us));
   return mixing;
 }
 
-/// On the CPU whatever the provider: it is the numbers' error, not the machine's.
-Status Mixer::measure_noise(double budget_us) {
-  noise_.assign(units_.size(), 0);
-  noise::SwitchableSetup setup{.model = &setup_.model,
-                               .library = setup_.library,
-                               .session = {.threads = setup_.options.session.threads},
-                               .ranges = &setup_.ranges};
-  std::vector<std::size_t> unit_of;
-  const auto assignment = assignment_of(all_);
+Mixer::Alone Mixer::layers_alone() const {
+  Alone alone;
+  const auto base = assignment_of(all_);
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const auto& unit = units_.units[i];
-    const auto& scheme = assignment[unit.worker.value];
-    if (all_[i] && multiplies(unit) && scheme.mode != quantize::Mode::kFloat32) {
-      setup.switches.push_back({setup_.lab.graph().op(unit.worker).name, {scheme}});
-      unit_of.push_back(i);
+    if (!multiplies(unit)) {
+      continue;
+    }
+    noise::Switch one{setup_.lab.graph().op(unit.worker).name, {}};
+    std::vector<std::size_t> states;
+    for (std::size_t state = 1; state <= schemes_.size(); ++state) {
+      const auto& scheme = state == 1 ? base[unit.worker.value] : schemes_[state - 1];
+      if (unit.takes[state - 1] && scheme.mode != quantize::Mode::kFloat32) {
+        one.schemes.push_back(scheme);
+        states.push_back(state);
+      }
+    }
+    if (!states.empty()) {
+      alone.switches.push_back(std::move(one));
+      alone.units.push_back(i);
+      alone.states.push_back(std::move(states));
     }
   }
-  if (unit_of.empty()) {
+  return alone;
+}
+
+/// On the CPU whatever the provider: it is the numbers' error, not the machine's.
+Status Mixer::measure_noise(double budget_us) {
+  noise_.assign(schemes_.size(), std::vector<double>(units_.size(), 0));
+  const auto alone = layers_alone();
+  if (alone.switches.empty()) {
     return {};
   }
+  const noise::SwitchableSetup setup{.model = &setup_.model,
+                                     .library = setup_.library,
+                                     .session = {.threads = setup_.options.session.threads},
+                                     .ranges = &setup_.ranges,
+                                     .switches = alone.switches};
   const auto clock = steady_clock_us();
   const double start = clock();
   auto model = noise::SwitchableModel::open(setup, quiet_);
@@ -215,9 +247,9 @@ Status Mixer::measure_noise(double budget_us) {
     cut_off_ = "error of single layers: " + model.error().message;
     return {};
   }
-  const auto settings = one_at_a_time(unit_of.size());
+  const auto settings = one_at_a_time(alone.switches);
   const auto count = std::min(setup_.samples.size(), kNoiseSamples);
-  std::vector<ErrorSums> sums(unit_of.size());
+  std::vector<ErrorSums> sums(settings.size());
   for (std::int64_t i = 0; i < count && (i == 0 || clock() - start < budget_us); ++i) {
     monitor_.progress("error of single layers", i, count);
     TESSERA_TRY(const auto sample, setup_.samples.load(i * setup_.samples.size() / count));
@@ -232,17 +264,20 @@ Status Mixer::measure_noise(double budget_us) {
         },
         monitor_));
   }
-  const auto alone = relative(sums);
-  for (std::size_t i = 0; i < unit_of.size(); ++i) {
-    noise_[unit_of[i]] = alone[i];
+  const auto added = relative(sums);
+  std::size_t setting = 0;
+  for (std::size_t i = 0; i < alone.switches.size(); ++i) {
+    for (const auto state : alone.states[i]) {
+      noise_[state - 1][alone.units[i]] = added[setting++];
+    }
   }
   return {};
 }
 
 std::vector<quantize::Scheme> Mixer::assignment_of(const States& states) const {
-  auto assignment = profile::assignment_of(units_, states, scheme_);
+  auto assignment = profile::assignment_of(units_, states, schemes_);
   for (const auto& [op, scheme] : others_) {
-    if (states[units_.of_op[op.value]]) {
+    if (states[units_.of_op[op.value]] == 1) {
       assignment[op.value] = scheme;
     }
   }
@@ -254,7 +289,8 @@ std::vector<quantize::Scheme> Mixer::assignment_of(const States& states) const {
 
 std::vector<Proposal> Mixer::by_price() {
   const auto& model = study_->model();
-  const double total_noise = std::accumulate(noise_.begin(), noise_.end(), 0.0);
+  const auto& base_noise = noise_.front();
+  const double total_noise = std::accumulate(base_noise.begin(), base_noise.end(), 0.0);
   const double all_us = model.predict(units_, all_).us;
   // What the error of the all-integer model may be worth, in shares of its time.
   constexpr double kPrices[] = {0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2};
@@ -274,9 +310,23 @@ std::vector<Proposal> Mixer::by_price() {
 }
 
 std::vector<Proposal> Mixer::by_noise() {
+  std::vector<std::vector<States>> ways{without_noisiest(all_, noise_.front(), kProposals)};
+  for (std::size_t state = 2; state <= schemes_.size(); ++state) {
+    std::vector<bool> closer(units_.size());
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      closer[i] = units_.units[i].takes[state - 1] && noise_[state - 1][i] < noise_.front()[i];
+    }
+    ways.push_back(without_noisiest(all_, noise_.front(), kProposals,
+                                    static_cast<std::uint8_t>(state), closer));
+  }
+  // In turns: which way is the fastest is not known.
   std::vector<Proposal> found;
-  for (auto& states : without_noisiest(all_, noise_, kProposals)) {
-    found.emplace_back(std::nullopt, std::move(states));
+  for (std::size_t i = 0; i < kProposals; ++i) {
+    for (auto& way : ways) {
+      if (i < way.size()) {
+        found.emplace_back(std::nullopt, std::move(way[i]));
+      }
+    }
   }
   return found;
 }
@@ -284,7 +334,8 @@ std::vector<Proposal> Mixer::by_noise() {
 Result<std::vector<Candidate>> Mixer::propose() {
   auto found = layers_seen_ ? by_price() : by_noise();
   TESSERA_CHECK(monitor_.check());
-  std::erase_if(found, [&](const auto& one) { return !seen_.insert(one.second).second; });
+  std::erase_if(
+      found, [&](const auto& one) { return !seen_.insert(profile::digits_of(one.second)).second; });
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Candidate> proposals;
@@ -300,27 +351,49 @@ Result<std::vector<Candidate>> Mixer::propose() {
 Candidate Mixer::candidate_of(const States& states) const {
   const auto& units = units_;
   Candidate candidate;
-  candidate.row.scheme = scheme_;
+  candidate.row.scheme = schemes_.front();
   candidate.searched = true;
   candidate.dynamic = base_.dynamic;
   candidate.assignment = assignment_of(states);
-  quantize::Rule floats;
-  floats.scheme.mode = quantize::Mode::kFloat32;
-  std::int64_t integers = 0;
+  std::vector<quantize::Rule> rules(1 + schemes_.size());  // by state
+  std::vector<std::int64_t> counts(rules.size(), 0);
   std::int64_t layers = 0;
   for (std::size_t i = 0; i < units.size(); ++i) {
-    layers += units.units[i].quantizable ? 1 : 0;
-    integers += states[i] ? 1 : 0;
+    layers += units.units[i].quantizable() ? 1 : 0;
+    ++counts[states[i]];
     for (const auto op : units.units[i].ops) {
-      if (!states[i]) {
-        floats.match.push_back(setup_.lab.graph().op(op).name);
-      }
+      rules[states[i]].match.push_back(setup_.lab.graph().op(op).name);
     }
   }
-  candidate.row.operators = fmt::format("mixed: {} of {} layers", integers, layers);
-  candidate.recipe = base_.recipe.rules.empty() ? setup_.lab.recipe(scheme_) : base_.recipe;
-  candidate.recipe.rules.push_back(std::move(floats));
+  candidate.row.operators =
+      fmt::format("mixed: {} of {} layers", profile::integers_in(states), layers);
+  candidate.recipe =
+      base_.recipe.rules.empty() ? setup_.lab.recipe(schemes_.front()) : base_.recipe;
+  for (std::size_t state = 2; state < rules.size(); ++state) {
+    if (counts[state] > 0) {
+      candidate.row.operators +=
+          fmt::format(", {} {}", counts[state], quantize::to_string(schemes_[state - 1]));
+      rules[state].scheme = schemes_[state - 1];
+      candidate.recipe.rules.push_back(std::move(rules[state]));
+    }
+  }
+  rules.front().scheme.mode = quantize::Mode::kFloat32;
+  candidate.recipe.rules.push_back(std::move(rules.front()));
   return candidate;
+}
+
+States Mixer::states_of(const std::vector<quantize::Scheme>& assignment) const {
+  States states(units_.size(), 0);
+  for (std::size_t op = 0; op < units_.of_op.size(); ++op) {
+    if (assignment[op].mode == quantize::Mode::kFloat32) {
+      continue;
+    }
+    // A dynamic layer of the base is in the base's state, too.
+    const auto further = std::find(schemes_.begin() + 1, schemes_.end(), assignment[op]);
+    states[units_.of_op[op]] =
+        static_cast<std::uint8_t>(further == schemes_.end() ? 1 : 1 + (further - schemes_.begin()));
+  }
+  return states;
 }
 
 Status Mixer::learn(std::span<const Candidate> proposals) {
@@ -336,15 +409,8 @@ Status Mixer::learn(std::span<const Candidate> proposals) {
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return a->row.speedup.median > b->row.speedup.median;
   });
-  const auto& units = units_;
   for (std::size_t i = 0; i < std::min(order.size(), kLearned); ++i) {
-    States states(units.size(), false);
-    for (std::size_t op = 0; op < units.of_op.size(); ++op) {
-      if (order[i]->assignment[op].mode != quantize::Mode::kFloat32) {
-        states[units.of_op[op]] = true;
-      }
-    }
-    TESSERA_CHECK(study_->learn(states));
+    TESSERA_CHECK(study_->learn(states_of(order[i]->assignment)));
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tessera/evaluate/lab.h"
+#include "tessera/noise/switchable.h"
 #include "tessera/optimize/optimize.h"
 #include "tessera/profile/profile.h"
 
@@ -28,15 +29,16 @@ struct MixerSetup {
   double prepare_us = 0;  ///< what building and opening a model takes
 };
 
-/// Proposes mixes of float32 and integer layers. Where the kernels of the provider can be told
+/// Proposes mixes of float32 and one or more schemes. Where the kernels of the provider can be told
 /// apart by layer: those that the latency model takes for the fastest at several prices of error.
-/// Where they cannot: the layers that add most error, more and more of them in float; what these
-/// take is measured of whole models.
+/// Where they cannot: the layers that add most error, more and more of them in float or in a closer
+/// scheme; what these take is measured of whole models.
 class Mixer {
  public:
-  /// The integer layers of mixes are those of `base`: its scheme, and for some operators the
-  /// dynamic form of it.
-  Mixer(const MixerSetup& setup, const Candidate& base, Monitor& monitor);
+  /// The layers of mixes are in the scheme of `base` (some operators in the dynamic form of it), in
+  /// one of `further`, or in float32.
+  Mixer(const MixerSetup& setup, const Candidate& base,
+        const std::vector<quantize::Scheme>& further, Monitor& monitor);
 
   /// Fits the latency model and measures what error each layer adds alone. `left_us`: time that
   /// may be spent, of which this takes about half. Errors: kDeadlineExceeded if even the least does
@@ -54,30 +56,42 @@ class Mixer {
  private:
   [[nodiscard]] Result<profile::ProfileOptions> study_options(double budget_us) const;
   [[nodiscard]] Status measure_noise(double budget_us);
+  /// Of schemes by which every layer is measured alone: which unit and state each stands for.
+  struct Alone {
+    std::vector<noise::Switch> switches;
+    std::vector<std::size_t> units;                ///< by switch
+    std::vector<std::vector<std::size_t>> states;  ///< by switch, by scheme of it
+  };
+  [[nodiscard]] Alone layers_alone() const;
   [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_price();
   [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_noise();
   [[nodiscard]] Candidate candidate_of(const profile::States& states) const;
   [[nodiscard]] std::vector<quantize::Scheme> assignment_of(const profile::States& states) const;
+  [[nodiscard]] profile::States states_of(const std::vector<quantize::Scheme>& assignment) const;
 
   MixerSetup setup_;
   const Candidate base_;
-  quantize::Scheme scheme_;
+  std::vector<quantize::Scheme> schemes_;                         ///< by state - 1
   std::vector<std::pair<graph::OpId, quantize::Scheme>> others_;  ///< dynamic ones
   Monitor& monitor_;
   evaluate::QuietMonitor quiet_;
   bool layers_seen_;  ///< the provider's kernels can be told apart by layer
   std::optional<profile::Study> study_;
   profile::Units units_;
-  profile::States all_;        ///< every unit that can be integers
-  std::vector<double> noise_;  ///< by unit: noise power at the outputs over the signal's
-  std::set<profile::States> seen_;
+  profile::States all_;  ///< every unit that can be in the base's scheme
+  /// By state - 1, by unit: noise power at the outputs over the signal's.
+  std::vector<std::vector<double>> noise_;
+  std::set<std::string> seen_;  ///< as digits
   std::string cut_off_;
 };
 
-/// Of units that add `noise` each (0: not known to add any), the mixes that leave more and more of
-/// the noisiest in float, from few to many; at most `most`, each once, none of `all` itself.
+/// Of units that add `noise` each (0: not known to add any), the mixes that have more and more of
+/// the noisiest in `instead` where they `may`, from few to many; at most `most`, each once, none of
+/// `all` itself nor without any unit of it.
 [[nodiscard]] std::vector<profile::States> without_noisiest(const profile::States& all,
                                                             std::span<const double> noise,
-                                                            std::size_t most);
+                                                            std::size_t most,
+                                                            std::uint8_t instead = 0,
+                                                            const std::vector<bool>& may = {});
 
 }  // namespace tessera::optimize

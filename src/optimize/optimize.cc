@@ -796,7 +796,8 @@ class Optimizer {
 
   Status search_mixes(const Candidate& base) {
     auto budget = budget_until(kMixingUntil);
-    Mixer mixer({lab_, model_, samples_, ranges_, library_, options_, prepare_us_}, base, budget);
+    Mixer mixer({lab_, model_, samples_, ranges_, library_, options_, prepare_us_}, base,
+                mixing_partners(result_.candidates, base), budget);
     TESSERA_TRY(auto mixing, mixer.open(left_us(kMixingUntil)));
     if (!mixer.cut_off().empty()) {
       cut(mixer.cut_off());

@@ -42,6 +42,7 @@ Json speedup_json(const Speedup& speedup) {
 
 Json mixing_json(const OptimizeResult::Mixing& mixing) {
   return {{"scheme", mixing.scheme},
+          {"further", mixing.further},
           {"proposals", mixing.proposals},
           {"best_predicted_us", mixing.best_predicted_us},
           {"best_measured_us", mixing.best_measured_us},

@@ -11,6 +11,7 @@ namespace tessera::optimize {
 
 using evaluate::RowStatus;
 using quantize::Mode;
+using quantize::Scheme;
 
 namespace {
 
@@ -197,6 +198,35 @@ const Candidate* mixing_base(std::span<const Candidate> candidates) {
     }
   }
   return base;
+}
+
+std::vector<Scheme> mixing_partners(std::span<const Candidate> candidates, const Candidate& base) {
+  std::vector<const Candidate*> order;
+  for (const auto& candidate : candidates) {
+    const auto& row = candidate.row;
+    const auto& scheme = row.scheme;
+    const bool uniform = row.status == RowStatus::kOk && row.operators == "all" &&
+                         scheme.mode != Mode::kFloat32 && scheme != base.row.scheme;
+    const bool by_layer = scheme.mode != Mode::kStatic || scheme.format == base.row.scheme.format;
+    const bool closer = sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb;
+    const bool faster = row.speedup.rounds > 0 && base.row.speedup.rounds > 0 &&
+                        row.speedup.median > base.row.speedup.median * (1 + kTie);
+    if (uniform && by_layer && (closer || faster)) {
+      order.push_back(&candidate);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return sqnr_of(a->row) > sqnr_of(b->row); });
+  std::vector<Scheme> partners;
+  for (const auto* candidate : order) {
+    const auto& scheme = candidate->row.scheme;
+    const bool known = std::any_of(partners.begin(), partners.end(),
+                                   [&](const auto& other) { return other.mode == scheme.mode; });
+    if (!known && partners.size() < kMostPartners) {
+      partners.push_back(scheme);
+    }
+  }
+  return partners;
 }
 
 std::string loser_verdict(const Candidate& candidate, const Candidate* chosen,

@@ -20,6 +20,10 @@ inline constexpr double kLooseTie = 0.05;
 /// Without limits: how far from the most accurate integer candidate one may be.
 inline constexpr double kSqnrSlackDb = 6;
 inline constexpr double kTop1Slack = 1;
+/// A layer's form has to be so much closer, or faster by more than kTie, to be worth a place beside
+/// that of the base.
+inline constexpr double kPartnerDb = 1;
+inline constexpr std::size_t kMostPartners = 2;
 /// Those within this share of the fastest meet once more, and no more than so many.
 inline constexpr double kNear = 0.1;
 inline constexpr std::size_t kMostFinalists = 6;
@@ -65,6 +69,12 @@ void mark_front(std::span<Candidate> candidates);
 /// The static candidate whose scheme the integer layers of mixes get: as Q/DQ, per channel where
 /// that exists, because mixes live from accuracy as much as from speed. Null if none runs.
 [[nodiscard]] const Candidate* mixing_base(std::span<const Candidate> candidates);
+
+/// Schemes that mixes draw from besides the base's: of uniform models that can be mixed with it
+/// layer by layer, those that are closer than it by kPartnerDb or faster beyond a tie, the closest
+/// of each mode; no more than kMostPartners, since each costs the search as much again.
+[[nodiscard]] std::vector<quantize::Scheme> mixing_partners(std::span<const Candidate> candidates,
+                                                            const Candidate& base);
 
 /// What is said of a candidate that kept the limits and was not chosen. `chosen`: null if none was.
 [[nodiscard]] std::string loser_verdict(const Candidate& candidate, const Candidate* chosen,

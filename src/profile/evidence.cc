@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/profile/evidence.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +12,7 @@
 #include <numeric>
 #include <utility>
 
+#include "profile/forms_json.h"
 #include "tessera/core/record.h"
 #include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
@@ -16,12 +20,15 @@
 namespace tessera::profile {
 namespace {
 
+/// float32, or integers wherever the first scheme takes a unit.
+bool is_uniform(const Units& units, const States& states) {
+  return integers_in(states) == 0 || states == uniform_states(units, 1);
+}
+
 /// Plans that were both taken apart and raced.
 void correct_for_profiler(const Evidence& evidence, LatencyModel& model) {
   std::vector<PlanTimes> plans;
   std::vector<double> wholes;
-  const auto quantizable = std::count_if(evidence.units.units.begin(), evidence.units.units.end(),
-                                         [](const Unit& unit) { return unit.quantizable; });
   for (const auto& race : evidence.races) {
     const auto twin = std::find_if(evidence.plans.begin(), evidence.plans.end(),
                                    [&](const auto& plan) { return plan.states == race.states; });
@@ -29,10 +36,8 @@ void correct_for_profiler(const Evidence& evidence, LatencyModel& model) {
       continue;
     }
     // The uniform models count for several: they are what everything is compared with.
-    const auto integers = std::count(race.states.begin(), race.states.end(), true);
-    const bool uniform = integers == 0 || integers == quantizable;
     constexpr int kWeight = 5;
-    for (int i = 0; i < (uniform ? kWeight : 1); ++i) {
+    for (int i = 0; i < (is_uniform(evidence.units, race.states) ? kWeight : 1); ++i) {
       plans.push_back(*twin);
       wholes.push_back(race.us);
     }
@@ -52,8 +57,8 @@ Validation validate(const Evidence& evidence, const LatencyModel& model) {
       continue;
     }
     const auto prediction = model.predict(evidence.units, race.states);
-    validation.points.push_back({std::count(race.states.begin(), race.states.end(), true),
-                                 prediction.us, race.us, race.isolated_us});
+    validation.points.push_back(
+        {integers_in(race.states), prediction.us, race.us, race.isolated_us});
     errors.push_back(std::abs(prediction.us / race.us - 1));
     if (race.isolated_us > 0) {
       isolated_errors.push_back(std::abs(race.isolated_us / race.us - 1));
@@ -82,8 +87,14 @@ Profile::Fastest fastest_of(const Units& units, const LatencyModel& model) {
   const auto states = fastest_states(model, units);
   Profile::Fastest fastest{.predicted_us = model.predict(units, states).us};
   for (std::size_t i = 0; i < units.size(); ++i) {
-    if (units.units[i].quantizable) {
-      (states[i] ? fastest.integer_layers : fastest.float_layers).push_back(units.units[i].name);
+    const auto& unit = units.units[i];
+    if (states[i] != 0) {
+      fastest.integer_layers.push_back(unit.name);
+    } else if (unit.quantizable()) {
+      fastest.float_layers.push_back(unit.name);
+    }
+    if (states[i] > 1) {
+      fastest.further.emplace(unit.name, model.schemes[states[i] - 1U]);
     }
   }
   return fastest;
@@ -99,7 +110,7 @@ Json unit_json(const Unit& unit) {
           {"consumers", unit.consumers},
           {"reads_input", unit.reads_input},
           {"makes_output", unit.makes_output},
-          {"quantizable", unit.quantizable}};
+          {"takes", unit.takes}};
 }
 
 /// Negative ones become too large: check() refuses both.
@@ -120,7 +131,9 @@ Unit unit_from(const Json& json) {
   unit.consumers = indices_from(json.at("consumers"));
   unit.reads_input = json.at("reads_input").get<bool>();
   unit.makes_output = json.at("makes_output").get<bool>();
-  unit.quantizable = json.at("quantizable").get<bool>();
+  // Documents of a time when there was one scheme have the second.
+  unit.takes = json.contains("quantizable") ? std::vector<bool>{json.at("quantizable").get<bool>()}
+                                            : json.at("takes").get<std::vector<bool>>();
   return unit;
 }
 
@@ -128,16 +141,22 @@ Unit unit_from(const Json& json) {
 Status check(const Evidence& evidence) {
   const auto count = evidence.units.size();
   const auto inside = [count](std::size_t unit) { return unit < count; };
+  const auto schemes = evidence.forms.size() - 1;
+  const auto states_fit = [&](const States& states) {
+    return states.size() == count &&
+           std::all_of(states.begin(), states.end(), [&](auto state) { return state <= schemes; });
+  };
   bool fits = true;
   for (const auto& unit : evidence.units.units) {
     fits = fits && std::all_of(unit.producers.begin(), unit.producers.end(), inside) &&
-           std::all_of(unit.consumers.begin(), unit.consumers.end(), inside);
+           std::all_of(unit.consumers.begin(), unit.consumers.end(), inside) &&
+           unit.takes.size() == schemes;
   }
   for (const auto& plan : evidence.plans) {
-    fits = fits && plan.fits(count);
+    fits = fits && plan.fits(count) && states_fit(plan.states);
   }
   for (const auto& race : evidence.races) {
-    fits = fits && race.states.size() == count && race.us > 0;
+    fits = fits && states_fit(race.states) && race.us > 0;
   }
   if (!fits) {
     return fail(ErrorCode::kDataLoss, "the plans do not fit the layers");
@@ -186,6 +205,10 @@ Status check_together(const std::vector<Shard>& shards) {
     if (shard.profile.scheme != first.profile.scheme) {
       return differs("scheme", first.profile.scheme, shard.profile.scheme);
     }
+    if (shard.evidence.schemes != first.evidence.schemes) {
+      return differs("scheme", fmt::format("{}", fmt::join(first.evidence.schemes, ", ")),
+                     fmt::format("{}", fmt::join(shard.evidence.schemes, ", ")));
+    }
     if (shard.cpu != first.cpu) {
       return differs("processor", first.cpu, shard.cpu);
     }
@@ -202,8 +225,8 @@ Status check_together(const std::vector<Shard>& shards) {
 }  // namespace
 
 Status conclude(const Evidence& evidence, Profile& profile) {
-  TESSERA_TRY(profile.model, fit_latency(evidence.units, evidence.plans));
-  profile.model.scheme = profile.scheme;
+  TESSERA_TRY(profile.model, fit_latency(evidence.units, evidence.plans, evidence.forms));
+  profile.model.schemes = evidence.schemes;
   correct_for_profiler(evidence, profile.model);
   std::vector<WholeTime> calibration;
   for (const auto& race : evidence.races) {
@@ -230,16 +253,23 @@ Json to_json(const Evidence& evidence) {
   auto races = Json::array();
   for (const auto& race : evidence.races) {
     races.push_back({{"use", kUses[static_cast<std::size_t>(race.use)]},
-                     {"states", bits_of(race.states)},
+                     {"states", digits_of(race.states)},
                      {"us", race.us},
                      {"isolated_us", race.isolated_us}});
   }
-  return {{"units", units}, {"plans", plans}, {"races", races}};
+  return {{"schemes", forms_json(evidence.schemes, evidence.forms)},
+          {"units", units},
+          {"plans", plans},
+          {"races", races}};
 }
 
 Result<Evidence> evidence_from_json(const Json& json) {
   Evidence evidence;
   try {
+    // Documents of a time when there was one scheme have none.
+    if (const auto schemes = json.find("schemes"); schemes != json.end()) {
+      TESSERA_CHECK(read_forms(*schemes, evidence.schemes, evidence.forms));
+    }
     for (const auto& unit : json.at("units")) {
       evidence.units.units.push_back(unit_from(unit));
     }
@@ -252,9 +282,8 @@ Result<Evidence> evidence_from_json(const Json& json) {
       if (use == kUses.end()) {
         return fail(ErrorCode::kDataLoss, "a race of unknown use");
       }
-      const auto bits = race.at("states").get<std::string>();
-      TESSERA_CHECK(check_bits(bits));
-      evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()), states_from(bits),
+      TESSERA_TRY(auto states, states_from(race.at("states").get<std::string>()));
+      evidence.races.push_back({static_cast<RacedPlan::Use>(use - kUses.begin()), std::move(states),
                                 race.at("us").get<double>(), race.at("isolated_us").get<double>()});
     }
   } catch (const Json::exception& problem) {
@@ -299,7 +328,8 @@ Result<Profile> merge_shards(std::vector<Shard> shards) {
             [](const auto& a, const auto& b) { return a.index < b.index; });
   TESSERA_CHECK(check_together(shards));
   auto merged = shards.front().profile;
-  Evidence all{.units = shards.front().evidence.units};
+  const auto& first = shards.front().evidence;
+  Evidence all{.units = first.units, .schemes = first.schemes, .forms = first.forms};
   const double pace = pace_of(shards.front());
   merged.wall_us = 0;
   merged.stability = {};

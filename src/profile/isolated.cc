@@ -88,7 +88,7 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     monitor.progress("layers alone", static_cast<std::int64_t>(i),
                      static_cast<std::int64_t>(units.size()));
     const auto& unit = units.units[i];
-    if (!unit.quantizable || unit.macs == 0) {
+    if (!unit.takes.front() || unit.macs == 0) {
       continue;
     }
     const auto border = network::border_of(view, unit.ops);

@@ -4,12 +4,14 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
+#include "profile/forms_json.h"
 #include "tessera/core/timing.h"
 
 namespace tessera::profile {
@@ -17,10 +19,8 @@ namespace {
 
 using Cell = LatencyModel::Cell;
 
-// A unit's context is precision * 6 + layout of its inputs * 2 + consumers; that of its conversions
-// precision * 18 + layout * 6 + readers * 2 + their layout.
-constexpr std::size_t kInteger = kUnitContexts / 2;
-constexpr std::size_t kIntegerConversion = kConversionContexts / 2;
+// A unit's context is state * 6 + layout of its inputs * 2 + consumers; that of its conversions
+// state * 18 + layout * 6 + readers * 2 + their layout.
 
 /// Observations of one context of one unit.
 struct Seen {
@@ -36,30 +36,29 @@ struct Seen {
   [[nodiscard]] double mean_us() const { return us / static_cast<double>(plans); }
   [[nodiscard]] double mean_kernels() const { return kernels / static_cast<double>(plans); }
 };
-using SeenUnit = std::array<Seen, kUnitContexts>;
-using SeenConversion = std::array<Seen, kConversionContexts>;
+using SeenAll = std::vector<Seen>;  ///< by context
 
 /// How a unit's time follows from its neighbourhood where a cell was not seen: a level for each
-/// precision, and what blocked or channels-last inputs and other consumers add to either.
-using Effects = Eigen::Matrix<double, 8, 1>;
+/// state, and what blocked or channels-last inputs and other consumers add to it.
+using Effects = Eigen::VectorXd;
 constexpr Eigen::Index kEffects = 4;
 
-Effects design(std::size_t context) {
-  const auto layout = static_cast<Layout>(context % kInteger / 2);
-  Effects row = Effects::Zero();
-  row.segment<kEffects>(context >= kInteger ? kEffects : 0) << 1,
-      layout == Layout::kBlocked ? 1.0 : 0.0, layout == Layout::kChannelsLast ? 1.0 : 0.0,
-      context % 2 == 1 ? 1.0 : 0.0;
+Effects design(std::size_t context, Eigen::Index effects) {
+  const auto state = static_cast<Eigen::Index>(context / kUnitContexts);
+  const auto layout = static_cast<Layout>(context % kUnitContexts / 2);
+  Effects row = Effects::Zero(effects);
+  row.segment<kEffects>(kEffects * state) << 1, layout == Layout::kBlocked ? 1.0 : 0.0,
+      layout == Layout::kChannelsLast ? 1.0 : 0.0, context % 2 == 1 ? 1.0 : 0.0;
   return row;
 }
 
 /// Least squares on what was seen, drawn towards `prior` by `weight` observations.
-Effects fit_effects(const SeenUnit& seen, const Effects& prior, double weight, double Seen::*what) {
-  Eigen::Matrix<double, 8, 8> normal = Eigen::Matrix<double, 8, 8>::Identity() * weight;
+Effects fit_effects(const SeenAll& seen, const Effects& prior, double weight, double Seen::*what) {
+  Eigen::MatrixXd normal = Eigen::MatrixXd::Identity(prior.size(), prior.size()) * weight;
   Effects right = prior * weight;
-  for (std::size_t context = 0; context < kUnitContexts; ++context) {
+  for (std::size_t context = 0; context < seen.size(); ++context) {
     if (seen[context].plans > 0) {
-      const auto row = design(context);
+      const auto row = design(context, prior.size());
       normal += static_cast<double>(seen[context].plans) * row * row.transpose();
       right += seen[context].*what * row;
     }
@@ -69,10 +68,13 @@ Effects fit_effects(const SeenUnit& seen, const Effects& prior, double weight, d
 
 class Fitter {
  public:
-  Fitter(const Units& units, std::span<const PlanTimes> plans)
-      : units_(units), own_(units.size() + 1), conversion_(units.size() + 1) {
+  Fitter(const Units& units, std::span<const PlanTimes> plans, const Forms& forms)
+      : units_(units),
+        forms_(forms),
+        own_(units.size() + 1, SeenAll(forms.size() * kUnitContexts)),
+        conversion_(units.size() + 1, SeenAll(forms.size() * kConversionContexts)) {
     for (const auto& plan : plans) {
-      const auto around = neighbourhood_of(units, plan.states);
+      const auto around = neighbourhood_of(units, plan.states, forms);
       for (std::size_t i = 0; i <= units.size(); ++i) {
         if (i < units.size()) {
           own_[i][around.own[i]].add(plan.unit_us[i], plan.unit_kernels[i]);
@@ -86,8 +88,11 @@ class Fitter {
     learn_types();
     learn_conversions();
     LatencyModel model;
+    model.forms = forms_;
     for (std::size_t i = 0; i <= units_.size(); ++i) {
-      LatencyModel::Row row;
+      LatencyModel::Row row{.unit = {},
+                            .own = std::vector<Cell>(own_[i].size()),
+                            .conversion = std::vector<Cell>(conversion_[i].size())};
       if (i < units_.size()) {
         row.unit = units_.units[i].name;
         fill_own(i, row);
@@ -103,7 +108,7 @@ class Fitter {
   [[nodiscard]] double float_us(std::size_t unit) const {
     double us = 0;
     std::int64_t plans = 0;
-    for (std::size_t context = 0; context < kInteger; ++context) {
+    for (std::size_t context = 0; context < kUnitContexts; ++context) {
       us += own_[unit][context].us;
       plans += own_[unit][context].plans;
     }
@@ -112,14 +117,15 @@ class Fitter {
 
   /// Effects of every type of unit, relative to the time in float32.
   void learn_types() {
-    std::map<std::string, SeenUnit> by_type;
+    std::map<std::string, SeenAll> by_type;
     for (std::size_t i = 0; i < units_.size(); ++i) {
       const auto level = float_us(i);
-      if (!units_.units[i].quantizable || level <= 0) {
+      if (!units_.units[i].quantizable() || level <= 0) {
         continue;
       }
       auto& pooled = by_type[units_.units[i].type];
-      for (std::size_t context = 0; context < kUnitContexts; ++context) {
+      pooled.resize(own_[i].size());
+      for (std::size_t context = 0; context < own_[i].size(); ++context) {
         const auto& seen = own_[i][context];
         pooled[context].us += seen.us / level;
         pooled[context].kernels += seen.kernels;
@@ -127,28 +133,35 @@ class Fitter {
       }
     }
     constexpr double kWeight = 0.1;
-    Effects nothing = Effects::Zero();
-    nothing[0] = nothing[kEffects] = 1;
+    const auto nothing = nothing_known();
     for (const auto& [type, seen] : by_type) {
       types_[type] = {fit_effects(seen, nothing, kWeight, &Seen::us),
                       fit_effects(seen, nothing, kWeight, &Seen::kernels)};
     }
   }
 
+  /// As long as in float32, one kernel, wherever it stands.
+  [[nodiscard]] Effects nothing_known() const {
+    Effects effects = Effects::Zero(kEffects * static_cast<Eigen::Index>(forms_.size()));
+    for (Eigen::Index level = 0; level < effects.size(); level += kEffects) {
+      effects[level] = 1;
+    }
+    return effects;
+  }
+
   void fill_own(std::size_t unit, LatencyModel::Row& row) const {
     const auto level = float_us(unit);
-    TypeEffects type;
+    TypeEffects type{nothing_known(), nothing_known()};
     if (const auto found = types_.find(units_.units[unit].type); found != types_.end()) {
       type = found->second;
-    } else {
-      type.us[0] = type.us[kEffects] = type.kernels[0] = type.kernels[kEffects] = 1;
     }
     constexpr double kWeight = 0.3;
     const auto us = fit_effects(own_[unit], type.us * level, kWeight, &Seen::us);
     const auto kernels = fit_effects(own_[unit], type.kernels, kWeight, &Seen::kernels);
-    for (std::size_t context = 0; context < kUnitContexts; ++context) {
-      row.own[context] = blend(own_[unit][context], std::max(design(context).dot(us), 0.0),
-                               std::max(design(context).dot(kernels), 0.0));
+    for (std::size_t context = 0; context < row.own.size(); ++context) {
+      const auto effects = design(context, us.size());
+      row.own[context] = blend(own_[unit][context], std::max(effects.dot(us), 0.0),
+                               std::max(effects.dot(kernels), 0.0));
     }
   }
 
@@ -162,7 +175,10 @@ class Fitter {
 
   /// Conversions cost by the byte: the rate of every context over all units that showed it.
   void learn_conversions() {
-    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+    const auto contexts = forms_.size() * kConversionContexts;
+    us_per_byte_.resize(contexts);
+    kernels_per_value_.resize(contexts);
+    for (std::size_t context = 0; context < contexts; ++context) {
       double us = 0;
       double kernels = 0;
       double bytes = 0;
@@ -182,23 +198,24 @@ class Fitter {
   void fill_conversions(std::size_t unit, LatencyModel::Row& row) const {
     const auto bytes =
         unit < units_.size() ? static_cast<double>(units_.units[unit].output_bytes) : 0;
-    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+    for (std::size_t context = 0; context < row.conversion.size(); ++context) {
       row.conversion[context] = blend(conversion_[unit][context], us_per_byte_[context] * bytes,
                                       kernels_per_value_[context]);
     }
   }
 
   struct TypeEffects {
-    Effects us = Effects::Zero();
-    Effects kernels = Effects::Zero();
+    Effects us;
+    Effects kernels;
   };
 
   const Units& units_;
-  std::vector<SeenUnit> own_;
-  std::vector<SeenConversion> conversion_;
+  const Forms& forms_;
+  std::vector<SeenAll> own_;
+  std::vector<SeenAll> conversion_;
   std::map<std::string, TypeEffects> types_;
-  std::array<double, kConversionContexts> us_per_byte_{};
-  std::array<double, kConversionContexts> kernels_per_value_{};
+  std::vector<double> us_per_byte_;        ///< by context
+  std::vector<double> kernels_per_value_;  ///< by context
 };
 
 /// Types that work on a feature map in whatever layout it comes.
@@ -222,19 +239,22 @@ bool lets_integers_pass(const std::string& type) {
 
 /// What will really be computed on integers: operators that only move values follow an integer
 /// producer, or their only reader, whatever was asked of them.
-States effective(const Units& units, States states) {
+States effective(const Units& units, States states, const Forms& forms) {
+  const auto passes_on = [&](std::size_t unit) {
+    return states[unit] != 0 && is_integer(forms[states[unit]].values);
+  };
   for (std::size_t i = 0; i < units.size(); ++i) {
     const auto& unit = units.units[i];
     if (lets_integers_pass(unit.type) && !unit.producers.empty() &&
-        states[unit.producers.front()]) {
-      states[i] = true;
+        passes_on(unit.producers.front())) {
+      states[i] = states[unit.producers.front()];
     }
   }
   for (auto i = units.size(); i-- > 0;) {
     const auto& unit = units.units[i];
     if (lets_integers_pass(unit.type) && unit.consumers.size() == 1 && !unit.makes_output &&
-        states[unit.consumers.front()]) {
-      states[i] = true;
+        passes_on(unit.consumers.front())) {
+      states[i] = states[unit.consumers.front()];
     }
   }
   return states;
@@ -251,33 +271,36 @@ Layout input_layout(const Unit& unit, const std::vector<Layout>& layouts) {
   return same ? first : Layout::kPlain;
 }
 
-Layout result_layout(const Unit& unit, bool integers, Layout inputs) {
+Layout result_layout(const Unit& unit, const Form& form, Layout inputs) {
   if (unit.type == "Conv") {
-    return integers ? Layout::kChannelsLast : Layout::kBlocked;
+    return form.convolution;
   }
-  const bool kept = keeps_layout(unit.type) && !(integers && inputs == Layout::kBlocked);
+  const bool floats = form.values == DType::kFloat32;
+  const bool kept = keeps_layout(unit.type) && (floats || inputs != Layout::kBlocked);
   return kept ? inputs : Layout::kPlain;
 }
 
 /// Who reads a result, against how it is made.
 class ReaderMix {
  public:
-  ReaderMix(bool integers, Layout layout) : integers_(integers), layout_(layout) {}
+  ReaderMix(std::size_t state, DType values, Layout layout)
+      : state_(state), values_(values), layout_(layout) {}
 
-  void add(bool integers, Layout layout) {
-    (integers == integers_ ? same_ : other_) = true;
+  void add(DType values, Layout layout) {
+    (values == values_ ? same_ : other_) = true;
     other_layout_ = other_layout_ || layout != layout_;
   }
   [[nodiscard]] bool has_other() const { return other_; }
   [[nodiscard]] std::uint8_t context() const {
     const std::size_t mix = other_ ? (same_ ? 2 : 1) : 0;
-    return static_cast<std::uint8_t>((integers_ ? kIntegerConversion : 0) +
+    return static_cast<std::uint8_t>(state_ * kConversionContexts +
                                      static_cast<std::size_t>(layout_) * 6 + mix * 2 +
                                      (other_layout_ ? 1 : 0));
   }
 
  private:
-  bool integers_;
+  std::size_t state_;
+  DType values_;
   Layout layout_;
   bool same_ = false;
   bool other_ = false;
@@ -292,45 +315,64 @@ Json cells_json(std::span<const Cell> cells) {
   return json;
 }
 
-Status read_cells(const Json& json, std::span<Cell> cells) {
-  if (!json.is_array() || json.size() != cells.size()) {
-    return fail(ErrorCode::kDataLoss, "a row of the latency model does not have {} cells",
-                cells.size());
+Result<std::vector<Cell>> cells_from(const Json& json, std::size_t count) {
+  if (!json.is_array() || json.size() != count) {
+    return fail(ErrorCode::kDataLoss, "a row of the latency model does not have {} cells", count);
   }
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto& item = json[i];
+  std::vector<Cell> cells;
+  for (const auto& item : json) {
     if (!item.is_array() || item.size() != 3 || !item[0].is_number() || !item[1].is_number() ||
         !whole_number(item[2])) {
       return fail(ErrorCode::kDataLoss, "a cell of the latency model is not [us, kernels, plans]");
     }
-    cells[i] = {item[0].get<double>(), item[1].get<double>(), integer_from(item[2])};
+    cells.push_back({item[0].get<double>(), item[1].get<double>(), integer_from(item[2])});
   }
-  return {};
+  return cells;
 }
 
 }  // namespace
 
-std::string bits_of(const States& states) {
-  std::string bits;
-  for (const bool state : states) {
-    bits += state ? '1' : '0';
+std::string digits_of(const States& states) {
+  std::string digits;
+  for (const auto state : states) {
+    digits += static_cast<char>('0' + state);
   }
-  return bits;
+  return digits;
 }
 
-States states_from(std::string_view bits) {
+Result<States> states_from(std::string_view digits) {
+  if (digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    return fail(ErrorCode::kDataLoss, "'{}' are not the states of a plan", digits);
+  }
   States states;
-  for (const char bit : bits) {
-    states.push_back(bit == '1');
+  for (const char digit : digits) {
+    states.push_back(static_cast<std::uint8_t>(digit - '0'));
   }
   return states;
 }
 
-Status check_bits(std::string_view bits) {
-  if (bits.find_first_not_of("01") != std::string_view::npos) {
-    return fail(ErrorCode::kDataLoss, "'{}' are not the states of a plan", bits);
+Form form_of(const quantize::Scheme& scheme) {
+  switch (scheme.mode) {
+    case quantize::Mode::kStatic:
+      // As Q/DQ around the inputs alone, results stay float.
+      return scheme.format == quantize::Format::kQdqInputs
+                 ? Form{}
+                 : Form{scheme.activation, Layout::kChannelsLast};
+    case quantize::Mode::kFloat16:
+      return {DType::kFloat16, Layout::kPlain};
+    case quantize::Mode::kFloat32:
+    case quantize::Mode::kWeightOnly:
+      return {DType::kFloat32, Layout::kBlocked};
+    case quantize::Mode::kDynamic:
+      return {DType::kFloat32, Layout::kPlain};
   }
   return {};
+}
+
+const Forms& float_and_integers() {
+  static const Forms forms = {{DType::kFloat32, Layout::kBlocked},
+                              {DType::kUInt8, Layout::kChannelsLast}};
+  return forms;
 }
 
 bool PlanTimes::fits(std::size_t units) const noexcept {
@@ -348,31 +390,32 @@ double PlanTimes::kernels() const {
          std::accumulate(conversion_kernels.begin(), conversion_kernels.end(), 0.0);
 }
 
-Neighbourhood neighbourhood_of(const Units& units, const States& asked) {
+Neighbourhood neighbourhood_of(const Units& units, const States& asked, const Forms& forms) {
   Neighbourhood around;
-  const auto states = effective(units, asked);
+  const auto states = effective(units, asked, forms);
   const auto count = units.size();
   around.layout.resize(count);
   around.own.resize(count);
   std::vector<Layout> inputs(count);
   for (std::size_t i = 0; i < count; ++i) {
     inputs[i] = input_layout(units.units[i], around.layout);
-    around.layout[i] = result_layout(units.units[i], states[i], inputs[i]);
+    around.layout[i] = result_layout(units.units[i], forms[states[i]], inputs[i]);
   }
-  ReaderMix of_inputs(false, Layout::kPlain);
+  const auto values = [&](std::size_t unit) { return forms[states[unit]].values; };
+  ReaderMix of_inputs(0, DType::kFloat32, Layout::kPlain);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& unit = units.units[i];
-    ReaderMix readers(states[i], around.layout[i]);
+    ReaderMix readers(states[i], values(i), around.layout[i]);
     for (const auto consumer : unit.consumers) {
-      readers.add(states[consumer], around.layout[consumer]);
+      readers.add(values(consumer), around.layout[consumer]);
     }
     if (unit.makes_output) {
-      readers.add(false, Layout::kPlain);
+      readers.add(DType::kFloat32, Layout::kPlain);
     }
     if (unit.reads_input) {
-      of_inputs.add(states[i], around.layout[i]);
+      of_inputs.add(values(i), around.layout[i]);
     }
-    around.own[i] = static_cast<std::uint8_t>((states[i] ? kInteger : 0) +
+    around.own[i] = static_cast<std::uint8_t>(states[i] * kUnitContexts +
                                               static_cast<std::size_t>(inputs[i]) * 2 +
                                               (readers.has_other() ? 1 : 0));
     around.conversion.push_back(readers.context());
@@ -382,7 +425,7 @@ Neighbourhood neighbourhood_of(const Units& units, const States& asked) {
 }
 
 std::vector<double> LatencyModel::shares_us(const Units& units, const States& states) const {
-  const auto around = neighbourhood_of(units, states);
+  const auto around = neighbourhood_of(units, states, forms);
   std::vector<double> shares(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& conversion = rows[i].conversion[around.conversion[i]];
@@ -403,22 +446,20 @@ LatencyModel::Prediction LatencyModel::predict(const Units& units, const States&
   return {us, us * (1 - interval), us * (1 + interval)};
 }
 
-Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> plans) {
-  const auto count_integers = [](const PlanTimes& plan) {
-    return std::count(plan.states.begin(), plan.states.end(), true);
-  };
-  const auto quantizable = std::count_if(units.units.begin(), units.units.end(),
-                                         [](const Unit& unit) { return unit.quantizable; });
-  const bool has_float = std::any_of(
-      plans.begin(), plans.end(), [&](const PlanTimes& plan) { return count_integers(plan) == 0; });
+Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> plans,
+                                 const Forms& forms) {
+  const auto all_integers = integers_in(uniform_states(units, 1));
+  const bool has_float = std::any_of(plans.begin(), plans.end(), [](const PlanTimes& plan) {
+    return integers_in(plan.states) == 0;
+  });
   const bool has_integer = std::any_of(plans.begin(), plans.end(), [&](const PlanTimes& plan) {
-    return count_integers(plan) == quantizable;
+    return integers_in(plan.states) >= all_integers;
   });
   if (!has_float || !has_integer) {
     return fail(ErrorCode::kInvalidArgument,
                 "a latency model needs the times of the float and of the all-integer model");
   }
-  return Fitter(units, plans).fit();
+  return Fitter(units, plans, forms).fit();
 }
 
 void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,
@@ -479,7 +520,8 @@ Json to_json(const LatencyModel& model) {
                     {"own", cells_json(row.own)},
                     {"conversion", cells_json(row.conversion)}});
   }
-  return {{"scheme", model.scheme},
+  return {{"scheme", model.schemes.front()},
+          {"schemes", forms_json(model.schemes, model.forms)},
           {"scale", model.scale},
           {"overhead_us_per_kernel", model.overhead_us_per_kernel},
           {"centre", model.centre},
@@ -490,7 +532,11 @@ Json to_json(const LatencyModel& model) {
 Result<LatencyModel> latency_model_from_json(const Json& json) {
   LatencyModel model;
   try {
-    model.scheme = json.at("scheme").get<std::string>();
+    model.schemes = {json.at("scheme").get<std::string>()};
+    // Documents of a time when there was one scheme have none.
+    if (const auto schemes = json.find("schemes"); schemes != json.end()) {
+      TESSERA_CHECK(read_forms(*schemes, model.schemes, model.forms));
+    }
     model.scale = json.at("scale").get<double>();
     model.overhead_us_per_kernel = json.at("overhead_us_per_kernel").get<double>();
     model.centre = json.at("centre").get<double>();
@@ -498,8 +544,9 @@ Result<LatencyModel> latency_model_from_json(const Json& json) {
     for (const auto& item : json.at("rows")) {
       LatencyModel::Row row;
       row.unit = item.at("unit").get<std::string>();
-      TESSERA_CHECK(read_cells(item.at("own"), row.own));
-      TESSERA_CHECK(read_cells(item.at("conversion"), row.conversion));
+      const auto states = model.forms.size();
+      TESSERA_TRY(row.own, cells_from(item.at("own"), states * kUnitContexts));
+      TESSERA_TRY(row.conversion, cells_from(item.at("conversion"), states * kConversionContexts));
       model.rows.push_back(std::move(row));
     }
   } catch (const Json::exception& problem) {
@@ -515,15 +562,27 @@ States random_states(const Units& units, Random& random) {
   constexpr std::array<double, 5> kRunLengths = {1, 2, 4, 8, 16};
   const double density = 0.1 + 0.8 * random.uniform();
   const double length = kRunLengths[random.below(kRunLengths.size())];
-  States states(units.size(), false);
-  bool state = random.uniform() < density;
+  const auto schemes = units.size() == 0 ? 0 : units.units.front().takes.size();
+  const auto draw = [&]() -> std::size_t {
+    if (random.uniform() >= density) {
+      return 0;
+    }
+    return schemes > 1 ? 1 + random.below(schemes) : 1;
+  };
+  States states(units.size(), 0);
+  auto state = draw();
   for (std::size_t i = 0; i < units.size(); ++i) {
-    if (!units.units[i].quantizable) {
+    const auto& takes = units.units[i].takes;
+    if (!units.units[i].quantizable()) {
       continue;
     }
-    states[i] = state;
+    if (state > 0) {
+      const auto first =
+          static_cast<std::size_t>(std::find(takes.begin(), takes.end(), true) - takes.begin());
+      states[i] = static_cast<std::uint8_t>(takes[state - 1] ? state : 1 + first);
+    }
     if (random.uniform() * length < 1) {
-      state = random.uniform() < density;
+      state = draw();
     }
   }
   return states;

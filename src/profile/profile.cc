@@ -48,16 +48,11 @@ constexpr double kTrustedError = 0.08;
 struct Contender {
   States asked;
   States states;  ///< as built
-  const quantize::Scheme* scheme = nullptr;
   Measurement row;
   bool normalized = false;  ///< float32 throughout, as mixes have their float layers
 
   [[nodiscard]] bool ran() const { return row.speedup.rounds > 0; }
 };
-
-std::int64_t integers_in(const States& states) {
-  return std::count(states.begin(), states.end(), true);
-}
 
 /// Another plan every time, until the generator repeats itself.
 class PlanSource {
@@ -68,18 +63,18 @@ class PlanSource {
     constexpr int kTries = 200;
     for (int i = 0; i < kTries; ++i) {
       auto states = random_states(units_, random_);
-      if (seen_.insert(states).second) {
+      if (seen_.insert(digits_of(states)).second) {
         return states;
       }
     }
     return std::nullopt;  // few layers have few mixes
   }
-  void exclude(const States& states) { seen_.insert(states); }
+  void exclude(const States& states) { seen_.insert(digits_of(states)); }
 
  private:
   const Units& units_;
   Random random_;
-  std::set<States> seen_;
+  std::set<std::string> seen_;  ///< as digits
 };
 
 }  // namespace
@@ -101,6 +96,8 @@ class Study::Profiler {
         quiet_(monitor),
         start_us_(clock_()) {
     profile_.quantization = lab_.quantization();
+    schemes_ = {options.scheme};
+    schemes_.insert(schemes_.end(), options.further.begin(), options.further.end());
     profile_.integer_scheme = options.scheme;
     profile_.scheme = quantize::to_string(options.scheme);
     profile_.provider = options.session.provider;
@@ -124,11 +121,11 @@ class Study::Profiler {
   }
 
   Status learn(const States& states) {
-    TESSERA_TRY(auto traced, trace(assignment(states, options_.scheme), options_.runs));
+    TESSERA_TRY(auto traced, trace(states, options_.runs));
     rescale(traced.times, pace_us_ / traced.reference_us);
     training_.push_back(std::move(traced.times));
-    TESSERA_TRY(auto model, fit_latency(units_, training_));
-    model.scheme = profile_.scheme;
+    TESSERA_TRY(auto model, fit_latency(units_, training_, evidence_.forms));
+    model.schemes = evidence_.schemes;
     model.scale = profile_.model.scale;
     model.overhead_us_per_kernel = profile_.model.overhead_us_per_kernel;
     model.centre = profile_.model.centre;
@@ -146,13 +143,14 @@ class Study::Profiler {
     TESSERA_TRY(auto found, profile::find_units(lab_, view_, options_, monitor_));
     units_ = std::move(found.units);
     reasons_ = std::move(found.reasons);
-    all_.assign(units_.size(), false);
-    for (std::size_t i = 0; i < units_.size(); ++i) {
-      all_[i] = units_.units[i].quantizable;
-    }
-    const bool fit = std::all_of(
-        options_.known.begin(), options_.known.end(),
-        [&](const auto& plan) { return plan.times.fits(units_.size()) && plan.reference_us > 0; });
+    all_ = uniform_states(units_, 1);
+    const auto known = [&](const TracedPlan& plan) {
+      const auto& states = plan.times.states;
+      return plan.times.fits(units_.size()) && plan.reference_us > 0 &&
+             std::all_of(states.begin(), states.end(),
+                         [&](auto state) { return state <= schemes_.size(); });
+    };
+    const bool fit = std::all_of(options_.known.begin(), options_.known.end(), known);
     if (!fit) {
       return fail(ErrorCode::kInvalidArgument, "the interrupted profile is of other layers")
           .hint("leave out --resume, or give the same options as before");
@@ -179,10 +177,16 @@ class Study::Profiler {
     return options_.machine ? look_at_machine() : Status();
   }
 
-  /// Mixes that there are: few layers have few, and some must be left to judge by.
+  /// Mixes that there are, the uniform models left out: few layers have few, and some must be left
+  /// to judge by.
   [[nodiscard]] std::int64_t mixes() const {
-    constexpr std::int64_t kMany = 20;
-    return (std::int64_t{1} << std::min<std::int64_t>(integers_in(all_), kMany)) - 2;
+    constexpr std::int64_t kMany = 1 << 20;
+    std::int64_t mixes = 1;
+    for (const auto& unit : units_.units) {
+      mixes *= 1 + std::count(unit.takes.begin(), unit.takes.end(), true);
+      mixes = std::min(mixes, kMany);
+    }
+    return std::max<std::int64_t>(mixes - 1 - static_cast<std::int64_t>(schemes_.size()), 0);
   }
   [[nodiscard]] bool is_mine(std::int64_t plan) const {
     return plan % options_.shard_count == options_.shard_index;
@@ -205,14 +209,11 @@ class Study::Profiler {
   [[nodiscard]] bool over(double until) const { return left_us(before_curve(until)) <= 0; }
   void cut(std::string what) { profile_.cut_off.push_back(std::move(what)); }
 
-  [[nodiscard]] std::vector<quantize::Scheme> assignment(const States& states,
-                                                         const quantize::Scheme& scheme) const {
-    auto schemes = assignment_of(units_, states, scheme);
-    if (scheme == options_.scheme) {
-      for (const auto& [op, other] : options_.others) {
-        if (states[units_.of_op[op.value]]) {
-          schemes[op.value] = other;
-        }
+  [[nodiscard]] std::vector<quantize::Scheme> assignment(const States& states) const {
+    auto schemes = assignment_of(units_, states, schemes_);
+    for (const auto& [op, other] : options_.others) {
+      if (states[units_.of_op[op.value]] == 1) {
+        schemes[op.value] = other;
       }
     }
     if (!options_.requantize) {
@@ -221,11 +222,11 @@ class Study::Profiler {
     return schemes;
   }
 
-  Result<Trace> trace(const std::vector<quantize::Scheme>& assignment, std::int64_t runs) {
-    TESSERA_TRY(const auto built, lab_.build(assignment, quiet_));
-    return trace(built, runs);
+  Result<Trace> trace(const States& states, std::int64_t runs) {
+    TESSERA_TRY(const auto built, lab_.build(assignment(states), quiet_));
+    return trace(states, built, runs);
   }
-  Result<Trace> trace(const evaluate::Built& built, std::int64_t runs) {
+  Result<Trace> trace(const States& states, const evaluate::Built& built, std::int64_t runs) {
     // The machine's pace behind one plan is that before the next, unless much time went by.
     constexpr double kFreshUs = 1e6;
     TraceOptions tracing{.runs = runs};
@@ -233,6 +234,7 @@ class Study::Profiler {
       tracing.before_us = last_pace_us_;
     }
     TESSERA_TRY(auto trace, trace_plan(lab_, units_, built, tracing, monitor_));
+    trace.times.states = states_of(units_, states, built.quantized);
     last_pace_us_ = trace.after_us;
     last_pace_at_us_ = clock_();
     profile_.stability.runs += trace.runs + trace.disturbed;
@@ -243,12 +245,12 @@ class Study::Profiler {
 
   Status trace_uniform() {
     const auto add = [&](const std::string& precision, const States& states,
-                         const quantize::Scheme& scheme) -> Status {
+                         const std::string& scheme) -> Status {
       monitor_.progress("uniform models", static_cast<std::int64_t>(uniform_.size()),
-                        static_cast<std::int64_t>(2 + options_.further.size()));
-      TESSERA_TRY(auto traced, trace(assignment(states, scheme), 2 * options_.runs));
+                        static_cast<std::int64_t>(1 + schemes_.size()));
+      TESSERA_TRY(auto traced, trace(states, 2 * options_.runs));
       auto& whole = profile_.whole[precision];
-      whole.scheme = precision == kFloat ? "float32" : quantize::to_string(scheme);
+      whole.scheme = scheme;
       whole.disturbed_runs = traced.disturbed;
       for (const auto& event : traced.events) {
         profile_.events.push_back(
@@ -257,28 +259,43 @@ class Study::Profiler {
       uniform_.emplace(precision, std::move(traced));
       return {};
     };
-    TESSERA_CHECK(add(kFloat, States(units_.size(), false), options_.scheme));
-    TESSERA_CHECK(add(kInteger, all_, options_.scheme));
-    std::vector<quantize::Scheme> running;
-    for (const auto& scheme : options_.further) {
-      const auto status = add(quantize::to_string(scheme), all_, scheme);
+    TESSERA_CHECK(add(kFloat, States(units_.size(), 0), "float32"));
+    TESSERA_CHECK(add(kInteger, all_, profile_.scheme));
+    for (std::size_t i = 1; i < schemes_.size();) {
+      const auto name = quantize::to_string(schemes_[i]);
+      const auto states = uniform_states(units_, i + 1);
+      const auto status =
+          integers_in(states) > 0
+              ? add(name, states, name)
+              : Status(fail(ErrorCode::kFailedPrecondition, "no operator takes it"));
       TESSERA_CHECK(monitor_.check());
       if (status) {
-        running.push_back(scheme);
+        ++i;
         continue;
       }
-      profile_.whole.erase(quantize::to_string(scheme));
-      monitor_.warn({"scheme-left-out",
-                     fmt::format("{}: {}", quantize::to_string(scheme), status.error().message),
+      leave_out(i);
+      monitor_.warn({"scheme-left-out", fmt::format("{}: {}", name, status.error().message),
                      "it gets no column"});
     }
-    options_.further = std::move(running);
+    for (const auto& scheme : schemes_) {
+      evidence_.forms.push_back(form_of(scheme));
+      evidence_.schemes.push_back(quantize::to_string(scheme));
+    }
+    profile_.further_schemes.assign(schemes_.begin() + 1, schemes_.end());
     return {};
+  }
+
+  void leave_out(std::size_t scheme) {
+    const auto at = static_cast<std::ptrdiff_t>(scheme);
+    schemes_.erase(schemes_.begin() + at);
+    for (auto& unit : units_.units) {
+      unit.takes.erase(unit.takes.begin() + at);
+    }
   }
 
   Status trace_mixed() {
     TESSERA_TRY(const auto normalized, lab_.build_normalized());
-    TESSERA_TRY(auto floats, trace(normalized, options_.runs));
+    TESSERA_TRY(auto floats, trace(States(units_.size(), 0), normalized, options_.runs));
     training_.push_back(std::move(floats.times));
     PlanSource source(units_, options_.seed * 3 + 1);
     const auto wanted = std::min(options_.training_plans, mixes() / 2);
@@ -304,7 +321,7 @@ class Study::Profiler {
         continue;
       }
       const double began_us = clock_();
-      auto traced = trace(assignment(*states, options_.scheme), options_.runs);
+      auto traced = trace(*states, options_.runs);
       TESSERA_CHECK(monitor_.check());
       if (!traced) {
         warn_of_plan(traced.error());
@@ -369,50 +386,66 @@ class Study::Profiler {
     for (std::size_t i = 0; i < training_.size(); ++i) {
       rescale(training_[i], pace_us_ / reference_us_[first + i]);
     }
-    training_.push_back(uniform_.at(kInteger).times);
+    for (std::size_t i = 0; i < schemes_.size(); ++i) {
+      training_.push_back(uniform_.at(column(i)).times);
+    }
+  }
+
+  /// Under which a uniform model stands in the profile.
+  [[nodiscard]] std::string column(std::size_t scheme) const {
+    return scheme == 0 ? kInteger : quantize::to_string(schemes_[scheme]);
   }
 
   // --- plans without the profiler -------------------------------------------------------------
 
-  [[nodiscard]] States gains(bool by_isolated) const {
-    States states(units_.size(), false);
-    const auto& floats = uniform_.at(kFloat).times;
-    const auto& integers = uniform_.at(kInteger).times;
+  /// Integers where the layer alone is faster so.
+  [[nodiscard]] States gains_alone() const {
+    States states(units_.size(), 0);
     for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (!all_[i]) {
-        continue;
-      }
-      if (by_isolated) {
-        states[i] = alone_[i] && alone_[i]->int8_us < alone_[i]->fp32_us;
-      } else {
-        states[i] = integers.unit_us[i] + integers.conversion_us[i] <
-                    floats.unit_us[i] + floats.conversion_us[i];
-      }
+      states[i] = alone_[i] && alone_[i]->int8_us < alone_[i]->fp32_us ? 1 : 0;
     }
     return states;
   }
 
-  void add_contender(const States& states, const quantize::Scheme& scheme) {
-    contenders_.push_back({.asked = states, .scheme = &scheme});
+  /// What every layer is fastest in, by the uniform models.
+  [[nodiscard]] States gains_in_place() const {
+    States states(units_.size(), 0);
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      double best_us = in_place_us(kFloat, i);
+      for (std::size_t scheme = 0; scheme < schemes_.size(); ++scheme) {
+        const double us = in_place_us(column(scheme), i);
+        if (units_.units[i].takes[scheme] && us < best_us) {
+          best_us = us;
+          states[i] = static_cast<std::uint8_t>(scheme + 1);
+        }
+      }
+    }
+    return states;
+  }
+  [[nodiscard]] double in_place_us(const std::string& precision, std::size_t unit) const {
+    const auto& times = uniform_.at(precision).times;
+    return times.unit_us[unit] + times.conversion_us[unit];
   }
 
+  void add_contender(const States& states) { contenders_.push_back({.asked = states}); }
+
   Status race_plans() {
-    add_contender(all_, options_.scheme);
-    for (const auto& scheme : options_.further) {
-      add_contender(all_, scheme);
+    for (std::size_t i = 0; i < schemes_.size(); ++i) {
+      add_contender(uniform_states(units_, i + 1));
     }
     first_gain_ = contenders_.size();
     if (options_.isolated) {
-      add_contender(gains(true), options_.scheme);
+      add_contender(gains_alone());
     }
-    add_contender(gains(false), options_.scheme);
+    add_contender(gains_in_place());
     first_training_ = contenders_.size();
-    add_contender(States(units_.size(), false), options_.scheme);
+    add_contender(States(units_.size(), 0));
     contenders_.back().normalized = true;
     constexpr std::size_t kOverheadPlans = 10;
-    // The first is float throughout, the last all integers.
-    for (std::size_t i = 1; i < std::min(kOverheadPlans, training_.size() - 1); ++i) {
-      add_contender(training_[i].states, options_.scheme);
+    // The first is float throughout, the last ones are uniform.
+    const auto mixed = training_.size() - schemes_.size();
+    for (std::size_t i = 1; i < std::min(kOverheadPlans, mixed); ++i) {
+      add_contender(training_[i].states);
     }
     first_calibration_ = contenders_.size();
     PlanSource source(units_, options_.seed * 3 + 2);
@@ -425,7 +458,7 @@ class Study::Profiler {
         first_validation_ = contenders_.size();
       }
       if (const auto states = source.next(); states && is_mine(i)) {
-        add_contender(*states, options_.scheme);
+        add_contender(*states);
       }
     }
     return race_all(contenders_, "plans without the profiler", before_curve(kRaceUntil));
@@ -477,15 +510,14 @@ class Study::Profiler {
       monitor_.progress("opening plans", static_cast<std::int64_t>(rows.size()),
                         static_cast<std::int64_t>(contenders.size()));
       TESSERA_CHECK(monitor_.check());
-      const auto built = contender.normalized
-                             ? lab_.build_normalized()
-                             : lab_.build(assignment(contender.asked, *contender.scheme), quiet_);
+      const auto built = contender.normalized ? lab_.build_normalized()
+                                              : lab_.build(assignment(contender.asked), quiet_);
       TESSERA_CHECK(monitor_.check());
       if (!built) {
         warn_of_plan(built.error());
         continue;
       }
-      contender.states = states_of(units_, built->quantized);
+      contender.states = states_of(units_, contender.asked, built->quantized);
       contender.row.size_bytes = built->size_bytes;
       const auto bytes = lab_.session_bytes(*built);
       if (!lanes.empty() && open_bytes + bytes > lab_.memory_bytes()) {
@@ -527,8 +559,7 @@ class Study::Profiler {
       if (!contenders_[i].ran()) {
         continue;
       }
-      evidence_.races.push_back(
-          {use, states, whole_us(contenders_[i]), options_.isolated ? isolated_us(states) : 0});
+      evidence_.races.push_back({use, states, whole_us(contenders_[i]), isolated_us(states)});
     }
     TESSERA_CHECK(conclude(evidence_, profile_));
     note_wholes();
@@ -548,10 +579,15 @@ class Study::Profiler {
     return validation.points.empty() || validation.median_abs_error <= kTrustedError;
   }
 
+  /// By the sum of layers timed alone; 0 where that was not done or other schemes are among them.
   [[nodiscard]] double isolated_us(const States& states) const {
+    if (!options_.isolated ||
+        std::any_of(states.begin(), states.end(), [](auto state) { return state > 1; })) {
+      return 0;
+    }
     double us = reference_whole_us();
     for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (states[i] && alone_[i]) {
+      if (states[i] != 0 && alone_[i]) {
         us -= alone_[i]->fp32_us - alone_[i]->int8_us;
       }
     }
@@ -595,9 +631,8 @@ class Study::Profiler {
       whole.speedup = contender.row.speedup;
       whole.size_bytes = contender.row.size_bytes;
     };
-    note(kInteger, contenders_.front());
-    for (std::size_t i = 0; i < options_.further.size(); ++i) {
-      note(quantize::to_string(options_.further[i]), contenders_[1 + i]);
+    for (std::size_t i = 0; i < schemes_.size(); ++i) {
+      note(column(i), contenders_[i]);
     }
   }
 
@@ -628,7 +663,7 @@ class Study::Profiler {
   Status draw_curve() {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (all_[i] && units_.units[i].macs > 0) {
+      if (all_[i] != 0 && units_.units[i].macs > 0) {
         order.push_back(i);
       }
     }
@@ -637,11 +672,11 @@ class Study::Profiler {
     const auto ks = points_that_fit(order.size());
     std::vector<Contender> points;
     for (const auto k : ks) {
-      States states(units_.size(), false);
+      States states(units_.size(), 0);
       for (std::size_t i = 0; i < k; ++i) {
-        states[order[i]] = true;
+        states[order[i]] = 1;
       }
-      points.push_back({.asked = std::move(states), .scheme = &options_.scheme});
+      points.push_back({.asked = std::move(states)});
     }
     const double half = (kRaceUntil * kCurveShare + kCurveUntil) / 2;
     TESSERA_CHECK(race_all(points, "curve", half));
@@ -681,7 +716,7 @@ class Study::Profiler {
     CurvePoint record{static_cast<std::int64_t>(k), layer,
                       profile_.model.predict(units_, point.states).us, whole_us(point),
                       point.row.speedup.median};
-    TESSERA_TRY(const auto built, lab_.build(assignment(point.asked, *point.scheme), quiet_));
+    TESSERA_TRY(const auto built, lab_.build(assignment(point.asked), quiet_));
     Measurement row;
     TESSERA_CHECK(lab_.prepare(built, row, quiet_).map([](const auto&) {}));
     if (row.accuracy) {
@@ -705,21 +740,19 @@ class Study::Profiler {
     } else if (profile_.timer == evaluate::Timer::kThreadCpu) {  // one core is what it measures
       TESSERA_TRY(profile_.roofline, measure_roofline(model_.format(), library_, {}, monitor_));
     }
-    TESSERA_CHECK(measure_memory(kFloat, States(units_.size(), false), options_.scheme));
-    TESSERA_CHECK(measure_memory(kInteger, all_, options_.scheme));
-    for (const auto& scheme : options_.further) {
-      TESSERA_CHECK(measure_memory(quantize::to_string(scheme), all_, scheme));
+    TESSERA_CHECK(measure_memory(kFloat, States(units_.size(), 0)));
+    for (std::size_t i = 0; i < schemes_.size(); ++i) {
+      TESSERA_CHECK(measure_memory(column(i), uniform_states(units_, i + 1)));
     }
     return {};
   }
 
-  Status measure_memory(const std::string& precision, const States& states,
-                        const quantize::Scheme& scheme) {
+  Status measure_memory(const std::string& precision, const States& states) {
     if (left_for_machine_us() <= 0) {
       cut("memory of sessions in " + precision);
       return {};
     }
-    TESSERA_TRY(const auto built, lab_.build(assignment(states, scheme), quiet_));
+    TESSERA_TRY(const auto built, lab_.build(assignment(states), quiet_));
     const auto& feeds = lab_.reference_lane().feeds.front();
     auto memory = built.source->memory(library_, options_.session, feeds);
     if (memory) {  // a provider that counts otherwise is no reason to lose the profile
@@ -739,14 +772,14 @@ class Study::Profiler {
                   .weight_bytes = unit.weight_bytes,
                   .input_bytes = unit.input_bytes,
                   .output_bytes = unit.output_bytes,
-                  .quantizable = unit.quantizable};
+                  .quantizable = unit.quantizable()};
       for (const auto op : unit.ops) {
         layer.ops.push_back(view_.op(op).name);
       }
       for (const auto& [precision, traced] : uniform_) {
-        layer.precisions[precision] = {traced.unit_timing[i],  traced.conversion_timing[i],
-                                       traced.unit_kernels[i], traced.conversion_kernels[i],
-                                       traced.times.states[i], traced.fused[i]};
+        layer.precisions[precision] = {traced.unit_timing[i],       traced.conversion_timing[i],
+                                       traced.unit_kernels[i],      traced.conversion_kernels[i],
+                                       traced.times.states[i] != 0, traced.fused[i]};
       }
       if (alone_[i]) {
         layer.isolated_fp32_us = alone_[i]->fp32_us;
@@ -769,7 +802,7 @@ class Study::Profiler {
     if (floats >= kResolutionUs && integers >= kResolutionUs) {
       layer.speedup = floats / integers;
     }
-    if (!layer.quantizable) {
+    if (!units_.units[unit].takes.front()) {
       layer.why = reasons_[units_.units[unit].worker.value];
       return;
     }
@@ -804,8 +837,9 @@ class Study::Profiler {
   Clock clock_ = steady_clock_us();
   double start_us_;
 
+  std::vector<quantize::Scheme> schemes_;  ///< by state - 1
   Units units_;
-  States all_;
+  States all_;                        ///< everything that can be in the first
   std::vector<std::string> reasons_;  ///< by operator
   std::map<std::string, Trace> uniform_;
   std::vector<PlanTimes> training_;   ///< float, mixed plans, all integers
@@ -817,7 +851,7 @@ class Study::Profiler {
   std::vector<std::optional<IsolatedCost>> alone_;
   std::vector<States> drawn_;  ///< training plans of all shards, as asked
   std::vector<Contender> contenders_;
-  Evidence evidence_;
+  Evidence evidence_{.schemes = {}, .forms = {float_and_integers().front()}};
   std::vector<TracedPlan> traced_;  ///< as they ran, at the pace of their time
   std::size_t first_gain_ = 0;
   std::size_t first_training_ = 0;
@@ -826,14 +860,18 @@ class Study::Profiler {
   Profile profile_;
 };
 
-Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view,
-                              const ProfileOptions& options, Monitor& monitor) {
-  const auto recipe = lab.recipe(options.scheme, options.selection);
-  TESSERA_TRY(auto wanted, quantize::resolve(recipe, view, monitor));
-  for (const auto& [op, scheme] : options.others) {
-    wanted[op.value] = scheme;
-  }
-  if (!options.requantize) {
+namespace {
+
+/// What becomes of the operators of a view when all that may are of one scheme.
+struct Fate {
+  std::vector<bool> quantized;       ///< by OpId
+  std::vector<bool> folded;          ///< by OpId
+  std::vector<std::string> reasons;  ///< by OpId
+};
+
+Result<Fate> fate_of(const evaluate::Lab& lab, const graph::Graph& view,
+                     std::vector<quantize::Scheme> wanted, bool requantize, Monitor& monitor) {
+  if (!requantize) {
     quantize::keep_quantized(view, wanted);
   }
   quantize::QuantizeReport report;
@@ -841,13 +879,37 @@ Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view
   TESSERA_TRY(const auto made, lab.make(wanted, quiet, &report));
   const auto present = made.sources();
   const auto count = view.ops().size();
-  Fates fates{std::vector<bool>(count, false), std::vector<bool>(count, false)};
-  FoundUnits found;
-  found.reasons.resize(count);
+  Fate fate{std::vector<bool>(count, false), std::vector<bool>(count, false),
+            std::vector<std::string>(count)};
   for (std::size_t i = 0; i < report.ops.size(); ++i) {
-    fates.quantized[i] = report.ops[i].quantized;
-    fates.folded[i] = !report.ops[i].quantized && !present.contains(view.ops()[i].source);
-    found.reasons[i] = report.ops[i].reason;
+    fate.quantized[i] = report.ops[i].quantized;
+    fate.folded[i] = !report.ops[i].quantized && !present.contains(view.ops()[i].source);
+    fate.reasons[i] = report.ops[i].reason;
+  }
+  return fate;
+}
+
+}  // namespace
+
+Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view,
+                              const ProfileOptions& options, Monitor& monitor) {
+  const auto wanted = [&](const quantize::Scheme& scheme) {
+    return quantize::resolve(lab.recipe(scheme, options.selection), view, monitor);
+  };
+  TESSERA_TRY(auto first, wanted(options.scheme));
+  for (const auto& [op, scheme] : options.others) {
+    first[op.value] = scheme;
+  }
+  TESSERA_TRY(auto fate, fate_of(lab, view, std::move(first), options.requantize, monitor));
+  FoundUnits found{.units = {}, .reasons = std::move(fate.reasons)};
+  Fates fates{{std::move(fate.quantized)}, std::move(fate.folded)};
+  for (const auto& scheme : options.further) {
+    TESSERA_TRY(auto ops, wanted(scheme));
+    auto further = fate_of(lab, view, std::move(ops), options.requantize, monitor);
+    TESSERA_CHECK(monitor.check());
+    // One that cannot be built is left out, in words, where its model is wanted.
+    fates.quantized.push_back(further ? std::move(further->quantized)
+                                      : std::vector<bool>(view.ops().size(), false));
   }
   found.units = make_units(view, fates);
   return found;
@@ -870,6 +932,11 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
   TESSERA_CHECK(quantize::validate(options.scheme));
   for (const auto& scheme : options.further) {
     TESSERA_CHECK(quantize::validate(scheme));
+  }
+  if (options.further.size() >= kMostSchemes) {
+    return fail(ErrorCode::kInvalidArgument, "{} schemes are too many to mix",
+                1 + options.further.size())
+        .hint("at most {}, that of the integer layers included", kMostSchemes);
   }
   if (runtime::short_provider_name(options.session.provider) != "cpu") {
     monitor.warn({"layers-unseen",

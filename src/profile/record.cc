@@ -229,6 +229,19 @@ Result<graph::QuantizationState> state_from(const std::string& word) {
                    word);
 }
 
+Json schemes_json(const std::vector<quantize::Scheme>& schemes) {
+  auto list = Json::array();
+  for (const auto& scheme : schemes) {
+    list.push_back(quantize::to_json(scheme));
+  }
+  return list;
+}
+
+Result<quantize::Scheme> scheme_from(Json fields) {
+  fields.erase("exact_inputs");  // follows from the layer's neighbours, not from the scheme
+  return quantize::scheme_from_json(fields, {});
+}
+
 Json traced_json(const std::vector<TracedPlan>& traced) {
   auto list = Json::array();
   for (const auto& plan : traced) {
@@ -253,7 +266,7 @@ Result<std::vector<TracedPlan>> traced_from_json(const Json& list) {
 }  // namespace
 
 Json to_json(const PlanTimes& times) {
-  return {{"states", bits_of(times.states)},
+  return {{"states", digits_of(times.states)},
           {"unit_us", times.unit_us},
           {"conversion_us", times.conversion_us},
           {"unit_kernels", times.unit_kernels},
@@ -262,9 +275,8 @@ Json to_json(const PlanTimes& times) {
 
 Result<PlanTimes> plan_times_from_json(const Json& json) {
   try {
-    const auto bits = json.at("states").get<std::string>();
-    TESSERA_CHECK(check_bits(bits));
-    return PlanTimes{states_from(bits), json.at("unit_us").get<std::vector<double>>(),
+    TESSERA_TRY(auto states, states_from(json.at("states").get<std::string>()));
+    return PlanTimes{std::move(states), json.at("unit_us").get<std::vector<double>>(),
                      json.at("conversion_us").get<std::vector<double>>(),
                      json.at("unit_kernels").get<std::vector<double>>(),
                      json.at("conversion_kernels").get<std::vector<double>>()};
@@ -293,6 +305,7 @@ Json to_json(const Profile& profile) {
   Json json = {{"scheme", profile.scheme},
                {"integer_scheme",
                 profile.integer_scheme ? quantize::to_json(*profile.integer_scheme) : Json()},
+               {"further_schemes", schemes_json(profile.further_schemes)},
                {"quantization_state", graph::to_string(profile.quantization.state)},
                {"cut_off", profile.cut_off},
                {"interrupted", profile.interrupted},
@@ -311,7 +324,8 @@ Json to_json(const Profile& profile) {
                {"fastest",
                 {{"predicted_us", profile.fastest.predicted_us},
                  {"integer_layers", profile.fastest.integer_layers},
-                 {"float_layers", profile.fastest.float_layers}}},
+                 {"float_layers", profile.fastest.float_layers},
+                 {"further", profile.fastest.further}}},
                {"training_plans", profile.training_plans},
                {"wall_us", profile.wall_us},
                {"layers", layers},
@@ -329,9 +343,13 @@ Result<Profile> profile_from_json(const Json& result) {
     profile.scheme = result.at("scheme").get<std::string>();
     if (const auto scheme = result.find("integer_scheme");
         scheme != result.end() && scheme->is_object()) {
-      auto fields = *scheme;
-      fields.erase("exact_inputs");
-      TESSERA_TRY(profile.integer_scheme, quantize::scheme_from_json(fields, {}));
+      TESSERA_TRY(profile.integer_scheme, scheme_from(*scheme));
+    }
+    if (const auto further = result.find("further_schemes"); further != result.end()) {
+      for (const auto& item : *further) {
+        TESSERA_TRY(auto scheme, scheme_from(item));
+        profile.further_schemes.push_back(std::move(scheme));
+      }
     }
     if (const auto cut = result.find("cut_off"); cut != result.end()) {
       profile.cut_off = cut->get<std::vector<std::string>>();
@@ -364,7 +382,8 @@ Result<Profile> profile_from_json(const Json& result) {
     const auto& fastest = result.at("fastest");
     profile.fastest = {number(fastest, "predicted_us"),
                        fastest.at("integer_layers").get<std::vector<std::string>>(),
-                       fastest.at("float_layers").get<std::vector<std::string>>()};
+                       fastest.at("float_layers").get<std::vector<std::string>>(),
+                       fastest.value("further", std::map<std::string, std::string>())};
     profile.training_plans = integer_from(result.at("training_plans"));
     profile.wall_us = number(result, "wall_us");
     for (const auto& point : result.at("curve")) {

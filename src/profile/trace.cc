@@ -140,7 +140,6 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   collector.finish(trace, options.warmup);
   trace.runs = static_cast<std::int64_t>(counted.size());
   trace.disturbed = static_cast<std::int64_t>(laps.size()) - options.warmup - good;
-  trace.times.states = states_of(units, built.quantized);
   return trace;
 }
 

@@ -18,9 +18,9 @@ namespace tessera::profile {
 
 /// Runs of one plan, taken apart by the runtime's own profiler.
 struct Trace {
-  PlanTimes times;
-  std::vector<Timing> unit_timing;                           ///< by unit
-  std::vector<Timing> conversion_timing;                     ///< by unit, last the model's inputs
+  PlanTimes times;                        ///< but for its states, which the caller knows
+  std::vector<Timing> unit_timing;        ///< by unit
+  std::vector<Timing> conversion_timing;  ///< by unit, last the model's inputs
   std::vector<std::vector<std::string>> unit_kernels;        ///< types, as they ran
   std::vector<std::vector<std::string>> conversion_kernels;  ///< types
   std::vector<bool> fused;  ///< by unit: shares a kernel with another unit

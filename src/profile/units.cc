@@ -112,7 +112,10 @@ class Grouper {
         unit.name = op.name;
         unit.type = gated ? "SiLU" : op.type;
         unit.worker = OpId{i};
-        unit.quantizable = fates_.quantized[i];
+        unit.takes.clear();
+        for (const auto& quantized : fates_.quantized) {
+          unit.takes.push_back(quantized[i]);
+        }
       }
     }
   }
@@ -169,23 +172,36 @@ Units make_units(const graph::Graph& graph, const Fates& fates) {
   return Grouper(graph, fates).group();
 }
 
-States states_of(const Units& units, const std::vector<bool>& quantized) {
-  States states(units.size(), false);
+std::int64_t integers_in(const States& states) {
+  return std::count_if(states.begin(), states.end(), [](auto state) { return state != 0; });
+}
+
+States uniform_states(const Units& units, std::size_t scheme) {
+  States states(units.size(), 0);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    states[i] = static_cast<std::uint8_t>(units.units[i].takes[scheme - 1] ? scheme : 0);
+  }
+  return states;
+}
+
+States states_of(const Units& units, const States& asked, const std::vector<bool>& quantized) {
+  States states(units.size(), 0);
   for (std::size_t i = 0; i < units.size(); ++i) {
     const auto& unit = units.units[i];
-    states[i] = unit.quantizable && quantized[unit.worker.value];
+    const bool so = asked[i] != 0 && unit.takes[asked[i] - 1U] && quantized[unit.worker.value];
+    states[i] = so ? asked[i] : 0;
   }
   return states;
 }
 
 std::vector<quantize::Scheme> assignment_of(const Units& units, const States& states,
-                                            const quantize::Scheme& integers) {
+                                            std::span<const quantize::Scheme> schemes) {
   quantize::Scheme floating;
   floating.mode = quantize::Mode::kFloat32;
   std::vector<quantize::Scheme> assignment(units.of_op.size(), floating);
   for (std::size_t op = 0; op < assignment.size(); ++op) {
-    if (states[units.of_op[op]]) {
-      assignment[op] = integers;
+    if (const auto state = states[units.of_op[op]]; state != 0) {
+      assignment[op] = schemes[state - 1U];
     }
   }
   return assignment;

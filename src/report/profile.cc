@@ -126,9 +126,18 @@ std::string gain_text(const Profile& profile) {
 
 std::string fastest_text(const Profile& profile) {
   const auto& fastest = profile.fastest;
+  std::map<std::string, std::size_t> counts;
+  for (const auto& [layer, scheme] : fastest.further) {
+    ++counts[scheme];
+  }
+  std::string further;
+  for (const auto& [scheme, count] : counts) {
+    further += fmt::format("{}{} in {}", further.empty() ? " (" : ", ", count, scheme);
+  }
   return fmt::format(
-      "fastest mix  {} layers in integers, {} left in float: {} predicted, {:.2f}x\n",
-      fastest.integer_layers.size(), fastest.float_layers.size(), duration(fastest.predicted_us),
+      "fastest mix  {} layers in integers{}{}, {} left in float: {} predicted, {:.2f}x\n",
+      fastest.integer_layers.size(), further, further.empty() ? "" : ")",
+      fastest.float_layers.size(), duration(fastest.predicted_us),
       profile.whole.at("fp32").latency.median_us / fastest.predicted_us);
 }
 

@@ -13,7 +13,7 @@ setup_file() {
   local status=0
   # shellcheck disable=SC2086 # an emulator comes with its own arguments
   ${TESSERA_EMULATOR:-} "$TESSERA" profile "${example[@]}" --budget 40 --plans 4 --curve \
-    --charts charts --trace trace.json -o profile.json --json >stdout 2>stderr || status=$?
+    --schemes u8s8 --charts charts --trace trace.json -o profile.json --json >stdout 2>stderr || status=$?
   echo "$status" >status
   # shellcheck disable=SC2086
   ${TESSERA_EMULATOR:-} "$TESSERA" profile "${example[@]}" "${quick[@]}" --no-isolated \
@@ -90,12 +90,13 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
   expect_equal "$(jq .result.interrupted stopped.json)" false
 }
 
-@test "--recipe fastest takes the scheme of the profile, and tells what it predicts and does" {
+@test "--recipe fastest takes the schemes of the profile, and tells what it predicts and does" {
   tessera quantize "$network" --data "$TESSERA_SOURCE/examples/01_textures/calibration" --preprocess unit \
     --samples 2 --recipe fastest --profile "$measured/profile.json" -o mixed.onnx --json
   expect_status 0
   expect_not_in "$stderr" "scheme-differs"
-  expect_equal "$(json '[.result.ops[] | select(.quantized) | .scheme] | unique | length <= 1')" true
+  jq -e --slurpfile profile "$measured/profile.json" \
+    '[.result.ops[] | select(.quantized) | .scheme] - [$profile[0].result.latency_model.schemes[].scheme] == []' stdout
   json '.result.fastest | .predicted_us > 0 and .measured.speedup > 0'
 
   validate quantize "$BATS_TEST_TMPDIR/stdout"
@@ -104,6 +105,24 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
   expect_status 0
   expect_in "$stderr" "scheme-differs"
   expect_in "$stdout" "predicted"
+}
+
+@test "--recipe fastest gives the layers of a further scheme that scheme" {
+  of_profile '.result.further_schemes | length == 1'
+  of_profile '.result.latency_model.schemes | map(.scheme) | length == 2 and .[0] != .[1]'
+  jq '(first(.result.layers[] | select(.quantizable)).name) as $layer
+    | .result.latency_model.schemes[1].scheme as $further
+    | .result.fastest.float_layers -= [$layer]
+    | .result.fastest.integer_layers += [$layer]
+    | .result.fastest.further = {($layer): $further}' "$measured/profile.json" >profile.json
+  tessera quantize "$network" --data "$TESSERA_SOURCE/examples/01_textures/calibration" --preprocess unit \
+    --samples 2 --recipe fastest --profile profile.json -o mixed.onnx --json
+  expect_status 0
+  # Names of range methods stand in those of the profile's schemes.
+  local further
+  further=$(jq -r '.result.latency_model.schemes[1].scheme' profile.json)
+  jq -e --arg further "$further" \
+    '[.result.ops[] | select(.quantized and .scheme == $further)] | length > 0' stdout
 }
 
 @test "--charts writes pictures that parse" {

@@ -309,6 +309,66 @@ TEST(MixingBase, OfNothingThatRunsIsNone) {
   EXPECT_EQ(mixing_base(std::vector{failed()}), nullptr);
 }
 
+TEST(MixingPartners, AreCloserOrFasterAndMixByLayer) {
+  auto base = row(2, 30);
+  base.row.scheme.per_channel = true;
+  auto dynamic = row(1.5, 31);  // closer by just enough
+  dynamic.row.scheme.mode = Mode::kDynamic;
+  auto closer_twin = row(1.2, 30.9);
+  closer_twin.row.scheme.mode = Mode::kFloat16;
+  auto faster = row(2.05, 20);
+  const auto modes_of = [&](const std::vector<Candidate>& rows) {
+    std::vector<Mode> modes;
+    for (const auto& scheme : mixing_partners(rows, base)) {
+      modes.push_back(scheme.mode);
+    }
+    return modes;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(modes_of({base, dynamic, closer_twin, faster}),
+              ElementsAre(Mode::kDynamic, Mode::kStatic));
+  EXPECT_THAT(modes_of({base, closer_twin}), ::testing::IsEmpty());
+  EXPECT_THAT(modes_of({row(2.04, 29)}), ::testing::IsEmpty());  // a tie
+  EXPECT_THAT(modes_of({failed()}), ::testing::IsEmpty());
+}
+
+TEST(MixingPartners, OfOneModeTheClosest) {
+  const auto base = row(2, 30);
+  auto near = row(1.5, 35);
+  near.row.scheme.mode = Mode::kDynamic;
+  auto nearer = near;
+  nearer.row.scheme.weight = DType::kUInt8;
+  nearer.row.accuracy = row(1, 38).row.accuracy;
+  const auto partners = mixing_partners(std::vector{near, nearer}, base);
+  ASSERT_EQ(partners.size(), 1U);
+  EXPECT_EQ(partners[0].weight, DType::kUInt8);
+}
+
+TEST(MixingPartners, OfOtherFormatsAndOfSomeOperatorsAreNone) {
+  auto base = row(2, 30);
+  base.row.scheme.per_channel = true;
+  auto integer_operators = row(3, 50);
+  integer_operators.row.scheme.format = Format::kQOperator;
+  auto some = row(3, 50);
+  some.row.operators = "Conv+Gemm+MatMul";
+  auto untimed = row(3, 30);
+  untimed.row.speedup = {};
+  EXPECT_TRUE(mixing_partners(std::vector{integer_operators, some, untimed}, base).empty());
+}
+
+TEST(MixingPartners, AreNoMoreThanTheSearchCanPayFor) {
+  const auto base = row(2, 30);
+  std::vector<Candidate> rows;
+  for (const auto mode : {Mode::kDynamic, Mode::kFloat16, Mode::kWeightOnly}) {
+    rows.push_back(row(1.5, 40 + static_cast<double>(rows.size())));
+    rows.back().row.scheme.mode = mode;
+  }
+  const auto partners = mixing_partners(rows, base);
+  ASSERT_EQ(partners.size(), kMostPartners);
+  EXPECT_EQ(partners[0].mode, Mode::kWeightOnly);
+  EXPECT_EQ(partners[1].mode, Mode::kFloat16);
+}
+
 // --- verdicts
 // -------------------------------------------------------------------------------------
 

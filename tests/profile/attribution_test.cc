@@ -35,7 +35,7 @@ constexpr std::size_t kInputs = 3;  // Units::size()
 
 Units units_of(const graph::Graph& graph) {
   const auto count = graph.ops().size();
-  return make_units(graph, {std::vector<bool>(count, true), std::vector<bool>(count, false)});
+  return make_units(graph, {{std::vector<bool>(count, true)}, std::vector<bool>(count, false)});
 }
 
 /// What a runtime might make of it, operator by operator.

@@ -59,14 +59,14 @@ double whole_us(const States& states, double pace = 1) {
 /// All eight plans taken apart; float, integers and two more raced too.
 Evidence evidence_of_three(double pace = 1) {
   Evidence evidence{.units = three()};
-  made_up::for_each_states(States(3, true), [&](const States& states) {
+  made_up::for_each_states(3, [&](const States& states) {
     // Several times, so that the estimate of what was not seen has no weight.
     for (int i = 0; i < 20; ++i) {
       evidence.plans.push_back(traced(states, pace));
     }
   });
   for (const auto* const bits : {"000", "111", "100", "101"}) {
-    const auto states = states_from(bits);
+    const auto states = *states_from(bits);
     evidence.races.push_back({Use::kCorrection, states, whole_us(states, pace), 0});
   }
   return evidence;
@@ -75,13 +75,33 @@ Evidence evidence_of_three(double pace = 1) {
 TEST(Conclude, WholeTimesCorrectTheModel) {
   Profile profile{.scheme = "a scheme"};
   ASSERT_THAT(conclude(evidence_of_three(), profile), IsOk());
-  EXPECT_EQ(profile.model.scheme, "a scheme");
+  EXPECT_EQ(profile.model.schemes, evidence_of_three().schemes);
   EXPECT_EQ(profile.training_plans, 160);
-  made_up::for_each_states(States(3, true), [&](const States& states) {
+  made_up::for_each_states(3, [&](const States& states) {
     const double us = whole_us(states);
     EXPECT_THAT(profile.model.predict(three(), states).us, DoubleNear(us, 0.015 * us))
-        << bits_of(states);
+        << digits_of(states);
   });
+}
+
+/// A layer that is fastest in the second scheme is an integer layer, and named with it.
+TEST(Conclude, TheFastestMix_NamesFurtherSchemes) {
+  auto evidence = evidence_of_three();
+  evidence.units = made_up::with_schemes(evidence.units, 2);
+  evidence.units.units[0].takes = evidence.units.units[2].takes = {true, false};
+  evidence.schemes = {"first", "second"};
+  evidence.forms = made_up::forms_of(2);
+  for (int i = 0; i < 20; ++i) {
+    auto times = traced({0, 2, 0});
+    times.unit_us = {times.unit_us[0], 0.1, times.unit_us[2]};
+    times.conversion_us = {0, 0, 0, 0};
+    evidence.plans.push_back(times);
+  }
+  Profile profile;
+  ASSERT_THAT(conclude(evidence, profile), IsOk());
+  EXPECT_THAT(profile.fastest.further, ElementsAre(std::pair("u1", "second")));
+  EXPECT_THAT(profile.fastest.integer_layers, ::testing::Contains("u1"));
+  EXPECT_EQ(profile.model.schemes, evidence.schemes);
 }
 
 TEST(Conclude, TheFastestMix_IsNamedByLayer) {
@@ -94,7 +114,7 @@ TEST(Conclude, TheFastestMix_IsNamedByLayer) {
 
 TEST(Conclude, LayersThatCannotBeIntegers_AreNotNamed) {
   auto evidence = evidence_of_three();
-  evidence.units.units[1].quantizable = false;
+  evidence.units.units[1].takes = {false};
   std::erase_if(evidence.plans, [](const PlanTimes& plan) { return plan.states[1]; });
   std::erase_if(evidence.races, [](const RacedPlan& race) { return race.states[1]; });
   Profile profile;
@@ -120,10 +140,10 @@ TEST(Conclude, ACorrectionWithoutItsTrace_DoesNotCount) {
   Profile expected;
   ASSERT_THAT(conclude(evidence, expected), IsOk());
   std::erase_if(evidence.plans,
-                [](const PlanTimes& plan) { return bits_of(plan.states) == "011"; });
+                [](const PlanTimes& plan) { return digits_of(plan.states) == "011"; });
   Profile without;
   ASSERT_THAT(conclude(evidence, without), IsOk());
-  evidence.races.push_back({Use::kCorrection, states_from("011"), 1e6, 0});
+  evidence.races.push_back({Use::kCorrection, *states_from("011"), 1e6, 0});
   Profile profile;
   ASSERT_THAT(conclude(evidence, profile), IsOk());
   EXPECT_EQ(profile.model.scale, without.model.scale);
@@ -135,7 +155,7 @@ TEST(Conclude, UniformPlansWeighFiveTimes) {
   Evidence evidence = evidence_of_three();
   evidence.races.clear();
   for (const auto* const bits : {"000", "111", "100"}) {
-    const auto states = states_from(bits);
+    const auto states = *states_from(bits);
     const double us = traced(states).kernel_us();
     evidence.races.push_back({Use::kCorrection, states, bits[2] == bits[0] ? us : 2 * us, 0});
   }
@@ -144,7 +164,7 @@ TEST(Conclude, UniformPlansWeighFiveTimes) {
   // With equally many kernels in each plan both unknowns can be solved for; what counts here is
   // that the uniform plans, ten rows against one, are explained all but exactly.
   for (const auto* const bits : {"000", "111"}) {
-    const auto times = traced(states_from(bits));
+    const auto times = traced(*states_from(bits));
     const double us =
         profile.model.scale * times.kernel_us() + 3 * profile.model.overhead_us_per_kernel;
     EXPECT_THAT(us / times.kernel_us(), DoubleNear(1, 0.06)) << bits;
@@ -154,7 +174,7 @@ TEST(Conclude, UniformPlansWeighFiveTimes) {
 TEST(Conclude, CalibrationSetsTheInterval_ValidationJudgesIt) {
   auto evidence = evidence_of_three();
   const auto add = [&](Use use, const char* bits, double factor, double isolated_us = 0) {
-    const auto states = states_from(bits);
+    const auto states = *states_from(bits);
     evidence.races.push_back({use, states, factor * whole_us(states), isolated_us});
   };
   Profile plain;
@@ -185,7 +205,7 @@ TEST(Conclude, CalibrationSetsTheInterval_ValidationJudgesIt) {
 TEST(Conclude, RanksAndSumsOfLayersAlone_AreJudgedToo) {
   auto evidence = evidence_of_three();
   for (const auto* const bits : {"000", "100", "101", "111"}) {
-    const auto states = states_from(bits);
+    const auto states = *states_from(bits);
     const double us = whole_us(states);
     // Layers timed alone: off by a quarter; of one plan not known.
     evidence.races.push_back({Use::kValidation, states, us, bits[1] == '1' ? 0 : 1.25 * us});
@@ -200,7 +220,7 @@ TEST(Conclude, RanksAndSumsOfLayersAlone_AreJudgedToo) {
 TEST(Conclude, WithoutAnIntegerPlan_FailsAsTheFitDoes) {
   auto evidence = evidence_of_three();
   std::erase_if(evidence.plans,
-                [](const PlanTimes& plan) { return bits_of(plan.states) == "111"; });
+                [](const PlanTimes& plan) { return digits_of(plan.states) == "111"; });
   Profile profile;
   EXPECT_THAT(conclude(evidence, profile), FailsWith(ErrorCode::kInvalidArgument, _));
 }
@@ -209,18 +229,44 @@ TEST(EvidenceJson, IsReadBackAsItWasWritten) {
   auto evidence = evidence_of_three();
   evidence.races.push_back({Use::kValidation, {true, false, true}, 1.0 / 3, 0.1});
   evidence.races.push_back({Use::kCalibration, {false, false, true}, 17, 0});
-  evidence.units.units[1].quantizable = false;
+  evidence.units.units[1].takes = {false};
   const auto json = to_json(evidence);
   const auto parsed = parse_json(to_text(json), "evidence");
   ASSERT_THAT(parsed, IsOk());
   const auto again = evidence_from_json(*parsed);
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(to_text(to_json(*again)), to_text(json));
-  EXPECT_FALSE(again->units.units[1].quantizable);
+  EXPECT_FALSE(again->units.units[1].quantizable());
   EXPECT_TRUE(again->units.units[0].reads_input);
   EXPECT_TRUE(again->units.units[2].makes_output);
   EXPECT_THAT(again->units.units[1].producers, ElementsAre(0));
   EXPECT_EQ(again->races.back().use, Use::kCalibration);
+}
+
+TEST(EvidenceJson, OfATimeOfOneScheme_IsRead) {
+  auto json = to_json(evidence_of_three());
+  json.erase("schemes");
+  for (auto& unit : json["units"]) {
+    unit.erase("takes");
+    unit["quantizable"] = unit["name"] != "u1";
+  }
+  const auto evidence = evidence_from_json(json);
+  ASSERT_THAT(evidence, IsOk());
+  EXPECT_THAT(evidence->units.units[0].takes, ElementsAre(true));
+  EXPECT_THAT(evidence->units.units[1].takes, ElementsAre(false));
+  EXPECT_EQ(evidence->forms, float_and_integers());
+}
+
+TEST(EvidenceJson, StatesWithoutAScheme_AreRefused) {
+  auto json = to_json(evidence_of_three());
+  json["races"][0]["states"] = "020";
+  EXPECT_THAT(evidence_from_json(json), FailsWith(ErrorCode::kDataLoss, HasSubstr("do not fit")));
+  json = to_json(evidence_of_three());
+  json["plans"][0]["states"] = "002";
+  EXPECT_THAT(evidence_from_json(json), FailsWith(ErrorCode::kDataLoss, HasSubstr("do not fit")));
+  json = to_json(evidence_of_three());
+  json["units"][0]["takes"] = {true, true};
+  EXPECT_THAT(evidence_from_json(json), FailsWith(ErrorCode::kDataLoss, HasSubstr("do not fit")));
 }
 
 TEST(EvidenceJson, UnknownKeys_AreLeftAlone) {
@@ -246,7 +292,7 @@ TEST(EvidenceJson, EveryMissingKey_IsNamed) {
     EXPECT_THAT(evidence_from_json(damaged), FailsWith(ErrorCode::kDataLoss, HasSubstr(key)));
   }
   named("units", {"name", "type", "output_bytes", "producers", "consumers", "reads_input",
-                  "makes_output", "quantizable"});
+                  "makes_output", "takes"});
   named("plans", {"states", "unit_us", "conversion_us", "unit_kernels", "conversion_kernels"});
   named("races", {"use", "states", "us", "isolated_us"});
 }
@@ -297,7 +343,7 @@ TEST(Shards, AreBroughtToThePaceOfTheFirst) {
   ASSERT_THAT(alone, IsOk());
   ASSERT_THAT(merged, IsOk());
   EXPECT_EQ(merged->training_plans, 320);
-  made_up::for_each_states(States(3, true), [&](const States& states) {
+  made_up::for_each_states(3, [&](const States& states) {
     const double us = whole_us(states);
     EXPECT_THAT(merged->model.predict(three(), states).us, DoubleNear(us, 0.01 * us));
   });

@@ -18,6 +18,7 @@ namespace {
 
 using made_up::chain_of;
 using made_up::context_free;
+using made_up::context_free_mix;
 using made_up::random_units;
 using made_up::units_of;
 using ::testing::DoubleNear;
@@ -25,7 +26,7 @@ using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
 
-constexpr std::size_t kInteger = kUnitContexts / 2;
+constexpr std::size_t kInteger = kUnitContexts;
 
 /// A machine on which a unit takes `float_us` or `integer_us` wherever it stands, and a border
 /// between precisions `border_us` in one kernel.
@@ -117,7 +118,7 @@ TEST(Fit, ManyPlans_RecoverTheMachine) {
   for (int i = 0; i < 50; ++i) {
     const auto states = random_states(units, random);
     const double us = machine.run(units, states).kernel_us();
-    EXPECT_THAT(model->predict(units, states).us, DoubleNear(us, 0.02 * us)) << bits_of(states);
+    EXPECT_THAT(model->predict(units, states).us, DoubleNear(us, 0.02 * us)) << digits_of(states);
   }
 }
 
@@ -166,7 +167,7 @@ TEST(Fit, ConversionsNeverSeen_CostByTheByte) {
 
 TEST(Fit, UnitsThatAreNeverIntegers_KeepTheirOwnTime) {
   auto units = chain_of({"Gemm", "Softmax", "Gemm"});
-  units.units[1].quantizable = false;
+  units.units[1].takes = {false};
   const Machine machine{{10, 33, 10}, {5, 33, 5}, 0};
   std::vector<PlanTimes> plans{machine.run(units, {false, false, false}),
                                machine.run(units, {true, false, true})};
@@ -174,7 +175,7 @@ TEST(Fit, UnitsThatAreNeverIntegers_KeepTheirOwnTime) {
   ASSERT_THAT(model, IsOk());
   for (const States& states : {States{false, false, false}, States{true, false, true}}) {
     const auto context = neighbourhood_of(units, states).own[1];
-    EXPECT_THAT(model->rows[1].own[context].us, DoubleNear(33, 1e-6)) << bits_of(states);
+    EXPECT_THAT(model->rows[1].own[context].us, DoubleNear(33, 1e-6)) << digits_of(states);
   }
 }
 
@@ -346,7 +347,7 @@ TEST(LatencyModelJson, IsReadBackToTheLastBit) {
   Random random(3);
   const auto units = random_units(6, random);
   auto model = made_up::random_model(units, random);
-  model.scheme = "qdq-u8s8";
+  model.schemes = {"qdq-u8s8"};
   model.scale = 0.1 + 0.2;
   model.overhead_us_per_kernel = -1.0 / 3;
   model.centre = 1.01;
@@ -355,7 +356,7 @@ TEST(LatencyModelJson, IsReadBackToTheLastBit) {
   ASSERT_THAT(parsed, IsOk());
   const auto again = latency_model_from_json(*parsed);
   ASSERT_THAT(again, IsOk());
-  EXPECT_EQ(again->scheme, model.scheme);
+  EXPECT_EQ(again->schemes, model.schemes);
   EXPECT_EQ(again->scale, model.scale);
   EXPECT_EQ(again->overhead_us_per_kernel, model.overhead_us_per_kernel);
   EXPECT_EQ(again->centre, model.centre);
@@ -417,14 +418,101 @@ TEST(LatencyModelJson, WrongTypes_AreRefused) {
       [](Json& json) { json["rows"][0]["own"][0][2] = std::numeric_limits<std::uint64_t>::max(); });
 }
 
+TEST(LatencyModelJson, SchemesComeBackWithTheirForms) {
+  const auto units = made_up::with_schemes(chain_of({"Gemm", "Conv"}), 3);
+  const auto model = context_free_mix(units, {1, 2}, {{3, 4}, {5, 6}, {7, 8}});
+  const auto again = latency_model_from_json(to_json(model));
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->schemes, model.schemes);
+  EXPECT_EQ(again->forms, model.forms);
+  EXPECT_EQ(again->predict(units, {3, 2}).us, model.predict(units, {3, 2}).us);
+}
+
+/// Documents of a time when there was one scheme.
+TEST(LatencyModelJson, WithoutSchemes_IsOfOneOfIntegers) {
+  auto json = small_json();
+  json.erase("schemes");
+  json["scheme"] = "qdq-u8s8";
+  const auto model = latency_model_from_json(json);
+  ASSERT_THAT(model, IsOk());
+  EXPECT_THAT(model->schemes, ::testing::ElementsAre("qdq-u8s8"));
+  EXPECT_EQ(model->forms, float_and_integers());
+}
+
+TEST(LatencyModelJson, DamagedForms_AreRefused) {
+  const auto refused = [](const std::function<void(Json&)>& damage, int line = __builtin_LINE()) {
+    auto json = small_json();
+    damage(json["schemes"]);
+    EXPECT_THAT(latency_model_from_json(json), FailsWith(ErrorCode::kDataLoss, ::testing::_))
+        << "line " << line;
+  };
+  refused([](Json& schemes) { schemes = 1; });
+  refused([](Json& schemes) { schemes = Json::array(); });
+  refused([](Json& schemes) { schemes[0]["values"] = "string"; });
+  refused([](Json& schemes) { schemes[0]["convolution"] = "NHWC"; });
+  refused([](Json& schemes) { schemes[0].erase("scheme"); });
+  refused([](Json& schemes) { schemes.push_back(schemes[0]); });  // more than there are cells for
+  refused([](Json& schemes) {
+    while (schemes.size() < 10) {
+      schemes.push_back(schemes[0]);
+    }
+  });
+}
+
+/// A machine with two schemes; one of them has float results, so that it has no borders to float.
+TEST(Fit, OfSeveralSchemes_GivesBackTheTimesOfEach) {
+  const auto units = made_up::with_schemes(chain_of({"Gemm", "Gemm", "Gemm"}), 2);
+  const auto forms = made_up::forms_of(2);
+  const std::vector<std::vector<double>> us = {{40, 30, 20}, {10, 12, 14}, {25, 9, 18}};
+  const auto run = [&](const States& states) {
+    PlanTimes times{.states = states};
+    const auto around = neighbourhood_of(units, states, forms);
+    for (std::size_t i = 0; i <= units.size(); ++i) {
+      if (i < units.size()) {
+        times.unit_us.push_back(us[states[i]][i]);
+        times.unit_kernels.push_back(1);
+      }
+      const bool border = around.conversion[i] / 2 % 3 != 0;
+      times.conversion_us.push_back(border ? 3 : 0);
+      times.conversion_kernels.push_back(border ? 1 : 0);
+    }
+    return times;
+  };
+  std::vector<PlanTimes> plans;
+  made_up::for_each_states(made_up::choices_of(units, {true, true, true}),
+                           [&](const States& states) {
+                             for (int i = 0; i < 20; ++i) {
+                               plans.push_back(run(states));
+                             }
+                           });
+  const auto model = fit_latency(units, plans, forms);
+  ASSERT_THAT(model, IsOk());
+  EXPECT_EQ(model->forms, forms);
+  made_up::for_each_states(
+      made_up::choices_of(units, {true, true, true}), [&](const States& states) {
+        const double measured = run(states).kernel_us();
+        EXPECT_THAT(model->predict(units, states).us, DoubleNear(measured, 0.02 * measured))
+            << digits_of(states);
+      });
+}
+
+/// What was never seen of a scheme is taken for as long as in float.
+TEST(Fit, SchemeThatNoPlanShows_TakesAsLongAsFloat) {
+  const auto units = made_up::with_schemes(chain_of({"Gemm", "Gemm"}), 2);
+  const Machine machine{{40, 20}, {10, 5}, 0};
+  const auto model = fit_latency(units, uniform_plans(units, machine), made_up::forms_of(2));
+  ASSERT_THAT(model, IsOk());
+  EXPECT_THAT(model->predict(units, {2, 2}).us, DoubleNear(60, 3));
+}
+
 /// Never an integer where there can be none, and every mix of three layers comes up.
 TEST(RandomStates, LeaveFloatLayersAlone_AndReachEveryMix) {
   auto units = chain_of({"Gemm", "Softmax", "Gemm", "Gemm"});
-  units.units[1].quantizable = false;
+  units.units[1].takes = {false};
   Random random(8);
   std::map<std::string, int> seen;
   for (int i = 0; i < 500; ++i) {
-    ++seen[bits_of(random_states(units, random))];
+    ++seen[digits_of(random_states(units, random))];
   }
   EXPECT_EQ(seen.size(), 8U);
   for (const auto& [bits, times] : seen) {
@@ -432,6 +520,23 @@ TEST(RandomStates, LeaveFloatLayersAlone_AndReachEveryMix) {
     EXPECT_GT(times, 5) << bits;
   }
   EXPECT_TRUE(random_states(Units(), random).empty());
+}
+
+TEST(RandomStates, OfSeveralSchemes_AreThoseThatALayerTakes) {
+  auto units = made_up::with_schemes(chain_of({"Gemm", "Gemm", "Gemm"}), 2);
+  units.units[1].takes = {false, true};
+  units.units[2].takes = {true, false};
+  Random random(9);
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 4000; ++i) {
+    ++seen[digits_of(random_states(units, random))];
+  }
+  EXPECT_EQ(seen.size(), 12U);  // 3 x 2 x 2
+  for (const auto& [digits, times] : seen) {
+    EXPECT_THAT(digits[1], ::testing::AnyOf('0', '2'));
+    EXPECT_THAT(digits[2], ::testing::AnyOf('0', '1'));
+    EXPECT_GT(times, 5) << digits;
+  }
 }
 
 RC_GTEST_PROP(LatencyModelProperty, SharesAreThePrediction, (std::uint64_t seed)) {

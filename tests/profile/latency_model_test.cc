@@ -28,7 +28,7 @@ Units chain(std::size_t length) {
     unit.name = "layer" + std::to_string(i);
     unit.type = i % 3 == 2 ? "MaxPool" : "Conv";
     unit.output_bytes = 4000;
-    unit.quantizable = true;
+    unit.takes = {true};
     if (i > 0) {
       unit.producers = {i - 1};
     }
@@ -50,9 +50,9 @@ PlanTimes machine(const Units& units, const States& states) {
   const auto around = neighbourhood_of(units, states);
   for (std::size_t i = 0; i < units.size(); ++i) {
     const double size = 10.0 + static_cast<double>(i);
-    double us = size * (around.own[i] >= kUnitContexts / 2 ? 0.4 : 1.0);
+    double us = size * (around.own[i] >= kUnitContexts ? 0.4 : 1.0);
     us *= around.own[i] % 2 == 1 ? 1.1 : 1.0;
-    if (units.units[i].type == "MaxPool" && around.own[i] % (kUnitContexts / 2) < 2) {
+    if (units.units[i].type == "MaxPool" && around.own[i] % kUnitContexts < 2) {
       us *= 20;  // a plain map
     }
     times.unit_us.push_back(us);
@@ -225,24 +225,24 @@ TEST(FastestStates, ForbiddenLayersStayFloat_AndPenaltiesCount) {
   const auto units = chain(9);
   const auto model = fit_latency(units, observe(units, 60, 10));
   ASSERT_THAT(model, IsOk());
-  States allowed(units.size(), true);
+  std::vector<bool> allowed(units.size(), true);
   allowed[0] = allowed[4] = false;
   const auto states = fastest_states(*model, units, allowed);
   EXPECT_FALSE(states[0]);
   EXPECT_FALSE(states[4]);
-  const Penalty heavy{std::vector<double>(units.size(), 1.0), 1e6};
+  const Penalty heavy{{std::vector<double>(units.size(), 1.0)}, 1e6};
   EXPECT_EQ(fastest_states(*model, units, {}, heavy), States(units.size(), false));
 }
 
 TEST(RandomStates, CoverDensitiesAndRunLengths) {
   const auto units = chain(60);
   Random random(1);
-  std::set<States> distinct;
+  std::set<std::string> distinct;
   std::size_t lonely = 0;
   double density = 0;
   for (int i = 0; i < 200; ++i) {
     const auto states = random_states(units, random);
-    distinct.insert(states);
+    distinct.insert(digits_of(states));
     density += static_cast<double>(std::count(states.begin(), states.end(), true)) / 60 / 200;
     for (std::size_t k = 1; k + 1 < states.size(); ++k) {
       lonely += states[k] != states[k - 1] && states[k] != states[k + 1] ? 1U : 0U;

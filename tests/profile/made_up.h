@@ -33,7 +33,7 @@ inline Units units_of(const std::vector<Part>& parts) {
     unit.ops = {graph::OpId{static_cast<std::uint32_t>(i)}};
     unit.worker = unit.ops.front();
     unit.output_bytes = 1000;
-    unit.quantizable = true;
+    unit.takes = {true};
     unit.producers = parts[i].producers;
     unit.reads_input = parts[i].producers.empty();
     for (const auto producer : parts[i].producers) {
@@ -78,21 +78,51 @@ inline Units random_units(std::size_t count, Random& random) {
   return units_of(parts);
 }
 
-/// A latency model in which a unit takes one time in float32 and one on integers, whatever stands
-/// around it.
-inline LatencyModel context_free(const Units& units, const std::vector<double>& float_us,
-                                 const std::vector<double>& integer_us) {
+/// The same, and every unit takes so many schemes.
+inline Units with_schemes(Units units, std::size_t schemes) {
+  for (auto& unit : units.units) {
+    unit.takes.assign(schemes, true);
+  }
+  return units;
+}
+
+/// float32 and schemes whose results differ in type, convolutions' in layout besides.
+inline Forms forms_of(std::size_t schemes) {
+  const Forms all = {{DType::kFloat32, Layout::kBlocked},
+                     {DType::kUInt8, Layout::kChannelsLast},
+                     {DType::kFloat32, Layout::kPlain},
+                     {DType::kFloat16, Layout::kPlain}};
+  return {all.begin(), all.begin() + 1 + static_cast<std::ptrdiff_t>(schemes)};
+}
+
+/// A latency model in which a unit takes one time in float32 and one in every scheme, whatever
+/// stands around it.
+inline LatencyModel context_free_mix(const Units& units, const std::vector<double>& float_us,
+                                     const std::vector<std::vector<double>>& scheme_us) {
   LatencyModel model;
+  model.forms = forms_of(scheme_us.size());
+  model.schemes.clear();
+  for (std::size_t k = 0; k < scheme_us.size(); ++k) {
+    model.schemes.push_back("scheme" + std::to_string(k + 1));
+  }
   model.rows.resize(units.size() + 1);
+  for (auto& row : model.rows) {
+    row.own.resize(model.forms.size() * kUnitContexts);
+    row.conversion.resize(model.forms.size() * kConversionContexts);
+  }
   for (std::size_t i = 0; i < units.size(); ++i) {
     auto& row = model.rows[i];
     row.unit = units.units[i].name;
-    for (std::size_t context = 0; context < kUnitContexts; ++context) {
-      const bool integers = context >= kUnitContexts / 2;
-      row.own[context] = {integers ? integer_us[i] : float_us[i], 1, 1};
+    for (std::size_t context = 0; context < row.own.size(); ++context) {
+      const auto state = context / kUnitContexts;
+      row.own[context] = {state == 0 ? float_us[i] : scheme_us[state - 1][i], 1, 1};
     }
   }
   return model;
+}
+inline LatencyModel context_free(const Units& units, const std::vector<double>& float_us,
+                                 const std::vector<double>& integer_us) {
+  return context_free_mix(units, float_us, {integer_us});
 }
 
 /// A latency model in which everything depends on everything.
@@ -114,20 +144,40 @@ inline LatencyModel random_model(const Units& units, Random& random) {
   return model;
 }
 
-/// Calls `visit` for every way to choose among the units that `may` names.
-inline void for_each_states(const States& may, const std::function<void(const States&)>& visit) {
-  const auto count = may.size();
-  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << count; ++bits) {
-    States states(count);
-    bool allowed = true;
-    for (std::size_t i = 0; i < count; ++i) {
-      states[i] = (bits >> i & 1U) != 0;
-      allowed = allowed && (may[i] || !states[i]);
-    }
-    if (allowed) {
-      visit(states);
+/// By unit, the states that it may be in.
+using Choices = std::vector<std::vector<std::uint8_t>>;
+inline Choices choices_of(const Units& units, const std::vector<bool>& may) {
+  Choices choices(units.size(), {0});
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const auto& takes = units.units[i].takes;
+    for (std::size_t k = 0; k < takes.size(); ++k) {
+      if (may[i] && takes[k]) {
+        choices[i].push_back(static_cast<std::uint8_t>(k + 1));
+      }
     }
   }
+  return choices;
+}
+
+/// Calls `visit` for every way to choose, the last unit changing fastest.
+inline void for_each_states(const Choices& choices,
+                            const std::function<void(const States&)>& visit) {
+  States states(choices.size(), 0);
+  const std::function<void(std::size_t)> choose = [&](std::size_t unit) {
+    if (unit == choices.size()) {
+      visit(states);
+      return;
+    }
+    for (const auto state : choices[unit]) {
+      states[unit] = state;
+      choose(unit + 1);
+    }
+  };
+  choose(0);
+}
+/// Every mix of so many units and one scheme.
+inline void for_each_states(std::size_t units, const std::function<void(const States&)>& visit) {
+  for_each_states(Choices(units, {0, 1}), visit);
 }
 
 }  // namespace tessera::profile::made_up

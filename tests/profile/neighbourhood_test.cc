@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "profile/made_up.h"
+#include "support/matchers.h"
 #include "tessera/profile/latency_model.h"
 
 namespace tessera::profile {
@@ -14,6 +15,7 @@ using made_up::chain_of;
 using made_up::random_units;
 using made_up::units_of;
 using ::testing::ElementsAre;
+using testing::IsOkAndHolds;
 using enum Layout;
 
 constexpr bool kFloat = false;
@@ -142,19 +144,78 @@ TEST(Neighbourhood, QuantizeDoesNotMoveUpPastASecondReader_OrAnOutput) {
   EXPECT_EQ(neighbourhood_of(shown, {false, false, true}).own[1], own(kFloat, kPlain, true));
 }
 
+/// float32; static integers; dynamic ones, whose results are float in plain layout; float16.
+TEST(Neighbourhood, OfSchemesWithFloatResults_HasNoBorderToFloat) {
+  const auto forms = made_up::forms_of(3);
+  const auto around = neighbourhood_of(chain_of({"Gemm", "Gemm", "Gemm"}), {0, 2, 0}, forms);
+  EXPECT_THAT(around.own, ElementsAre(own(kFloat, kPlain, false), 2 * kUnitContexts,
+                                      own(kFloat, kPlain, false)));
+  EXPECT_THAT(around.conversion, ElementsAre(0, 2 * kConversionContexts, 0, 0));
+}
+
+TEST(Neighbourhood, OfTwoTypesOfResults_HasABorderBetween) {
+  const auto forms = made_up::forms_of(3);
+  const auto around = neighbourhood_of(chain_of({"Gemm", "Gemm", "Gemm"}), {1, 3, 3}, forms);
+  EXPECT_THAT(around.own, ElementsAre(kUnitContexts + 1, 3 * kUnitContexts, 3 * kUnitContexts + 1));
+  EXPECT_EQ(around.conversion[0], kConversionContexts + 2);      // all readers want another type
+  EXPECT_EQ(around.conversion[1], 3 * kConversionContexts);      // one of the same
+  EXPECT_EQ(around.conversion[2], 3 * kConversionContexts + 2);  // the caller, who reads float
+}
+
+TEST(Neighbourhood, ConvolutionsOfASchemeLieAsItsFormSays) {
+  const auto forms = made_up::forms_of(3);
+  const auto units = chain_of({"Conv", "Conv", "Conv", "Conv"});
+  EXPECT_THAT(neighbourhood_of(units, {0, 1, 2, 3}, forms).layout,
+              ElementsAre(kBlocked, kChannelsLast, kPlain, kPlain));
+}
+
+/// Blocked maps are float32: in float16 a pool behind a float convolution gets a plain one.
+TEST(Neighbourhood, BlockedMapsAreNoFloat16) {
+  const auto forms = made_up::forms_of(3);
+  EXPECT_EQ(neighbourhood_of(chain_of({"Conv", "Add"}), {0, 3}, forms).layout[1], kPlain);
+  EXPECT_EQ(neighbourhood_of(chain_of({"Conv", "Add"}), {0, 2}, forms).layout[1], kBlocked);
+}
+
+TEST(Neighbourhood, MovedValuesFollowIntegersOnly) {
+  const auto forms = made_up::forms_of(3);
+  const auto own_of = [&](const States& states) {
+    return neighbourhood_of(chain_of({"Gemm", "Reshape", "Gemm"}), states, forms).own[1];
+  };
+  EXPECT_EQ(own_of({1, 0, 1}) / kUnitContexts, 1);
+  EXPECT_EQ(own_of({2, 0, 2}) / kUnitContexts, 0);
+  EXPECT_EQ(own_of({3, 0, 3}) / kUnitContexts, 0);
+}
+
+TEST(FormOf, SaysWhatNeighboursSee) {
+  quantize::Scheme scheme;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kUInt8, kChannelsLast}));
+  scheme.activation = DType::kInt8;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kInt8, kChannelsLast}));
+  scheme.format = quantize::Format::kQdqInputs;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kFloat32, kPlain}));
+  scheme.mode = quantize::Mode::kDynamic;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kFloat32, kPlain}));
+  scheme.mode = quantize::Mode::kFloat16;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kFloat16, kPlain}));
+  scheme.mode = quantize::Mode::kWeightOnly;
+  EXPECT_EQ(form_of(scheme), (Form{DType::kFloat32, kBlocked}));
+}
+
 /// Contexts stay within their tables: cells are looked up without a check.
 RC_GTEST_PROP(NeighbourhoodProperty, ContextsAreInTheirTables, (std::uint64_t seed)) {
   Random random(seed);
-  const auto units = random_units(1 + random.below(20), random);
-  const auto around = neighbourhood_of(units, random_states(units, random));
+  const auto schemes = 1 + random.below(3);
+  const auto units = made_up::with_schemes(random_units(1 + random.below(20), random), schemes);
+  const auto around =
+      neighbourhood_of(units, random_states(units, random), made_up::forms_of(schemes));
   RC_ASSERT(around.own.size() == units.size());
   RC_ASSERT(around.layout.size() == units.size());
   RC_ASSERT(around.conversion.size() == units.size() + 1);
   for (const auto context : around.own) {
-    RC_ASSERT(context < kUnitContexts);
+    RC_ASSERT(context < (1 + schemes) * kUnitContexts);
   }
   for (const auto context : around.conversion) {
-    RC_ASSERT(context < kConversionContexts);
+    RC_ASSERT(context < (1 + schemes) * kConversionContexts);
   }
 }
 
@@ -174,11 +235,12 @@ RC_GTEST_PROP(NeighbourhoodProperty, UniformPlans_HaveNoBordersInside, (std::uin
   }
 }
 
-TEST(Bits, AreStatesInTheirOrder) {
-  EXPECT_EQ(bits_of({true, false, false, true}), "1001");
-  EXPECT_EQ(bits_of({}), "");
-  EXPECT_EQ(states_from("011"), (States{false, true, true}));
-  EXPECT_TRUE(states_from("").empty());
+TEST(Digits, AreStatesInTheirOrder) {
+  EXPECT_EQ(digits_of({true, false, false, true}), "1001");
+  EXPECT_EQ(digits_of({}), "");
+  EXPECT_THAT(states_from("0127"), IsOkAndHolds(States{0, 1, 2, 7}));
+  EXPECT_THAT(states_from(""), IsOkAndHolds(States{}));
+  EXPECT_THAT(states_from("01a"), testing::FailsWith(ErrorCode::kDataLoss, ::testing::_));
 }
 
 TEST(PlanTimes, FitOnlyWhereEveryListDoes) {

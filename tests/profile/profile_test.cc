@@ -98,6 +98,72 @@ TEST(ProfileSlow, FurtherSchemes_HaveColumns) {
   }
 }
 
+/// Integers by two ways on one model: mixes of both are measured, predicted and written down.
+TEST(ProfileSlow, MixesDrawFromFurtherSchemes) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.machine = false;
+  options.isolated = false;
+  quantize::Scheme tensor;
+  quantize::Scheme dynamic;
+  dynamic.mode = quantize::Mode::kDynamic;
+  options.further = {tensor, dynamic};
+  auto study = Study::open(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                           options, Monitor::silent());
+  ASSERT_THAT(study, IsOk());
+  const auto result = study->measure();
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(result->further_schemes, ElementsAre(tensor, dynamic));
+  EXPECT_EQ(study->model().forms.size(), 4U);
+  EXPECT_EQ(study->model().schemes.size(), 3U);
+  std::set<char> seen;
+  for (const auto& plan : study->evidence().plans) {
+    for (const char digit : digits_of(plan.states)) {
+      seen.insert(digit);
+    }
+  }
+  EXPECT_THAT(seen, ElementsAre('0', '1', '2', '3'));
+  // A dynamic pool there is not.
+  for (const auto& unit : study->units().units) {
+    EXPECT_EQ(unit.takes[2], unit.type == "Conv" || unit.type == "Gemm") << unit.name;
+  }
+  const auto again = profile_from_json(to_json(*result));
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->further_schemes, result->further_schemes);
+  EXPECT_THAT(study->learn(States(study->units().size(), 0)), IsOk());
+}
+
+TEST(ProfileSlow, SchemesThatNothingTakes_GetNoColumn) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.machine = false;
+  options.isolated = false;
+  quantize::Scheme words;
+  words.mode = quantize::Mode::kWeightOnly;
+  words.weight = DType::kInt4;
+  quantize::Scheme tensor;
+  options.further = {words, tensor};
+  options.selection.op_types = {"Conv"};  // no product that 4-bit weights are for
+  const auto result = profile(fixture->model, fixture->samples, fixture->ranges, fixture->library,
+                              options, Monitor::silent());
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(result->further_schemes, ElementsAre(tensor));
+  EXPECT_EQ(result->model.schemes.size(), 2U);
+  EXPECT_EQ(result->whole.size(), 3U);
+}
+
+TEST(Profile, TooManySchemes_AreRefused) {
+  const auto fixture = make_fixture();
+  ASSERT_THAT(fixture, IsOk());
+  auto options = quick();
+  options.further.resize(kMostSchemes);
+  EXPECT_THAT(profile(fixture->model, fixture->samples, fixture->ranges, fixture->library, options,
+                      Monitor::silent()),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("too many")));
+}
+
 TEST(ProfileSlow, RecordSurvivesItsJson) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

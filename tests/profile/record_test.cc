@@ -69,7 +69,7 @@ Profile full_profile() {
   profile.roofline = Roofline{100, 400, 2e10, "made up"};
   const auto units = chain_of({"Conv", "Softmax"});
   profile.model = context_free(units, {10, 3}, {4, 3});
-  profile.model.scheme = profile.scheme;
+  profile.model.schemes = {profile.scheme};
   profile.validation = {{{3, 50, 51, 60}, {1, 80, 79, 0}}, 0.01, 0.02, 0.9, 0.5, 0.1, 0.2};
   profile.fastest = {44, {"conv"}, {"softmax"}};
   profile.gain_only = {{"context", 1, 1.5, {1.4, 1.3, 1.45, 12}}};
@@ -293,7 +293,7 @@ TEST(ProfileRecord, Interrupted_HasPlansAndNoModel) {
   ASSERT_EQ(again->traced.size(), 1U);
   EXPECT_EQ(again->traced[0].number, 3);
   EXPECT_EQ(again->traced[0].reference_us, 99.5);
-  EXPECT_EQ(bits_of(again->traced[0].times.states), "10");
+  EXPECT_EQ(digits_of(again->traced[0].times.states), "10");
   EXPECT_THAT(again->traced[0].times.conversion_us, ElementsAre(0, 1, 0.5));
   // Of one that ended they are not written.
   profile.interrupted = false;

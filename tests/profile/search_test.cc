@@ -16,6 +16,7 @@ namespace {
 
 using made_up::chain_of;
 using made_up::context_free;
+using made_up::context_free_mix;
 using made_up::for_each_states;
 using made_up::random_model;
 using made_up::random_units;
@@ -25,17 +26,17 @@ using ::testing::ElementsAre;
 double cost_us(const LatencyModel& model, const Units& units, const States& states,
                const Penalty& penalty = {}) {
   double us = model.predict(units, states).us;
-  for (std::size_t i = 0; i < penalty.by_unit.size(); ++i) {
-    us += states[i] ? penalty.us_per_unit * penalty.by_unit[i] : 0;
+  for (std::size_t i = 0; i < states.size() && !penalty.by_scheme.empty(); ++i) {
+    us += states[i] != 0 ? penalty.us_per_unit * penalty.by_scheme[states[i] - 1U][i] : 0;
   }
   return us;
 }
 
 /// The least cost of all there are.
-double brute_force_us(const LatencyModel& model, const Units& units, const States& may,
+double brute_force_us(const LatencyModel& model, const Units& units, const std::vector<bool>& may,
                       const Penalty& penalty = {}) {
   double least = std::numeric_limits<double>::infinity();
-  for_each_states(may, [&](const States& states) {
+  for_each_states(made_up::choices_of(units, may), [&](const States& states) {
     least = std::min(least, cost_us(model, units, states, penalty));
   });
   return least;
@@ -81,7 +82,7 @@ TEST(FastestStates, LessThanAPicosecond_IsNoGain) {
 
 TEST(FastestStates, LayersThatCannotBeIntegers_StayFloat) {
   auto units = chain_of({"Gemm", "Softmax", "Gemm"});
-  units.units[1].quantizable = false;
+  units.units[1].takes = {false};
   const auto model = context_free(units, {10, 10, 10}, {1, 1, 1});
   EXPECT_THAT(fastest_states(model, units), ElementsAre(true, false, true));
   // Allowing it does not help.
@@ -93,7 +94,7 @@ TEST(FastestStates, PairThatOnlyGainsTogether_IsFound) {
   auto model = context_free(units, {10, 10, 10}, {8, 8, 30});
   // A border between precisions costs more than one layer gains, and less than two do.
   for (std::size_t i = 0; i < 2; ++i) {
-    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+    for (std::size_t context = 0; context < 2 * kConversionContexts; ++context) {
       model.rows[i].conversion[context].us = context / 2 % 3 != 0 ? 3 : 0;
     }
   }
@@ -106,7 +107,7 @@ TEST(FastestStates, TripleThatOnlyGainsTogether_IsFound) {
   const auto units = chain_of({"Gemm", "Gemm", "Gemm", "Gemm", "Gemm"});
   auto model = context_free(units, {10, 10, 10, 10, 10}, {30, 8, 8, 8, 30});
   for (std::size_t i = 0; i < 4; ++i) {
-    for (std::size_t context = 0; context < kConversionContexts; ++context) {
+    for (std::size_t context = 0; context < 2 * kConversionContexts; ++context) {
       model.rows[i].conversion[context].us = context / 2 % 3 != 0 ? 2.5 : 0;
     }
   }
@@ -117,21 +118,66 @@ TEST(FastestStates, TripleThatOnlyGainsTogether_IsFound) {
 TEST(Penalty, JustBelowTheGain_IsPaid_JustAboveIsNot) {
   const auto units = chain_of({"Gemm", "Gemm"});
   const auto model = context_free(units, {10, 10}, {6, 6});  // 4 us to gain
-  EXPECT_THAT(fastest_states(model, units, {}, {{3.999, 4.001}, 1}), ElementsAre(true, false));
-  EXPECT_THAT(fastest_states(model, units, {}, {{0.1, 0.1}, 39.9}), ElementsAre(true, true));
-  EXPECT_THAT(fastest_states(model, units, {}, {{0.1, 0.1}, 40.1}), ElementsAre(false, false));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{3.999, 4.001}}, 1}), ElementsAre(true, false));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{0.1, 0.1}}, 39.9}), ElementsAre(true, true));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{0.1, 0.1}}, 40.1}), ElementsAre(false, false));
 }
 
 TEST(Penalty, Negative_IsAReward) {
   const auto units = chain_of({"Gemm"});
   const auto model = context_free(units, {10}, {12});
-  EXPECT_THAT(fastest_states(model, units, {}, {{-3}, 1}), ElementsAre(true));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{-3}}, 1}), ElementsAre(true));
 }
 
 TEST(Penalty, FreeUnits_AreChosenByTimeAlone) {
   const auto units = chain_of({"Gemm", "Gemm"});
   const auto model = context_free(units, {10, 10}, {9, 11});
-  EXPECT_EQ(fastest_states(model, units, {}, {{5, 5}, 0}), fastest_states(model, units));
+  EXPECT_EQ(fastest_states(model, units, {}, {{{5, 5}}, 0}), fastest_states(model, units));
+}
+
+TEST(FastestStates, OfSeveralSchemes_EachLayerGetsItsOwn) {
+  const auto units = made_up::with_schemes(chain_of({"Gemm", "Gemm", "Gemm"}), 2);
+  auto model = context_free_mix(units, {10, 10, 10}, {{6, 12, 11}, {8, 9, 12}});
+  EXPECT_THAT(fastest_states(model, units), ElementsAre(1, 2, 0));
+  EXPECT_THAT(fastest_states(model, units, {true, false, true}), ElementsAre(1, 0, 0));
+}
+
+TEST(FastestStates, SchemeThatALayerDoesNotTake_IsNotGiven) {
+  auto units = made_up::with_schemes(chain_of({"Gemm", "Gemm"}), 2);
+  units.units[0].takes = {true, false};
+  units.units[1].takes = {false, true};
+  const auto model = context_free_mix(units, {10, 10}, {{6, 1}, {5, 7}});
+  EXPECT_THAT(fastest_states(model, units), ElementsAre(1, 2));
+}
+
+TEST(Penalty, OfASchemeThatIsCloser_IsSmaller) {
+  const auto units = made_up::with_schemes(chain_of({"Gemm"}), 2);
+  const auto model = context_free_mix(units, {10}, {{6}, {8}});
+  EXPECT_THAT(fastest_states(model, units, {}, {{{1}, {0.1}}, 2}), ElementsAre(1));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{1}, {0.1}}, 3}), ElementsAre(2));
+  EXPECT_THAT(fastest_states(model, units, {}, {{{1}, {0.1}}, 30}), ElementsAre(0));
+}
+
+/// Where layers do not see each other, each is chosen alone: the search is exact.
+RC_GTEST_PROP(FastestStatesProperty, OfSeveralSchemes_IsTheOptimum, (std::uint64_t seed)) {
+  Random random(seed);
+  const auto count = 1 + random.below(6);
+  const auto schemes = 1 + random.below(3);
+  auto units =
+      made_up::with_schemes(units_of(std::vector<made_up::Part>(count, {"Gemm", {}})), schemes);
+  std::vector<std::vector<double>> scheme_us;
+  Penalty penalty{{}, random.uniform()};
+  for (std::size_t k = 0; k < schemes; ++k) {
+    scheme_us.push_back(random_values(count, 100, random));
+    penalty.by_scheme.push_back(random_values(count, 50, random));
+    for (auto& unit : units.units) {
+      unit.takes[k] = random.uniform() < 0.7;
+    }
+  }
+  const auto model = context_free_mix(units, random_values(count, 100, random), scheme_us);
+  const auto found = fastest_states(model, units, {}, penalty);
+  const double least_us = brute_force_us(model, units, std::vector<bool>(count, true), penalty);
+  RC_ASSERT(cost_us(model, units, found, penalty) <= least_us + 1e-5);
 }
 
 /// Where layers do not see each other, each is chosen alone: the search is exact.
@@ -146,11 +192,11 @@ RC_GTEST_PROP(FastestStatesProperty, WithoutContext_IsTheOptimum, (std::uint64_t
   auto model =
       context_free(units, random_values(count, 100, random), random_values(count, 100, random));
   model.scale = 0.5 + random.uniform();
-  States may(count);
+  std::vector<bool> may(count);
   for (std::size_t i = 0; i < count; ++i) {
     may[i] = random.uniform() < 0.8;
   }
-  const Penalty penalty{random_values(count, 10, random), 5 * random.uniform()};
+  const Penalty penalty{{random_values(count, 10, random)}, 5 * random.uniform()};
   const auto found = fastest_states(model, units, may, penalty);
   for (std::size_t i = 0; i < count; ++i) {
     RC_ASSERT(may[i] || !found[i]);
@@ -198,7 +244,7 @@ TEST(FastestStatesProperty, OnRandomModels_IsMostlyTheOptimum) {
     const auto units = random_units(8, random);
     const auto model = random_model(units, random);
     const double found_us = cost_us(model, units, fastest_states(model, units));
-    const double least_us = brute_force_us(model, units, States(units.size(), true));
+    const double least_us = brute_force_us(model, units, std::vector<bool>(units.size(), true));
     ASSERT_GE(found_us, least_us - 1e-9);
     exact += found_us <= least_us + 1e-5 ? 1 : 0;
     worst = std::max(worst, found_us / least_us);

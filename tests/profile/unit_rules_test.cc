@@ -63,9 +63,9 @@ class Sketch {
 
 /// Everything can be an integer; `folded` types are gone.
 Fates fates_of(const graph::Graph& graph, const std::set<std::string>& folded = {}) {
-  Fates fates;
+  Fates fates{.quantized = {{}}, .folded = {}};
   for (const auto& op : graph.ops()) {
-    fates.quantized.push_back(!folded.contains(op.type));
+    fates.quantized.front().push_back(!folded.contains(op.type));
     fates.folded.push_back(folded.contains(op.type));
   }
   return fates;
@@ -225,7 +225,7 @@ TEST(Folding, Identity_BelongsToWhatMadeItsInput) {
   ASSERT_THAT(groups(graph, units), ElementsAre("Gemm+Identity+Identity", "Gemm"));
   EXPECT_EQ(units.units[0].type, "Gemm");
   EXPECT_EQ(units.units[0].worker, graph::OpId{0});
-  EXPECT_TRUE(units.units[0].quantizable);
+  EXPECT_TRUE(units.units[0].quantizable());
   EXPECT_EQ(units.units[0].output_bytes, Sketch::kBytes);  // of the last alone
 }
 
@@ -325,12 +325,12 @@ TEST(States, OfUnitsThatCannotBeIntegers_AreFloat) {
   const auto graph =
       Sketch().input("x").op("Gemm", {"x"}, {"a"}).op("Softmax", {"a"}, {"y"}).graph({"y"});
   auto fates = fates_of(graph);
-  fates.quantized[1] = false;
+  fates.quantized.front()[1] = false;
   const auto units = make_units(graph, fates);
-  EXPECT_TRUE(units.units[0].quantizable);
-  EXPECT_FALSE(units.units[1].quantizable);
-  EXPECT_THAT(states_of(units, {true, true}), ElementsAre(true, false));
-  EXPECT_THAT(states_of(units, {false, true}), ElementsAre(false, false));
+  EXPECT_TRUE(units.units[0].quantizable());
+  EXPECT_FALSE(units.units[1].quantizable());
+  EXPECT_THAT(states_of(units, {1, 1}, {true, true}), ElementsAre(true, false));
+  EXPECT_THAT(states_of(units, {1, 1}, {false, true}), ElementsAre(false, false));
 }
 
 /// Padding is read by operators of one input alone, as where it is folded.

@@ -18,9 +18,9 @@ using testing::ModelBuilder;
 /// Everything can be an integer but what is named; nothing is folded.
 Fates fates_of(const graph::Graph& graph, std::string_view not_quantized = {},
                std::string_view folded = {}) {
-  Fates fates;
+  Fates fates{.quantized = {{}}, .folded = {}};
   for (const auto& op : graph.ops()) {
-    fates.quantized.push_back(op.type != not_quantized && op.type != folded);
+    fates.quantized.front().push_back(op.type != not_quantized && op.type != folded);
     fates.folded.push_back(op.type == folded);
   }
   return fates;
@@ -87,7 +87,7 @@ TEST(Units, FoldedPadding_BelongsToWhatItPadsFor) {
   ASSERT_THAT(graph, IsOk());
   const auto units = make_units(*graph, fates_of(*graph, {}, "Pad"));
   ASSERT_THAT(types_of(units), ElementsAre("Conv", "MaxPool"));
-  EXPECT_TRUE(units.units[1].quantizable);
+  EXPECT_TRUE(units.units[1].quantizable());
   EXPECT_THAT(units.units[1].producers, ElementsAre(0));
   // As a float operator of its own it is a layer.
   EXPECT_THAT(types_of(make_units(*graph, fates_of(*graph, "Pad"))),
@@ -101,9 +101,42 @@ TEST(Units, StatesFollowTheOperatorThatDecides) {
   const auto units = make_units(*graph, fates_of(*graph));
   std::vector<bool> quantized(graph->ops().size(), false);
   quantized[1] = true;  // the Sigmoid alone
-  EXPECT_THAT(states_of(units, quantized), ElementsAre(false, false, false, false));
+  EXPECT_THAT(states_of(units, States(4, 1), quantized), ElementsAre(false, false, false, false));
   quantized[2] = true;  // the product
-  EXPECT_THAT(states_of(units, quantized), ElementsAre(false, true, false, false));
+  EXPECT_THAT(states_of(units, States(4, 1), quantized), ElementsAre(false, true, false, false));
+  EXPECT_THAT(states_of(units, States(4, 0), quantized), ElementsAre(0, 0, 0, 0));
+}
+
+TEST(Units, TakeTheSchemesThatTheirWorkerTakes) {
+  const auto model = silu_block().build();
+  const auto graph = model.view();
+  ASSERT_THAT(graph, IsOk());
+  auto fates = fates_of(*graph);
+  fates.quantized.push_back({false, false, true, true, false, false});
+  const auto units = make_units(*graph, fates);
+  EXPECT_THAT(units.units[0].takes, ElementsAre(true, false));
+  EXPECT_THAT(units.units[1].takes, ElementsAre(true, true));  // as its product does
+  EXPECT_THAT(uniform_states(units, 1), ElementsAre(1, 1, 1, 1));
+  EXPECT_THAT(uniform_states(units, 2), ElementsAre(0, 2, 2, 0));
+  EXPECT_EQ(integers_in(uniform_states(units, 2)), 2);
+  // Asked for a scheme that it does not take, a unit stays float.
+  EXPECT_THAT(states_of(units, States(4, 2), std::vector<bool>(6, true)), ElementsAre(0, 2, 2, 0));
+}
+
+TEST(Units, AssignmentHasTheSchemeOfEveryState) {
+  const auto model = silu_block().build();
+  const auto graph = model.view();
+  ASSERT_THAT(graph, IsOk());
+  const auto units = make_units(*graph, fates_of(*graph));
+  std::vector<quantize::Scheme> schemes(2);
+  schemes[1].mode = quantize::Mode::kDynamic;
+  const auto assignment = assignment_of(units, {1, 0, 2, 0}, schemes);
+  std::vector<quantize::Mode> modes;
+  for (const auto& scheme : assignment) {
+    modes.push_back(scheme.mode);
+  }
+  using enum quantize::Mode;
+  EXPECT_THAT(modes, ElementsAre(kStatic, kFloat32, kFloat32, kDynamic, kDynamic, kFloat32));
 }
 
 TEST(Units, AssignmentNamesEveryOperatorOfAUnit) {
@@ -111,7 +144,7 @@ TEST(Units, AssignmentNamesEveryOperatorOfAUnit) {
   const auto graph = model.view();
   ASSERT_THAT(graph, IsOk());
   const auto units = make_units(*graph, fates_of(*graph));
-  const quantize::Scheme integers;
+  const std::vector<quantize::Scheme> integers(1);
   const auto assignment = assignment_of(units, {false, true, true, false}, integers);
   std::vector<bool> fixed;
   for (const auto& scheme : assignment) {

@@ -142,10 +142,11 @@ struct OptimizeResult {
   /// The search for mixed candidates, if there was one.
   struct Mixing {
     std::string scheme;
-    profile::Validation validation;  ///< of the latency model behind it
-    std::int64_t proposals = 0;      ///< built and measured
-    double best_predicted_us = 0;    ///< of the proposal that was measured fastest ...
-    double best_measured_us = 0;     ///< ... and what it took
+    std::vector<std::string> further;  ///< schemes that they draw from besides
+    profile::Validation validation;    ///< of the latency model behind it
+    std::int64_t proposals = 0;        ///< built and measured
+    double best_predicted_us = 0;      ///< of the proposal that was measured fastest ...
+    double best_measured_us = 0;       ///< ... and what it took
   };
   std::optional<Mixing> mixing;
   /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.

@@ -30,7 +30,9 @@ struct RacedPlan {
 /// What the latency model of a profile rests on. Serialises, so that runs on several machines of
 /// one kind can be put together.
 struct Evidence {
-  Units units;  ///< without OpIds: names and links
+  Units units;                              ///< without OpIds: names and links
+  std::vector<std::string> schemes = {""};  ///< as LatencyModel has them
+  Forms forms = float_and_integers();
   std::vector<PlanTimes> plans;
   std::vector<RacedPlan> races;
 };

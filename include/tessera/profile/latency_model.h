@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,34 +30,47 @@ struct PlanTimes {
   [[nodiscard]] bool fits(std::size_t units) const noexcept;
 };
 
-/// A digit for every unit, 1 for integers.
-[[nodiscard]] std::string bits_of(const States& states);
-[[nodiscard]] States states_from(std::string_view bits);
-/// Errors: kDataLoss for anything but 0 and 1.
-[[nodiscard]] Status check_bits(std::string_view bits);
+/// A digit for every unit.
+[[nodiscard]] std::string digits_of(const States& states);
+/// Errors: kDataLoss for anything but digits.
+[[nodiscard]] Result<States> states_from(std::string_view digits);
 
 /// How the runtime lays a feature map out in memory: plain (NCHW), blocked (NCHWc) behind float
 /// convolutions, channels last (NHWC) behind integer ones. Pools and element-wise operators keep
 /// the layout that all their inputs have, whatever their own precision; blocked maps are float.
 enum class Layout : std::uint8_t { kPlain, kBlocked, kChannelsLast };
 
+/// How results of a scheme's units lie in memory, which is what their neighbours see of it.
+struct Form {
+  DType values = DType::kFloat32;
+  Layout convolution = Layout::kPlain;  ///< of a convolution's result
+
+  [[nodiscard]] bool operator==(const Form&) const = default;
+};
+/// By state: float32, then the schemes.
+using Forms = std::vector<Form>;
+[[nodiscard]] Form form_of(const quantize::Scheme& scheme);
+/// float32 and one scheme of integers.
+[[nodiscard]] const Forms& float_and_integers();
+
 /// What the kernels of every unit depend on besides the unit itself: its neighbourhood in one plan.
 /// A pool that gets a plain map can take 60 times as long as one that gets the map channels last,
 /// which is decided by convolutions further up.
 struct Neighbourhood {
   std::vector<Layout> layout;  ///< by unit, of its result
-  /// By unit: own kernels. Precision; layout of all inputs (plain if they differ); whether a
-  /// consumer has another precision.
+  /// By unit: own kernels. State; layout of all inputs (plain if they differ); whether a consumer
+  /// reads values of another type.
   std::vector<std::uint8_t> own;
-  /// By unit, last the model's inputs: conversions of the result. Precision; layout; readers all of
-  /// this precision, all of another, or some of each; whether a reader wants another layout.
+  /// By unit, last the model's inputs: conversions of the result. State; layout; readers all of
+  /// this type of values, all of another, or some of each; whether a reader wants another layout.
   std::vector<std::uint8_t> conversion;
 };
-inline constexpr std::size_t kUnitContexts = 12;
-inline constexpr std::size_t kConversionContexts = 36;
-[[nodiscard]] Neighbourhood neighbourhood_of(const Units& units, const States& asked);
+inline constexpr std::size_t kUnitContexts = 6;         ///< of one state
+inline constexpr std::size_t kConversionContexts = 18;  ///< of one state
+[[nodiscard]] Neighbourhood neighbourhood_of(const Units& units, const States& asked,
+                                             const Forms& forms = float_and_integers());
 
-/// Predicts the latency of any mix of float32 and integers over a model's units, on the machine
+/// Predicts the latency of any mix of float32 and schemes over a model's units, on the machine
 /// and with the runtime it was fitted on:
 ///
 ///   latency = scale * sum of kernel times + overhead * number of kernels,
@@ -77,11 +89,12 @@ struct LatencyModel {
   };
   struct Row {
     std::string unit;  ///< name; empty for the model's inputs
-    std::array<Cell, kUnitContexts> own{};
-    std::array<Cell, kConversionContexts> conversion{};
+    std::vector<Cell> own = std::vector<Cell>(2 * kUnitContexts);  ///< by state, then context
+    std::vector<Cell> conversion = std::vector<Cell>(2 * kConversionContexts);
   };
-  std::string scheme;     ///< of the integer units, "qdq-u8s8-channel"
-  std::vector<Row> rows;  ///< by unit, last the model's inputs
+  std::vector<std::string> schemes = {""};  ///< by state - 1, "qdq-u8s8-channel"
+  Forms forms = float_and_integers();       ///< by state
+  std::vector<Row> rows;                    ///< by unit, last the model's inputs
   double scale = 1;
   double overhead_us_per_kernel = 0;
   double centre = 1;  ///< factor in both of the above that centres them on unseen plans
@@ -100,9 +113,10 @@ struct LatencyModel {
   [[nodiscard]] std::vector<double> shares_us(const Units& units, const States& states) const;
 };
 
-/// Fits the cells. Errors: kInvalidArgument without a float plan and an all-integer plan.
-[[nodiscard]] Result<LatencyModel> fit_latency(const Units& units,
-                                               std::span<const PlanTimes> plans);
+/// Fits the cells. Errors: kInvalidArgument without a plan that is float throughout and one in
+/// which every unit that takes the first scheme is in integers.
+[[nodiscard]] Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> plans,
+                                               const Forms& forms = float_and_integers());
 
 /// A plan's latency as a whole, without the profiler.
 struct WholeTime {
@@ -120,8 +134,8 @@ void fit_interval(LatencyModel& model, const Units& units, std::span<const Whole
 [[nodiscard]] Result<LatencyModel> latency_model_from_json(const Json& json);
 
 /// A random mixed plan: a density between 10 and 90 % and a mean run length between 1 and 16 units
-/// are drawn, then precisions along the topological order (a two-state Markov chain), so that
-/// lonely layers and long stretches both occur.
+/// are drawn, then float32 or integers along the topological order (a Markov chain; of several
+/// schemes one per stretch, each as likely), so that lonely layers and long stretches both occur.
 [[nodiscard]] States random_states(const Units& units, Random& random);
 
 }  // namespace tessera::profile

@@ -134,6 +134,8 @@ struct Profile {
   std::string scheme;  ///< of "int8"
   /// The same as it is given to the quantizer. Of older documents: not known.
   std::optional<quantize::Scheme> integer_scheme;
+  /// Those that mixes drew from besides.
+  std::vector<quantize::Scheme> further_schemes;
   graph::Quantization quantization;  ///< of the model as it was given
   std::vector<std::string> cut_off;  ///< what the budget left out
   bool interrupted = false;          ///< the user stopped it: layers are measured, no more
@@ -150,6 +152,8 @@ struct Profile {
     double predicted_us = 0;
     std::vector<std::string> integer_layers;
     std::vector<std::string> float_layers;  ///< that could be integers
+    /// Of the integer layers those in another scheme than the profile's first, with its name.
+    std::map<std::string, std::string> further;
   };
   Fastest fastest;  ///< the mix that the model takes for the fastest
   std::vector<GainOnly> gain_only;
@@ -178,9 +182,10 @@ struct ProfileOptions {
   quantize::Scheme scheme;  ///< of the integer layers
   /// Operators whose integer form is another than `scheme`: recurrent layers, dynamically.
   std::vector<std::pair<graph::OpId, quantize::Scheme>> others;
-  bool requantize = false;                ///< see evaluate::LabSetup
-  std::vector<quantize::Scheme> further;  ///< uniform models that get a column of their own
-  quantize::Selection selection;          ///< layers that may be integers
+  bool requantize = false;  ///< see evaluate::LabSetup
+  /// Schemes that mixes draw from besides; uniform models in them get a column of their own.
+  std::vector<quantize::Scheme> further;
+  quantize::Selection selection;  ///< layers that may be integers
   runtime::SessionOptions session;
   std::int64_t training_plans = 56;
   std::int64_t calibration_plans = 14;
@@ -214,8 +219,8 @@ struct FoundUnits {
 /// Measures what every layer of a model costs in each precision where it stands, and fits a model
 /// that predicts the latency of any mix.
 ///
-/// 1. float32, the all-integer model, further uniform schemes and random mixed plans are built,
-/// run under the runtime's profiler, and their kernels assigned to layers; 2. the latency model is
+/// 1. float32, the uniform models and random plans that mix them layer by layer are built, run
+/// under the runtime's profiler, and their kernels assigned to layers; 2. the latency model is
 /// fitted; 3. other mixed plans race against float32 without the profiler: some correct the model
 /// for what the profiler adds and set its interval, the rest (`validation`) judge it.
 class Study {
@@ -274,13 +279,16 @@ struct StoredProfile {
 
 /// What a search weighs against time.
 struct Penalty {
-  std::vector<double> by_unit;  ///< of a unit in integers; empty: none
-  double us_per_unit = 0;       ///< microseconds that one unit of penalty is worth
+  /// Of a unit in a scheme: by state - 1, then by unit; empty: none.
+  std::vector<std::vector<double>> by_scheme;
+  double us_per_unit = 0;  ///< microseconds that one unit of penalty is worth
 };
 /// The predicted fastest mix: a local search over the model (single layers, then runs of up to
-/// three) from both uniform plans, the better of the two. Deterministic. `allowed`: layers that may
-/// be integers (empty: all that can be). Cost: about 0.1 s for 300 layers.
+/// three) from every uniform plan, the best of these. Deterministic. `allowed`: layers that may be
+/// integers (empty: all that can be). Cost: about 0.1 s for 300 layers and one scheme; it grows
+/// with the square of the schemes.
 [[nodiscard]] States fastest_states(const LatencyModel& model, const Units& units,
-                                    const States& allowed = {}, const Penalty& penalty = {});
+                                    const std::vector<bool>& allowed = {},
+                                    const Penalty& penalty = {});
 
 }  // namespace tessera::profile

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,13 @@ struct Unit {
   std::vector<std::size_t> consumers;
   bool reads_input = false;   ///< a floating input of the model
   bool makes_output = false;  ///< an output of the model
-  bool quantizable = false;   ///< becomes an integer kernel when everything may
+  /// By scheme of the profile: computed so when everything may be.
+  std::vector<bool> takes;
+
+  /// Some scheme takes it.
+  [[nodiscard]] bool quantizable() const {
+    return std::find(takes.begin(), takes.end(), true) != takes.end();
+  }
 };
 
 /// A model as units. The order is topological.
@@ -40,26 +48,34 @@ struct Units {
   [[nodiscard]] std::size_t size() const noexcept { return units.size(); }
 };
 
-/// What becomes of operators when all are asked to be integers, by OpId.
+/// What becomes of operators when all are asked to be of one scheme, by OpId.
 struct Fates {
-  std::vector<bool> quantized;  ///< computed in integers
-  std::vector<bool> folded;     ///< gone: a neighbour does their work (Pad -> MaxPool, ...)
+  std::vector<std::vector<bool>> quantized;  ///< by scheme: computed so
+  std::vector<bool> folded;  ///< gone: a neighbour does their work (Pad -> MaxPool, ...)
 };
 
-/// Groups the operators of a graph. A unit is quantizable if its worker is; what is folded belongs
-/// to the unit that does its work. Cost: linear in the graph.
+/// Groups the operators of a graph. A unit takes a scheme if its worker does; what is folded
+/// belongs to the unit that does its work. Cost: linear in the graph.
 [[nodiscard]] Units make_units(const graph::Graph& graph, const Fates& fates);
 
-/// Which units are computed in integers: one entry per unit. Those that are not quantizable are
-/// false.
-using States = std::vector<bool>;
+/// What every unit is computed in, one entry per unit: 0 float32, k the k-th scheme of the profile.
+using States = std::vector<std::uint8_t>;
+/// A digit tells them apart where states are written.
+inline constexpr std::size_t kMostSchemes = 9;
 
-/// The states that operators are in, by OpId, after a build.
-[[nodiscard]] States states_of(const Units& units, const std::vector<bool>& quantized);
+/// How many units are in another state than float32.
+[[nodiscard]] std::int64_t integers_in(const States& states);
+/// Every unit that takes the scheme (1: the first) in it, the others in float32.
+[[nodiscard]] States uniform_states(const Units& units, std::size_t scheme);
 
-/// The scheme of every operator under `states`: `integers` or float32. An operator left in float
-/// reads what its producer makes, dequantized (Scheme::exact_inputs is off).
-[[nodiscard]] std::vector<quantize::Scheme> assignment_of(const Units& units, const States& states,
-                                                          const quantize::Scheme& integers);
+/// The states that units are in after a build for which `asked` was asked: what stayed float by
+/// OpId is not `quantized`.
+[[nodiscard]] States states_of(const Units& units, const States& asked,
+                               const std::vector<bool>& quantized);
+
+/// The scheme of every operator under `states`. An operator left in float reads what its producer
+/// makes, dequantized (Scheme::exact_inputs is off).
+[[nodiscard]] std::vector<quantize::Scheme> assignment_of(
+    const Units& units, const States& states, std::span<const quantize::Scheme> schemes);
 
 }  // namespace tessera::profile
