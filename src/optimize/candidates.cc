@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -18,7 +19,13 @@ using quantize::Format;
 using quantize::Mode;
 using quantize::Scheme;
 
-constexpr std::string_view kMatrixOperators = "Conv+ConvTranspose+Gemm+MatMul";
+Uniform matrix_operators() {
+  return {{"Conv", "ConvTranspose", "Gemm", "MatMul"}};
+}
+
+std::string name_of(const Uniform& where) {
+  return where.everywhere() ? "all" : fmt::format("{}", fmt::join(where.op_types, "+"));
+}
 
 bool is_arm(const Host& host) {
   return host.architecture == "aarch64" || host.architecture == "arm64" || host.has("asimd");
@@ -120,11 +127,11 @@ class Planner {
   }
 
  private:
-  void add(const Scheme& scheme, std::string_view operators = "all") {
-    Measurement row;
-    row.scheme = scheme;
-    row.operators = operators;
-    plan_.candidates.push_back(std::move(row));
+  void add(const Scheme& scheme, const Uniform& where = {}) {
+    Candidate candidate{.row = {}, .making = where};
+    candidate.row.scheme = scheme;
+    candidate.row.operators = name_of(where);
+    plan_.candidates.push_back(std::move(candidate));
   }
   void exclude(std::string what, std::string why) {
     plan_.excluded.push_back({std::move(what), std::move(why)});
@@ -172,7 +179,7 @@ class Planner {
       scheme.per_channel = per_channel;
       add_formats(scheme);
       scheme.format = Format::kQdq;
-      add(scheme, kMatrixOperators);
+      add(scheme, matrix_operators());
     }
     if (!cpu_) {
       exclude("QOperator", "execution providers other than the CPU's read Q/DQ pairs");
@@ -231,26 +238,25 @@ class Planner {
     }
     const auto only_dynamic = names_where(graph_, dynamic_only);
     const auto products = names_where(graph_, takes_dynamic);
-    const auto combine = [&](std::string_view operators, std::string what,
+    const auto combine = [&](const Uniform& rest, std::string what,
                              const std::vector<std::string>& names) {
-      Combination combination;
-      combination.row.scheme = scheme;
-      combination.row.operators =
-          operators == "all" ? std::move(what) : fmt::format("{}, {}", operators, what);
-      combination.dynamic = names;
-      plan_.combinations.push_back(std::move(combination));
+      Candidate candidate{.row = {}, .making = Combined{rest, names}};
+      candidate.row.scheme = scheme;
+      candidate.row.operators =
+          rest.everywhere() ? std::move(what) : fmt::format("{}, {}", name_of(rest), what);
+      plan_.candidates.push_back(std::move(candidate));
     };
     if (!only_dynamic.empty()) {
       const auto type = graph_.op(*graph_.find_op(only_dynamic.front())).type + " dynamic";
       for (const bool per_channel : {false, true}) {
         scheme.per_channel = per_channel;
-        combine("all", type, only_dynamic);
+        combine({}, type, only_dynamic);
       }
-      combine(kMatrixOperators, type, only_dynamic);
+      combine(matrix_operators(), type, only_dynamic);
     }
     if (products.size() > only_dynamic.size()) {
       scheme.per_channel = true;
-      combine("all", only_dynamic.empty() ? "products dynamic" : "products and LSTM dynamic",
+      combine({}, only_dynamic.empty() ? "products dynamic" : "products and LSTM dynamic",
               products);
     }
   }

@@ -142,7 +142,8 @@ Mixer::Mixer(const MixerSetup& setup, const Candidate& base,
       quiet_(monitor),
       layers_seen_(runtime::short_provider_name(setup.options.session.provider) == "cpu") {
   schemes_.insert(schemes_.end(), further.begin(), further.end());
-  for (const auto& name : base_.dynamic) {
+  const auto* combined = std::get_if<Combined>(&base_.making);
+  for (const auto& name : combined != nullptr ? combined->dynamic : std::vector<std::string>()) {
     if (const auto op = setup_.lab.graph().find_op(name)) {
       others_.emplace_back(*op, base_.assignment[op->value]);
     }
@@ -352,8 +353,7 @@ Candidate Mixer::candidate_of(const States& states) const {
   const auto& units = units_;
   Candidate candidate;
   candidate.row.scheme = schemes_.front();
-  candidate.searched = true;
-  candidate.dynamic = base_.dynamic;
+  candidate.making = Mixed();
   candidate.assignment = assignment_of(states);
   std::vector<quantize::Rule> rules(1 + schemes_.size());  // by state
   std::vector<std::int64_t> counts(rules.size(), 0);

@@ -60,16 +60,6 @@ auto method_key(const Scheme& scheme) {
   return std::tuple(scheme.activation, scheme.weight, scheme.per_channel, scheme.reduce_range);
 }
 
-std::vector<std::string> split_types(const std::string& operators) {
-  std::vector<std::string> types;
-  for (std::size_t at = 0; at <= operators.size();) {
-    const auto end = std::min(operators.find('+', at), operators.size());
-    types.push_back(operators.substr(at, end - at));
-    at = end + 1;
-  }
-  return types;
-}
-
 /// Runs of every contestant before a race has told anything: to warm up, and its first round (see
 /// race.h for the length of a turn).
 double fewest_runs(double reference_us) {
@@ -169,10 +159,10 @@ class Optimizer {
     result_.cut_off.push_back({std::move(what), std::string(kTheBudget)});
   }
 
-  [[nodiscard]] quantize::Selection selection_of(const Measurement& row) const {
+  [[nodiscard]] quantize::Selection selection_of(const Uniform& where) const {
     auto selection = options_.selection;
-    if (row.operators != "all") {
-      selection.op_types = split_types(row.operators);
+    if (!where.everywhere()) {
+      selection.op_types = where.op_types;
     }
     return selection;
   }
@@ -199,9 +189,6 @@ class Optimizer {
   }
 
   [[nodiscard]] Result<evaluate::Built> build_anew(const Candidate& candidate) {
-    if (candidate.folded) {
-      return lab_.build_normalized();
-    }
     if (candidate.made) {
       evaluate::Built built;
       built.quantized_ops = candidate.row.quantized_ops;
@@ -209,10 +196,13 @@ class Optimizer {
       TESSERA_CHECK(lab_.pack(*candidate.made, built));
       return built;
     }
-    if (!candidate.assignment.empty()) {
-      return lab_.build(candidate.assignment, quiet_);
+    if (std::holds_alternative<Folded>(candidate.making)) {
+      return lab_.build_normalized();
     }
-    return lab_.build(candidate.row.scheme, selection_of(candidate.row), quiet_);
+    if (const auto* where = std::get_if<Uniform>(&candidate.making)) {
+      return lab_.build(candidate.row.scheme, selection_of(*where), quiet_);
+    }
+    return lab_.build(candidate.assignment, quiet_);
   }
 
   /// float32 with what can be folded folded: costs nothing but the trial.
@@ -229,7 +219,7 @@ class Optimizer {
     row.scheme.mode = Mode::kFloat32;
     row.operators = "mixed: folded";
     if (folded->sources().size() < lab_.graph().ops().size()) {
-      result_.candidates.push_back({.row = std::move(row), .folded = true});
+      result_.candidates.push_back({.row = std::move(row), .making = Folded()});
     }
     return {};
   }
@@ -305,23 +295,19 @@ class Optimizer {
 
   /// The recipe of a candidate some of whose operators are dynamic, and what it comes to.
   Status combine(Candidate& candidate) {
-    if (candidate.dynamic.empty()) {
+    const auto* combined = std::get_if<Combined>(&candidate.making);
+    if (combined == nullptr) {
       return {};
     }
     auto dynamic = candidate.row.scheme;
     dynamic.mode = Mode::kDynamic;
     dynamic.activation = DType::kUInt8;
     dynamic.activation_symmetric = false;
-    auto types = candidate.row.operators;
-    auto selection = options_.selection;
-    if (const auto comma = types.find(", "); comma != std::string::npos) {
-      selection.op_types = split_types(types.substr(0, comma));
-    }
     auto& recipe = candidate.recipe;
-    recipe = lab_.recipe(candidate.row.scheme, selection);
+    recipe = lab_.recipe(candidate.row.scheme, selection_of(combined->rest));
     // Behind the static rule, before those that exclude.
     recipe.rules.insert(recipe.rules.begin() + 1,
-                        {.match = candidate.dynamic, .types = {}, .scheme = dynamic});
+                        {.match = combined->dynamic, .types = {}, .scheme = dynamic});
     TESSERA_TRY(candidate.assignment, lab_.assignment(recipe, quiet_));
     return {};
   }
@@ -728,9 +714,8 @@ class Optimizer {
   /// False if no step was kept.
   Result<bool> refine_candidate(Candidate& candidate, Monitor& monitor) {
     auto assignment = candidate.assignment;
-    if (assignment.empty()) {
-      TESSERA_TRY(assignment,
-                  lab_.assignment(candidate.row.scheme, selection_of(candidate.row), quiet_));
+    if (const auto* where = std::get_if<Uniform>(&candidate.making)) {
+      TESSERA_TRY(assignment, lab_.assignment(candidate.row.scheme, selection_of(*where), quiet_));
     }
     // The quick steps: what costs minutes is left to `quantize --refine full`.
     const refine::RefineOptions quick{
@@ -762,12 +747,13 @@ class Optimizer {
     if (candidate.made) {
       return candidate.made->clone();
     }
-    if (candidate.folded) {
+    if (std::holds_alternative<Folded>(candidate.making)) {
       return lab_.make_normalized();
     }
-    return candidate.assignment.empty()
-               ? lab_.make(candidate.row.scheme, selection_of(candidate.row), monitor_)
-               : lab_.make(candidate.assignment, monitor_);
+    if (const auto* where = std::get_if<Uniform>(&candidate.making)) {
+      return lab_.make(candidate.row.scheme, selection_of(*where), monitor_);
+    }
+    return lab_.make(candidate.assignment, monitor_);
   }
 
   // --- mixes ----------------------------------------------------------------------------------
@@ -899,13 +885,7 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
   auto plan = plan_candidates(describe_host(), lab.graph(), options.session.provider);
   result.excluded = std::move(plan.excluded);
   result.timer = evaluate::timer_for(options.session);
-  for (auto& row : plan.candidates) {
-    result.candidates.push_back({.row = std::move(row)});
-  }
-  for (auto& combination : plan.combinations) {
-    result.candidates.push_back(
-        {.row = std::move(combination.row), .dynamic = std::move(combination.dynamic)});
-  }
+  result.candidates = std::move(plan.candidates);
   TESSERA_CHECK(
       Optimizer(lab, model, samples, std::move(library), ranges, options, result, monitor).run());
   return result;

@@ -22,13 +22,21 @@ bool is_tied(const Speedup& fastest, const Speedup& other) {
          (other.median >= fastest.median * (1 - kLooseTie) && other.high >= fastest.low);
 }
 
+/// Where the scheme of a row goes, but for operators that are dynamic; null of others.
+const Uniform* rest_of(const Candidate& candidate) {
+  if (const auto* combined = std::get_if<Combined>(&candidate.making)) {
+    return &combined->rest;
+  }
+  return std::get_if<Uniform>(&candidate.making);
+}
+
 /// Where some operators have a dynamic form only, the base that gives it to them is tried first,
 /// if it is the faster one.
 bool better_base(const Candidate& a, const Candidate& b) {
   if (a.row.scheme.per_channel != b.row.scheme.per_channel) {
     return a.row.scheme.per_channel;
   }
-  if (a.dynamic.empty() != b.dynamic.empty()) {
+  if (std::holds_alternative<Combined>(a.making) != std::holds_alternative<Combined>(b.making)) {
     return a.row.speedup.median > b.row.speedup.median;
   }
   if (a.row.scheme.format != b.row.scheme.format) {
@@ -153,7 +161,7 @@ std::optional<std::size_t> pick(std::span<const Candidate> candidates) {
 
 std::optional<std::size_t> fastest_uniform(std::span<const Candidate> candidates) {
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (may_win(candidates[i]) && !candidates[i].searched) {
+    if (may_win(candidates[i]) && !std::holds_alternative<Mixed>(candidates[i].making)) {
       return i;
     }
   }
@@ -189,8 +197,8 @@ const Candidate* mixing_base(std::span<const Candidate> candidates) {
   const Candidate* base = nullptr;
   for (const auto& candidate : candidates) {
     const auto& row = candidate.row;
-    const bool everywhere = row.operators == "all" ||
-                            (!candidate.dynamic.empty() && !row.operators.starts_with("Conv"));
+    const auto* where = rest_of(candidate);
+    const bool everywhere = where != nullptr && where->everywhere();
     const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
                       row.scheme.format != quantize::Format::kQOperator && everywhere;
     if (fits && (base == nullptr || better_base(candidate, *base))) {
@@ -205,7 +213,8 @@ std::vector<Scheme> mixing_partners(std::span<const Candidate> candidates, const
   for (const auto& candidate : candidates) {
     const auto& row = candidate.row;
     const auto& scheme = row.scheme;
-    const bool uniform = row.status == RowStatus::kOk && row.operators == "all" &&
+    const auto* where = std::get_if<Uniform>(&candidate.making);
+    const bool uniform = row.status == RowStatus::kOk && where != nullptr && where->everywhere() &&
                          scheme.mode != Mode::kFloat32 && scheme != base.row.scheme;
     const bool by_layer = scheme.mode != Mode::kStatic || scheme.format == base.row.scheme.format;
     const bool closer = sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -21,6 +22,7 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::ResultOf;
 
 Host host_with(std::vector<std::string> isa, std::string architecture = "x86_64") {
   Host host;
@@ -29,20 +31,21 @@ Host host_with(std::vector<std::string> isa, std::string architecture = "x86_64"
   return host;
 }
 
-const auto kWeightOf = [](const Measurement& row) { return row.scheme.weight; };
+const auto kWeightOf = [](const Candidate& candidate) { return candidate.row.scheme.weight; };
 
 TEST(PlanCandidates, Vnni_TriesUnsignedActivationsWithSignedWeightsOnly) {
   const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "cpu");
   EXPECT_THAT(plan.candidates, Not(IsEmpty()));
-  EXPECT_THAT(plan.candidates, Each(::testing::ResultOf(kWeightOf, DType::kInt8)));
+  EXPECT_THAT(plan.candidates, Each(ResultOf(kWeightOf, DType::kInt8)));
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "S8S8")));
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "float16")));
 }
 
 TEST(PlanCandidates, Avx2_TriesWhatDoesNotSaturate) {
   const auto plan = plan_candidates(host_with({"avx2"}), {}, "cpu");
-  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(kWeightOf, DType::kUInt8)));
-  for (const auto& row : plan.candidates) {
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(kWeightOf, DType::kUInt8)));
+  for (const auto& candidate : plan.candidates) {
+    const auto& row = candidate.row;
     if (row.scheme.weight == DType::kInt8) {
       EXPECT_TRUE(row.scheme.reduce_range) << row.name();
     }
@@ -54,15 +57,15 @@ TEST(PlanCandidates, Cuda_GetsFloat16AndNoIntegers) {
   const auto plan =
       plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "CUDAExecutionProvider");
   ASSERT_EQ(plan.candidates.size(), 1U);
-  EXPECT_EQ(plan.candidates.front().scheme.mode, quantize::Mode::kFloat16);
-  EXPECT_THAT(plan.combinations, IsEmpty());
+  EXPECT_EQ(plan.candidates.front().row.scheme.mode, quantize::Mode::kFloat16);
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "integers")));
 }
 
 TEST(PlanCandidates, TensorRt_GetsSymmetricSignedIntegers) {
   const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "tensorrt");
   std::size_t integers = 0;
-  for (const auto& row : plan.candidates) {
+  for (const auto& candidate : plan.candidates) {
+    const auto& row = candidate.row;
     if (row.scheme.mode == quantize::Mode::kFloat16) {
       continue;
     }
@@ -77,15 +80,15 @@ TEST(PlanCandidates, TensorRt_GetsSymmetricSignedIntegers) {
 }
 
 TEST(PlanCandidates, OtherProviders_GetBothFormsOfQdqOnly) {
-  const auto format_of = [](const Measurement& row) { return row.scheme.format; };
+  const auto format_of = [](const Candidate& candidate) { return candidate.row.scheme.format; };
   const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "openvino");
-  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdq)));
-  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(format_of, Format::kQdqInputs)));
-  EXPECT_THAT(plan.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQOperator))));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(format_of, Format::kQdq)));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(format_of, Format::kQdqInputs)));
+  EXPECT_THAT(plan.candidates, Not(Contains(ResultOf(format_of, Format::kQOperator))));
   const auto arm = plan_candidates(host_with({"asimd"}), {}, "openvino");
-  EXPECT_THAT(arm.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQOperator))));
+  EXPECT_THAT(arm.candidates, Not(Contains(ResultOf(format_of, Format::kQOperator))));
   const auto cpu = plan_candidates(host_with({"avx2", "avx512_vnni"}), {}, "cpu");
-  EXPECT_THAT(cpu.candidates, Not(Contains(::testing::ResultOf(format_of, Format::kQdqInputs))));
+  EXPECT_THAT(cpu.candidates, Not(Contains(ResultOf(format_of, Format::kQdqInputs))));
   EXPECT_THAT(plan.excluded, Contains(Field(&Exclusion::what, "QOperator")));
 }
 
@@ -140,14 +143,19 @@ std::vector<Dim> dims(std::initializer_list<std::int64_t> extents) {
   return shape;
 }
 
-const auto kModeOf = [](const Measurement& row) { return row.scheme.mode; };
+/// Operators that a combination has dynamic.
+const auto kDynamicOf = [](const Candidate& candidate) {
+  const auto* combined = std::get_if<Combined>(&candidate.making);
+  return combined != nullptr ? combined->dynamic : std::vector<std::string>();
+};
+const auto kModeOf = [](const Candidate& candidate) { return candidate.row.scheme.mode; };
 
 TEST(PlanCandidates, ProductsOfUnknownShape_AreTriedDynamically) {
   const auto host = host_with({"avx2", "avx512_vnni"});
   const auto transformer =
       OpGraph().weight("w", dims({64, 64})).op("MatMul", "x", "w", "y").build();
   const auto plan = plan_candidates(host, transformer, "cpu");
-  EXPECT_THAT(plan.candidates, Contains(::testing::ResultOf(kModeOf, quantize::Mode::kDynamic)));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(kModeOf, quantize::Mode::kDynamic)));
   const auto convolutional = OpGraph()
                                  .weight("k", dims({64, 64, 3, 3}))
                                  .weight("w", dims({64, 10}))
@@ -155,7 +163,7 @@ TEST(PlanCandidates, ProductsOfUnknownShape_AreTriedDynamically) {
                                  .op("MatMul", "y", "w", "z")
                                  .build();
   EXPECT_THAT(plan_candidates(host, convolutional, "cpu").candidates,
-              Not(Contains(::testing::ResultOf(kModeOf, quantize::Mode::kDynamic))));
+              Not(Contains(ResultOf(kModeOf, quantize::Mode::kDynamic))));
 }
 
 TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
@@ -170,14 +178,25 @@ TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
                          .build();
   const auto plan = plan_candidates(host, graph, "cpu");
   using ::testing::ElementsAre;
-  EXPECT_THAT(plan.combinations, Contains(Field(&Combination::dynamic, ElementsAre("z_op"))));
-  EXPECT_THAT(plan.combinations,
-              Contains(Field(&Combination::dynamic, ElementsAre("z_op", "u_op"))));
-  for (const auto& combination : plan.combinations) {
-    EXPECT_EQ(combination.row.scheme.mode, quantize::Mode::kStatic);
-    EXPECT_THAT(combination.row.name(), HasSubstr("dynamic"));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(kDynamicOf, ElementsAre("z_op"))));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(kDynamicOf, ElementsAre("z_op", "u_op"))));
+  for (const auto& candidate : plan.candidates) {
+    if (std::holds_alternative<Combined>(candidate.making)) {
+      EXPECT_EQ(candidate.row.scheme.mode, quantize::Mode::kStatic);
+      EXPECT_THAT(candidate.row.name(), HasSubstr("dynamic"));
+    }
   }
-  EXPECT_THAT(plan_candidates(host, graph, "openvino").combinations, IsEmpty());
+  // Those that leave all but products and recurrent layers in float, by name and by what is made.
+  const auto some = std::find_if(plan.candidates.begin(), plan.candidates.end(), [](const auto& c) {
+    const auto* combined = std::get_if<Combined>(&c.making);
+    return combined != nullptr && !combined->rest.everywhere();
+  });
+  ASSERT_NE(some, plan.candidates.end());
+  EXPECT_EQ(some->row.operators, "Conv+ConvTranspose+Gemm+MatMul, LSTM dynamic");
+  EXPECT_THAT(std::get<Combined>(some->making).rest.op_types,
+              ElementsAre("Conv", "ConvTranspose", "Gemm", "MatMul"));
+  EXPECT_THAT(plan_candidates(host, graph, "openvino").candidates,
+              Each(ResultOf(kDynamicOf, IsEmpty())));
 }
 
 TEST(PlanCandidates, ControlFlow_IsDynamicForWhatItsBodiesHold) {
@@ -185,8 +204,7 @@ TEST(PlanCandidates, ControlFlow_IsDynamicForWhatItsBodiesHold) {
                                        "tests/fixtures/bodies/looping.onnx");
   ASSERT_THAT(model, testing::IsOk());
   const auto plan = plan_candidates(host_with({"avx2", "avx512_vnni"}), *model->view(), "cpu");
-  EXPECT_THAT(plan.combinations,
-              Contains(Field(&Combination::dynamic, ::testing::ElementsAre("loop"))));
+  EXPECT_THAT(plan.candidates, Contains(ResultOf(kDynamicOf, ::testing::ElementsAre("loop"))));
 }
 
 Accuracy accuracy_of(double sqnr_db, double l2, std::optional<Top1> top1 = std::nullopt) {

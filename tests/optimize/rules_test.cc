@@ -36,7 +36,7 @@ Candidate row(double speedup, double sqnr_db, double half_width = 0.001) {
 
 Candidate mix(double speedup, double sqnr_db) {
   auto candidate = row(speedup, sqnr_db);
-  candidate.searched = true;
+  candidate.making = Mixed();
   return candidate;
 }
 
@@ -274,7 +274,7 @@ TEST(MixingBase, IsPerChannelBeforeAnythingElse) {
   auto channel = row(1.2, 20);
   channel.row.scheme.per_channel = true;
   auto matrix_only = row(3, 50);
-  matrix_only.row.operators = "Conv+Gemm+MatMul";
+  matrix_only.making = Uniform{{"Conv", "Gemm", "MatMul"}};
   matrix_only.row.scheme.per_channel = true;
   auto integer_operators = row(3, 50);
   integer_operators.row.scheme.format = Format::kQOperator;
@@ -297,12 +297,17 @@ TEST(MixingBase, OfTwoFormatsTheFaster) {
 
 TEST(MixingBase, WithDynamicLayersOnlyWhereThatIsFaster) {
   auto with_dynamic = row(2, 20);
-  with_dynamic.dynamic = {"lstm"};
-  with_dynamic.row.operators = "LSTM dynamic";
+  with_dynamic.making = Combined{{}, {"lstm"}};
   const std::vector<Candidate> slower{row(2.1, 20), with_dynamic};
   EXPECT_EQ(mixing_base(slower), &slower[0]);
   const std::vector<Candidate> faster{row(1.9, 20), with_dynamic};
   EXPECT_EQ(mixing_base(faster), &faster[1]);
+}
+
+TEST(MixingBase, WithDynamicLayersOnlyIfTheRestIsEverywhere) {
+  auto products = row(3, 40);
+  products.making = Combined{{{"Conv", "Gemm", "MatMul"}}, {"lstm"}};
+  EXPECT_EQ(mixing_base(std::vector{products}), nullptr);
 }
 
 TEST(MixingBase, OfNothingThatRunsIsNone) {
@@ -350,7 +355,7 @@ TEST(MixingPartners, OfOtherFormatsAndOfSomeOperatorsAreNone) {
   auto integer_operators = row(3, 50);
   integer_operators.row.scheme.format = Format::kQOperator;
   auto some = row(3, 50);
-  some.row.operators = "Conv+Gemm+MatMul";
+  some.making = Uniform{{"Conv", "Gemm", "MatMul"}};
   auto untimed = row(3, 30);
   untimed.row.speedup = {};
   EXPECT_TRUE(mixing_partners(std::vector{integer_operators, some, untimed}, base).empty());

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tessera/calibrate/ranges.h"
@@ -73,35 +74,33 @@ struct Exclusion {
   std::string why;
 };
 
-/// A static candidate some of whose operators are quantized dynamically instead: those that have no
-/// static form (recurrent layers), or that are closer to float32 so (matrix products).
-struct Combination {
-  Measurement row;
+/// The scheme of the row wherever it goes.
+struct Uniform {
+  std::vector<std::string> op_types;  ///< operators of these types alone; empty: of all
+
+  [[nodiscard]] bool everywhere() const noexcept { return op_types.empty(); }
+};
+/// float32 as the quantizer rewrites it before anything else: paddings, batch normalisation and the
+/// like folded.
+struct Folded {};
+/// A static scheme, and some operators dynamic: those that have no static form (recurrent layers),
+/// or that are closer to float32 so (matrix products).
+struct Combined {
+  Uniform rest;
   std::vector<std::string> dynamic;  ///< names of operators
 };
-
-/// Which combinations are worth trying: the candidates of optimize() before range methods.
-struct CandidatePlan {
-  std::vector<Measurement> candidates;  ///< nothing measured yet
-  std::vector<Combination> combinations;
-  std::vector<Exclusion> excluded;
-};
-/// Rules, from the instruction set and what the runtime's kernels are known to do: see
-/// docs/optimize.md. `provider` as in SessionOptions.
-[[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
-                                            const std::string& provider);
+/// A mix that was searched for.
+struct Mixed {};
+/// How a candidate's model is made of the one as given.
+using Making = std::variant<Uniform, Folded, Combined, Mixed>;
 
 struct Candidate {
   Measurement row;
-  /// Of a candidate with more than one scheme: that of every operator, by OpId, and the recipe that
-  /// says so.
+  Making making;
+  /// Of combinations and mixes: the scheme of every operator, by OpId, and the recipe that says so.
+  /// Of a combination, once its range method is known.
   std::vector<quantize::Scheme> assignment;
   quantize::Recipe recipe;
-  std::vector<std::string> dynamic;  ///< see Combination
-  bool searched = false;             ///< a mix of float and integer layers that was searched for
-  /// float32 as the quantizer rewrites it before anything else: paddings, batch normalisation
-  /// and the like folded.
-  bool folded = false;
   /// Of a refined candidate: the model, and what refining did.
   std::shared_ptr<const network::Network> made;
   std::optional<refine::RefineReport> refinement;
@@ -114,6 +113,16 @@ struct Candidate {
   bool on_front = false;  ///< no other candidate is both faster and closer to float32
   std::string verdict;    ///< "chosen", "SQNR 9.1 dB, 20 dB asked", "slower than float32", ...
 };
+
+/// Which combinations are worth trying: the candidates of optimize() before range methods.
+struct CandidatePlan {
+  std::vector<Candidate> candidates;  ///< nothing measured yet
+  std::vector<Exclusion> excluded;
+};
+/// Rules, from the instruction set and what the runtime's kernels are known to do: see
+/// docs/optimize.md. `provider` as in SessionOptions.
+[[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
+                                            const std::string& provider);
 
 struct OptimizeResult {
   Measurement baseline;               ///< float32 at level all
