@@ -11,8 +11,6 @@
 namespace tessera::evaluate {
 namespace {
 
-using quantize::Mode;
-
 bool is_one_of(std::string_view op_type, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), op_type) != names.end();
 }
@@ -24,11 +22,6 @@ bool is_reorder(std::string_view op_type) noexcept {
 
 double percent(double part, double whole) {
   return whole > 0 ? 100 * part / whole : 0;
-}
-
-/// What the mode makes of a field: null where it has no meaning.
-Json only_if(bool meaningful, Json value) {
-  return meaningful ? std::move(value) : Json();
 }
 
 }  // namespace
@@ -147,47 +140,6 @@ std::string Measurement::name() const {
                             : " only");
   }
   return text;
-}
-
-Json to_json(const Measurement& row) {
-  const bool fixed = row.scheme.mode == Mode::kStatic;
-  const bool integer = fixed || row.scheme.mode == Mode::kDynamic;
-  const bool ok = row.status == RowStatus::kOk;
-  Json json = {
-      {"name", row.name()},
-      {"mode", row.given.empty() ? to_string(row.scheme.mode) : "given"},
-      {"format", only_if(fixed, to_string(row.scheme.format))},
-      {"activation", only_if(integer, quantize::short_name(row.scheme.activation))},
-      {"weight", only_if(integer, quantize::short_name(row.scheme.weight))},
-      {"granularity", only_if(integer, row.scheme.per_channel ? "channel" : "tensor")},
-      {"reduce_range", only_if(integer, row.scheme.reduce_range)},
-      {"method", only_if(fixed, numerics::to_string(row.scheme.method))},
-      {"operators", row.operators},
-      {"opt_level", to_string(row.opt_level)},
-      {"provider", row.provider ? Json(runtime::to_string(*row.provider)) : Json()},
-      {"status", to_string(row.status)},
-      {"reason", only_if(!row.reason.empty(), row.reason)},
-      {"open_us", only_if(row.open_us > 0, row.open_us)},
-      {"first_run_us", only_if(row.first_run_us > 0, row.first_run_us)},
-      {"latency", only_if(ok && row.latency.n > 0, to_json(row.latency))},
-      {"speedup", only_if(ok && row.speedup.rounds > 0, row.speedup.median)},
-      {"speedup_low", only_if(ok && row.speedup.rounds > 0, row.speedup.low)},
-      {"speedup_high", only_if(ok && row.speedup.rounds > 0, row.speedup.high)},
-      {"sqnr_db", row.accuracy ? Json(row.accuracy->overall.sqnr_db) : Json()},
-      {"sqnr_db_low", Json()},
-      {"sqnr_db_high", Json()},
-      {"l2_per_element", row.accuracy ? Json(row.accuracy->overall.l2_per_element) : Json()}};
-  if (row.accuracy && row.accuracy->sqnr_interval_db) {
-    json["sqnr_db_low"] = row.accuracy->sqnr_interval_db->low;
-    json["sqnr_db_high"] = row.accuracy->sqnr_interval_db->high;
-  }
-  if (row.accuracy && row.accuracy->top1) {
-    json["top1"] = to_json(*row.accuracy)["top1"];
-  }
-  json["size_bytes"] = only_if(row.size_bytes > 0, row.size_bytes);
-  json["quantized_ops"] = row.quantized_ops;
-  json["kernels"] = row.kernels ? to_json(*row.kernels) : Json();
-  return json;
 }
 
 std::string_view to_string(Timer timer) noexcept {

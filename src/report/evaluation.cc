@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "tessera/evaluate/measurement_fields.h"
 #include "tessera/report/format.h"
 
 namespace tessera::report {
@@ -267,6 +269,22 @@ Table candidate_table(const optimize::OptimizeResult& result) {
   return table;
 }
 
+std::string sheet_cell(const Measurement& row, const Json& json,
+                       const Json::json_pointer& pointer) {
+  if (!json.contains(pointer) || json.at(pointer).is_null()) {
+    return {};
+  }
+  const auto& value = json.at(pointer);
+  if (value.is_object()) {
+    return ran_on(*row.kernels);  // providers
+  }
+  if (value.is_string()) {
+    return value.get<std::string>();
+  }
+  return value.is_number_integer() ? fmt::format("{}", integer_from(value))
+                                   : fmt::format("{}", value.get<double>());
+}
+
 }  // namespace
 
 Table measurement_table(const std::vector<Measurement>& rows) {
@@ -320,85 +338,19 @@ Table measurement_table(const std::vector<Measurement>& rows) {
 }
 
 Table measurement_sheet(const std::vector<Measurement>& rows) {
-  Table table({{"name", Align::kLeft},
-               {"mode", Align::kLeft},
-               {"format", Align::kLeft},
-               {"activation", Align::kLeft},
-               {"weight", Align::kLeft},
-               {"granularity", Align::kLeft},
-               {"method", Align::kLeft},
-               {"operators", Align::kLeft},
-               {"opt_level", Align::kLeft},
-               {"status", Align::kLeft},
-               {"reason", Align::kLeft},
-               {"median_us"},
-               {"p10_us"},
-               {"p90_us"},
-               {"n"},
-               {"speedup"},
-               {"speedup_low"},
-               {"speedup_high"},
-               {"sqnr_db"},
-               {"l2_per_element"},
-               {"top1_percent"},
-               {"top1_agreement_percent"},
-               {"size_bytes"},
-               {"integer_kernels"},
-               {"kernels"},
-               {"quantize_kernels"},
-               {"dequantize_kernels"},
-               {"provider", Align::kLeft},
-               {"ran_on", Align::kLeft},
-               {"open_us"},
-               {"first_run_us"},
-               {"copies"},
-               {"copy_us"}});
+  std::vector<Column> columns;
+  for (const auto& column : evaluate::sheet_columns()) {
+    columns.push_back({.header = std::string(column.header),
+                       .align = column.number ? Align::kRight : Align::kLeft});
+  }
+  Table table(columns);
   for (const auto& row : rows) {
-    const bool fixed = row.scheme.mode == Mode::kStatic;
-    const bool integer = fixed || row.scheme.mode == Mode::kDynamic;
-    const bool timed = row.latency.n > 0;
-    const auto when = [](bool meaningful, auto value) {
-      return meaningful ? fmt::format("{}", value) : std::string();
-    };
-    const auto& top1 = row.accuracy ? row.accuracy->top1 : std::optional<evaluate::Top1>();
-    const auto kernel = [&](std::int64_t evaluate::KernelSummary::*count) {
-      return row.kernels ? fmt::format("{}", (*row.kernels).*count) : std::string();
-    };
-    table.add_row(
-        {row.name(),
-         std::string(to_string(row.scheme.mode)),
-         when(fixed, to_string(row.scheme.format)),
-         when(integer, quantize::short_name(row.scheme.activation)),
-         when(integer, quantize::short_name(row.scheme.weight)),
-         when(integer, row.scheme.per_channel ? "channel" : "tensor"),
-         when(fixed, numerics::to_string(row.scheme.method)),
-         row.operators,
-         std::string(to_string(row.opt_level)),
-         std::string(to_string(row.status)),
-         row.reason,
-         when(timed, row.latency.median_us),
-         when(timed, row.latency.p10_us),
-         when(timed, row.latency.p90_us),
-         when(timed, row.latency.n),
-         when(timed, row.speedup.median),
-         when(timed, row.speedup.low),
-         when(timed, row.speedup.high),
-         row.accuracy ? fmt::format("{}", row.accuracy->overall.sqnr_db) : std::string(),
-         row.accuracy ? fmt::format("{}", row.accuracy->overall.l2_per_element) : std::string(),
-         top1 && top1->candidate_percent ? fmt::format("{}", *top1->candidate_percent)
-                                         : std::string(),
-         top1 ? fmt::format("{}", top1->agreement_percent) : std::string(),
-         when(row.size_bytes > 0, row.size_bytes),
-         kernel(&evaluate::KernelSummary::integer_kernels),
-         kernel(&evaluate::KernelSummary::kernels),
-         kernel(&evaluate::KernelSummary::quantize_kernels),
-         kernel(&evaluate::KernelSummary::dequantize_kernels),
-         row.provider ? runtime::to_string(*row.provider) : std::string(),
-         row.kernels ? ran_on(*row.kernels) : std::string(),
-         when(row.open_us > 0, row.open_us),
-         when(row.first_run_us > 0, row.first_run_us),
-         kernel(&evaluate::KernelSummary::copies),
-         row.kernels ? fmt::format("{}", row.kernels->copy_us) : std::string()});
+    const auto json = to_json(row);
+    std::vector<std::string> cells;
+    for (const auto& column : evaluate::sheet_columns()) {
+      cells.push_back(sheet_cell(row, json, Json::json_pointer(std::string(column.pointer))));
+    }
+    table.add_row(std::move(cells));
   }
   return table;
 }
