@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "quantize/attribute_as.h"
 #include "quantize/dynamic_weights.h"
 #include "quantize/ort_quantizer.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -186,7 +186,7 @@ class DynamicQuantizer {
   }
 
   [[nodiscard]] float float_attribute(NodeId node, std::string_view name, float fallback) const {
-    return attribute_as<float>(model_, node, name).value_or(fallback);
+    return onnx::attribute_as<float>(model_, node, name).value_or(fallback);
   }
 
   Result<Refusal> gemm(const Work& work) {

@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "quantize/attribute_as.h"
 #include "quantize/ort_names.h"
 #include "quantize/ort_quantizer.h"
-#include "quantize/transpose.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/query.h"
+#include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::string_view kMicrosoft = "com.microsoft";
 
 bool is_plain_gemm(const Model& model, NodeId node) {
   const auto number = [&](std::string_view attribute) {
-    return attribute_as<float>(model, node, attribute).value_or(1.0F);
+    return onnx::attribute_as<float>(model, node, attribute).value_or(1.0F);
   };
   return number("alpha") == 1.0F && number("beta") == 1.0F &&
          model.int_attribute(node, "transA", 0) == 0;

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "quantize/transpose.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
 namespace {

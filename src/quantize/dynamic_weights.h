@@ -5,8 +5,8 @@
 #include <map>
 #include <string>
 
-#include "quantize/made_constants.h"
 #include "tessera/core/result.h"
+#include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/scheme.h"
 
@@ -62,7 +62,7 @@ class DynamicWeights {
   [[nodiscard]] Result<IntegerNames> add(const std::string& weight, const Make& make);
 
   onnx::Model& model_;
-  MadeConstants made_;
+  onnx::MadeConstants made_;
   std::map<std::string, IntegerNames, std::less<>> stored_;
 };
 

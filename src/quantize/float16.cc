@@ -10,9 +10,10 @@
 
 #include "quantize/float16_ort.h"
 #include "quantize/float16_rules.h"
-#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
+#include "tessera/onnx/made_constants.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -257,11 +258,12 @@ class Islands {
   }
 
   bool wants_half(NodeId node, std::size_t index, const std::string& value) const {
-    return !is_float32_input(model_.op_type(node), index, opset_) && is_float32(model_, value);
+    return !is_float32_input(model_.op_type(node), index, opset_) &&
+           onnx::is_float32(model_, value);
   }
 
   bool makes_half(NodeId node, std::size_t index, const std::string& value) const {
-    return !is_float32_output(model_.op_type(node), index) && is_float32(model_, value);
+    return !is_float32_output(model_.op_type(node), index) && onnx::is_float32(model_, value);
   }
 
   /// The values that members exchange. Their types are looked up here, before anything changes.
@@ -484,7 +486,7 @@ class Islands {
   const calibrate::Ranges* ranges_;
   const QuantizeOptions& options_;
   Monitor& monitor_;
-  MadeConstants made_;
+  onnx::MadeConstants made_;
   std::int64_t opset_;
   std::set<NodeId> members_;
   std::map<NodeId, std::set<std::size_t>> half_slots_;  ///< inputs that read float16

@@ -11,6 +11,7 @@
 
 #include "quantize/float16_rules.h"
 #include "quantize/ort_names.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -132,7 +133,7 @@ class Reference {
   /// Every float32 value that is not an initializer turns into float16.
   void collect_values() {
     const auto add = [&](const std::string& value) {
-      if (!value.empty() && !model_.has_initializer(value) && is_float32(model_, value)) {
+      if (!value.empty() && !model_.has_initializer(value) && onnx::is_float32(model_, value)) {
         half_values_.insert(value);
       }
     };
@@ -158,7 +159,7 @@ class Reference {
     std::map<std::string, std::string> renamed;
     const auto rename = [&](const std::vector<std::string>& values, const std::string& kind) {
       for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!is_float32(model_, values[i])) {
+        if (!onnx::is_float32(model_, values[i])) {
           continue;
         }
         const auto inner = names_.of(kind, fmt::format("_{}", i));

@@ -150,30 +150,4 @@ bool is_float32_output(std::string_view op_type, std::size_t index) {
   return op_type.ends_with("LayerNormalization") && index > 0;
 }
 
-bool is_float32(const onnx::Model& model, std::string_view value) {
-  if (value.empty()) {
-    return false;
-  }
-  if (const auto type = model.type_of(value)) {
-    return type->dtype == DType::kFloat32;  // of sequences and the like it is undefined
-  }
-  const auto producer = model.producer(value);
-  if (!producer) {
-    return false;
-  }
-  const auto& op_type = model.op_type(*producer);
-  const auto inputs = model.inputs(*producer);
-  if (op_type == "QuantizeLinear" || op_type == "DynamicQuantizeLinear" || op_type == "Shape") {
-    return false;
-  }
-  if (op_type == "Cast") {
-    return model.int_attribute(*producer, "to", 0) == static_cast<std::int64_t>(DType::kFloat32);
-  }
-  if (op_type == "DequantizeLinear" && inputs.size() > 1) {
-    return is_float32(model, inputs[1]);
-  }
-  return inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
-                                       [&](const auto& input) { return is_float32(model, input); });
-}
-
 }  // namespace tessera::quantize

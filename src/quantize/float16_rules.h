@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "tessera/core/result.h"
-#include "tessera/onnx/model.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::quantize {
@@ -41,9 +40,5 @@ enum class Float16Rounding : std::uint8_t {
 [[nodiscard]] bool is_float32_input(std::string_view op_type, std::size_t index,
                                     std::int64_t opset);
 [[nodiscard]] bool is_float32_output(std::string_view op_type, std::size_t index);
-
-/// Whether a value is float32, as far as is known. Operators that passes added have no inferred
-/// types: their outputs are judged by what made them.
-[[nodiscard]] bool is_float32(const onnx::Model& model, std::string_view value);
 
 }  // namespace tessera::quantize

@@ -10,13 +10,14 @@
 #include <set>
 #include <utility>
 
-#include "quantize/attribute_as.h"
 #include "quantize/ort_names.h"
 #include "quantize/ort_quantizer.h"
 #include "quantize/passes.h"
 #include "quantize/qdq_emitter.h"
 #include "quantize/weights.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/query.h"
+#include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
 namespace {
@@ -453,7 +454,7 @@ class OrtQdq {
 
   [[nodiscard]] bool pads_with_known_values(NodeId node,
                                             const std::vector<std::string>& inputs) const {
-    const auto mode = attribute_as<std::string>(model_, node, "mode").value_or("constant");
+    const auto mode = onnx::attribute_as<std::string>(model_, node, "mode").value_or("constant");
     if (mode != "constant") {
       return mode == "reflect" || mode == "edge" || mode == "wrap";
     }

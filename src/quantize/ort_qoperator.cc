@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "quantize/attribute_as.h"
 #include "quantize/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -191,7 +191,7 @@ Handled quantize_gemm(OrtQuantizer& q, NodeId node) {
   append(inputs, weight);
   std::string bias;
   if (has_bias(op)) {
-    const auto beta = attribute_as<float>(model, node, "beta").value_or(1.0F);
+    const auto beta = onnx::attribute_as<float>(model, node, "beta").value_or(1.0F);
     TESSERA_TRY(bias, q.quantize_bias(op.inputs[2], op.inputs[0], op.inputs[1], beta));
   }
   inputs.insert(inputs.end(), {bias, output.scale, output.zero_point});
@@ -306,7 +306,7 @@ Handled quantize_pad(OrtQuantizer& q, NodeId node) {
   }
   const QuantizedValue input = *found;
   auto& model = q.model();
-  const auto mode = attribute_as<std::string>(model, node, "mode").value_or("constant");
+  const auto mode = onnx::attribute_as<std::string>(model, node, "mode").value_or("constant");
   auto inputs = op.inputs;
   if (mode == "constant") {
     inputs.resize(std::max<std::size_t>(inputs.size(), 3));

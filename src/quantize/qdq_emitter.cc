@@ -4,50 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "tessera/tensor/make.h"
+
 namespace tessera::quantize {
 namespace {
 
 constexpr std::string_view kContribDomain = "com.microsoft";
 
-template <class T>
-Tensor narrowed(std::span<const std::int32_t> values, Shape shape) {
-  std::vector<T> narrow;
-  narrow.reserve(values.size());
-  for (const auto value : values) {
-    narrow.push_back(static_cast<T>(value));
-  }
-  return Tensor::of(narrow, std::move(shape));
-}
-
-Tensor packed(DType dtype, std::span<const std::int32_t> values, Shape shape) {
-  Tensor tensor(dtype, std::move(shape));
-  auto bytes = tensor.bytes();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto nibble = static_cast<unsigned>(values[i]) & 0xFU;
-    bytes[i / 2] |= static_cast<std::byte>(i % 2 == 0 ? nibble : nibble << 4U);
-  }
-  return tensor;
-}
-
 }  // namespace
-
-Tensor integer_tensor(DType dtype, std::span<const std::int32_t> values, Shape shape) {
-  switch (dtype) {
-    case DType::kUInt8:
-      return narrowed<std::uint8_t>(values, std::move(shape));
-    case DType::kInt8:
-      return narrowed<std::int8_t>(values, std::move(shape));
-    case DType::kUInt16:
-      return narrowed<std::uint16_t>(values, std::move(shape));
-    case DType::kInt16:
-      return narrowed<std::int16_t>(values, std::move(shape));
-    case DType::kUInt4:
-    case DType::kInt4:
-      return packed(dtype, values, std::move(shape));
-    default:
-      return narrowed<std::int32_t>(values, std::move(shape));
-  }
-}
 
 ScaleNames QdqEmitter::add_qparams(std::string_view name, const numerics::QParams& qparams,
                                    DType dtype) {

@@ -17,9 +17,6 @@ struct ScaleNames {
   std::string zero_point;
 };
 
-/// A tensor of zero points or biases in `dtype`, 4-bit types packed.
-[[nodiscard]] Tensor integer_tensor(DType dtype, std::span<const std::int32_t> values, Shape shape);
-
 /// Adds QuantizeLinear and DequantizeLinear under the names that onnxruntime.quantization uses, so
 /// that tools which pair them by name keep working; names that are taken get a number.
 class QdqEmitter {

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "quantize/attribute_as.h"
 #include "quantize/passes.h"
 #include "quantize/qoperator_unit.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -308,7 +308,7 @@ class Lowering {
   }
 
   [[nodiscard]] float float_attribute(NodeId node, std::string_view name) const {
-    return attribute_as<float>(model_, node, name).value_or(1.0F);
+    return onnx::attribute_as<float>(model_, node, name).value_or(1.0F);
   }
 
   Status gemm(NodeId node) {
@@ -401,7 +401,7 @@ class Lowering {
 
   Status average_pool(NodeId node) {
     using Ints = std::vector<std::int64_t>;
-    if (const auto steps = attribute_as<Ints>(model_, node, "dilations")) {
+    if (const auto steps = onnx::attribute_as<Ints>(model_, node, "dilations")) {
       if (std::any_of(steps->begin(), steps->end(), [](auto step) { return step != 1; })) {
         return stays("QLinearAveragePool has no dilations");
       }
@@ -466,7 +466,7 @@ class Lowering {
   }
 
   Status pad(NodeId node) {
-    if (attribute_as<std::string>(model_, node, "mode").value_or("constant") != "constant") {
+    if (onnx::attribute_as<std::string>(model_, node, "mode").value_or("constant") != "constant") {
       return movement(node);
     }
     if (opset_ < 11) {

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <limits>
 
-#include "quantize/attribute_as.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
@@ -68,7 +68,7 @@ std::optional<float> constant_bound(const Model& model, const std::vector<std::s
 }
 
 float bound_attribute(const Model& model, NodeId node, std::string_view name, float fallback) {
-  return attribute_as<float>(model, node, name).value_or(fallback);
+  return onnx::attribute_as<float>(model, node, name).value_or(fallback);
 }
 
 bool nearly_equal(float a, float b) {

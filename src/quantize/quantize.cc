@@ -11,12 +11,13 @@
 #include <utility>
 
 #include "quantize/float_guard.h"
-#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 #include "quantize/static_rules.h"
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
+#include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/normalize.h"
+#include "tessera/onnx/query.h"
 #include "tessera/onnx/simplify.h"
 #include "tessera/runtime/session.h"
 
@@ -501,7 +502,7 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
 
 Status check_loads(const onnx::Model& written, std::shared_ptr<const runtime::Library> library) {
   TESSERA_TRY(const auto model, with_names(written));
-  if (constant_bytes(model) <= kHeldBytes) {
+  if (onnx::constant_bytes(model) <= onnx::kHeldBytes) {
     TESSERA_TRY(const auto bytes, model.serialize());
     return check_levels([&](const runtime::SessionOptions& options) {
       return runtime::Session::open(library, bytes, model.external_data_folder(), options);

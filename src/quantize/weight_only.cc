@@ -10,14 +10,19 @@
 #include <tuple>
 #include <utility>
 
-#include "quantize/block_codes.h"
-#include "quantize/made_constants.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
+#include "tessera/numerics/block_codes.h"
+#include "tessera/onnx/made_constants.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
 namespace {
 
+using numerics::BlockCodes;
+using numerics::BlockRounding;
+using numerics::BlockSpec;
+using numerics::MatrixView;
 using onnx::Model;
 using onnx::NodeId;
 
@@ -58,27 +63,6 @@ Linear refused(std::string reason) {
   return linear;
 }
 
-float float_attribute(const Model& model, NodeId node, std::string_view name, float fallback) {
-  const auto value = model.attribute(node, name);
-  const auto* number = value ? std::get_if<float>(&*value) : nullptr;
-  return number == nullptr ? fallback : *number;
-}
-
-/// Extents [K, N] of a constant matrix, leading ones left out.
-std::optional<std::pair<std::int64_t, std::int64_t>> matrix_extents(const Model& model,
-                                                                    const std::string& name) {
-  const auto type = model.initializer_type(name);
-  if (!type || !type->shape || type->shape->size() < 2) {
-    return std::nullopt;
-  }
-  const auto& shape = *type->shape;
-  const auto last = shape.end();
-  if (std::any_of(shape.begin(), last - 2, [](const Dim& dim) { return dim.value != 1; })) {
-    return std::nullopt;
-  }
-  return std::pair((last - 2)->value, (last - 1)->value);
-}
-
 Linear linear_of(const Model& model, NodeId node) {
   const auto& type = model.op_type(node);
   if ((type != "MatMul" && type != "Gemm") || !model.domain(node).empty()) {
@@ -99,8 +83,8 @@ Linear linear_of(const Model& model, NodeId node) {
   if (dtype != DType::kFloat32 && dtype != DType::kFloat16) {
     return refused(fmt::format("its weight is {}", to_string(dtype)));
   }
-  const auto extents = matrix_extents(model, linear.weight);
-  if (!extents || extents->first == 0 || extents->second == 0) {
+  const auto extents = onnx::matrix_extents(model, linear.weight);
+  if (!extents || extents->rows == 0 || extents->columns == 0) {
     return refused("its weight is no matrix");
   }
   if (model.initializer_type(linear.weight)->shape->size() > 2) {
@@ -117,8 +101,8 @@ Linear linear_of(const Model& model, NodeId node) {
     return refused("its input is transposed");
   }
   linear.transposed = model.int_attribute(node, "transB", 0) != 0;
-  linear.alpha = float_attribute(model, node, "alpha", 1);
-  linear.beta = float_attribute(model, node, "beta", 1);
+  linear.alpha = onnx::attribute_as<float>(model, node, "alpha").value_or(1.0F);
+  linear.beta = onnx::attribute_as<float>(model, node, "beta").value_or(1.0F);
   linear.bias = inputs.size() > 2 ? inputs[2] : "";
   if (!linear.bias.empty() && linear.beta != 1 && !model.is_constant(linear.bias)) {
     return refused("its bias is scaled and not a constant");
@@ -263,9 +247,10 @@ class WeightOnly {
       TESSERA_TRY(widened, to_float32(view));
       values = widened;
     }
-    const auto extents = *matrix_extents(model, linear.weight);
-    const auto [rows, columns] =
-        linear.transposed ? std::pair(extents.second, extents.first) : extents;
+    auto [rows, columns] = *onnx::matrix_extents(model, linear.weight);
+    if (linear.transposed) {
+      std::swap(rows, columns);
+    }
     Result<BlockCodes> result = use(MatrixView{values, rows, columns, linear.transposed});
     model.release_initializer(linear.weight);
     return result;
@@ -448,7 +433,7 @@ class WeightOnly {
   Model& model_;
   const QuantizeOptions& options_;
   Monitor& monitor_;
-  MadeConstants made_;
+  onnx::MadeConstants made_;
   bool reference_;
   bool nbits_used_ = false;
   std::map<Key, Packed> packed_;

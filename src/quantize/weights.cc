@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "tessera/core/parallel.h"
+#include "tessera/onnx/query.h"
+#include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
 namespace {
@@ -27,13 +29,6 @@ double smallest_bias_scale(double largest) {
   constexpr double kWidth = 2.0 * std::numeric_limits<std::int32_t>::max();
   constexpr double kMargin = 1.0001;
   return kMargin * 2.0 * largest / kWidth;
-}
-
-float float_attribute(const onnx::Model& model, onnx::NodeId node, std::string_view name,
-                      float fallback) {
-  const auto value = model.attribute(node, name);
-  const auto* number = value ? std::get_if<float>(&*value) : nullptr;
-  return number != nullptr ? *number : fallback;
 }
 
 float bias_scale(float input_scale, const QParams& weight) {
@@ -88,8 +83,8 @@ Result<std::optional<WeightQuantizer::Bias>> WeightQuantizer::describe_bias(
   bias.weight = weight;
   bias.input_scale = input_scale;
   if (type == "Gemm") {
-    bias.input_scale *= float_attribute(model_, node, "alpha", 1);
-    bias.beta = float_attribute(model_, node, "beta", 1);
+    bias.input_scale *= onnx::attribute_as<float>(model_, node, "alpha").value_or(1.0F);
+    bias.beta = onnx::attribute_as<float>(model_, node, "beta").value_or(1.0F);
   }
   TESSERA_TRY(const auto values, model_.initializer(bias.name));
   bias.values.assign(values.as<float>().begin(), values.as<float>().end());

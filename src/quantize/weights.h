@@ -11,11 +11,11 @@
 #include <tuple>
 #include <vector>
 
-#include "quantize/made_constants.h"
 #include "quantize/qdq_emitter.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/onnx.h"
 #include "tessera/quantize/scheme.h"
@@ -117,7 +117,7 @@ class WeightQuantizer {
   onnx::Model& model_;
   QdqEmitter& emitter_;
   const WeightOverrides* overrides_ = nullptr;
-  std::int64_t held_bytes_ = kHeldBytes;
+  std::int64_t held_bytes_ = onnx::kHeldBytes;
   std::vector<Weight> weights_;
   std::vector<Constant> constants_;
   std::vector<Bias> biases_;

@@ -1,13 +1,34 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/transpose.h"
+#include "tessera/tensor/make.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
-namespace tessera::quantize {
+namespace tessera {
 namespace {
+
+template <class T>
+Tensor narrowed(std::span<const std::int32_t> values, Shape shape) {
+  std::vector<T> narrow;
+  narrow.reserve(values.size());
+  for (const auto value : values) {
+    narrow.push_back(static_cast<T>(value));
+  }
+  return Tensor::of(narrow, std::move(shape));
+}
+
+Tensor packed(DType dtype, std::span<const std::int32_t> values, Shape shape) {
+  Tensor tensor(dtype, std::move(shape));
+  auto bytes = tensor.bytes();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto nibble = static_cast<unsigned>(values[i]) & 0xFU;
+    bytes[i / 2] |= static_cast<std::byte>(i % 2 == 0 ? nibble : nibble << 4U);
+  }
+  return tensor;
+}
 
 /// One M x N matrix. Blocked, so that the strided side stays in the cache.
 void transpose_matrix(const std::byte* in, std::byte* out, std::size_t rows, std::size_t columns,
@@ -26,6 +47,24 @@ void transpose_matrix(const std::byte* in, std::byte* out, std::size_t rows, std
 }
 
 }  // namespace
+
+Tensor integer_tensor(DType dtype, std::span<const std::int32_t> values, Shape shape) {
+  switch (dtype) {
+    case DType::kUInt8:
+      return narrowed<std::uint8_t>(values, std::move(shape));
+    case DType::kInt8:
+      return narrowed<std::int8_t>(values, std::move(shape));
+    case DType::kUInt16:
+      return narrowed<std::uint16_t>(values, std::move(shape));
+    case DType::kInt16:
+      return narrowed<std::int16_t>(values, std::move(shape));
+    case DType::kUInt4:
+    case DType::kInt4:
+      return packed(dtype, values, std::move(shape));
+    default:
+      return narrowed<std::int32_t>(values, std::move(shape));
+  }
+}
 
 Result<Tensor> transpose_last_two(const TensorView& tensor) {
   const auto rank = tensor.shape.size();
@@ -51,4 +90,4 @@ Result<Tensor> transpose_last_two(const TensorView& tensor) {
   return result;
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera

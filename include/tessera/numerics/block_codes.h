@@ -9,7 +9,7 @@
 #include "tessera/core/result.h"
 #include "tessera/tensor/tensor.h"
 
-namespace tessera::quantize {
+namespace tessera::numerics {
 
 /// A matrix [K, N] that is multiplied from the right: y = x W. `transposed`: stored as [N, K].
 struct MatrixView {
@@ -77,4 +77,4 @@ struct BlockCodes {
 [[nodiscard]] Tensor transposed_zero_points(const BlockCodes& codes, DType dtype);
 [[nodiscard]] Tensor transposed_scales(const BlockCodes& codes, const BlockSpec& spec);
 
-}  // namespace tessera::quantize
+}  // namespace tessera::numerics

@@ -11,13 +11,10 @@
 #include "tessera/onnx/model.h"
 #include "tessera/tensor/tensor.h"
 
-namespace tessera::quantize {
+namespace tessera::onnx {
 
 /// Models with constants of more bytes are quantized one tensor at a time.
 inline constexpr std::int64_t kHeldBytes = std::int64_t{1} << 28;
-
-/// All initializers together.
-[[nodiscard]] std::int64_t constant_bytes(const onnx::Model& model);
 
 /// Constants that a pass makes of a model's own. Those of a small model are kept. Those of a large
 /// one are made again whenever the model is written, so that memory is bounded by the largest
@@ -25,9 +22,9 @@ inline constexpr std::int64_t kHeldBytes = std::int64_t{1} << 28;
 class MadeConstants {
  public:
   /// Makes a constant again from the model as it was when this object was made. Pure.
-  using Maker = std::function<Result<Tensor>(const onnx::Model& source)>;
+  using Maker = std::function<Result<Tensor>(const Model& source)>;
 
-  explicit MadeConstants(onnx::Model& model, std::int64_t held_bytes = kHeldBytes);
+  explicit MadeConstants(Model& model, std::int64_t held_bytes = kHeldBytes);
 
   /// Adds or replaces an initializer.
   void store(const std::string& name, Tensor value, Maker make);
@@ -35,10 +32,10 @@ class MadeConstants {
   void done_with(const std::string& name) const { model_.release_initializer(name); }
 
  private:
-  onnx::Model& model_;
+  Model& model_;
   /// The model with its own constants; null if everything is kept. Shared by the makers, which
   /// outlive this object.
-  std::shared_ptr<const onnx::Model> source_;
+  std::shared_ptr<const Model> source_;
 };
 
-}  // namespace tessera::quantize
+}  // namespace tessera::onnx

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/block_codes.h"
+#include "tessera/numerics/block_codes.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "tessera/core/parallel.h"
 
-namespace tessera::quantize {
+namespace tessera::numerics {
 namespace {
 
 struct BlockParams {
@@ -312,4 +312,4 @@ Tensor transposed_scales(const BlockCodes& codes, const BlockSpec& spec) {
                       {codes.blocks, codes.columns}, spec.scale_dtype);
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::numerics

@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "tessera/onnx/model.h"
+
+/// What passes that rewrite a model ask of it.
+namespace tessera::onnx {
+
+/// The value of an attribute; none where it is missing or of another kind than T. The runtime would
+/// refuse such a model, but it is not asked before models are rewritten.
+template <class T>
+[[nodiscard]] std::optional<T> attribute_as(const Model& model, NodeId node,
+                                            std::string_view name) {
+  const auto value = model.attribute(node, name);
+  const auto* typed = value ? std::get_if<T>(&*value) : nullptr;
+  return typed == nullptr ? std::nullopt : std::optional<T>(*typed);
+}
+
+/// Whether a value is float32, as far as is known. Operators that passes added have no inferred
+/// types: their outputs are judged by what made them. Cost: the depth of such operators.
+[[nodiscard]] bool is_float32(const Model& model, std::string_view value);
+
+/// Extents of a matrix [rows, columns].
+struct MatrixExtents {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+};
+/// Those of a constant, leading ones left out; none if it is no matrix.
+[[nodiscard]] std::optional<MatrixExtents> matrix_extents(const Model& model,
+                                                          std::string_view name);
+
+/// Bytes of all initializers together, deferred ones included.
+[[nodiscard]] std::int64_t constant_bytes(const Model& model);
+
+}  // namespace tessera::onnx
