@@ -5,8 +5,8 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core tensor graph numerics onnx data runtime network calibrate quantize refine evaluate profile
-    noise optimize report cli)
+    core tensor graph numerics onnx data runtime network calibrate quantize compat refine evaluate
+    profile noise optimize report cli)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_tensor_USES core)
@@ -18,6 +18,7 @@ set(TESSERA_ROOM_runtime_USES tensor core)
 set(TESSERA_ROOM_network_USES data runtime onnx graph tensor core)
 set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph core)
 set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_compat_USES quantize calibrate network numerics onnx graph tensor core)
 set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph core)
 set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_profile_USES evaluate quantize calibrate network runtime data graph core)
@@ -26,8 +27,8 @@ set(TESSERA_ROOM_optimize_USES
     noise profile evaluate refine quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
-    report optimize noise profile evaluate refine quantize calibrate network runtime data numerics
-    graph core)
+    report optimize noise profile evaluate refine compat quantize calibrate network runtime data
+    numerics graph core)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a

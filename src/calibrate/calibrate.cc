@@ -153,7 +153,7 @@ Result<std::vector<Estimators>> collect(Collectors collectors, const Plan& plan,
   return parts;
 }
 
-/// The reference measures constants that operators make, sample by sample like any activation.
+/// See CalibrateOptions::as_written.
 Status observe_constants(const network::Network& model, const graph::Graph& graph,
                          Observations& observations) {
   for (const auto& tensor : graph.tensors()) {
@@ -179,7 +179,7 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
                                           const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_CHECK(check_options(options.estimator));
   TESSERA_TRY(const graph::Graph graph, model.view());
-  const Plan plan = make_plan(graph, options.as_reference);
+  const Plan plan = make_plan(graph, options.as_written);
   const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
   TESSERA_TRY(Collectors collectors,
               open_collectors(model, plan, workers, library, options, work.parts()));
@@ -203,7 +203,7 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
         sources.push_back(plan.measured[source].tensor);
       }
     }
-    if (options.as_reference) {
+    if (options.as_written) {
       TESSERA_CHECK(observe_constants(model, graph, observations));
     }
   }

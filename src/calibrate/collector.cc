@@ -32,7 +32,7 @@ Result<std::unique_ptr<Collector>> Collector::open(
     const Plan& plan, const CalibrateOptions& options, std::size_t parts) {
   std::unique_ptr<Collector> collector(new Collector(plan, options.estimator, parts));
   runtime::SessionOptions session;
-  session.opt_level = options.as_reference ? runtime::OptLevel::kDisabled : runtime::OptLevel::kAll;
+  session.opt_level = options.as_written ? runtime::OptLevel::kDisabled : runtime::OptLevel::kAll;
   session.tap = collector.get();
   auto opened = tapped.open(library, session);
   if (!opened) {

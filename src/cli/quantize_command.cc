@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/scheme_options.h"
 #include "tessera/calibrate/apart.h"
+#include "tessera/compat/ort.h"
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/bench.h"
@@ -74,6 +75,11 @@ struct Options {
   std::size_t top = 0;
 };
 
+/// What is written is what onnxruntime.quantization would write.
+bool as_ort(const Options& options) {
+  return options.compat == "ort";
+}
+
 std::optional<refine::Rounding> rounding_from(std::string_view name) {
   for (const auto rounding :
        {refine::Rounding::kNearest, refine::Rounding::kDescent, refine::Rounding::kAdaptive}) {
@@ -112,7 +118,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
   if (!result.any()) {
     return result;
   }
-  if (options.compat == "ort") {
+  if (as_ort(options)) {
     return fail(ErrorCode::kInvalidArgument, "--compat ort writes what the reference would write")
         .hint("leave out --compat ort, or the options that refine");
   }
@@ -174,8 +180,6 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
     return fail(ErrorCode::kInvalidArgument, "--compat '{}' is unknown", options.compat)
         .hint("use --compat ort for the graphs of onnxruntime.quantization");
   }
-  result.compatibility =
-      options.compat == "ort" ? quantize::Compatibility::kOrt : quantize::Compatibility::kNone;
   result.keep_io = options.keep_io;
   result.opset = options.opset;
   result.threads = options.run.threads;
@@ -360,18 +364,20 @@ Status prove_fastest(const Options& options, const network::Network& model,
   return model.save(options.output, {external, Overwrite::kReplace});
 }
 
-Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Scheme& scheme,
-                                     quantize::Compatibility compatibility) {
+Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Scheme& scheme) {
   if (options.recipe.empty()) {
-    return quantize::uniform_recipe(scheme, options.selection, compatibility);
+    return as_ort(options) ? compat::ort_recipe(scheme, options.selection)
+                           : quantize::uniform_recipe(scheme, options.selection);
   }
   const auto& selection = options.selection;
   if (!selection.op_types.empty() || !selection.include.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--recipe goes with neither --op-types nor --include")
         .hint("write the selection into the recipe: {{\"match\": .., \"types\": [..]}}");
   }
-  TESSERA_TRY(auto recipe, quantize::read_recipe(options.recipe, scheme, compatibility));
-  const auto excluded = quantize::uniform_recipe(scheme, selection, compatibility);
+  TESSERA_TRY(auto recipe, quantize::read_recipe(
+                               options.recipe, scheme,
+                               as_ort(options) ? compat::ort_types : quantize::quantizable_types));
+  const auto excluded = quantize::uniform_recipe(scheme, selection);
   recipe.rules.insert(recipe.rules.end(), excluded.rules.begin() + 1, excluded.rules.end());
   return recipe;
 }
@@ -636,13 +642,9 @@ struct Subject {
 class Assigner {
  public:
   /// `profile` is needed for the recipe "fastest".
-  Assigner(const Options& options, quantize::Scheme scheme, quantize::Compatibility compatibility,
-           const graph::Graph& graph, const profile::Profile* profile)
-      : options_(options),
-        scheme_(scheme),
-        compatibility_(compatibility),
-        graph_(graph),
-        profile_(profile) {}
+  Assigner(const Options& options, quantize::Scheme scheme, const graph::Graph& graph,
+           const profile::Profile* profile)
+      : options_(options), scheme_(scheme), graph_(graph), profile_(profile) {}
 
   Status set(numerics::RangeMethod method, Monitor& monitor) {
     auto scheme = scheme_;
@@ -650,10 +652,10 @@ class Assigner {
     if (profile_ != nullptr) {
       recipe = fastest_recipe(options_, scheme, *profile_);
     } else {
-      TESSERA_TRY(recipe, recipe_from(options_, scheme, compatibility_));
+      TESSERA_TRY(recipe, recipe_from(options_, scheme));
     }
     TESSERA_TRY(assignment, quantize::resolve(recipe, graph_, monitor));
-    if (compatibility_ == quantize::Compatibility::kNone && !options_.requantize) {
+    if (!as_ort(options_) && !options_.requantize) {
       kept = keep_what_is_quantized(graph_, assignment);
     }
     return {};
@@ -692,7 +694,6 @@ class Assigner {
  private:
   const Options& options_;
   quantize::Scheme scheme_;
-  quantize::Compatibility compatibility_;
   const graph::Graph& graph_;
   const profile::Profile* profile_;
 };
@@ -798,12 +799,12 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(const auto external, external_data_from(options.external_data));
   static_cast<void>(external);
   TESSERA_TRY(auto refining, refine_options_from(options, by_output));
-  const bool compat = quantizing.compatibility == quantize::Compatibility::kOrt;
+  const bool compat = as_ort(options);
   // The reference's graphs do not depend on the machine; ours take the types it is fast with.
   const auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
   TESSERA_TRY(auto scheme, scheme_from(options.scheme, base));
   if (!fastest) {  // what is wrong with it is said before the work
-    TESSERA_CHECK(recipe_from(options, scheme, quantizing.compatibility).map([](const auto&) {}));
+    TESSERA_CHECK(recipe_from(options, scheme).map([](const auto&) {}));
   }
   // The reference takes models as they are.
   context.simplify = context.simplify && !compat;
@@ -822,8 +823,7 @@ Status run(Options options, Context& context) {
   }
   TESSERA_TRY(const auto graph, model.view());
   const auto given = graph::quantization_of(graph);
-  Assigner assigner(options, scheme, quantizing.compatibility, graph,
-                    profiled ? &*profiled : nullptr);
+  Assigner assigner(options, scheme, graph, profiled ? &*profiled : nullptr);
   Chosen chosen;
   if (automatic && !compat) {
     TESSERA_TRY(chosen,
@@ -832,7 +832,7 @@ Status run(Options options, Context& context) {
     TESSERA_CHECK(assigner.set(scheme.method, context.monitor()));
     TESSERA_TRY(auto calibration, calibration_for(options.scheme, assigner.assignment));
     if (calibration) {
-      calibration->as_reference = compat;
+      calibration->as_written = compat;
     }
     if (calibration && refining.ranges_by_output) {
       calibration->methods.clear();  // none named: all are measured
@@ -877,8 +877,9 @@ Status run(Options options, Context& context) {
            "--rounding nearest asks for that"});
     }
   }
-  TESSERA_TRY(auto report, quantize::quantize(*subject.model, *subject.assignment, subject.ranges,
-                                              quantizing, context.monitor()));
+  auto* const rewrite = as_ort(options) ? &compat::ort_quantize : &quantize::quantize;
+  TESSERA_TRY(auto report, rewrite(*subject.model, *subject.assignment, subject.ranges, quantizing,
+                                   context.monitor()));
   if (!compat) {
     TESSERA_CHECK(note_left_out(scheme, assigner.kept, graph, report));
   }

@@ -18,7 +18,7 @@ constexpr std::int64_t kCommonOpset = 13;
 class OnnxDialect final : public Dialect {
  public:
   std::vector<std::string> types(const Scheme& scheme) const override {
-    return quantizable_types(scheme, Compatibility::kNone);
+    return quantizable_types(scheme);
   }
 
   Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,
@@ -32,11 +32,8 @@ class OnnxDialect final : public Dialect {
     auto& onnx = *model.onnx();
     const auto target = opset == 0 ? kCommonOpset : opset;
     if (target > onnx.opset().value_or(0)) {
-      auto raised = onnx.clone();
-      auto status = onnx::upgrade_opset(raised, target);
-      if (status) {
-        onnx = std::move(raised);
-      } else if (opset != 0) {
+      auto status = onnx::upgrade_opset(onnx, target);
+      if (!status && opset != 0) {
         return status;
       }
     }
@@ -75,12 +72,10 @@ Result<const Dialect*> dialect_of(const network::Network& model) {
 
 Recipe uniform_recipe(const network::Network& model, const Scheme& scheme,
                       const Selection& selection) {
-  auto recipe = uniform_recipe(scheme, selection);
   const auto dialect = dialect_of(model);
-  if (dialect && selection.op_types.empty()) {
-    recipe.rules.front().types = (*dialect)->types(scheme);
-  }
-  return recipe;
+  return dialect ? uniform_recipe(scheme, selection,
+                                  [&](const Scheme& one) { return (*dialect)->types(one); })
+                 : uniform_recipe(scheme, selection);
 }
 
 Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,

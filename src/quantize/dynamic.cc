@@ -2,11 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "quantize/dynamic_weights.h"
-#include "quantize/ort_quantizer.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
 #include "tessera/onnx/query.h"
@@ -428,14 +426,7 @@ class DynamicQuantizer {
 
 }  // namespace
 
-Status apply_dynamic(Model& model, const std::vector<Work>& work, const QuantizeOptions& options,
-                     Monitor& monitor) {
-  if (work.empty()) {
-    return {};
-  }
-  if (options.compatibility == Compatibility::kOrt) {
-    return apply_ort_dynamic(model, work, monitor);
-  }
+Status apply_dynamic(Model& model, const std::vector<Work>& work, Monitor& monitor) {
   TESSERA_TRY(auto large, values_of_large_constants(model, kLargestScaled));
   DynamicQuantizer quantizer(model, std::move(large));
   for (const auto& item : work) {

@@ -68,9 +68,7 @@ std::string key_of(const std::string& weight, const WeightForm& form) {
 WeightForm weight_form(const Scheme& scheme) {
   WeightForm form;
   form.dtype = scheme.weight;
-  form.symmetric = scheme.weight_symmetric == WeightSymmetry::kAuto
-                       ? scheme.weight == DType::kInt8
-                       : scheme.weight_symmetric == WeightSymmetry::kOn;
+  form.symmetric = has_symmetric_weights(scheme);
   form.reduce_range = scheme.reduce_range;
   return form;
 }

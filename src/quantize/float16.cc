@@ -8,7 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "quantize/float16_ort.h"
 #include "quantize/float16_rules.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
@@ -323,7 +322,7 @@ class Islands {
 
   static Result<Tensor> half_of(const Model& model, const std::string& name, Float16Loss& loss) {
     TESSERA_TRY(const auto view, model.initializer(name));
-    auto half = to_float16(view, Float16Rounding::kNearest, loss);
+    auto half = to_float16(view, loss);
     model.release_initializer(name);
     return half;
   }
@@ -399,7 +398,7 @@ class Islands {
       const auto* tensor = value ? std::get_if<Tensor>(&*value) : nullptr;
       const auto fill = tensor == nullptr ? Tensor(DType::kFloat32, {1}) : *tensor;
       Float16Loss loss;
-      TESSERA_TRY(auto half, to_float16(fill.view(), Float16Rounding::kNearest, loss));
+      TESSERA_TRY(auto half, to_float16(fill.view(), loss));
       model_.set_attribute(node, "value", std::move(half));
     }
     return {};
@@ -506,9 +505,6 @@ class Islands {
 Status apply_float16(onnx::Model& model, const std::vector<Work>& work,
                      const calibrate::Ranges* ranges, const QuantizeOptions& options,
                      Monitor& monitor) {
-  if (options.compatibility == Compatibility::kOrt) {
-    return apply_ort_float16(model, work, options);
-  }
   model.set_ir_version(std::max(model.ir_version(), kIrWithSeparateInitializers));
   return Islands(model, work, ranges, options, monitor).run();
 }

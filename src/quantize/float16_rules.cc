@@ -94,24 +94,20 @@ constexpr std::array<std::string_view, 17> kContributed = {"Attention",
 
 }  // namespace
 
-Result<Tensor> to_float16(const TensorView& tensor, Float16Rounding rounding, Float16Loss& loss) {
+Result<Tensor> to_float16(const TensorView& tensor, Float16Loss& loss) {
   if (tensor.dtype != DType::kFloat32) {
     return fail(ErrorCode::kInvalidArgument, "a tensor of {} cannot become float16",
                 to_string(tensor.dtype));
   }
   constexpr float kLargest = 65504.0F;
-  constexpr float kSmallest = 5.96e-08F;  // as the reference writes 2^-24
   const auto values = tensor.as<float>();
   Tensor result(DType::kFloat16, Shape(tensor.shape.begin(), tensor.shape.end()));
   const auto halves = result.as<std::uint16_t>();
   for (std::size_t i = 0; i < values.size(); ++i) {
     float value = values[i];
-    const float magnitude = std::abs(value);
-    if (magnitude > kLargest && std::isfinite(value)) {
+    if (std::abs(value) > kLargest && std::isfinite(value)) {
       value = std::copysign(kLargest, value);
       ++loss.clipped;
-    } else if (rounding == Float16Rounding::kKeepsSign && magnitude < kSmallest && value != 0) {
-      value = std::copysign(kSmallest, value);
     }
     halves[i] = float32_to_float16(value);
     loss.flushed += value != 0 && (halves[i] & 0x7fffU) == 0 ? 1 : 0;

@@ -22,15 +22,9 @@ struct Float16Loss {
   std::int64_t flushed = 0;  ///< values other than 0 that became 0
 };
 
-enum class Float16Rounding : std::uint8_t {
-  kNearest,    ///< to nearest even
-  kKeepsSign,  ///< the same, but what would vanish becomes the smallest number (the reference)
-};
-
-/// Finite values beyond the range are clipped to it; infinities and NaN stay.
+/// To nearest even. Finite values beyond the range are clipped to it; infinities and NaN stay.
 /// Errors: kInvalidArgument if the tensor is not float32.
-[[nodiscard]] Result<Tensor> to_float16(const TensorView& tensor, Float16Rounding rounding,
-                                        Float16Loss& loss);
+[[nodiscard]] Result<Tensor> to_float16(const TensorView& tensor, Float16Loss& loss);
 
 /// Why operators of this type stay in float32; empty if they can run in float16.
 [[nodiscard]] std::string_view reason_for_float32(std::string_view op_type, std::string_view domain,

@@ -35,17 +35,9 @@ struct Work {
 [[nodiscard]] Status lower_to_qoperator(onnx::Model& model, const std::vector<Work>& work,
                                         const QuantizeOptions& options, Monitor& monitor);
 
-/// The reference's own static quantizers, node for node (Compatibility::kOrt).
-[[nodiscard]] Status apply_ort_qdq(onnx::Model& model, const std::vector<Work>& work,
-                                   const calibrate::Ranges& ranges, const QuantizeOptions& options,
-                                   Monitor& monitor);
-[[nodiscard]] Status apply_ort_qoperator(onnx::Model& model, const std::vector<Work>& work,
-                                         const calibrate::Ranges& ranges,
-                                         const QuantizeOptions& options, Monitor& monitor);
-
-/// ConvInteger, MatMulInteger, DynamicQuantizeLSTM with float borders (both compatibilities).
+/// ConvInteger, MatMulInteger, DynamicQuantizeLSTM with float borders.
 [[nodiscard]] Status apply_dynamic(onnx::Model& model, const std::vector<Work>& work,
-                                   const QuantizeOptions& options, Monitor& monitor);
+                                   Monitor& monitor);
 
 /// float16 islands: casts at their borders, weights converted.
 [[nodiscard]] Status apply_float16(onnx::Model& model, const std::vector<Work>& work,

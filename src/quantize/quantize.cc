@@ -12,7 +12,6 @@
 
 #include "quantize/float_guard.h"
 #include "quantize/passes.h"
-#include "quantize/static_rules.h"
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
 #include "tessera/onnx/made_constants.h"
@@ -69,16 +68,6 @@ Status validate_all(const std::vector<Scheme>& assignment, const graph::Graph& g
   return {};
 }
 
-std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
-                                   const std::vector<Scheme>& assignment) {
-  std::vector<OpOutcome> outcomes;
-  outcomes.reserve(assignment.size());
-  for (std::size_t i = 0; i < assignment.size(); ++i) {
-    outcomes.push_back({graph.ops()[i].name, graph.ops()[i].type, assignment[i], false, {}});
-  }
-  return outcomes;
-}
-
 /// Schemes that need no ranges, which nobody measures within bodies.
 bool goes_into_bodies(const Scheme& scheme) {
   return scheme.mode == Mode::kDynamic || scheme.mode == Mode::kWeightOnly;
@@ -94,15 +83,13 @@ bool bodies_take(const graph::Op& op, const std::vector<std::string>& types) {
   });
 }
 
-Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes,
-             Compatibility compatibility) {
+Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes) {
   Groups groups;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const auto& scheme = outcomes[i].scheme;
     const Work work{onnx::Model::node_of(graph.ops()[i]), &scheme, &outcomes[i]};
-    if (!graph.ops()[i].bodies.empty() && goes_into_bodies(scheme) &&
-        compatibility == Compatibility::kNone) {
-      if (bodies_take(graph.ops()[i], quantizable_types(scheme, compatibility))) {
+    if (!graph.ops()[i].bodies.empty() && goes_into_bodies(scheme)) {
+      if (bodies_take(graph.ops()[i], quantizable_types(scheme))) {
         groups.bodies.push_back(work);
       } else {
         outcomes[i].reason = "its bodies hold nothing that the scheme takes";
@@ -184,23 +171,6 @@ std::int64_t needed_opset(const Groups& groups) {
   return needed;
 }
 
-/// What the reference raises the opset to.
-std::int64_t reference_opset(const Groups& groups, std::int64_t present) {
-  std::int64_t needed = needed_opset(groups) == 21 ? 21 : 0;
-  for (const auto& item : groups.static_qdq) {
-    const auto sixteen = [](DType dtype) {
-      return dtype == DType::kUInt16 || dtype == DType::kInt16;
-    };
-    if (sixteen(item.scheme->activation) || sixteen(item.scheme->weight)) {
-      needed = 21;
-    }
-  }
-  if (needed == 0 && present < 10 && (groups.any_static() || !groups.dynamic.empty())) {
-    needed = 11;
-  }
-  return needed;
-}
-
 Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptions& options,
                    Monitor& monitor) {
   const auto present = model.opset().value_or(1);
@@ -209,20 +179,14 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
                 present, options.opset)
         .hint("leave out --opset, or give at least {}", present);
   }
-  const bool reference = options.compatibility == Compatibility::kOrt;
-  const auto needed = reference ? reference_opset(groups, present) : needed_opset(groups);
+  const auto needed = needed_opset(groups);
   const auto target = std::max(options.opset, needed);
   if (target <= present) {
     return {};
   }
-  auto raised = model.clone();
-  auto status = onnx::upgrade_opset(raised, target);
-  if (status) {
-    model = std::move(raised);
-    return {};
-  }
-  const bool required = options.opset != 0 || needed >= 21 || reference;
-  if (status.error().code != ErrorCode::kUnimplemented || required) {
+  auto status = onnx::upgrade_opset(model, target);
+  const bool required = options.opset != 0 || needed >= 21;
+  if (status || status.error().code != ErrorCode::kUnimplemented || required) {
     return status;
   }
   // com.microsoft has Q/DQ for every opset; only what the standard kernels lack stays float.
@@ -234,22 +198,6 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
 
 Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ranges& ranges,
                   const QuantizeOptions& options, Monitor& monitor) {
-  if (options.compatibility == Compatibility::kOrt) {
-    if (!groups.static_qdq.empty() && !groups.static_qoperator.empty()) {
-      return fail(ErrorCode::kUnimplemented, "the reference cannot mix QDQ and QOperator")
-          .hint("leave out --compat ort");
-    }
-    const auto inputs_only = [](const Work& item) {
-      return item.scheme->format == Format::kQdqInputs;
-    };
-    if (std::any_of(groups.static_qdq.begin(), groups.static_qdq.end(), inputs_only)) {
-      return fail(ErrorCode::kUnimplemented, "the reference does not write format qdq-inputs")
-          .hint("leave out --compat ort, or use --format qdq");
-    }
-    return groups.static_qdq.empty()
-               ? apply_ort_qoperator(model, groups.static_qoperator, ranges, options, monitor)
-               : apply_ort_qdq(model, groups.static_qdq, ranges, options, monitor);
-  }
   auto work = groups.static_qdq;
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
@@ -263,7 +211,7 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
 /// Everything within the operator's bodies that its scheme takes gets that scheme.
 Status quantize_bodies(onnx::Model& model, const Work& work, const QuantizeOptions& options,
                        Monitor& monitor) {
-  const auto types = quantizable_types(*work.scheme, Compatibility::kNone);
+  const auto types = quantizable_types(*work.scheme);
   auto inner = options;
   inner.opset = 0;
   std::int64_t taken = 0;
@@ -310,7 +258,7 @@ Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* r
   // A pass may fold an operator of a later one into its neighbour (a Relu into a Conv).
   forget_folded(groups.dynamic, model);
   if (!groups.dynamic.empty()) {
-    TESSERA_CHECK(apply_dynamic(model, groups.dynamic, options, monitor));
+    TESSERA_CHECK(apply_dynamic(model, groups.dynamic, monitor));
   }
   forget_folded(groups.weight_only, model);
   if (!groups.weight_only.empty()) {
@@ -324,68 +272,6 @@ Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* r
     TESSERA_CHECK(apply_float16(model, groups.float16, ranges, options, monitor));
   }
   return {};
-}
-
-QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes) {
-  QuantizeReport report;
-  report.quantized_ops =
-      std::count_if(outcomes.begin(), outcomes.end(), [](const auto& op) { return op.quantized; });
-  report.ops = std::move(outcomes);
-  for (const auto node : model.nodes()) {
-    const auto& type = model.op_type(node);
-    report.quantize_nodes += type == "QuantizeLinear" || type == "DynamicQuantizeLinear" ? 1 : 0;
-    report.dequantize_nodes += type == "DequantizeLinear" ? 1 : 0;
-  }
-  report.opset = model.opset().value_or(0);
-  return report;
-}
-
-std::vector<std::string> sorted(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-/// The operators that onnxruntime.quantization takes when it is given no list.
-std::vector<std::string> reference_types(Mode mode) {
-  if (mode == Mode::kDynamic) {
-    // Gemm: it becomes MatMul and Add before anything is quantized.
-    return {"Attention", "Conv",     "EmbedLayerNormalization", "Gather", "Gemm", "LSTM",
-            "MatMul",    "Transpose"};
-  }
-  return {"Add",
-          "ArgMax",
-          "AveragePool",
-          "BatchNormalization",
-          "Clip",
-          "Concat",
-          "Conv",
-          "ConvTranspose",
-          "CumSum",
-          "EmbedLayerNormalization",
-          "Flatten",
-          "Gather",
-          "GatherElements",
-          "Gemm",
-          "GlobalAveragePool",
-          "InstanceNormalization",
-          "LayerNormalization",
-          "LeakyRelu",
-          "MatMul",
-          "MaxPool",
-          "Mul",
-          "Pad",
-          "Relu",
-          "Reshape",
-          "Resize",
-          "Sigmoid",
-          "Slice",
-          "Softmax",
-          "Split",
-          "Squeeze",
-          "TopK",
-          "Transpose",
-          "Unsqueeze",
-          "Where"};
 }
 
 template <class Open>
@@ -421,15 +307,45 @@ Result<onnx::Model> with_names(const onnx::Model& model) {
 
 }  // namespace
 
+Status check_request(const onnx::Model& model, const graph::Graph& graph,
+                     const std::vector<Scheme>& assignment, const calibrate::Ranges* ranges) {
+  TESSERA_CHECK(validate_all(assignment, graph));
+  return check_ranges(model, ranges, assignment);
+}
+
+std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
+                                   const std::vector<Scheme>& assignment) {
+  std::vector<OpOutcome> outcomes;
+  outcomes.reserve(assignment.size());
+  for (std::size_t i = 0; i < assignment.size(); ++i) {
+    outcomes.push_back({graph.ops()[i].name, graph.ops()[i].type, assignment[i], false, {}});
+  }
+  return outcomes;
+}
+
+QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes) {
+  QuantizeReport report;
+  report.quantized_ops =
+      std::count_if(outcomes.begin(), outcomes.end(), [](const auto& op) { return op.quantized; });
+  report.ops = std::move(outcomes);
+  for (const auto node : model.nodes()) {
+    const auto& type = model.op_type(node);
+    report.quantize_nodes += type == "QuantizeLinear" || type == "DynamicQuantizeLinear" ? 1 : 0;
+    report.dequantize_nodes += type == "DequantizeLinear" ? 1 : 0;
+  }
+  report.opset = model.opset().value_or(0);
+  return report;
+}
+
 Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& assignment,
                          const QuantizeOptions& options, Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_CHECK(validate_all(assignment, graph));
   Prepared prepared{model.clone(), {}, {}};
   auto outcomes = outcomes_of(graph, assignment);
-  const auto groups = group(graph, outcomes, options.compatibility);
+  const auto groups = group(graph, outcomes);
   TESSERA_CHECK(raise_opset(prepared.model, groups, options, monitor));
-  if (options.compatibility == Compatibility::kNone && groups.any_static()) {
+  if (groups.any_static()) {
     TESSERA_CHECK(onnx::normalize_for_quantization(prepared.model).map([](const auto&) {}));
   }
   std::map<std::uint32_t, std::size_t> place;
@@ -466,7 +382,7 @@ Result<StaticDetails> describe_static(const onnx::Model& model,
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_CHECK(validate_all(assignment, graph));
   auto outcomes = outcomes_of(graph, assignment);
-  auto groups = group(graph, outcomes, options.compatibility);
+  auto groups = group(graph, outcomes);
   auto work = std::move(groups.static_qdq);
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
@@ -480,23 +396,20 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
                                 const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                 Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
-  TESSERA_CHECK(validate_all(assignment, graph));
-  TESSERA_CHECK(check_ranges(model, ranges, assignment));
+  TESSERA_CHECK(check_request(model, graph, assignment, ranges));
   auto outcomes = outcomes_of(graph, assignment);
-  auto groups = group(graph, outcomes, options.compatibility);
+  auto groups = group(graph, outcomes);
   TESSERA_CHECK(raise_opset(model, groups, options, monitor));
   forget_removed(groups, model, "replaced by others when the opset was raised; they stay in float");
-  if (options.compatibility == Compatibility::kNone && groups.any_static()) {
+  if (groups.any_static()) {
     TESSERA_CHECK(onnx::normalize_for_quantization(model).map([](const auto&) {}));
     forget_removed(groups, model, "folded into its neighbour");
   }
   TESSERA_CHECK(monitor.check());
   TESSERA_CHECK(run_passes(model, groups, ranges, options, monitor));
-  if (options.compatibility == Compatibility::kNone) {
-    model.remove_unused_initializers();
-    TESSERA_CHECK(onnx::share_transposed(model).map([](std::int64_t) {}));
-    model.set_producer("tessera", version());
-  }
+  model.remove_unused_initializers();
+  TESSERA_CHECK(onnx::share_transposed(model).map([](std::int64_t) {}));
+  model.set_producer("tessera", version());
   return report_of(model, std::move(outcomes));
 }
 
@@ -515,28 +428,6 @@ Status check_loads(const onnx::Model& written, std::shared_ptr<const runtime::Li
   return check_levels([&](const runtime::SessionOptions& options) {
     return runtime::Session::open(library, path, options);
   });
-}
-
-std::vector<std::string> quantizable_types(const Scheme& scheme, Compatibility compatibility) {
-  switch (scheme.mode) {
-    case Mode::kStatic:
-    case Mode::kDynamic:
-      if (compatibility == Compatibility::kOrt) {
-        return reference_types(scheme.mode);
-      }
-      return scheme.mode == Mode::kStatic ? types_with_rules()
-                                          : sorted({"Attention", "Conv", "Gather", "Gemm", "If",
-                                                    "LSTM", "Loop", "MatMul", "Scan"});
-    case Mode::kWeightOnly:
-      if (compatibility == Compatibility::kOrt) {
-        return {"MatMul"};
-      }
-      return {"Gemm", "If", "Loop", "MatMul", "Scan"};
-    case Mode::kFloat16:
-    case Mode::kFloat32:
-      break;
-  }
-  return {};
 }
 
 Json to_json(const QuantizeReport& report) {

@@ -11,9 +11,9 @@
 #include <optional>
 #include <utility>
 
+#include "quantize/static_rules.h"
 #include "tessera/core/names.h"
 #include "tessera/core/pattern.h"
-#include "tessera/quantize/quantize.h"
 
 namespace tessera::quantize {
 namespace {
@@ -192,14 +192,8 @@ Result<OpSet> select_rule(const Rule& rule, const graph::Graph& graph, Monitor& 
   return selected;
 }
 
-Rule default_rule(const Scheme& scheme, std::vector<std::string> match,
-                  Compatibility compatibility) {
-  Rule rule{std::move(match), {}, scheme};
-  if (rule.match.empty()) {
-    rule.match.emplace_back(kEverything);
-    rule.types = quantizable_types(scheme, compatibility);
-  }
-  return rule;
+Rule default_rule(const Scheme& scheme, const TypesOf& types) {
+  return {{std::string(kEverything)}, types(scheme), scheme};
 }
 
 Scheme float32_scheme() {
@@ -227,7 +221,22 @@ Result<OpSet> select(const graph::Graph& graph, std::string_view pattern) {
   return ops_where(graph, [&](const graph::Op& op) { return op.name == pattern; });
 }
 
-Result<Recipe> recipe_from_json(const Json& json, const Scheme& base, Compatibility compatibility) {
+std::vector<std::string> quantizable_types(const Scheme& scheme) {
+  switch (scheme.mode) {
+    case Mode::kStatic:
+      return types_with_rules();
+    case Mode::kDynamic:
+      return {"Attention", "Conv", "Gather", "Gemm", "If", "LSTM", "Loop", "MatMul", "Scan"};
+    case Mode::kWeightOnly:
+      return {"Gemm", "If", "Loop", "MatMul", "Scan"};
+    case Mode::kFloat16:
+    case Mode::kFloat32:
+      break;
+  }
+  return {};
+}
+
+Result<Recipe> recipe_from_json(const Json& json, const Scheme& base, const TypesOf& types) {
   constexpr std::array<std::string_view, 3> kKeys = {"schema", "default", "rules"};
   if (!json.is_object()) {
     return fail(ErrorCode::kInvalidArgument, "a recipe is not a JSON object")
@@ -240,7 +249,7 @@ Result<Recipe> recipe_from_json(const Json& json, const Scheme& base, Compatibil
   auto inherited = base;
   if (json.contains("default")) {
     TESSERA_TRY(inherited, scheme_from_json(json["default"], base).map_error(in_file("default")));
-    recipe.rules.push_back(default_rule(inherited, {}, compatibility));
+    recipe.rules.push_back(default_rule(inherited, types));
   }
   if (!json.contains("rules")) {
     return recipe;
@@ -260,9 +269,9 @@ Result<Recipe> recipe_from_json(const Json& json, const Scheme& base, Compatibil
 }
 
 Result<Recipe> read_recipe(const std::filesystem::path& path, const Scheme& base,
-                           Compatibility compatibility) {
+                           const TypesOf& types) {
   TESSERA_TRY(const auto json, read_json(path));
-  return recipe_from_json(json, base, compatibility).map_error(in_file(path.string()));
+  return recipe_from_json(json, base, types).map_error(in_file(path.string()));
 }
 
 Json to_json(const Recipe& recipe) {
@@ -278,19 +287,13 @@ Json to_json(const Recipe& recipe) {
   return Json{{"rules", std::move(rules)}};
 }
 
-Recipe uniform_recipe(const Scheme& scheme, const Selection& selection,
-                      Compatibility compatibility) {
-  auto rule = default_rule(scheme, {}, compatibility);
+Recipe uniform_recipe(const Scheme& scheme, const Selection& selection, const TypesOf& types) {
+  auto rule = default_rule(scheme, types);
   if (!selection.include.empty()) {
     rule.match = selection.include;
   }
   if (!selection.op_types.empty()) {
     rule.types = selection.op_types;
-    const bool products =
-        std::find(rule.types.begin(), rule.types.end(), "MatMul") != rule.types.end();
-    if (products && scheme.mode == Mode::kDynamic && compatibility == Compatibility::kOrt) {
-      rule.types.emplace_back("Gemm");  // the reference makes it MatMul and Add beforehand
-    }
   }
   Recipe recipe{{std::move(rule)}};
   if (!selection.exclude.empty()) {

@@ -248,6 +248,12 @@ Result<DType> dtype_from_short_name(std::string_view name) {
   return parse(kTypes, "integer type", name);
 }
 
+bool has_symmetric_weights(const Scheme& scheme) noexcept {
+  return scheme.weight_symmetric == WeightSymmetry::kAuto
+             ? one_of(scheme.weight, {DType::kInt8, DType::kInt16, DType::kInt4})
+             : scheme.weight_symmetric == WeightSymmetry::kOn;
+}
+
 Status validate(const Scheme& scheme) {
   switch (scheme.mode) {
     case Mode::kStatic:

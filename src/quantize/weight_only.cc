@@ -39,12 +39,6 @@ bool is_signed(DType dtype) {
   return dtype == DType::kInt4 || dtype == DType::kInt8;
 }
 
-bool is_symmetric(const Scheme& scheme) {
-  return scheme.weight_symmetric == WeightSymmetry::kAuto
-             ? is_signed(scheme.weight)
-             : scheme.weight_symmetric == WeightSymmetry::kOn;
-}
-
 /// y = alpha x W + beta c, or the reason why an operator is not of that form.
 struct Linear {
   std::string input;
@@ -113,11 +107,7 @@ Linear linear_of(const Model& model, NodeId node) {
 class WeightOnly {
  public:
   WeightOnly(Model& model, const QuantizeOptions& options, Monitor& monitor)
-      : model_(model),
-        options_(options),
-        monitor_(monitor),
-        made_(model),
-        reference_(options.compatibility == Compatibility::kOrt) {}
+      : model_(model), options_(options), monitor_(monitor), made_(model) {}
 
   Status run(const std::vector<Work>& work) {
     std::int64_t done = 0;
@@ -125,7 +115,10 @@ class WeightOnly {
       TESSERA_CHECK(monitor_.check());
       monitor_.progress("quantize weights", done++, static_cast<std::int64_t>(work.size()));
       auto linear = linear_of(model_, item.node);
-      TESSERA_TRY(auto reason, refusal(item, linear));
+      auto reason = linear.reason;
+      if (reason.empty()) {
+        TESSERA_TRY(reason, objection_to_constant(model_, linear.weight));
+      }
       if (!reason.empty()) {
         item.outcome->reason = std::move(reason);
         continue;
@@ -138,10 +131,7 @@ class WeightOnly {
         model_.remove_initializer(name);
       }
     }
-    if (!nbits_used_ && !(reference_ && wants_nbits(work))) {
-      return {};
-    }
-    if (!model_.opset(kMicrosoft)) {
+    if (nbits_used_ && !model_.opset(kMicrosoft)) {
       model_.set_opset(kMicrosoft, 1);
     }
     return {};
@@ -157,45 +147,16 @@ class WeightOnly {
     std::int64_t columns = 0;
   };
 
-  static bool wants_nbits(const std::vector<Work>& work) {
-    return std::any_of(work.begin(), work.end(),
-                       [](const Work& item) { return item.scheme->format == Format::kQOperator; });
-  }
-
-  [[nodiscard]] Result<std::string> refusal(const Work& item, const Linear& linear) const {
-    if (!linear.reason.empty()) {
-      return linear.reason;
-    }
-    if (!reference_) {
-      return objection_to_constant(model_, linear.weight);
-    }
-    if (model_.op_type(item.node) != "MatMul") {
-      return std::string("the reference quantizes MatMul only");
-    }
-    const bool eight = bits_of(item.scheme->weight) == 8;
-    return std::string(eight && item.scheme->format == Format::kQdq
-                           ? "the reference has no 8-bit weights in QDQ format"
-                           : "");
-  }
-
   [[nodiscard]] BlockSpec spec_of(const Scheme& scheme, DType weight_dtype) const {
     BlockSpec spec;
     spec.bits = bits_of(scheme.weight);
     spec.block_size = scheme.block_size;
-    spec.symmetric = is_symmetric(scheme);
+    spec.symmetric = has_symmetric_weights(scheme);
     spec.rounding = scheme.format == Format::kQOperator ? BlockRounding::kWithZeroPoint
                                                         : BlockRounding::kBeforeZeroPoint;
-    spec.search = !reference_ && spec.bits == 4;  // 256 codes have nothing to gain from it
+    spec.search = spec.bits == 4;  // 256 codes have nothing to gain from it
     spec.scale_dtype = weight_dtype;
     return spec;
-  }
-
-  /// The element type of the codes in QDQ format; the reference ties it to the symmetry.
-  [[nodiscard]] DType stored_dtype(const Scheme& scheme) const {
-    if (!reference_) {
-      return scheme.weight;
-    }
-    return is_symmetric(scheme) ? DType::kInt4 : DType::kUInt4;
   }
 
   Status convert(const Work& item, const Linear& linear) {
@@ -228,9 +189,8 @@ class WeightOnly {
       error.message = fmt::format("'{}': {}", linear.weight, error.message);
       return tl::unexpected(std::move(error));
     }
-    auto packed = nbits
-                      ? store_nbits(linear, std::move(*quantized), spec)
-                      : store_qdq(linear, std::move(*quantized), spec, stored_dtype(*item.scheme));
+    auto packed = nbits ? store_nbits(linear, std::move(*quantized), spec)
+                        : store_qdq(linear, std::move(*quantized), spec, item.scheme->weight);
     return packed_.emplace(key, std::move(packed)).first->second;
   }
 
@@ -344,9 +304,6 @@ class WeightOnly {
 
   [[nodiscard]] std::string node_name(NodeId node, std::string_view suffix) const {
     const auto& name = model_.name(node);
-    if (reference_) {
-      return name.empty() ? std::string() : fmt::format("{}_{}", name, suffix);
-    }
     return model_.unique_name(fmt::format("{}_{}", name.empty() ? "MatMul" : name, suffix));
   }
 
@@ -376,10 +333,8 @@ class WeightOnly {
     made.attributes = {{"K", packed.rows},
                        {"N", packed.columns},
                        {"bits", std::int64_t{spec.bits}},
-                       {"block_size", spec.block_size}};
-    if (!reference_) {
-      made.attributes.push_back({"accuracy_level", kInt8Activations});
-    }
+                       {"block_size", spec.block_size},
+                       {"accuracy_level", kInt8Activations}};
     model_.add_node(made, node);
     if (adds_after) {
       add_bias(node, made.outputs.front(), bias, linear.output);
@@ -410,10 +365,7 @@ class WeightOnly {
     if (!packed.zero_points.empty()) {
       inputs.push_back(packed.zero_points);
     }
-    auto output = packed.codes + "_output";
-    if (!reference_) {
-      output = model_.unique_name(output);
-    }
+    const auto output = model_.unique_name(packed.codes + "_output");
     model_.add_node({node_name(node, fmt::format("DQ_Q{}", spec.bits)),
                      "DequantizeLinear",
                      "",
@@ -434,7 +386,6 @@ class WeightOnly {
   const QuantizeOptions& options_;
   Monitor& monitor_;
   onnx::MadeConstants made_;
-  bool reference_;
   bool nbits_used_ = false;
   std::map<Key, Packed> packed_;
   std::map<std::string, std::string> dequantized_;
@@ -445,9 +396,7 @@ class WeightOnly {
 
 Status apply_weight_only(onnx::Model& model, const std::vector<Work>& work,
                          const QuantizeOptions& options, Monitor& monitor) {
-  if (options.compatibility != Compatibility::kOrt) {
-    model.set_ir_version(std::max(model.ir_version(), kIrWithSeparateInitializers));
-  }
+  model.set_ir_version(std::max(model.ir_version(), kIrWithSeparateInitializers));
   return WeightOnly(model, options, monitor).run(work);
 }
 

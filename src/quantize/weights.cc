@@ -19,10 +19,6 @@ namespace {
 using numerics::QParams;
 using numerics::QuantSpec;
 
-bool is_signed(DType dtype) {
-  return dtype == DType::kInt8 || dtype == DType::kInt16 || dtype == DType::kInt4;
-}
-
 /// Smallest scale at which a bias of this size fits int32 with room to spare for the rounding of
 /// the scale itself.
 double smallest_bias_scale(double largest) {
@@ -40,9 +36,7 @@ float bias_scale(float input_scale, const QParams& weight) {
 QuantSpec weight_spec(const Scheme& scheme, int axis) {
   QuantSpec spec{scheme.weight, false, scheme.reduce_range};
   // Kernels take one zero point for all channels, which symmetric weights have.
-  spec.symmetric = axis >= 0 || (scheme.weight_symmetric == WeightSymmetry::kAuto
-                                     ? is_signed(scheme.weight)
-                                     : scheme.weight_symmetric == WeightSymmetry::kOn);
+  spec.symmetric = axis >= 0 || has_symmetric_weights(scheme);
   return spec;
 }
 

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 #include "tessera/onnx/simplify.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/evaluator.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <functional>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <functional>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {

@@ -9,7 +9,7 @@
 #include <limits>
 #include <set>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {
@@ -699,16 +699,6 @@ TEST(QdqInputs, SumOfItsResults_HasNoIntegersToKeep) {
   });
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(outcome_of(result->report, "sum").reason, HasSubstr("its inputs are float"));
-}
-
-TEST(QdqInputs, InCompatMode_IsRefused) {
-  const auto model = conv_relu_conv();
-  QuantizeOptions options;
-  options.compatibility = Compatibility::kOrt;
-  EXPECT_THAT(
-      quantize_measured(
-          model, random_feeds(model, 24), [](const graph::Op&) { return inputs_only(); }, options),
-      FailsWith(ErrorCode::kUnimplemented, HasSubstr("qdq-inputs")));
 }
 
 TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {

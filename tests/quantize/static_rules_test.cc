@@ -4,7 +4,7 @@
 // Where an operator is like one with an integer kernel but has none itself.
 #include "quantize/static_rules.h"
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {

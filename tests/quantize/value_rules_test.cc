@@ -9,7 +9,7 @@
 #include <limits>
 #include <set>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {

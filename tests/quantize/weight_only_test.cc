@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "quantize/differential.h"
+#include "support/differential.h"
 
 namespace tessera::quantize {
 namespace {

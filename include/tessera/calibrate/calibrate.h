@@ -20,9 +20,10 @@ struct CalibrateOptions {
   std::vector<numerics::RangeMethod> methods;  ///< empty: all
   numerics::EstimatorOptions estimator;
   int threads = 1;
-  /// As onnxruntime.quantization measures: in a session without optimization, whose sums are in the
-  /// order of the graph and not of the machine's kernels, and constants that operators make too.
-  bool as_reference = false;
+  /// The graph as it is written: in a session without optimization, whose sums are in the order of
+  /// the graph and not of the machine's kernels, and constants that operators make too, sample by
+  /// sample like any activation.
+  bool as_written = false;
 };
 
 /// Runs the model as it is for data::SampleOptions::step, one thread, sharing nothing with other

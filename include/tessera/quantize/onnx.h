@@ -10,6 +10,7 @@
 #include "tessera/calibrate/ranges.h"
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
+#include "tessera/graph/graph.h"
 #include "tessera/numerics/qparams.h"
 #include "tessera/onnx/model.h"
 #include "tessera/quantize/quantize.h"
@@ -66,8 +67,8 @@ struct StaticDetails {
   std::vector<WeightScale> weights;
 };
 
-/// The scales that quantize() would use on a prepared model (see prepare()), in static mode without
-/// compatibility. The model stays as it is. Errors and cost: those of quantize().
+/// The scales that quantize() would use on a prepared model (see prepare()), in static mode. The
+/// model stays as it is. Errors and cost: those of quantize().
 [[nodiscard]] Result<StaticDetails> describe_static(const onnx::Model& model,
                                                     const std::vector<Scheme>& assignment,
                                                     const calibrate::Ranges& ranges,
@@ -76,5 +77,16 @@ struct StaticDetails {
 
 [[nodiscard]] Status check_loads(const onnx::Model& model,
                                  std::shared_ptr<const runtime::Library> library);
+
+/// The frame of quantize(), for those who rewrite a model in their own way: what it refuses before
+/// it touches anything (`graph` is the model's view),
+[[nodiscard]] Status check_request(const onnx::Model& model, const graph::Graph& graph,
+                                   const std::vector<Scheme>& assignment,
+                                   const calibrate::Ranges* ranges);
+/// an entry for every operator, as wanted and with nothing done,
+[[nodiscard]] std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
+                                                 const std::vector<Scheme>& assignment);
+/// and what is told in the end, the size of the file apart.
+[[nodiscard]] QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes);
 
 }  // namespace tessera::quantize

@@ -33,7 +33,6 @@ struct WeightOverride {
 using WeightOverrides = std::map<std::string, WeightOverride, std::less<>>;
 
 struct QuantizeOptions {
-  Compatibility compatibility = Compatibility::kNone;
   bool keep_io = true;     ///< inputs and outputs keep their float type (float16 mode)
   std::int64_t opset = 0;  ///< 0: the lowest that the schemes need, at least the model's
   int threads = 1;
@@ -86,10 +85,6 @@ struct QuantizeReport {
 /// Errors: kUnavailable naming the level and the runtime's reason.
 [[nodiscard]] Status check_loads(const network::Network& model,
                                  std::shared_ptr<const runtime::Library> library);
-
-/// Types of operators that a scheme can quantize, sorted.
-[[nodiscard]] std::vector<std::string> quantizable_types(const Scheme& scheme,
-                                                         Compatibility compatibility);
 
 [[nodiscard]] Json to_json(const QuantizeReport& report);
 

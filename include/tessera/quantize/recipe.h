@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,26 +38,32 @@ struct Recipe {
   std::vector<Rule> rules;
 };
 
+/// The types of operators that a scheme is for where nobody names any; none: all.
+using TypesOf = std::function<std::vector<std::string>(const Scheme& scheme)>;
+
+/// Types of operators that a scheme can quantize, sorted.
+[[nodiscard]] std::vector<std::string> quantizable_types(const Scheme& scheme);
+
 /// {"default": {scheme}, "rules": [{"match": PATTERN or [..], "types": [..], "scheme": {..}}]}.
 /// A scheme is an object or a mode ("float32"); `base` fills what schemes leave out. The default
-/// applies to the types of quantizable_types(), "types" may be left out.
+/// applies to the `types` of its scheme; "types" of rules may be left out.
 /// Errors: kInvalidArgument naming the unknown key, type or value.
 [[nodiscard]] Result<Recipe> recipe_from_json(const Json& json, const Scheme& base,
-                                              Compatibility compatibility = Compatibility::kNone);
+                                              const TypesOf& types = quantizable_types);
 [[nodiscard]] Result<Recipe> read_recipe(const std::filesystem::path& path, const Scheme& base,
-                                         Compatibility compatibility = Compatibility::kNone);
+                                         const TypesOf& types = quantizable_types);
 [[nodiscard]] Json to_json(const Recipe& recipe);
 
 /// The recipe that the options --op-types, --include and --exclude describe: the scheme on the
-/// included operators of the given types (empty: every type that can be quantized), float32 on
-/// the excluded ones.
+/// included operators of the given types (empty: the `types` of the scheme), float32 on the
+/// excluded ones.
 struct Selection {
   std::vector<std::string> op_types;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
 };
 [[nodiscard]] Recipe uniform_recipe(const Scheme& scheme, const Selection& selection = {},
-                                    Compatibility compatibility = Compatibility::kNone);
+                                    const TypesOf& types = quantizable_types);
 
 /// Scheme of every operator, by OpId. Patterns that match nothing are warned about by name.
 [[nodiscard]] Result<std::vector<Scheme>> resolve(const Recipe& recipe, const graph::Graph& graph,

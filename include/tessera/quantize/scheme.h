@@ -38,12 +38,6 @@ enum class Format : std::uint8_t {
 
 enum class WeightSymmetry : std::uint8_t { kAuto, kOn, kOff };
 
-/// Whose graphs are written.
-enum class Compatibility : std::uint8_t {
-  kNone,  ///< the best graph we know for the runtime's kernels
-  kOrt,   ///< nodes, names, scales, zero points and weights of onnxruntime.quantization
-};
-
 /// How one operator is computed. The fields are the options of `tessera quantize`.
 struct Scheme {
   Mode mode = Mode::kStatic;
@@ -63,6 +57,9 @@ struct Scheme {
 
   bool operator==(const Scheme&) const = default;
 };
+
+/// What `weight_symmetric` comes to for the scheme's type of weights.
+[[nodiscard]] bool has_symmetric_weights(const Scheme& scheme) noexcept;
 
 /// Types that this machine's integer kernels are fastest and safe with: u8 activations and s8
 /// weights where dot products do not saturate (VNNI, AMX), the same with reduced range on AVX2 and

@@ -2,16 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "quantize/ort_names.h"
-#include "quantize/ort_quantizer.h"
+#include "compat/ort_names.h"
+#include "compat/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/query.h"
 #include "tessera/tensor/make.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 using onnx::Model;
@@ -336,4 +335,4 @@ Status apply_ort_dynamic(Model& model, const std::vector<Work>& work, Monitor& m
   return {};
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

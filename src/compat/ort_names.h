@@ -10,7 +10,7 @@
 
 #include "tessera/onnx/model.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 
 /// Names of the values that the reference makes up from those of others: `x` + `_scale`. Where the
 /// model has a value of that name already, the reference writes a model that is wrong or stops;
@@ -32,4 +32,4 @@ class OrtNames {
   std::set<std::string, std::less<>> used_;
 };
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

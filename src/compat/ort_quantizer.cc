@@ -1,31 +1,23 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
+#include "compat/ort_quantizer.h"
 
-#include "quantize/ort_quantizer.h"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "tessera/numerics/kernels.h"
+#include "tessera/tensor/make.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 using numerics::QParams;
 using numerics::QuantSpec;
-
-/// Initializer of an integer type; one element without a shape unless `values` says otherwise.
-template <class T>
-Tensor integers(const std::vector<std::int32_t>& values, bool scalar) {
-  std::vector<T> narrow;
-  narrow.reserve(values.size());
-  for (const auto value : values) {
-    narrow.push_back(static_cast<T>(value));
-  }
-  return Tensor::of(narrow, scalar ? Shape{} : Shape{static_cast<std::int64_t>(narrow.size())});
-}
+using quantize::Scheme;
+using quantize::WeightSymmetry;
 
 Tensor zero_points(DType dtype, const std::vector<QParams>& qparams, bool scalar) {
   std::vector<std::int32_t> values;
@@ -33,8 +25,8 @@ Tensor zero_points(DType dtype, const std::vector<QParams>& qparams, bool scalar
   for (const auto& q : qparams) {
     values.push_back(q.zero_point);
   }
-  return dtype == DType::kInt8 ? integers<std::int8_t>(values, scalar)
-                               : integers<std::uint8_t>(values, scalar);
+  return integer_tensor(dtype, values,
+                        scalar ? Shape{} : Shape{static_cast<std::int64_t>(values.size())});
 }
 
 Tensor scales(const std::vector<QParams>& qparams, bool scalar) {
@@ -66,19 +58,6 @@ double bias_growth(double smallest_scale, float input_scale, float weight_scale)
 }
 
 }  // namespace
-
-Result<Scheme> only_scheme(const onnx::Model& model, const std::vector<Work>& work) {
-  for (const auto& item : work) {
-    if (*item.scheme == *work.front().scheme) {
-      continue;
-    }
-    return fail(ErrorCode::kUnimplemented,
-                "operators '{}' and '{}' have different schemes, which the reference cannot mix",
-                model.name(work.front().node), model.name(item.node))
-        .hint("leave out --compat ort, or give all operators the same scheme");
-  }
-  return *work.front().scheme;
-}
 
 OrtQuantizer::OrtQuantizer(onnx::Model& model, const Scheme& scheme,
                            const calibrate::Ranges* ranges)
@@ -500,4 +479,4 @@ std::string OrtQuantizer::quantized_name(onnx::NodeId node) const {
   return name.empty() ? std::string() : name + "_quant";
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

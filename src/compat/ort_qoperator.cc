@@ -2,14 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "quantize/ort_quantizer.h"
+#include "compat/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/query.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 using onnx::NodeId;
@@ -416,11 +415,7 @@ Handled ort_quantize_gather(OrtQuantizer& q, NodeId node) {
 }
 
 Status apply_ort_qoperator(onnx::Model& model, const std::vector<Work>& work,
-                           const calibrate::Ranges& ranges, const QuantizeOptions& /*options*/,
-                           Monitor& monitor) {
-  if (work.empty()) {
-    return {};
-  }
+                           const calibrate::Ranges& ranges, Monitor& monitor) {
   TESSERA_TRY(const auto scheme, only_scheme(model, work));
   OrtQuantizer quantizer(model, scheme, &ranges);
   quantizer.adjust_ranges(work);
@@ -444,4 +439,4 @@ Status apply_ort_qoperator(onnx::Model& model, const std::vector<Work>& work,
   return {};
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

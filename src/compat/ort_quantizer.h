@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "quantize/ort_names.h"
-#include "quantize/passes.h"
+#include "compat/ort_names.h"
+#include "compat/ort_passes.h"
 #include "tessera/numerics/qparams.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 
 /// The integer twin of a float value: names of its integers, scale and zero point.
 struct QuantizedValue {
@@ -32,10 +32,10 @@ struct QuantizedValue {
 class OrtQuantizer {
  public:
   /// `ranges` is null for dynamic quantization: activations are measured by the model itself.
-  OrtQuantizer(onnx::Model& model, const Scheme& scheme, const calibrate::Ranges* ranges);
+  OrtQuantizer(onnx::Model& model, const quantize::Scheme& scheme, const calibrate::Ranges* ranges);
 
   [[nodiscard]] onnx::Model& model() noexcept { return model_; }
-  [[nodiscard]] const Scheme& scheme() const noexcept { return scheme_; }
+  [[nodiscard]] const quantize::Scheme& scheme() const noexcept { return scheme_; }
   [[nodiscard]] std::int64_t opset() const noexcept { return opset_; }
 
   /// The reference widens nothing: the input of a quantized Relu or Clip that nobody else reads
@@ -117,7 +117,7 @@ class OrtQuantizer {
 
   onnx::Model& model_;
   OrtNames names_;
-  Scheme scheme_;
+  quantize::Scheme scheme_;
   bool dynamic_ = false;
   std::int64_t opset_ = 0;
   std::map<std::string, numerics::RealRange, std::less<>> ranges_;
@@ -135,12 +135,4 @@ using Handled = Result<bool>;
 /// Operators that only move data compute on the integers if there are any.
 [[nodiscard]] Handled ort_pass_integers(OrtQuantizer& quantizer, onnx::NodeId node);
 
-/// One scheme for all operators, as the reference has it.
-/// Errors: kUnimplemented naming two operators whose schemes differ.
-[[nodiscard]] Result<Scheme> only_scheme(const onnx::Model& model, const std::vector<Work>& work);
-
-/// The reference's dynamic quantizer, node for node.
-[[nodiscard]] Status apply_ort_dynamic(onnx::Model& model, const std::vector<Work>& work,
-                                       Monitor& monitor);
-
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

@@ -10,16 +10,13 @@
 #include <set>
 #include <utility>
 
-#include "quantize/ort_names.h"
-#include "quantize/ort_quantizer.h"
-#include "quantize/passes.h"
-#include "quantize/qdq_emitter.h"
-#include "quantize/weights.h"
+#include "compat/ort_names.h"
+#include "compat/ort_passes.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/query.h"
 #include "tessera/tensor/make.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 using numerics::QParams;
@@ -27,6 +24,7 @@ using numerics::QParamsOptions;
 using numerics::QuantSpec;
 using numerics::RealRange;
 using onnx::NodeId;
+using quantize::Scheme;
 
 constexpr std::string_view kContribDomain = "com.microsoft";
 
@@ -62,6 +60,11 @@ struct KnownScale {
   std::string scale;
   std::string zero_point;
 };
+
+/// Channels share zero point 0.
+QuantSpec weight_spec(const Scheme& scheme, int axis) {
+  return {scheme.weight, axis >= 0 || quantize::has_symmetric_weights(scheme), scheme.reduce_range};
+}
 
 float rounded_to(DType dtype, float value) {
   return dtype == DType::kFloat16 ? float16_to_float32(float32_to_float16(value)) : value;
@@ -359,11 +362,8 @@ class OrtQdq {
     if (inputs.size() != 3 || !model_.has_initializer(inputs[2])) {
       return;
     }
-    float beta = 1;
-    if (const auto value = model_.attribute(node, "beta")) {
-      if (const auto* number = std::get_if<float>(&*value)) {
-        beta = *number;
-      }
+    const auto beta = onnx::attribute_as<float>(model_, node, "beta").value_or(1.0F);
+    if (model_.attribute(node, "beta")) {
       model_.set_attribute(node, "beta", 1.0F);
     }
     mark_bias(node, inputs[2], inputs[0], inputs[1], beta);
@@ -462,9 +462,7 @@ class OrtQdq {
       return false;
     }
     if (opset_ < 11) {
-      const auto value = model_.attribute(node, "value");
-      const auto* number = value ? std::get_if<float>(&*value) : nullptr;
-      return number == nullptr || *number == 0;
+      return onnx::attribute_as<float>(model_, node, "value").value_or(0.0F) == 0;
     }
     if (inputs.size() < 3 || inputs[2].empty()) {
       return true;
@@ -826,13 +824,9 @@ class OrtQdq {
 }  // namespace
 
 Status apply_ort_qdq(onnx::Model& model, const std::vector<Work>& work,
-                     const calibrate::Ranges& ranges, const QuantizeOptions& /*options*/,
-                     Monitor& monitor) {
-  if (work.empty()) {
-    return {};
-  }
+                     const calibrate::Ranges& ranges, Monitor& monitor) {
   TESSERA_TRY(const auto scheme, only_scheme(model, work));
   return OrtQdq(model, scheme, work, ranges, monitor).apply();
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

@@ -7,14 +7,20 @@
 #include <string>
 #include <vector>
 
-#include "quantize/differential.h"
-#include "quantize/ort_names.h"
+#include "compat/ort_names.h"
+#include "compat/ort_passes.h"
+#include "support/differential.h"
+#include "tessera/compat/ort.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
-using namespace differential;  // NOLINT(google-build-using-namespace): the helpers of these tests
+using namespace quantize::differential;  // NOLINT(google-build-using-namespace): the helpers of
+                                         // these tests
 using onnx::Model;
+using quantize::Format;
+using quantize::Mode;
+using quantize::Scheme;
 using testing::IsOk;
 using testing::ModelBuilder;
 
@@ -45,13 +51,9 @@ Model network(const Names& n) {
 Result<Model> quantized(Model model, const Scheme& scheme, const Feeds& feeds) {
   TESSERA_TRY(const auto ranges, measure(model, feeds));
   TESSERA_TRY(const auto graph, model.view());
-  QuantizeOptions options;
-  options.compatibility = Compatibility::kOrt;
-  options.keep_io = true;
-  TESSERA_TRY(const auto assignment,
-              resolve(uniform_recipe(scheme, {}, options.compatibility), graph, Monitor::silent()));
+  TESSERA_TRY(const auto assignment, resolve(ort_recipe(scheme), graph, Monitor::silent()));
   TESSERA_CHECK(
-      quantize(model, assignment, &ranges, options, Monitor::silent()).map([](const auto&) {}));
+      ort_quantize(model, assignment, &ranges, {}, Monitor::silent()).map([](const auto&) {}));
   return model;
 }
 
@@ -151,4 +153,4 @@ TEST(OrtNames, TwoOwnersThatWantOneName_GetTwo) {
 }
 
 }  // namespace
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/ort_names.h"
+#include "compat/ort_names.h"
 
 #include <fmt/format.h>
 
-namespace tessera::quantize {
+namespace tessera::compat {
 
 std::string OrtNames::of(const std::string& owner, std::string_view suffix) {
   const auto [place, added] = given_.try_emplace({owner, std::string(suffix)});
@@ -35,4 +35,4 @@ bool OrtNames::taken(const std::string& name) const {
   return is_value || !model_.find_node(name);
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

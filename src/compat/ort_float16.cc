@@ -1,19 +1,18 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/float16_ort.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
-#include "quantize/float16_rules.h"
-#include "quantize/ort_names.h"
+#include "compat/ort_names.h"
+#include "compat/ort_passes.h"
 #include "tessera/onnx/query.h"
 
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 using onnx::Model;
@@ -60,10 +59,29 @@ bool contains(const List& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
+/// To nearest even. What is beyond the range becomes the largest number, and what would vanish the
+/// smallest: nothing but 0 becomes 0.
+Tensor to_float16(const TensorView& tensor) {
+  constexpr float kLargest = 65504.0F;
+  constexpr float kSmallest = 5.96e-08F;  // as the reference writes 2^-24
+  Tensor result(DType::kFloat16, Shape(tensor.shape.begin(), tensor.shape.end()));
+  const auto values = tensor.as<float>();
+  std::transform(values.begin(), values.end(), result.as<std::uint16_t>().begin(), [](float value) {
+    const float magnitude = std::abs(value);
+    if (magnitude > kLargest && std::isfinite(value)) {
+      value = std::copysign(kLargest, value);
+    } else if (magnitude < kSmallest && value != 0) {
+      value = std::copysign(kSmallest, value);
+    }
+    return float32_to_float16(value);
+  });
+  return result;
+}
+
 class Reference {
  public:
-  Reference(Model& model, const std::vector<Work>& work, const QuantizeOptions& options)
-      : model_(model), names_(model), work_(work), keep_io_(options.keep_io) {}
+  Reference(Model& model, const std::vector<Work>& work, bool keep_io)
+      : model_(model), names_(model), work_(work), keep_io_(keep_io) {}
 
   Status run() {
     for (const auto& item : work_) {
@@ -93,7 +111,7 @@ class Reference {
         item.outcome->reason = "the reference leaves this operator in float32";
       }
     }
-    return status_;
+    return {};
   }
 
  private:
@@ -212,18 +230,10 @@ class Reference {
       return;
     }
     for (const auto& name : model_.attribute_names(node)) {
-      const auto value = model_.attribute(node, name);
-      const auto* tensor = value ? std::get_if<Tensor>(&*value) : nullptr;
-      if (tensor == nullptr || tensor->dtype() != DType::kFloat32) {
-        continue;
+      const auto tensor = onnx::attribute_as<Tensor>(model_, node, name);
+      if (tensor && tensor->dtype() == DType::kFloat32) {
+        model_.set_attribute(node, name, to_float16(tensor->view()));
       }
-      Float16Loss loss;
-      auto half = to_float16(tensor->view(), Float16Rounding::kKeepsSign, loss);
-      if (!half) {
-        status_ = tl::unexpected(std::move(half).error());
-        return;
-      }
-      model_.set_attribute(node, name, std::move(*half));
     }
   }
 
@@ -235,9 +245,7 @@ class Reference {
         continue;
       }
       TESSERA_TRY(const auto view, model_.initializer(name));
-      Float16Loss loss;
-      TESSERA_TRY(auto half, to_float16(view, Float16Rounding::kKeepsSign, loss));
-      model_.set_initializer(name, std::move(half));
+      model_.set_initializer(name, to_float16(view));
       half_initializers_.insert(name);
     }
     return {};
@@ -298,7 +306,6 @@ class Reference {
   OrtNames names_;
   const std::vector<Work>& work_;
   bool keep_io_;
-  Status status_;
   std::set<NodeId> wanted_;
   std::vector<NodeId> nodes_;
   std::vector<NodeId> blocked_;
@@ -311,9 +318,8 @@ class Reference {
 
 }  // namespace
 
-Status apply_ort_float16(onnx::Model& model, const std::vector<Work>& work,
-                         const QuantizeOptions& options) {
-  return Reference(model, work, options).run();
+Status apply_ort_float16(onnx::Model& model, const std::vector<Work>& work, bool keep_io) {
+  return Reference(model, work, keep_io).run();
 }
 
-}  // namespace tessera::quantize
+}  // namespace tessera::compat

@@ -10,17 +10,24 @@
 #include <set>
 #include <tuple>
 
+#include "compat/ort_passes.h"
 #include "support/matchers.h"
-#include "tessera/quantize/onnx.h"
+#include "tessera/calibrate/ranges.h"
+#include "tessera/compat/ort.h"
+#include "tessera/onnx/model.h"
+#include "tessera/runtime/library.h"
 #include "tessera/runtime/type_oracle.h"
 
 /// Replays tests/fixtures/compat: graphs that onnxruntime.quantization quantized, with its options
 /// and the ranges it measured. `--compat ort` must write the same operators under the same names
 /// and every initializer bit for bit.
-namespace tessera::quantize {
+namespace tessera::compat {
 namespace {
 
 namespace fs = std::filesystem;
+using quantize::QuantizeOptions;
+using quantize::Scheme;
+using quantize::Selection;
 
 const fs::path kCases = fs::path(TESSERA_SOURCE_DIR) / "tests/fixtures/compat/cases";
 
@@ -56,7 +63,6 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 Result<Request> request_from(const Json& json) {
   Request request;
-  request.options.compatibility = Compatibility::kOrt;
   request.options.keep_io = false;
   Json scheme = Json::object();
   const auto arguments = json["options"].get<std::vector<std::string>>();
@@ -88,7 +94,7 @@ Result<Request> request_from(const Json& json) {
       scheme[key] = arguments[++i];
     }
   }
-  TESSERA_TRY(request.scheme, scheme_from_json(scheme, Scheme{}));
+  TESSERA_TRY(request.scheme, quantize::scheme_from_json(scheme, Scheme{}));
   return request;
 }
 
@@ -167,12 +173,11 @@ Result<std::string> replay(const fs::path& folder,
     TESSERA_TRY(ranges, calibrate::read_ranges(folder / "ranges.json"));
   }
   TESSERA_TRY(const auto graph, model.view());
-  const auto recipe =
-      uniform_recipe(request.scheme, request.selection, request.options.compatibility);
+  const auto recipe = ort_recipe(request.scheme, request.selection);
   TESSERA_TRY(const auto assignment, resolve(recipe, graph, Monitor::silent()));
-  TESSERA_CHECK(
-      quantize(model, assignment, ranges ? &*ranges : nullptr, request.options, Monitor::silent())
-          .map([](const auto&) {}));
+  TESSERA_CHECK(ort_quantize(model, assignment, ranges ? &*ranges : nullptr, request.options,
+                             Monitor::silent())
+                    .map([](const auto&) {}));
   TESSERA_TRY(const auto reference, onnx::Model::load(folder / "ref.onnx"));
   return difference(reference, model);
 }
@@ -238,4 +243,4 @@ TEST_F(CompatTest, WeightOnly_EveryCase_NodesNamesAndWeightsOfTheReference) {
 }
 
 }  // namespace
-}  // namespace tessera::quantize
+}  // namespace tessera::compat
