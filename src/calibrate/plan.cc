@@ -3,21 +3,19 @@
 #include "calibrate/plan.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
-#include <string_view>
 
 namespace tessera::calibrate {
 namespace {
 
-/// Operators whose first output holds the values of the first input, each once, in another order
-/// or shape. Not among them: Slice, Split, MaxPool and the like, whose outputs have a distribution
-/// of their own.
+/// The first output holds the values of the first input, each once, in another order or shape. Not
+/// so: slices, pools and the like, whose outputs have a distribution of their own.
 bool permutes(const graph::Op& op) {
-  constexpr std::array<std::string_view, 8> kTypes = {"Reshape",      "Transpose",   "Flatten",
-                                                      "Squeeze",      "Unsqueeze",   "Identity",
-                                                      "DepthToSpace", "SpaceToDepth"};
-  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  return op.kind == graph::OpKind::kReshape || op.kind == graph::OpKind::kPermute;
+}
+
+bool joins(const graph::Op& op) {
+  return op.kind == graph::OpKind::kJoin;
 }
 
 class Planner {
@@ -59,7 +57,7 @@ class Planner {
 
   void add(const graph::Op& op, graph::TensorId output) {
     const bool first = op.outputs.front() == output;
-    const bool derivable = first && (permutes(op) || (op.domain.empty() && op.type == "Concat"));
+    const bool derivable = first && (permutes(op) || joins(op));
     if (auto sources = derivable ? sources_of_inputs(op) : std::nullopt) {
       plan_.derived.push_back({graph_.tensor(output).name, *sources});
       sources_[output.value] = *std::move(sources);
@@ -72,7 +70,7 @@ class Planner {
   [[nodiscard]] std::optional<std::vector<std::size_t>> sources_of_inputs(
       const graph::Op& op) const {
     std::vector<std::size_t> all;
-    const std::size_t count = op.type == "Concat" ? op.inputs.size() : 1;
+    const std::size_t count = joins(op) ? op.inputs.size() : 1;
     for (std::size_t i = 0; i < count; ++i) {
       if (i >= op.inputs.size() || !op.inputs[i] || sources_[op.inputs[i]->value].empty()) {
         return std::nullopt;

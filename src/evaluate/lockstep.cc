@@ -18,7 +18,7 @@ LockStep::Side other(LockStep::Side side) {
                                             : LockStep::Side::kReference;
 }
 
-void dequantize(std::vector<float>& values, const TensorPair::Quantization& quantization) {
+void dequantize(std::vector<float>& values, const graph::AffineQuantization& quantization) {
   const auto zero_point = static_cast<float>(quantization.zero_point);
   const auto scale = static_cast<float>(quantization.scale);
   for (auto& value : values) {

@@ -3,8 +3,6 @@
 #include "tessera/graph/cost.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 #include "graph/folding.h"
@@ -28,12 +26,13 @@ BodyCost cost_of_body(const Graph& body, QdqCounting counting) {
   return total;
 }
 
-/// How often a body runs, as far as shapes tell: a Scan once per element of its first scan input.
+/// How often a body runs, as far as shapes tell: one that scans inputs once per element of the
+/// first of them.
 std::optional<std::int64_t> trips(const Graph& graph, const Op& op) {
-  if (op.type != "Scan") {
+  const auto scans = op.int_or("num_scan_inputs", 0);
+  if (scans == 0) {
     return 1;
   }
-  const auto scans = op.int_or("num_scan_inputs", 1);
   const auto first = static_cast<std::int64_t>(op.inputs.size()) - scans;
   if (first < 0 || first >= static_cast<std::int64_t>(op.inputs.size()) ||
       !op.inputs[static_cast<std::size_t>(first)]) {
@@ -139,9 +138,8 @@ namespace {
 std::optional<std::int64_t> activation_bytes(const Graph& graph, TensorId id) {
   const auto& tensor = graph.tensor(id);
   const auto* maker = tensor.producer ? &graph.op(*tensor.producer) : nullptr;
-  const auto makes_sequence = maker != nullptr && tensor.dtype == DType::kUndefined &&
-                              (maker->type == "ZipMap" || maker->type.starts_with("Sequence") ||
-                               maker->type == "SplitToSequence" || maker->type == "Optional");
+  const auto makes_sequence =
+      maker != nullptr && tensor.dtype == DType::kUndefined && maker->kind == OpKind::kContainer;
   return tensor.dtype == DType::kString || makes_sequence ? 0 : tensor.size_bytes();
 }
 
@@ -201,21 +199,16 @@ std::optional<std::int64_t> peak_activation_bytes(const Graph& graph) {
   return peak;
 }
 
-bool is_quantize(const Op& op) {
-  return op.type == "QuantizeLinear" || op.type == "DynamicQuantizeLinear";
+bool is_quantize(const Op& op) noexcept {
+  return op.kind == OpKind::kQuantize || op.kind == OpKind::kDynamicQuantize;
 }
 
-bool is_dequantize(const Op& op) {
-  return op.type == "DequantizeLinear";
+bool is_dequantize(const Op& op) noexcept {
+  return op.kind == OpKind::kDequantize;
 }
 
-bool is_integer_op(const Op& op) {
-  static constexpr std::array<std::string_view, 10> kTypes = {
-      "ConvInteger",          "MatMulInteger",         "QGemm", "QAttention",
-      "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QMoE",  "DynamicQuantizeLSTM",
-      "MatMulInteger16",      "QOrderedMatMul"};
-  return op.type.starts_with("QLinear") ||
-         std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+bool is_integer_op(const Op& op) noexcept {
+  return op.arithmetic == Arithmetic::kInteger || op.arithmetic == Arithmetic::kDynamic;
 }
 
 }  // namespace tessera::graph

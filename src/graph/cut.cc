@@ -79,7 +79,7 @@ class NetworkBuilder {
            !op.outputs.empty();
   }
 
-  /// DequantizeLinear with constant parameters: cheap to do again, wherever it is needed.
+  /// A Dequantize with constant parameters: cheap to do again, wherever it is needed.
   [[nodiscard]] bool is_transparent(const Op& op) const {
     return is_dequantize(op) && op.inputs.size() >= 2 && op.inputs[0] && op.outputs.size() == 1 &&
            op.outputs[0] && std::all_of(op.inputs.begin() + 1, op.inputs.end(), [&](const auto& i) {
@@ -153,7 +153,7 @@ class NetworkBuilder {
       const auto feeds_quantize_only =
           std::all_of(link.readers.begin(), link.readers.end(), [&](std::uint32_t reader) {
             return reader > kSink &&
-                   graph_.op(network_.op_of_node[reader]).type == "QuantizeLinear";
+                   graph_.op(network_.op_of_node[reader]).kind == OpKind::kQuantize;
           });
       link.cuttable = link.cuttable && !feeds_quantize_only;
     }

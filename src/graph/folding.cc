@@ -3,8 +3,6 @@
 #include "graph/folding.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "tessera/graph/cost.h"
 
@@ -12,41 +10,7 @@ namespace tessera::graph {
 namespace {
 
 bool is_activation(const Op& op) {
-  return op.type == "Relu" || op.type == "Clip";
-}
-
-/// Operators for which ONNX Runtime has an integer kernel that takes over their Q/DQ.
-bool has_integer_kernel(const Op& op) {
-  static constexpr std::array<std::string_view, 29> kTypes = {"Conv",
-                                                              "MatMul",
-                                                              "Gemm",
-                                                              "Add",
-                                                              "Mul",
-                                                              "AveragePool",
-                                                              "GlobalAveragePool",
-                                                              "MaxPool",
-                                                              "Concat",
-                                                              "Split",
-                                                              "Reshape",
-                                                              "Transpose",
-                                                              "Squeeze",
-                                                              "Unsqueeze",
-                                                              "Flatten",
-                                                              "Gather",
-                                                              "Slice",
-                                                              "Resize",
-                                                              "DepthToSpace",
-                                                              "SpaceToDepth",
-                                                              "Sigmoid",
-                                                              "LeakyRelu",
-                                                              "Softmax",
-                                                              "ReduceMean",
-                                                              "Where",
-                                                              "Pad",
-                                                              "Expand",
-                                                              "Tile",
-                                                              "ConvTranspose"};
-  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  return op.kind == OpKind::kClamp;
 }
 
 }  // namespace
@@ -98,7 +62,7 @@ bool Folding::reads_dequantized(const Op& op) const {
   return any;
 }
 
-/// All readers quantize, possibly behind one Relu or Clip.
+/// All readers quantize, possibly behind one clamp.
 bool Folding::is_requantized(TensorId id, bool through_activation) const {
   const auto& tensor = graph_.tensor(id);
   if (tensor.is_output || tensor.used_by_body || tensor.consumers.empty()) {
@@ -112,7 +76,7 @@ bool Folding::is_requantized(TensorId id, bool through_activation) const {
 }
 
 bool Folding::becomes_integer(const Op& op) const {
-  if (!has_integer_kernel(op) || op.outputs.empty() || !op.outputs[0] || !reads_dequantized(op)) {
+  if (!op.integer_kernel || op.outputs.empty() || !op.outputs[0] || !reads_dequantized(op)) {
     return false;
   }
   // Weights alone do not make an integer kernel: some activation must come in integers.
@@ -125,7 +89,7 @@ bool Folding::becomes_integer(const Op& op) const {
     return false;
   }
   // A matrix product may also end in floats (MatMulIntegerToFloat).
-  return op.type == "MatMul" || is_requantized(*op.outputs[0], true);
+  return op.kind == OpKind::kMatMul || is_requantized(*op.outputs[0], true);
 }
 
 }  // namespace tessera::graph

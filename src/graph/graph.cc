@@ -209,9 +209,7 @@ std::vector<bool> constant_tensors(const Graph& graph) {
       reads = true;
       all_constant = all_constant && constant[id.value];
     });
-    const auto random =
-        op.type.starts_with("Random") || op.type == "Multinomial" || op.type == "Bernoulli";
-    if (!reads || !all_constant || random) {
+    if (!reads || !all_constant || op.kind == OpKind::kRandom) {
       continue;
     }
     for (const auto& output : op.outputs) {

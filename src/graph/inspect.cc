@@ -69,14 +69,11 @@ std::vector<TypeTotal> totals_by_type(const Graph& graph, const std::vector<OpCo
 }
 
 bool is_dynamic(const Op& op) {
-  static const std::set<std::string_view> kTypes = {
-      "DynamicQuantizeLinear", "ConvInteger",          "MatMulInteger",
-      "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM"};
-  return kTypes.contains(op.type);
+  return op.kind == OpKind::kDynamicQuantize || op.arithmetic == Arithmetic::kDynamic;
 }
 
 bool is_weight_only(const Graph& graph, const Folding& folding, const Op& op) {
-  if (op.type == "MatMulNBits" || op.type == "MatMulBnb4" || op.type == "GatherBlockQuantized") {
+  if (op.arithmetic == Arithmetic::kWeightOnly) {
     return true;
   }
   if (is_quantize(op) || is_dequantize(op)) {
@@ -300,12 +297,12 @@ std::vector<bool> quantized_operators(const Graph& graph) {
     const auto& op = graph.op({i});
     quantized[i] = is_quantize(op) || is_dequantize(op) || is_integer_op(op) || is_dynamic(op) ||
                    is_weight_only(graph, folding, op) || is_qdq(graph, folding, {i});
-    if (op.type != "Cast" && op.type != "Mul") {
+    if (op.kind != OpKind::kCast && op.kind != OpKind::kMul) {
       continue;
     }
     const bool rescales = std::any_of(op.inputs.begin(), op.inputs.end(), [&](const auto& input) {
       return made_by(input, [&](const Op& maker, std::uint32_t place) {
-        return is_dynamic(maker) || (maker.type == "Cast" && quantized[place]);
+        return is_dynamic(maker) || (maker.kind == OpKind::kCast && quantized[place]);
       });
     });
     quantized[i] = quantized[i] || rescales;

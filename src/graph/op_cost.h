@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "tessera/graph/graph.h"
 
@@ -18,8 +17,5 @@ struct Work {
 
 /// Work of an operator, its bodies left out.
 [[nodiscard]] Work work_of(const Graph& graph, const Op& op);
-
-/// The float operator that an integer or layout variant computes: "QLinearAdd" -> "Add".
-[[nodiscard]] std::string_view base_type(const Op& op);
 
 }  // namespace tessera::graph

@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 
 #include "tessera/network/load.h"
 
@@ -10,13 +9,11 @@ namespace {
 
 using graph::TensorId;
 
-bool passes_indices_on(std::string_view type) {
-  constexpr std::array<std::string_view, 6> kTypes = {"Cast",      "Identity", "Reshape",
-                                                      "Unsqueeze", "Squeeze",  "Flatten"};
-  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+bool passes_indices_on(const graph::Op& op) {
+  return op.kind == graph::OpKind::kCast || op.kind == graph::OpKind::kReshape;
 }
 
-/// Rows of the table that a Gather picks from by the value.
+/// Rows of the table that an operator picks from by the value.
 std::optional<std::int64_t> rows_of(const graph::Graph& graph, const graph::Op& gather) {
   const auto& table = graph.tensor(*gather.inputs[0]);
   if (table.kind != graph::TensorKind::kInitializer || !table.shape) {
@@ -39,10 +36,11 @@ std::optional<std::int64_t> index_limit(const graph::Graph& graph, TensorId valu
   };
   for (const auto id : graph.tensor(value).consumers) {
     const auto& op = graph.op(id);
-    if (op.type == "Gather" && op.inputs.size() == 2 && op.inputs[0] && op.inputs[1] == value) {
+    if (op.kind == graph::OpKind::kGather && op.inputs.size() == 2 && op.inputs[0] &&
+        op.inputs[1] == value) {
       lower(rows_of(graph, op));
     }
-    if (passes_indices_on(op.type) && depth < kDeepest && op.inputs[0] == value && op.outputs[0]) {
+    if (passes_indices_on(op) && depth < kDeepest && op.inputs[0] == value && op.outputs[0]) {
       lower(index_limit(graph, *op.outputs[0], depth + 1));
     }
   }

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <set>
 
+#include "tessera/graph/cost.h"
 #include "tessera/network/network.h"
 
 namespace tessera::network {
@@ -20,19 +20,12 @@ bool is_floating_value(const Graph& graph, TensorId id) {
     return is_floating(tensor.dtype);
   }
   // A quantizer may have added values after types were inferred.
-  return tensor.producer && graph.op(*tensor.producer).type == "DequantizeLinear";
+  return tensor.producer && is_dequantize(graph.op(*tensor.producer));
 }
 
-/// Beyond these, a value is a number in a quantized domain and its floating ancestors stand for
-/// something else.
-bool computes_on_integers(std::string_view op_type) {
-  constexpr std::array<std::string_view, 5> kNames = {"QGemm", "ConvInteger", "MatMulInteger",
-                                                      "QAttention", "DynamicQuantizeMatMul"};
-  return op_type.starts_with("QLinear") ||
-         std::find(kNames.begin(), kNames.end(), op_type) != kNames.end();
-}
-
-/// The nearest floating activation that `output` is computed from, by breadth-first search.
+/// The nearest floating activation that `output` is computed from, by breadth-first search. Beyond
+/// integer operators, a value is a number in a quantized domain and its floating ancestors stand
+/// for something else.
 std::optional<TensorId> floating_ancestor(const Graph& graph, TensorId output) {
   std::vector<TensorId> front{output};
   std::set<TensorId> seen{output};
@@ -40,7 +33,7 @@ std::optional<TensorId> floating_ancestor(const Graph& graph, TensorId output) {
     std::vector<TensorId> next;
     for (const auto value : front) {
       const auto producer = graph.tensor(value).producer;
-      if (!producer || computes_on_integers(graph.op(*producer).type)) {
+      if (!producer || is_integer_op(graph.op(*producer))) {
         continue;
       }
       for (const auto& input : graph.op(*producer).inputs) {

@@ -3,7 +3,6 @@
 #include "noise/segments.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <utility>
@@ -40,11 +39,18 @@ std::vector<std::size_t> members(const Bits& set) {
   return list;
 }
 
-/// Its result holds the elements of its inputs, each once.
-bool only_moves(const Op& op) {
-  constexpr std::array<std::string_view, 7> kTypes = {"Concat",  "Flatten",   "Identity", "Reshape",
-                                                      "Squeeze", "Transpose", "Unsqueeze"};
-  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+/// How many of its inputs make up the result, which holds their elements, each once; none if it
+/// computes.
+std::size_t only_moves(const Op& op) {
+  switch (op.kind) {
+    case graph::OpKind::kReshape:
+    case graph::OpKind::kPermute:
+      return 1;
+    case graph::OpKind::kJoin:
+      return op.inputs.size();
+    default:
+      return 0;
+  }
 }
 
 class Cutter {
@@ -91,12 +97,13 @@ class Cutter {
 
   void trace(TensorId tensor, bool whole, std::vector<TensorId>& pieces) {
     const auto producer = graph_.tensor(tensor).producer;
-    if (whole || !producer || is_layer(*producer) || !only_moves(graph_.op(*producer))) {
+    const std::size_t moved =
+        whole || !producer || is_layer(*producer) ? 0 : only_moves(graph_.op(*producer));
+    if (moved == 0) {
       pieces.push_back(tensor);
       return;
     }
     const auto& op = graph_.op(*producer);
-    const std::size_t moved = op.type == "Concat" ? op.inputs.size() : 1;
     for (std::size_t i = 0; i < moved; ++i) {
       if (!op.inputs[i] || constant_[op.inputs[i]->value] ||
           !graph_.tensor(*op.inputs[i]).producer) {

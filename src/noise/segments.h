@@ -40,8 +40,8 @@ struct Segmentation {
 
 /// Groups the operators of `graph` by the switches in `layers` that they depend on, which makes
 /// parts that can follow one another: what depends on more comes later. `measured` outputs are
-/// traced back through Concat, Reshape and Transpose to the values that they are put together
-/// from, unless their entry of `whole` says that they are needed in one piece.
+/// traced back through what only joins, reshapes and permutes to the values that they are put
+/// together from, unless their entry of `whole` says that they are needed in one piece.
 ///
 /// Operators on constants alone are left out: whoever reads their values computes them again.
 /// Cost: O((operators + edges) x layers / 64).

@@ -198,7 +198,8 @@ std::vector<OpId> candidates(const graph::Graph& graph, std::span<const quantize
     const auto& op = graph.op(OpId{i});
     const bool weights = op.inputs.size() > 1 && op.inputs[1] &&
                          graph.tensor(*op.inputs[1]).kind == graph::TensorKind::kInitializer;
-    if (is_switchable(op) && (weights || op.type == "MatMul") && !stays_float(schemes[i])) {
+    if (is_switchable(op) && (weights || op.kind == graph::OpKind::kMatMul) &&
+        !stays_float(schemes[i])) {
       ops.push_back(OpId{i});
     }
   }
@@ -286,8 +287,17 @@ Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
 }
 
 bool is_switchable(const graph::Op& op) noexcept {
-  constexpr std::array<std::string_view, 3> kTypes = {"Conv", "Gemm", "MatMul"};
-  return op.domain.empty() && std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end();
+  if (op.arithmetic != graph::Arithmetic::kFloat) {
+    return false;
+  }
+  switch (op.kind) {
+    case graph::OpKind::kConv:
+    case graph::OpKind::kGemm:
+    case graph::OpKind::kMatMul:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Result<std::vector<OpId>> choose_layers(const graph::Graph& graph, std::string_view text,

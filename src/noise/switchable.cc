@@ -278,7 +278,7 @@ Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor
   const auto& readers = graph.tensor(result).consumers;
   if (readers.size() == 1 && !graph.tensor(result).is_output) {
     const auto& reader = graph.op(readers.front());
-    if (reader.type == "Relu" || reader.type == "Clip") {
+    if (reader.kind == graph::OpKind::kClamp) {
       ops.push_back(readers.front());
       result = *reader.outputs.front();
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "onnx/kinds.h"
 #include "onnx/model_state.h"
 
 namespace tessera::onnx {
@@ -143,6 +144,7 @@ void ViewBuilder::add_op(const proto::NodeProto& node, std::uint32_t source,
       op.attributes.emplace(attribute.name(), std::move(*value));
     }
   }
+  classify(op);
   for (const auto& value : captures) {
     op.captures.push_back(tensor(value));
   }
@@ -220,6 +222,45 @@ Graph ViewBuilder::body_view(const proto::GraphProto& body, const BodyTypes& inf
   return view ? std::move(*view) : Graph();  // a cyclic body: the runtime will refuse it
 }
 
+/// The number in a constant of one element.
+std::optional<double> scalar(const Model& model, const Graph& graph, const Op& op,
+                             std::size_t index) {
+  if (index >= op.inputs.size() || !op.inputs[index]) {
+    return std::nullopt;
+  }
+  const auto& input = graph.tensor(*op.inputs[index]);
+  const auto shape = input.static_shape();
+  // Not unpacked for nothing: scales of blocks of weights are large.
+  if (input.kind != TensorKind::kInitializer || (shape && element_count(*shape) != 1)) {
+    return std::nullopt;
+  }
+  const auto tensor = model.initializer(input.name);
+  if (!tensor || tensor->size() != 1) {
+    return std::nullopt;
+  }
+  const auto values = to_float32(*tensor);
+  return values ? std::optional(static_cast<double>(values->front())) : std::nullopt;
+}
+
+/// Scale and zero point of the whole result, if they are constants of the file.
+std::optional<graph::AffineQuantization> quantization_of_result(const Model& model,
+                                                                const Graph& graph, const Op& op) {
+  const auto index = scale_of_result(op);
+  const auto scale = index ? scalar(model, graph, op, *index) : std::nullopt;
+  if (!scale) {
+    return std::nullopt;
+  }
+  graph::AffineQuantization quantization{.scale = *scale};
+  if (*index + 1 < op.inputs.size() && op.inputs[*index + 1]) {
+    const auto zero_point = scalar(model, graph, op, *index + 1);
+    if (!zero_point) {
+      return std::nullopt;
+    }
+    quantization.zero_point = static_cast<std::int64_t>(*zero_point);
+  }
+  return quantization;
+}
+
 }  // namespace
 
 Result<graph::Graph> Model::view() const {
@@ -248,7 +289,13 @@ Result<graph::Graph> Model::view() const {
   for (const auto& name : outputs()) {
     builder.add_output(name);
   }
-  return std::move(builder).finish();
+  TESSERA_TRY(auto graph, std::move(builder).finish());
+  for (const auto& op : graph.ops()) {
+    if (!op.outputs.empty() && op.outputs.front()) {
+      graph.tensor(*op.outputs.front()).quantization = quantization_of_result(*this, graph, op);
+    }
+  }
+  return graph;
 }
 
 }  // namespace tessera::onnx

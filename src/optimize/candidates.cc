@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +14,7 @@
 namespace tessera::optimize {
 namespace {
 
+using graph::OpKind;
 using quantize::Format;
 using quantize::Mode;
 using quantize::Scheme;
@@ -35,19 +35,25 @@ bool has_float16_arithmetic(const Host& host) {
   return host.has("asimdhp") || host.has("avx512_fp16");
 }
 
+/// Layers without a static form.
+bool has_dynamic_form_only(const graph::Op& op) {
+  const bool layer = op.kind == OpKind::kLstm || op.kind == OpKind::kAttention;
+  return layer && op.arithmetic == graph::Arithmetic::kFloat;
+}
+
 /// Operators whose activations the runtime can measure and round while it runs at little cost
 /// beside their work, and control flow around such operators.
 bool takes_dynamic(const graph::Op& op) {
-  constexpr std::array<std::string_view, 4> kTypes = {"MatMul", "Gemm", "LSTM", "Attention"};
-  return std::find(kTypes.begin(), kTypes.end(), op.type) != kTypes.end() ||
+  const bool product = op.kind == OpKind::kMatMul || op.kind == OpKind::kGemm;
+  return (product && op.arithmetic == graph::Arithmetic::kFloat) || has_dynamic_form_only(op) ||
          std::any_of(op.bodies.begin(), op.bodies.end(), [](const graph::Graph& body) {
            return std::any_of(body.ops().begin(), body.ops().end(), takes_dynamic);
          });
 }
 
-/// Of these, those without a static form.
+/// Of these, those without a static form, and control flow around any.
 bool dynamic_only(const graph::Op& op) {
-  return op.type == "LSTM" || op.type == "Attention" || (!op.bodies.empty() && takes_dynamic(op));
+  return has_dynamic_form_only(op) || (!op.bodies.empty() && takes_dynamic(op));
 }
 
 bool is_constant(const graph::Graph& graph, const std::optional<graph::TensorId>& id) {

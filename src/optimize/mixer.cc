@@ -27,10 +27,19 @@ constexpr std::int64_t kNoiseSamples = 4;
 constexpr std::size_t kProposals = 6;
 constexpr std::size_t kLearned = 3;
 
-/// Counted by type, not by MACs: those are unknown where extents are symbolic.
-bool multiplies(const profile::Unit& unit) {
-  return unit.type == "Conv" || unit.type == "ConvTranspose" || unit.type == "Gemm" ||
-         unit.type == "MatMul" || unit.type == "LSTM" || unit.type == "Attention";
+/// Told by kind, not by MACs: those are unknown where extents are symbolic.
+bool multiplies(const graph::Op& op) {
+  switch (op.kind) {
+    case graph::OpKind::kConv:
+    case graph::OpKind::kTransposedConv:
+    case graph::OpKind::kGemm:
+    case graph::OpKind::kMatMul:
+    case graph::OpKind::kLstm:
+    case graph::OpKind::kAttention:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /// Plans of the study for a time: each is built, opened and run a few times.
@@ -207,10 +216,11 @@ Mixer::Alone Mixer::layers_alone() const {
   const auto base = assignment_of(all_);
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const auto& unit = units_.units[i];
-    if (!multiplies(unit)) {
+    const auto& op = setup_.lab.graph().op(unit.worker);
+    if (!multiplies(op)) {
       continue;
     }
-    noise::Switch one{setup_.lab.graph().op(unit.worker).name, {}};
+    noise::Switch one{op.name, {}};
     std::vector<std::size_t> states;
     for (std::size_t state = 1; state <= schemes_.size(); ++state) {
       const auto& scheme = state == 1 ? base[unit.worker.value] : schemes_[state - 1];

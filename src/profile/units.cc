@@ -13,13 +13,10 @@ namespace tessera::profile {
 namespace {
 
 using graph::OpId;
+using graph::OpKind;
 using graph::TensorId;
 
 constexpr auto kNone = std::numeric_limits<std::size_t>::max();
-
-bool is_standard(const graph::Op& op, std::string_view type) {
-  return op.domain.empty() && op.type == type;
-}
 
 class Grouper {
  public:
@@ -43,12 +40,12 @@ class Grouper {
     if (before && (fates_.folded[id.value] ? !is_padding(op) : folded_padding(*before))) {
       return leader_[before->value];
     }
-    if (is_standard(op, "Relu") || is_standard(op, "Clip")) {
+    if (op.kind == OpKind::kClamp) {
       if (before && folds_activation(graph_.op(*before))) {
         return leader_[before->value];
       }
     }
-    if (is_standard(op, "Mul")) {
+    if (op.kind == OpKind::kMul) {
       if (const auto gate = gated_by(op, id)) {
         return leader_[gate->value];
       }
@@ -57,14 +54,25 @@ class Grouper {
   }
 
   /// Padding becomes an attribute of what it pads for.
-  static bool is_padding(const graph::Op& op) { return is_standard(op, "Pad"); }
+  static bool is_padding(const graph::Op& op) { return op.kind == OpKind::kPad; }
   [[nodiscard]] bool folded_padding(OpId id) const {
     return fates_.folded[id.value] && is_padding(graph_.op(id));
   }
 
   static bool folds_activation(const graph::Op& op) {
-    return is_standard(op, "Conv") || is_standard(op, "Gemm") || is_standard(op, "Add") ||
-           is_standard(op, "MatMul") || is_standard(op, "ConvTranspose");
+    if (op.arithmetic != graph::Arithmetic::kFloat) {
+      return false;
+    }
+    switch (op.kind) {
+      case OpKind::kConv:
+      case OpKind::kTransposedConv:
+      case OpKind::kGemm:
+      case OpKind::kMatMul:
+      case OpKind::kAdd:
+        return true;
+      default:
+        return false;
+    }
   }
 
   /// Producer of a tensor that nobody but `reader` reads.
@@ -82,7 +90,7 @@ class Grouper {
   [[nodiscard]] std::optional<OpId> gated_by(const graph::Op& op, OpId id) const {
     for (std::size_t side = 0; side < 2 && op.inputs.size() == 2; ++side) {
       const auto gate = only_for(op.inputs[side], id);
-      if (gate && is_standard(graph_.op(*gate), "Sigmoid") &&
+      if (gate && graph_.op(*gate).kind == OpKind::kSigmoid &&
           graph_.op(*gate).inputs.front() == op.inputs[1 - side]) {
         return gate;
       }
@@ -107,7 +115,8 @@ class Grouper {
       unit.macs = saturating_add(unit.macs, costs[i].macs.value_or(0));
       unit.weight_bytes = saturating_add(unit.weight_bytes, costs[i].weight_bytes);
       // Of Sigmoid -> Mul the product decides, else the first that is not folded away.
-      const bool gated = unit.type == "Sigmoid" && is_standard(op, "Mul");
+      const bool gated = op.kind == OpKind::kMul && !unit.name.empty() &&
+                         graph_.op(unit.worker).kind == OpKind::kSigmoid;
       if (unit.name.empty() || gated || fates_.folded[unit.worker.value]) {
         unit.name = op.name;
         unit.type = gated ? "SiLU" : op.type;

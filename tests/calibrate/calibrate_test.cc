@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
+#include "support/renamed_network.h"
 #include "tessera/calibrate/apart.h"
 #include "tessera/core/random.h"
 #include "tessera/network/load.h"
@@ -490,10 +491,13 @@ TEST(InputSpecs, IndicesKnowTheirTable) {
   builder.node("Reshape", {"ids", "shape"}, {"flat"})
       .node("Gather", {"table", "flat"}, {"y"})
       .node("Neg", {"mask"}, {"z"});
-  const auto specs = network::input_specs(builder.finish({"y", "z"}));
-  ASSERT_THAT(specs, IsOk());
-  EXPECT_EQ((*specs)[0].index_limit, 20);
-  EXPECT_EQ((*specs)[1].index_limit, std::nullopt);
+  const auto model = builder.finish({"y", "z"});
+  for (const auto& network : {model.clone(), testing::under_other_names(model)}) {
+    const auto specs = network::input_specs(network);
+    ASSERT_THAT(specs, IsOk());
+    EXPECT_EQ((*specs)[0].index_limit, 20);
+    EXPECT_EQ((*specs)[1].index_limit, std::nullopt);
+  }
 }
 
 /// h' = tanh(x W + h), y = h'.

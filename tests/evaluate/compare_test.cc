@@ -2,14 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/evaluate/compare.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "support/renamed_network.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -316,6 +319,40 @@ TEST(MatchTensors, ValueQuantizedToTheRangeOfItsRelu_IsLeftOut) {
   ASSERT_EQ(pairs->size(), 2u);
   EXPECT_EQ((*pairs)[0].name, "r");
   EXPECT_EQ((*pairs)[1].name, "y");
+}
+
+/// Whatever the formats of the two call their operators.
+TEST(MatchTensors, OperatorsOfOtherNames_GiveTheSamePairs) {
+  const auto text = [](const TensorPair& pair) {
+    return fmt::format("{} {} {} {}", pair.name, pair.candidate,
+                       pair.quantization ? pair.quantization->scale : 0,
+                       pair.quantization ? pair.quantization->zero_point : 0);
+  };
+  const auto texts = [&](const network::Network& reference, const network::Network& candidate) {
+    std::vector<std::string> all;
+    const auto pairs = match_tensors(reference, candidate);
+    EXPECT_THAT(pairs, IsOk());
+    std::transform(pairs->begin(), pairs->end(), std::back_inserter(all), text);
+    return all;
+  };
+  ModelBuilder integers;
+  integers.input("x", {1, 4})
+      .constant("offset", Tensor::of(std::vector<float>(4, 0.5f), {4}))
+      .constant("scale", Tensor::scalar(0.02f))
+      .constant("zero", scalar_u8(7))
+      .op("Add", {"x", "offset"}, {"a"})
+      .op("QuantizeLinear", {"a", "scale", "zero"}, {"a_quantized"})
+      .op("Transpose", {"a_quantized"}, {"r_quantized"})
+      .op("DequantizeLinear", {"r_quantized", "scale", "zero"}, {"y"})
+      .output("y", {4, 1});
+  const auto reference = with_types(chain(0.5f).build());
+  for (const auto& model : {quantized_chain(0.02), integers.build()}) {
+    const auto candidate = with_types(model.clone());
+    const auto expected = texts(reference, candidate);
+    EXPECT_THAT(expected, ::testing::Not(::testing::IsEmpty()));
+    EXPECT_EQ(texts(testing::under_other_names(reference), testing::under_other_names(candidate)),
+              expected);
+  }
 }
 
 TEST(MatchTensors, IntegerValue_CarriesItsQuantization) {

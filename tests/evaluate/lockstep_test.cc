@@ -104,7 +104,7 @@ TEST(LockStep, SideThatFailed_IsNotWaitedFor) {
 
 TEST(LockStep, Integers_AreDequantized) {
   auto pairs = pairs_of(1);
-  pairs[0].quantization = TensorPair::Quantization{0.5, 128};
+  pairs[0].quantization = graph::AffineQuantization{0.5, 128};
   LockStep meeting(pairs);
   meeting.begin();
   visit(meeting, Side::kReference, 0, Tensor::of(std::vector<float>{-64, 0, 1}, {3}));

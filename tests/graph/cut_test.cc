@@ -90,7 +90,7 @@ Graph random_graph(std::uint64_t seed, int op_count) {
     }
     values.push_back("t" + std::to_string(i));
     unread.insert(values.back());
-    builder.op("Custom", reads, {values.back()});
+    builder.op(kCustom, reads, {values.back()});
     if (random.below(8) == 0) {
       builder.output(values.back());
       unread.erase(values.back());
@@ -150,10 +150,10 @@ Graph residual() {
       .value("d", {1, 2, 4, 4})
       .value("e", {1, 2, 4, 4})
       .value("y", {1, 2, 4, 4})
-      .op("Conv", {"x", "w"}, {"c"})
-      .op("Conv", {"c", "w"}, {"d"})
-      .op("Conv", {"d", "w"}, {"e"})
-      .op("Add", {"c", "e"}, {"y"})
+      .op(kConv, {"x", "w"}, {"c"})
+      .op(kConv, {"c", "w"}, {"d"})
+      .op(kConv, {"d", "w"}, {"e"})
+      .op(kAdd, {"c", "e"}, {"y"})
       .output("y")
       .build();
 }
@@ -180,14 +180,14 @@ TEST(FindCuts, QuantizedTensors_CrossAsIntegers) {
                          .value("xq", {1, 8}, DType::kUInt8)
                          .value("a", {1, 8})
                          .value("aq", {1, 8}, DType::kUInt8)
-                         .op("QuantizeLinear", {"x", "s", "z"}, {"xq"})
-                         .op("DequantizeLinear", {"xq", "s", "z"}, {"xd"})
-                         .op("DequantizeLinear", {"wq", "s"}, {"w"})
-                         .op("MatMul", {"xd", "w"}, {"a"})
-                         .op("QuantizeLinear", {"a", "s", "z"}, {"aq"})
-                         .op("DequantizeLinear", {"aq", "s", "z"}, {"ad"})
-                         .op("Relu", {"ad"}, {"r"})
-                         .op("Add", {"ad", "r"}, {"y"})
+                         .op(kQuantize, {"x", "s", "z"}, {"xq"})
+                         .op(kDequantize, {"xq", "s", "z"}, {"xd"})
+                         .op(kDequantize, {"wq", "s"}, {"w"})
+                         .op(kMatMul, {"xd", "w"}, {"a"})
+                         .op(kQuantize, {"a", "s", "z"}, {"aq"})
+                         .op(kDequantize, {"aq", "s", "z"}, {"ad"})
+                         .op(kRelu, {"ad"}, {"r"})
+                         .op(kAdd, {"ad", "r"}, {"y"})
                          .output("y")
                          .build();
   const auto cuts = find_cuts(graph, 2);
@@ -208,9 +208,9 @@ TEST(FindCuts, OfThousandsOfOperators_TakeSeconds) {
   for (int block = 0; block < 750; ++block) {  // 3000 operators in residual blocks
     const auto start = value;
     for (int i = 0; i < 3; ++i, ++value) {
-      builder.op("Relu", {name(value)}, {name(value + 1)});
+      builder.op(kRelu, {name(value)}, {name(value + 1)});
     }
-    builder.op("Add", {name(start), name(value)}, {name(value + 1)});
+    builder.op(kAdd, {name(start), name(value)}, {name(value + 1)});
     ++value;
   }
   const auto graph = builder.output(name(value)).build();
@@ -236,7 +236,7 @@ TEST(FindCuts, OfALongChain_AreFoundInTimeThatGrowsWithItsLength) {
   GraphBuilder builder;
   builder.input("t0", {1, 4});
   for (int i = 0; i < kLength; ++i) {
-    builder.op("Relu", {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
+    builder.op(kRelu, {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
   }
   const auto graph = builder.output("t" + std::to_string(kLength)).build();
   for (const int limit : {1, 2, 3}) {
@@ -255,12 +255,12 @@ TEST(FindCuts, OfALongChain_AreFoundInTimeThatGrowsWithItsLength) {
 TEST(FindCuts, BesideALongShortcut_SingleTensorsAreFoundAtOnce) {
   constexpr int kLength = 20000;
   GraphBuilder builder;
-  builder.input("x", {1, 4}).op("Relu", {"x"}, {"t0"});
+  builder.input("x", {1, 4}).op(kRelu, {"x"}, {"t0"});
   for (int i = 0; i < kLength; ++i) {
-    builder.op("Relu", {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
+    builder.op(kRelu, {"t" + std::to_string(i)}, {"t" + std::to_string(i + 1)});
   }
   const auto last = "t" + std::to_string(kLength);
-  const auto graph = builder.op("Add", {"t0", last}, {"y"}).output("y").build();
+  const auto graph = builder.op(kAdd, {"t0", last}, {"y"}).output("y").build();
   std::vector<Cut> cuts;
   const auto seconds = seconds_of([&] { cuts = find_cuts(graph, 1); });
   EXPECT_EQ(crossing_sets(graph, cuts), (CrossingSets{{"t0"}}));
@@ -271,13 +271,13 @@ TEST(FindCuts, BesideALongShortcut_SingleTensorsAreFoundAtOnce) {
 
 TEST(FindCuts, OfManyReaders_NeedNoStack) {
   GraphBuilder builder;
-  builder.input("x", {1, 4}).op("Relu", {"x"}, {"h"});
+  builder.input("x", {1, 4}).op(kRelu, {"x"}, {"h"});
   std::vector<std::string> results;
   for (int i = 0; i < 300; ++i) {
     results.push_back("r" + std::to_string(i));
-    builder.op("Relu", {"h"}, {results.back()});
+    builder.op(kRelu, {"h"}, {results.back()});
   }
-  const auto graph = builder.op("Concat", results, {"y"}).output("y").build();
+  const auto graph = builder.op(kJoin, results, {"y"}).output("y").build();
   EXPECT_EQ(crossing_sets(graph, find_cuts(graph, 1)), (CrossingSets{{"h"}}));
 }
 

@@ -26,9 +26,9 @@ std::vector<std::string> op_names(const Graph& graph) {
 TEST(Graph, FileOrder_IsKeptWhereItIsTopological) {
   const auto graph = GraphBuilder()
                          .input("x", {1})
-                         .op("Relu", {"x"}, {"b"})
-                         .op("Relu", {"x"}, {"a"})
-                         .op("Add", {"b", "a"}, {"y"})
+                         .op(kRelu, {"x"}, {"b"})
+                         .op(kRelu, {"x"}, {"a"})
+                         .op(kAdd, {"b", "a"}, {"y"})
                          .output("y")
                          .build();
   EXPECT_THAT(op_names(graph), ElementsAre("b_op", "a_op", "y_op"));
@@ -37,8 +37,8 @@ TEST(Graph, FileOrder_IsKeptWhereItIsTopological) {
 TEST(Graph, OtherOrders_AreSortedAndLinksFollow) {
   const auto graph = GraphBuilder()
                          .input("x", {1})
-                         .op("Add", {"a", "a"}, {"y"})
-                         .op("Relu", {"x"}, {"a"})
+                         .op(kAdd, {"a", "a"}, {"y"})
+                         .op(kRelu, {"x"}, {"a"})
                          .output("y")
                          .build();
   EXPECT_THAT(op_names(graph), ElementsAre("a_op", "y_op"));
@@ -51,15 +51,15 @@ TEST(Graph, OtherOrders_AreSortedAndLinksFollow) {
 TEST(Graph, Cycle_IsNamed) {
   EXPECT_THAT(GraphBuilder()
                   .input("x", {1})
-                  .op("Relu", {"x"}, {"ok"})
-                  .op("Add", {"x", "b"}, {"a"})
-                  .op("Relu", {"a"}, {"b"})
+                  .op(kRelu, {"x"}, {"ok"})
+                  .op(kAdd, {"x", "b"}, {"a"})
+                  .op(kRelu, {"a"}, {"b"})
                   .finish(),
-              FailsWith(ErrorCode::kDataLoss, HasSubstr("'a_op' (Add)")));
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("'a_op' (TOY_ADD)")));
 }
 
 TEST(Graph, TensorThatNobodyMakes_IsNamed) {
-  EXPECT_THAT(GraphBuilder().op("Relu", {"ghost"}, {"y"}).finish(),
+  EXPECT_THAT(GraphBuilder().op(kRelu, {"ghost"}, {"y"}).finish(),
               FailsWith(ErrorCode::kDataLoss, HasSubstr("'ghost'")));
 }
 
@@ -67,10 +67,10 @@ TEST(Graph, ConstantTensors_DependOnInitializersOnly) {
   const auto graph = GraphBuilder()
                          .input("x", {4})
                          .weight("w", {4})
-                         .op("DequantizeLinear", {"w", "w"}, {"d"})
-                         .op("Transpose", {"d"}, {"t"})
-                         .op("Add", {"x", "t"}, {"y"})
-                         .op("RandomNormalLike", {"w"}, {"r"})
+                         .op(kDequantize, {"w", "w"}, {"d"})
+                         .op(kPermute, {"d"}, {"t"})
+                         .op(kAdd, {"x", "t"}, {"y"})
+                         .op(kRandom, {"w"}, {"r"})
                          .output("y")
                          .output("r")
                          .build();

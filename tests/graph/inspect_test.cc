@@ -37,11 +37,11 @@ TEST(Quantization, OperatorsThatAreQuantized_AreTold) {
                          .weight("f", {8, 8})
                          .value("i", {1, 8}, DType::kInt32)
                          .value("c", {1, 8})
-                         .op("DynamicQuantizeLinear", {"x"}, {"xq", "xs"})
-                         .op("MatMulInteger", {"xq", "w"}, {"i"})
-                         .op("Cast", {"i"}, {"c"})
-                         .op("Mul", {"c", "xs"}, {"y"})
-                         .op("MatMul", {"y", "f"}, {"z"})
+                         .op(kDynamicQuantize, {"x"}, {"xq", "xs"})
+                         .op(kDynamicProduct, {"xq", "w"}, {"i"})
+                         .op(kCast, {"i"}, {"c"})
+                         .op(kMul, {"c", "xs"}, {"y"})
+                         .op(kMatMul, {"y", "f"}, {"z"})
                          .output("z")
                          .build();
   EXPECT_THAT(quantized_operators(graph), ElementsAre(true, true, true, true, false));
@@ -49,32 +49,32 @@ TEST(Quantization, OperatorsThatAreQuantized_AreTold) {
 
 TEST(Quantization, State_IsRecognized) {
   EXPECT_EQ(
-      state_of(matmul_weights(DType::kFloat32).op("MatMul", {"x", "w"}, {"y"}).output("y").build()),
+      state_of(matmul_weights(DType::kFloat32).op(kMatMul, {"x", "w"}, {"y"}).output("y").build()),
       QuantizationState::kNone);
   EXPECT_EQ(
-      state_of(matmul_weights(DType::kFloat16).op("MatMul", {"x", "w"}, {"y"}).output("y").build()),
+      state_of(matmul_weights(DType::kFloat16).op(kMatMul, {"x", "w"}, {"y"}).output("y").build()),
       QuantizationState::kFloat16);
   EXPECT_EQ(state_of(matmul_weights(DType::kInt8)
-                         .op("DequantizeLinear", {"w", "s"}, {"wd"})
-                         .op("MatMul", {"x", "wd"}, {"y"})
+                         .op(kDequantize, {"w", "s"}, {"wd"})
+                         .op(kMatMul, {"x", "wd"}, {"y"})
                          .output("y")
                          .build()),
             QuantizationState::kWeightOnly);
   EXPECT_EQ(state_of(matmul_weights(DType::kUInt8)
-                         .op("MatMulNBits", {"x", "w", "s"}, {"y"}, {}, "com.microsoft")
+                         .op(kPackedProduct, {"x", "w", "s"}, {"y"})
                          .output("y")
                          .build()),
             QuantizationState::kWeightOnly);
   EXPECT_EQ(state_of(matmul_weights(DType::kInt8)
-                         .op("DynamicQuantizeLinear", {"x"}, {"xq"})
-                         .op("MatMulInteger", {"xq", "w"}, {"y"})
+                         .op(kDynamicQuantize, {"x"}, {"xq"})
+                         .op(kDynamicProduct, {"xq", "w"}, {"y"})
                          .output("y")
                          .build()),
             QuantizationState::kDynamic);
   EXPECT_EQ(state_of(matmul_weights(DType::kInt8)
-                         .op("QuantizeLinear", {"x", "s"}, {"xq"})
-                         .op("QLinearMatMul", {"xq", "s", "s", "w", "s", "s", "s", "s"}, {"y"})
-                         .op("DequantizeLinear", {"y", "s"}, {"z"})
+                         .op(kQuantize, {"x", "s"}, {"xq"})
+                         .op(kIntegerProduct, {"xq", "s", "s", "w", "s", "s", "s", "s"}, {"y"})
+                         .op(kDequantize, {"y", "s"}, {"z"})
                          .output("z")
                          .build()),
             QuantizationState::kQOperator);
@@ -82,12 +82,12 @@ TEST(Quantization, State_IsRecognized) {
 
 Graph qdq_model(bool mixed) {
   auto builder = matmul_weights(DType::kInt8);
-  builder.op("QuantizeLinear", {"x", "s"}, {"xq"})
-      .op("DequantizeLinear", {"xq", "s"}, {"xd"})
-      .op("DequantizeLinear", {"w", "s"}, {"wd"})
-      .op("MatMul", {"xd", "wd"}, {"y"});
+  builder.op(kQuantize, {"x", "s"}, {"xq"})
+      .op(kDequantize, {"xq", "s"}, {"xd"})
+      .op(kDequantize, {"w", "s"}, {"wd"})
+      .op(kMatMul, {"xd", "wd"}, {"y"});
   if (mixed) {
-    builder.op("MatMulNBits", {"y", "w", "s"}, {"z"}, {}, "com.microsoft").output("z");
+    builder.op(kPackedProduct, {"y", "w", "s"}, {"z"}).output("z");
   } else {
     builder.output("y");
   }
@@ -111,7 +111,7 @@ TEST(Inspect, ExtentsBeyondCounting_AreUnknownAndNeverNegative) {
   const auto graph = GraphBuilder()
                          .input("x", {kHuge})
                          .value("y", {kHuge})
-                         .op("Relu", {"x"}, {"y"})
+                         .op(kRelu, {"x"}, {"y"})
                          .output("y")
                          .build();
   EXPECT_EQ(graph.tensor(*graph.find_tensor("x")).size_bytes(), std::nullopt);
@@ -126,7 +126,7 @@ TEST(Inspect, SumsBeyondCounting_AreUnknownAndNeverNegative) {
   builder.input("a0", {kSide, 1}).input("b", {1, kSide});
   for (int i = 0; i < 3; ++i) {  // 2^62 multiply-accumulates and 2^61 bytes each
     const auto y = "y" + std::to_string(i);
-    builder.value(y, {kSide, kSide}, DType::kInt8).op("MatMul", {"a0", "b"}, {y}).output(y);
+    builder.value(y, {kSide, kSide}, DType::kInt8).op(kMatMul, {"a0", "b"}, {y}).output(y);
   }
   const auto graph = builder.build();
   const auto inspection = inspect(graph, {.max_cut_tensors = 2});
@@ -152,9 +152,9 @@ TEST(Inspect, Totals_CountSharedWeightsOnce) {
                          .value("a", {1, 8})
                          .value("b", {1, 8})
                          .value("y", {8, 1})
-                         .op("MatMul", {"x", "w"}, {"a"})
-                         .op("MatMul", {"a", "w"}, {"b"})
-                         .op("Reshape", {"b", "shape"}, {"y"})
+                         .op(kMatMul, {"x", "w"}, {"a"})
+                         .op(kMatMul, {"a", "w"}, {"b"})
+                         .op(kReshape, {"b", "shape"}, {"y"})
                          .output("y")
                          .build();
   const auto inspection = inspect(graph, {.max_cut_tensors = 1});
@@ -165,7 +165,7 @@ TEST(Inspect, Totals_CountSharedWeightsOnce) {
   EXPECT_EQ(inspection.unknown_macs, 0);
   ASSERT_TRUE(inspection.cuts);
   EXPECT_EQ(inspection.cuts->size(), 2U);
-  EXPECT_EQ(inspection.types.front().type, "MatMul");
+  EXPECT_EQ(inspection.types.front().type, "TOY_MATMUL");
   EXPECT_EQ(inspection.types.front().count, 2);
 }
 
@@ -185,7 +185,7 @@ TEST(Inspect, Json_HasTheKeysThatOthersRelyOn) {
   EXPECT_EQ(json["inputs"][0]["shape"], Json::array({"N", 8}));
   EXPECT_TRUE(json["inputs"][0]["bytes"].is_null());
   const auto& product = json["ops"][3];
-  EXPECT_EQ(product["type"], "MatMul");
+  EXPECT_EQ(product["type"], "TOY_MATMUL");
   EXPECT_EQ(product["outputs"][0]["dtype"], "float32");
   EXPECT_EQ(product["outputs"][0]["bytes"], 32);
   EXPECT_FALSE(json.contains("cuts"));

@@ -9,6 +9,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "support/renamed.h"
 #include "tessera/noise/subset_file.h"
 #include "tessera/noise/subsets.h"
 
@@ -246,12 +247,16 @@ TEST(ChooseLayers, UnknownShapes_AreNoTroubleWhereAllAreTaken) {
   EXPECT_EQ(choose_layers(graph, "top-macs:2", schemes)->size(), 2U);
 }
 
-TEST(ChooseLayers, OperatorsOfOtherDomains_AreNoSwitches) {
-  graph::Op op{.name = "a", .type = "Conv"};
-  EXPECT_TRUE(is_switchable(op));
-  op.domain = "com.microsoft";
-  EXPECT_FALSE(is_switchable(op));
-  EXPECT_FALSE(is_switchable({.name = "b", .type = "ConvTranspose"}));
+TEST(ChooseLayers, Switches_AreFloatProductsOfAnyName) {
+  using graph::Arithmetic;
+  using graph::OpKind;
+  EXPECT_TRUE(is_switchable({.type = "CONV_2D", .kind = OpKind::kConv}));
+  EXPECT_FALSE(is_switchable({.type = "Conv"}));
+  EXPECT_FALSE(is_switchable({.kind = OpKind::kConv, .arithmetic = Arithmetic::kInteger}));
+  EXPECT_FALSE(is_switchable({.kind = OpKind::kTransposedConv}));
+  const auto graph = testing::under_other_names(four_layers());
+  const std::vector<quantize::Scheme> schemes(graph.ops().size());
+  EXPECT_EQ(choose_layers(graph, "all", schemes)->size(), 4U);
 }
 
 const LayerIndex& index() {

@@ -15,6 +15,7 @@ namespace tessera::optimize {
 namespace {
 
 using evaluate::Top1;
+using graph::OpKind;
 using quantize::Format;
 using ::testing::Contains;
 using ::testing::Each;
@@ -104,14 +105,15 @@ class OpGraph {
     graph_.add_tensor(std::move(tensor));
     return *this;
   }
-  OpGraph& op(const std::string& type, const std::string& from, const std::string& weight,
+  OpGraph& op(graph::OpKind kind, const std::string& from, const std::string& weight,
               const std::string& to) {
     if (!graph_.find_tensor(from)) {
       graph_.mark_input(find(from));
     }
     graph::Op op;
     op.name = to + "_op";
-    op.type = type;
+    op.type = "TOY";
+    op.kind = kind;
     op.inputs = {find(from), find(weight)};
     op.outputs = {find(to)};
     graph_.add_op(std::move(op));
@@ -153,14 +155,14 @@ const auto kModeOf = [](const Candidate& candidate) { return candidate.row.schem
 TEST(PlanCandidates, ProductsOfUnknownShape_AreTriedDynamically) {
   const auto host = host_with({"avx2", "avx512_vnni"});
   const auto transformer =
-      OpGraph().weight("w", dims({64, 64})).op("MatMul", "x", "w", "y").build();
+      OpGraph().weight("w", dims({64, 64})).op(OpKind::kMatMul, "x", "w", "y").build();
   const auto plan = plan_candidates(host, transformer, "cpu");
   EXPECT_THAT(plan.candidates, Contains(ResultOf(kModeOf, quantize::Mode::kDynamic)));
   const auto convolutional = OpGraph()
                                  .weight("k", dims({64, 64, 3, 3}))
                                  .weight("w", dims({64, 10}))
-                                 .op("Conv", "x", "k", "y")
-                                 .op("MatMul", "y", "w", "z")
+                                 .op(OpKind::kConv, "x", "k", "y")
+                                 .op(OpKind::kMatMul, "y", "w", "z")
                                  .build();
   EXPECT_THAT(plan_candidates(host, convolutional, "cpu").candidates,
               Not(Contains(ResultOf(kModeOf, quantize::Mode::kDynamic))));
@@ -172,9 +174,9 @@ TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
                          .weight("k", dims({64, 64, 3, 3}))
                          .weight("w", dims({1, 64, 64}))
                          .weight("v", dims({64, 10}))
-                         .op("Conv", "x", "k", "y")
-                         .op("LSTM", "y", "w", "z")
-                         .op("MatMul", "z", "v", "u")
+                         .op(OpKind::kConv, "x", "k", "y")
+                         .op(OpKind::kLstm, "y", "w", "z")
+                         .op(OpKind::kMatMul, "z", "v", "u")
                          .build();
   const auto plan = plan_candidates(host, graph, "cpu");
   using ::testing::ElementsAre;
@@ -192,7 +194,7 @@ TEST(PlanCandidates, RecurrentLayers_AreDynamicBesideAStaticRest) {
     return combined != nullptr && !combined->rest.everywhere();
   });
   ASSERT_NE(some, plan.candidates.end());
-  EXPECT_EQ(some->row.operators, "Conv+ConvTranspose+Gemm+MatMul, LSTM dynamic");
+  EXPECT_EQ(some->row.operators, "Conv+ConvTranspose+Gemm+MatMul, TOY dynamic");
   EXPECT_THAT(std::get<Combined>(some->making).rest.op_types,
               ElementsAre("Conv", "ConvTranspose", "Gemm", "MatMul"));
   EXPECT_THAT(plan_candidates(host, graph, "openvino").candidates,

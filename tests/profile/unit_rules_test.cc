@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -18,6 +19,21 @@ using graph::TensorKind;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+/// The operators of the sketches; others are of no kind.
+graph::OpKind kind_of(const std::string& type) {
+  using graph::OpKind;
+  static const std::map<std::string, OpKind> kKinds = {
+      {"Add", OpKind::kAdd},         {"Clip", OpKind::kClamp},
+      {"Concat", OpKind::kJoin},     {"Conv", OpKind::kConv},
+      {"Gemm", OpKind::kGemm},       {"ConvTranspose", OpKind::kTransposedConv},
+      {"MatMul", OpKind::kMatMul},   {"MaxPool", OpKind::kPool},
+      {"Mul", OpKind::kMul},         {"Pad", OpKind::kPad},
+      {"Relu", OpKind::kClamp},      {"Sigmoid", OpKind::kSigmoid},
+      {"Sub", OpKind::kElementwise}, {"Tanh", OpKind::kElementwise}};
+  const auto found = kKinds.find(type);
+  return found == kKinds.end() ? OpKind::kOther : found->second;
+}
+
 /// A graph without weights, written line by line. Values are float32 of 1x4: 16 bytes.
 class Sketch {
  public:
@@ -28,9 +44,12 @@ class Sketch {
     return *this;
   }
   Sketch& op(const std::string& type, const std::vector<std::string>& inputs,
-             const std::vector<std::string>& outputs, const std::string& domain = {},
-             DType dtype = DType::kFloat32) {
-    graph::Op op{.name = outputs.front() + "_op", .type = type, .domain = domain};
+             const std::vector<std::string>& outputs, DType dtype = DType::kFloat32) {
+    return op({.type = type, .kind = kind_of(type)}, inputs, outputs, dtype);
+  }
+  Sketch& op(graph::Op op, const std::vector<std::string>& inputs,
+             const std::vector<std::string>& outputs, DType dtype = DType::kFloat32) {
+    op.name = outputs.front() + "_op";
     for (const auto& name : inputs) {
       op.inputs.push_back(name.empty() ? std::nullopt : graph_.find_tensor(name));
     }
@@ -118,19 +137,34 @@ TEST(Grouping, OtherActivations_StandAlone) {
   }
 }
 
-TEST(Grouping, OperatorsOfOtherDomains_AreNotTakenForStandardOnes) {
-  const auto foreign = Sketch()
-                           .input("x")
-                           .op("Conv", {"x"}, {"a"}, "my.domain")
-                           .op("Relu", {"a"}, {"y"})
-                           .graph({"y"});
-  EXPECT_THAT(groups(foreign), ElementsAre("Conv", "Relu"));
-  const auto relu = Sketch()
-                        .input("x")
-                        .op("Conv", {"x"}, {"a"})
-                        .op("Relu", {"a"}, {"y"}, "my.domain")
-                        .graph({"y"});
-  EXPECT_THAT(groups(relu), ElementsAre("Conv", "Relu"));
+/// What a name says in ONNX it need not say elsewhere.
+TEST(Grouping, GoesByKindsAndNotByNames) {
+  using graph::OpKind;
+  const auto two = [](graph::Op first, graph::Op second) {
+    return Sketch()
+        .input("x")
+        .op(std::move(first), {"x"}, {"a"})
+        .op(std::move(second), {"a"}, {"y"})
+        .graph({"y"});
+  };
+  EXPECT_THAT(groups(two({.type = "CONV_2D", .kind = OpKind::kConv},
+                         {.type = "RELU6", .kind = OpKind::kClamp})),
+              ElementsAre("CONV_2D+RELU6"));
+  EXPECT_THAT(groups(two({.type = "Conv"}, {.type = "RELU6", .kind = OpKind::kClamp})),
+              ElementsAre("Conv", "RELU6"));
+  EXPECT_THAT(groups(two({.type = "CONV_2D", .kind = OpKind::kConv}, {.type = "Relu"})),
+              ElementsAre("CONV_2D", "Relu"));
+  EXPECT_THAT(
+      groups(two(
+          {.type = "INTEGERS", .kind = OpKind::kConv, .arithmetic = graph::Arithmetic::kInteger},
+          {.type = "RELU6", .kind = OpKind::kClamp})),
+      ElementsAre("INTEGERS", "RELU6"));
+  const auto gated = Sketch()
+                         .input("x")
+                         .op({.type = "LOGISTIC", .kind = OpKind::kSigmoid}, {"x"}, {"s"})
+                         .op({.type = "MUL", .kind = OpKind::kMul}, {"x", "s"}, {"y"})
+                         .graph({"y"});
+  EXPECT_THAT(groups(gated), ElementsAre("LOGISTIC+MUL"));
 }
 
 TEST(Grouping, TwoActivationsInARow_OnlyTheFirstFolds) {
@@ -299,7 +333,7 @@ TEST(Links, ValuesOfWholeNumbers_LinkNothing) {
   const auto graph = Sketch()
                          .input("x")
                          .input("n", DType::kInt64)
-                         .op("Shape", {"x"}, {"s"}, "", DType::kInt64)
+                         .op("Shape", {"x"}, {"s"}, DType::kInt64)
                          .op("Reshape", {"x", "s"}, {"r"})
                          .op("Gather", {"r", "n"}, {"y"})
                          .graph({"y"});

@@ -41,6 +41,7 @@ graph::Graph two_operators(std::int64_t extent = 8) {
   graph::Op conv;
   conv.name = "conv";
   conv.type = "Conv";
+  conv.kind = graph::OpKind::kConv;
   conv.inputs = {x, w};
   conv.outputs = {c};
   graph.add_op(std::move(conv));

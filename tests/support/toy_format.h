@@ -63,6 +63,13 @@ inline ToyModel toy_model(float scale = 1) {
   return model;
 }
 
+/// The table of the format.
+inline graph::OpKind toy_kind(std::string_view type) {
+  return type == "DENSE"  ? graph::OpKind::kGemm
+         : type == "RELU" ? graph::OpKind::kClamp
+                          : graph::OpKind::kAdd;
+}
+
 class ToyDriver final : public network::Driver {
  public:
   explicit ToyDriver(ToyModel model) : model_(std::move(model)) {}
@@ -101,7 +108,11 @@ class ToyDriver final : public network::Driver {
       }
     }
     for (const auto& [source, toy] : model_.ops) {
-      graph::Op op{.name = toy.name, .type = toy.type, .domain = "toy", .source = source};
+      graph::Op op{.name = toy.name,
+                   .type = toy.type,
+                   .domain = "toy",
+                   .kind = toy_kind(toy.type),
+                   .source = source};
       for (const auto& input : toy.inputs) {
         op.inputs.push_back(graph.find_tensor(input));
       }

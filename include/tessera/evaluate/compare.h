@@ -14,6 +14,7 @@
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/accuracy.h"
+#include "tessera/graph/kind.h"
 #include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -48,12 +49,8 @@ struct TensorPair {
   std::string name;       ///< in the reference
   std::string candidate;  ///< in the candidate: as its readers see it, quantized and back
   std::string op_type;    ///< that makes it in the reference
-  /// For a value that the candidate holds as integers: real = (integer - zero_point) * scale.
-  struct Quantization {
-    double scale = 1;
-    std::int64_t zero_point = 0;
-  };
-  std::optional<Quantization> quantization;
+  /// For a value that the candidate holds as integers.
+  std::optional<graph::AffineQuantization> quantization;
 };
 
 struct TensorError {

@@ -10,7 +10,7 @@
 
 namespace tessera::graph {
 
-/// How QuantizeLinear, DequantizeLinear and friends enter operation counts.
+/// How conversions between real numbers and integers (Q/DQ) enter operation counts.
 enum class QdqCounting : std::uint8_t {
   kInclude,   ///< as the element-wise operators they are
   kExclude,   ///< not at all
@@ -27,9 +27,8 @@ struct OpCost {
   std::optional<std::int64_t> output_bytes;
 };
 
-/// Cost of every operator, by OpId. Knows the standard operators, those of com.microsoft that
-/// quantized models use (QLinearConv, QGemm, QLinearAdd, MatMulNBits, QAttention, FusedConv, ...)
-/// and counts 0 MACs for data movement; unknown domains are element-wise on their outputs.
+/// Cost of every operator, by OpId: by the formula of its kind, 0 MACs for whatever does not
+/// multiply, and unknown for OpKind::kOther unless its reader said what an output element takes.
 ///
 /// Control flow: If counts its dearer branch, Scan its body once per step, Loop its body once,
 /// because the number of its trips is not a matter of shapes.
@@ -40,10 +39,10 @@ struct OpCost {
 /// its producer to its last consumer. Absent if a size is unknown.
 [[nodiscard]] std::optional<std::int64_t> peak_activation_bytes(const Graph& graph);
 
-/// True for QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear of any domain.
-[[nodiscard]] bool is_quantize(const Op& op);
-[[nodiscard]] bool is_dequantize(const Op& op);
-/// Operators whose arithmetic is integer: ConvInteger, QLinear*, QGemm, MatMulInteger, ...
-[[nodiscard]] bool is_integer_op(const Op& op);
+/// With scales that are given or taken at run time.
+[[nodiscard]] bool is_quantize(const Op& op) noexcept;
+[[nodiscard]] bool is_dequantize(const Op& op) noexcept;
+/// Operators whose arithmetic is integer, however their scales come about.
+[[nodiscard]] bool is_integer_op(const Op& op) noexcept;
 
 }  // namespace tessera::graph

@@ -30,9 +30,9 @@ struct Cut {
 /// that the first part made, because whoever runs the second part hands over the results. A
 /// crossing set has one first part. Operators that no output depends on are left out.
 ///
-/// Q/DQ pairs are not torn: a float tensor that only feeds QuantizeLinear does not cross, and
-/// DequantizeLinear with constant parameters is done again on either side, so that integers
-/// cross. Operators on constants alone belong to whoever reads them.
+/// Q/DQ pairs are not torn: a float tensor that is only quantized does not cross, and a Dequantize
+/// with constant parameters is done again on either side, so that integers cross. Operators on
+/// constants alone belong to whoever reads them.
 ///
 /// Method: single tensors that all data pass through take the graph apart into stretches, in which
 /// the other cuts lie; there, branching over the tensors of a path that any cut must interrupt.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tessera/core/result.h"
+#include "tessera/graph/kind.h"
 #include "tessera/tensor/dtype.h"
 #include "tessera/tensor/tensor.h"
 #include "tessera/tensor/value_type.h"
@@ -52,6 +53,9 @@ struct TensorInfo {
   bool used_by_body = false;
   /// An initializer that stands in the file as an operator without inputs.
   bool made_by_constant = false;
+  /// Of integers that an operator makes out of real numbers: one scale for the whole tensor, if
+  /// the file says it.
+  std::optional<AffineQuantization> quantization;
 
   /// All extents known, as a Shape.
   [[nodiscard]] std::optional<Shape> static_shape() const;
@@ -66,8 +70,16 @@ using Attribute = std::variant<std::int64_t, double, std::string, std::vector<st
 
 struct Op {
   std::string name;    ///< unique in the graph: unnamed or doubly named operators get one made up
-  std::string type;    ///< "Conv"
+  std::string type;    ///< what the format calls it, for people and recipes: "Conv", "CONV_2D"
   std::string domain;  ///< "" for the standard operators, "com.microsoft", ...
+  OpKind kind = OpKind::kOther;
+  Arithmetic arithmetic = Arithmetic::kFloat;
+  Operands operands;
+  /// Operations per element of the output, where the number that its kind has is not right.
+  std::optional<std::int64_t> operations;
+  /// A float operator that the inference library computes on integers between kDequantize and
+  /// kQuantize, in one kernel.
+  bool integer_kernel = false;
   /// Handle of the operator in the file it came from (onnx::NodeId::value).
   std::uint32_t source = 0;
   /// Absent optional inputs and outputs have no value.

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# cmake -D WORK=<scratch folder> -P names_test.cmake
+#
+# Small source trees with one name of an operator each: it must be found where it does not belong.
+
+cmake_minimum_required(VERSION 3.25)
+
+# run_check(<out: failed> <out: text> [<file> <second line of it>])
+function(run_check out_failed out_text)
+  file(REMOVE_RECURSE ${WORK})
+  file(WRITE ${WORK}/src/onnx/kinds.cc "table = {\n      {\"Conv\", {kConv}},\n      {\"Clip\", {kClamp, 2}},\n};\n")
+  if(ARGC GREATER 2)
+    file(WRITE ${WORK}/${ARGV2} "// first line\n${ARGV3}\n")
+  endif()
+  execute_process(
+    COMMAND ${CMAKE_COMMAND} -D ROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/names.cmake
+    RESULT_VARIABLE failed OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  set(${out_failed} ${failed} PARENT_SCOPE)
+  set(${out_text} "${text}" PARENT_SCOPE)
+endfunction()
+
+function(expect_found file code)
+  run_check(failed text "${file}" "${code}")
+  string(FIND "${text}" "${file}:2: " found)
+  if(NOT failed OR found EQUAL -1)
+    message(FATAL_ERROR "'${code}' was not found in ${file}; the check said:\n${text}")
+  endif()
+endfunction()
+
+function(expect_passed file code)
+  run_check(failed text "${file}" "${code}")
+  if(failed)
+    message(FATAL_ERROR "'${code}' was refused in ${file}; the check said:\n${text}")
+  endif()
+endfunction()
+
+expect_found(src/graph/a.cc "return op.type == \"Conv\";")
+expect_found(src/network/values.cc "types = {\"Tanh\", \"Clip\"};")
+expect_found(include/tessera/noise/a.h "constexpr auto kType = \"Clip\";")
+
+expect_passed(src/graph/a.cc "// what ONNX calls \"Conv\"")
+expect_passed(src/graph/a.cc "hint(\"Conv and Clip can be switched\"); type = \"SiLU\";")
+expect_passed(src/network/onnx_micro.cc "add(\"Conv\");")
+expect_passed(src/quantize/a.cc "return type == \"Conv\";")
+expect_passed(include/tessera/refine/a.h "return type == \"Conv\";")
+expect_passed(src/profile/latency_model.cc "return type == \"Conv\";")
+
+# What is allowed must still need it, and there must be a table.
+run_check(failed text src/profile/latency_model.cc "return kind == OpKind::kConv;")
+if(NOT failed OR NOT text MATCHES "latency_model.cc needs no names any more")
+  message(FATAL_ERROR "an entry that nobody needs passed; the check said:\n${text}")
+endif()
+file(REMOVE_RECURSE ${WORK})
+file(WRITE ${WORK}/src/graph/a.cc "int a;\n")
+execute_process(
+  COMMAND ${CMAKE_COMMAND} -D ROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/names.cmake
+  RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+if(NOT failed)
+  message(FATAL_ERROR "a tree without a table passed: nothing was checked")
+endif()
