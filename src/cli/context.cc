@@ -205,7 +205,7 @@ Result<runtime::ProviderChoice> Context::resolved(const std::string& provider) {
     return known->second;
   }
   TESSERA_TRY(const auto choice, runtime::parse_provider(provider));
-  TESSERA_TRY(auto found, runtime::resolve_provider(*library_, choice));
+  TESSERA_TRY(auto found, library_->resolve(choice));
   return resolved_.emplace(provider, std::move(found)).first->second;
 }
 

@@ -311,7 +311,7 @@ Result<BenchResult> bench(const network::Network& model, const data::SampleSet& 
   result.requantize = options.requantize;
   TESSERA_TRY(result.rows, plan_bench(options));
   for (const auto& provider : options.other_providers) {
-    TESSERA_CHECK(runtime::resolve_provider(*library, provider));
+    TESSERA_CHECK(library->resolve(provider));
   }
   TESSERA_TRY(auto lab, Lab::open({.model = &model,
                                    .library = std::move(library),

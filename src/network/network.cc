@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tessera/network/driver.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::network {
 
@@ -109,7 +110,7 @@ Status Network::infer_types(const std::shared_ptr<const runtime::Library>& libra
 Result<runtime::Session> open_file(std::shared_ptr<const runtime::Library> library,
                                    const std::filesystem::path& path,
                                    const runtime::SessionOptions& options) {
-  return runtime::Session::open(std::move(library), path, options);
+  return runtime::open_onnx(std::move(library), path, options);
 }
 
 onnx::Model* Network::onnx() noexcept {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tessera/core/file.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::network {
 namespace {
@@ -16,7 +17,7 @@ class InMemory final : public SessionSource {
 
   Result<runtime::Session> open(std::shared_ptr<const runtime::Library> library,
                                 const runtime::SessionOptions& options) const override {
-    return runtime::Session::open(std::move(library), bytes_, folder_, options);
+    return runtime::open_onnx(std::move(library), bytes_, folder_, options);
   }
   Result<runtime::SessionMemory> memory(std::shared_ptr<const runtime::Library> library,
                                         const runtime::SessionOptions& options,
@@ -37,7 +38,7 @@ class InFiles final : public SessionSource {
 
   Result<runtime::Session> open(std::shared_ptr<const runtime::Library> library,
                                 const runtime::SessionOptions& options) const override {
-    return runtime::Session::open(std::move(library), file_, options);
+    return runtime::open_onnx(std::move(library), file_, options);
   }
   Result<runtime::SessionMemory> memory(std::shared_ptr<const runtime::Library> library,
                                         const runtime::SessionOptions& options,

@@ -14,6 +14,7 @@
 #include "quantize/passes.h"
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
+#include "tessera/network/network.h"
 #include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/onnx/query.h"
@@ -414,19 +415,19 @@ Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& a
 }
 
 Status check_loads(const onnx::Model& written, std::shared_ptr<const runtime::Library> library) {
-  TESSERA_TRY(const auto model, with_names(written));
+  TESSERA_TRY(auto model, with_names(written));
   if (onnx::constant_bytes(model) <= onnx::kHeldBytes) {
-    TESSERA_TRY(const auto bytes, model.serialize());
-    return check_levels([&](const runtime::SessionOptions& options) {
-      return runtime::Session::open(library, bytes, model.external_data_folder(), options);
-    });
+    const auto network = network::Network::of(std::move(model));
+    TESSERA_TRY(const auto source, network.source());
+    return check_levels(
+        [&](const runtime::SessionOptions& options) { return source->open(library, options); });
   }
   // Too much to hold, or even too large for one message: by way of files.
   TESSERA_TRY(const auto folder, TemporaryDirectory::create("tessera-check"));
   const auto path = folder.path() / "model.onnx";
   TESSERA_CHECK(model.save(path, {onnx::ExternalData::kAlways, Overwrite::kReplace}));
   return check_levels([&](const runtime::SessionOptions& options) {
-    return runtime::Session::open(library, path, options);
+    return network::open_file(library, path, options);
   });
 }
 

@@ -10,35 +10,14 @@
 #include <span>
 #include <utility>
 
+#include "tessera/network/network.h"
 #include "tessera/numerics/kernels.h"
 
 namespace tessera::refine {
 namespace {
 
-/// The producer makes a value of another name, and the tap makes `tensor` of it; the value of an
-/// input passes through the tap on its way to the readers.
-void add_tap(onnx::Model& model, const std::string& tensor, std::int64_t tag) {
-  const auto producer = model.producer(tensor);
-  auto other = model.unique_name(tensor + "_tap");
-  onnx::NodeSpec tap;
-  tap.name = other;
-  tap.op_type = runtime::kTapOp;
-  tap.domain = runtime::kTapDomain;
-  tap.attributes = {{"tag", tag}};
-  if (!producer) {
-    model.replace_uses(tensor, other);
-    tap.inputs = {tensor};
-    tap.outputs = {other};
-    model.add_node(tap);
-    return;
-  }
-  const auto outputs = model.outputs(*producer);
-  const auto place = std::find(outputs.begin(), outputs.end(), tensor) - outputs.begin();
-  model.set_output(*producer, static_cast<std::size_t>(place), other);
-  tap.inputs = {other};
-  tap.outputs = {tensor};
-  model.add_node(tap);
-}
+/// What refining takes at most: one message of the format.
+constexpr std::int64_t kLargestModelBytes = std::numeric_limits<std::int32_t>::max();
 
 bool is_float32(const onnx::Model& model, const std::string& value) {
   const auto type = model.type_of(value);
@@ -85,22 +64,20 @@ Result<std::unique_ptr<Simulator>> Simulator::open(
   std::sort(tensors.begin(), tensors.end());
   tensors.erase(std::unique(tensors.begin(), tensors.end()), tensors.end());
   std::unique_ptr<Simulator> simulator(new Simulator(std::move(tensors)));
-  auto tapped = model.clone();
-  tapped.set_opset(runtime::kTapDomain, 1);
-  for (std::size_t i = 0; i < simulator->tensors_.size(); ++i) {
-    add_tap(tapped, simulator->tensors_[i], static_cast<std::int64_t>(i));
+  const auto network = network::Network::of(model.clone());
+  TESSERA_TRY(const auto source, network.source(simulator->tensors_));
+  if (source->size_bytes() > kLargestModelBytes) {
+    return fail(ErrorCode::kResourceExhausted, "the model has {} bytes; at most {} can be refined",
+                source->size_bytes(), kLargestModelBytes)
+        .hint("models beyond 2 GiB cannot be refined; quantize without these options");
   }
-  TESSERA_TRY(const auto bytes, tapped.serialize().map_error([](Error error) {
-    error.hint = "models beyond 2 GiB cannot be refined; quantize without these options";
-    return error;
-  }));
   runtime::SessionOptions options;
   options.tap = simulator.get();
-  auto session = runtime::Session::open(library, bytes, model.external_data_folder(), options);
+  auto session = source->open(library, options);
   if (!session) {
     // A model that the runtime's optimizer stumbles over still runs as it is.
     options.opt_level = runtime::OptLevel::kDisabled;
-    session = runtime::Session::open(library, bytes, model.external_data_folder(), options);
+    session = source->open(library, options);
   }
   if (!session) {
     return tl::unexpected(std::move(session).error());

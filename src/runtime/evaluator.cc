@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/runtime/evaluator.h"
 
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 
@@ -14,7 +14,7 @@ Evaluator evaluator(std::shared_ptr<const Library> library) {
     options.opt_level = OptLevel::kDisabled;
     options.memory_arena = false;  // one run
     options.config = {{"session.disable_prepacking", "1"}};
-    TESSERA_TRY(auto session, Session::open(library, model, folder, options));
+    TESSERA_TRY(auto session, open_onnx(library, model, folder, options));
     TESSERA_TRY(const auto outputs, session.run({}));
     std::vector<Tensor> tensors;
     for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -127,7 +127,7 @@ void ORT_API_CALL keep_log(void* kept, OrtLoggingLevel level, const char*, const
   }
 }
 
-Status read_providers(Library::State& state) {
+Status read_providers(OnnxRuntime::State& state) {
   char** names = nullptr;
   int count = 0;
   TESSERA_ORT(*state.api, GetAvailableProviders(&names, &count));
@@ -160,7 +160,7 @@ Status check_version(const std::string& version) {
 
 /// One arena for all sessions that ask for it (`session.use_env_allocators`). It grows by what is
 /// asked, so that hundreds of small sessions take little more than the largest of them.
-Status add_shared_arena(const Library::State& state) {
+Status add_shared_arena(const OnnxRuntime::State& state) {
   const auto& api = *state.api;
   constexpr int kAsRequested = 1;
   constexpr int kDefault = -1;
@@ -172,7 +172,7 @@ Status add_shared_arena(const Library::State& state) {
   return {};
 }
 
-Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
+Result<std::unique_ptr<OnnxRuntime::State>> open_library(const fs::path& file) {
   // Never unloaded: its worker threads and static objects outlive our handle.
   void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
@@ -185,7 +185,7 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
     return fail(ErrorCode::kUnavailable, "not ONNX Runtime: it has no OrtGetApiBase");
   }
   const auto* base = reinterpret_cast<const OrtApiBase*(ORT_API_CALL*)()>(symbol)();
-  auto state = std::make_unique<Library::State>();
+  auto state = std::make_unique<OnnxRuntime::State>();
   state->handle = handle;
   state->version = base->GetVersionString();
   state->path = path_of_symbol(symbol, file);
@@ -208,7 +208,8 @@ Result<std::unique_ptr<Library::State>> open_library(const fs::path& file) {
 }
 
 /// The library the user named, by option or environment: no other one will do.
-Result<std::unique_ptr<Library::State>> open_named(const fs::path& path, std::string_view origin) {
+Result<std::unique_ptr<OnnxRuntime::State>> open_named(const fs::path& path,
+                                                       std::string_view origin) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     return fail(ErrorCode::kUnavailable, "no ONNX Runtime at '{}' ({}): no such file or folder",
@@ -228,7 +229,7 @@ Result<std::unique_ptr<Library::State>> open_named(const fs::path& path, std::st
   });
 }
 
-Result<std::unique_ptr<Library::State>> open_first(const std::vector<fs::path>& places) {
+Result<std::unique_ptr<OnnxRuntime::State>> open_first(const std::vector<fs::path>& places) {
   std::string looked;
   for (const auto& place : places) {
     const bool by_loader = !place.has_parent_path();
@@ -291,12 +292,20 @@ std::vector<std::string> take_ignored() {
   return std::exchange(log.ignored, {});
 }
 
-Library::Library(std::unique_ptr<State> state) : state_(std::move(state)) {}
-
-Library::~Library() {
+OnnxRuntime::~OnnxRuntime() {
   if (state_ != nullptr && state_->env != nullptr) {
     state_->api->ReleaseEnv(state_->env);
   }
+}
+
+Result<const OnnxRuntime*> OnnxRuntime::in(const Library& given) {
+  const auto* const found = dynamic_cast<const OnnxRuntime*>(given.named(kName));
+  if (found == nullptr) {
+    return fail(ErrorCode::kFailedPrecondition, "ONNX Runtime is needed; {} {} is what there is",
+                given.name(), given.version())
+        .hint("load it, too: runtime::Library::load()");
+  }
+  return found;
 }
 
 Result<std::shared_ptr<const Library>> Library::load(const fs::path& path,
@@ -310,20 +319,7 @@ Result<std::shared_ptr<const Library>> Library::load(const fs::path& path,
     return tl::unexpected(std::move(state).error());
   }
   (*state)->custom_ops = std::move(operators);
-  return std::shared_ptr<const Library>(new Library(std::move(*state)));
-}
-
-const std::string& Library::version() const noexcept {
-  return state_->version;
-}
-const fs::path& Library::path() const noexcept {
-  return state_->path;
-}
-const std::vector<std::string>& Library::providers() const noexcept {
-  return state_->providers;
-}
-RuntimeInfo Library::info() const {
-  return {"onnxruntime", state_->version, state_->providers};
+  return std::make_shared<const OnnxRuntime>(std::move(*state));
 }
 
 }  // namespace tessera::runtime

@@ -11,6 +11,7 @@
 
 #include "runtime/ort.h"
 #include "tessera/core/host.h"
+#include "tessera/runtime/onnx.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -77,7 +78,7 @@ class CountingAllocator : public OrtAllocator {
 /// The environment's CPU allocator, while this object lives.
 class Registration {
  public:
-  Registration(const Library::State& state, CountingAllocator& allocator)
+  Registration(const OnnxRuntime::State& state, CountingAllocator& allocator)
       : state_(state), info_(allocator.Info(&allocator)) {
     status_ =
         checked(*state.api, state.api->RegisterAllocator(state.env, &allocator), "count memory");
@@ -93,7 +94,7 @@ class Registration {
   [[nodiscard]] const Status& status() const noexcept { return status_; }
 
  private:
-  const Library::State& state_;
+  const OnnxRuntime::State& state_;
   const OrtMemoryInfo* info_;
   Status status_;
 };
@@ -107,7 +108,7 @@ Status run_often(Session& session, std::span<const Feed> feeds) {
   return {};
 }
 
-Status count(const Library& library, const Opener& open, SessionOptions options,
+Status count(const OnnxRuntime& library, const Opener& open, SessionOptions options,
              std::span<const Feed> feeds, SessionMemory& memory) {
   const auto& state = library.state();
   Owned<OrtMemoryInfo> info(state.api->ReleaseMemoryInfo);
@@ -144,7 +145,8 @@ Result<SessionMemory> measure(const Library& library, const Opener& open,
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   SessionMemory memory;
-  TESSERA_CHECK(count(library, open, options, feeds, memory));
+  TESSERA_TRY(const auto* runtime, OnnxRuntime::in(library));
+  TESSERA_CHECK(count(*runtime, open, options, feeds, memory));
   TESSERA_CHECK(watch(open, options, feeds, memory));
   return memory;
 }
@@ -160,7 +162,7 @@ Json to_json(const SessionMemory& memory) {
 Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,
                                      const std::filesystem::path& model,
                                      const SessionOptions& options, std::span<const Feed> feeds) {
-  const auto open = [&](const SessionOptions& used) { return Session::open(library, model, used); };
+  const auto open = [&](const SessionOptions& used) { return open_onnx(library, model, used); };
   return measure(*library, open, options, feeds);
 }
 
@@ -168,7 +170,7 @@ Result<SessionMemory> session_memory(std::shared_ptr<const Library> library, std
                                      const std::filesystem::path& folder,
                                      const SessionOptions& options, std::span<const Feed> feeds) {
   const auto open = [&](const SessionOptions& used) {
-    return Session::open(library, model, folder, used);
+    return open_onnx(library, model, folder, used);
   };
   return measure(*library, open, options, feeds);
 }

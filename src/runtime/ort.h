@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tessera/core/result.h"
@@ -57,17 +58,38 @@ class Owned {
 /// served.
 inline constexpr unsigned kPluginApiVersion = 23;
 
-struct Library::State {
-  void* handle = nullptr;
-  const OrtApi* api = nullptr;
-  /// The table of kPluginApiVersion, behind whose known part newer functions stand; null if the
-  /// library is older.
-  const OrtApi* newer_api = nullptr;
-  OrtEnv* env = nullptr;
-  std::string version;
-  std::filesystem::path path;
-  std::vector<std::string> providers;
-  std::vector<std::filesystem::path> custom_ops;
+/// ONNX Runtime.
+class OnnxRuntime final : public Library {
+ public:
+  struct State {
+    void* handle = nullptr;
+    const OrtApi* api = nullptr;
+    /// The table of kPluginApiVersion, behind whose known part newer functions stand; null if the
+    /// library is older.
+    const OrtApi* newer_api = nullptr;
+    OrtEnv* env = nullptr;
+    std::string version;
+    std::filesystem::path path;
+    std::vector<std::string> providers;
+    std::vector<std::filesystem::path> custom_ops;
+  };
+  explicit OnnxRuntime(std::unique_ptr<State> state) : state_(std::move(state)) {}
+  ~OnnxRuntime() override;
+  /// Errors: kFailedPrecondition if it is not among what is given.
+  [[nodiscard]] static Result<const OnnxRuntime*> in(const Library& given);
+
+  [[nodiscard]] std::string_view name() const noexcept override { return kName; }
+  [[nodiscard]] const std::string& version() const noexcept override { return state_->version; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept override { return state_->path; }
+  [[nodiscard]] const std::vector<std::string>& providers() const noexcept override {
+    return state_->providers;
+  }
+  [[nodiscard]] Result<ProviderChoice> resolve(const ProviderChoice& choice) const override;
+  [[nodiscard]] const State& state() const noexcept { return *state_; }
+
+ private:
+  static constexpr std::string_view kName = "onnxruntime";
+  std::unique_ptr<State> state_;
 };
 
 /// Where scripts/setup puts what it fetches.

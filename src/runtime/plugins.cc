@@ -81,7 +81,7 @@ Registry& registry() {
   return *all;
 }
 
-Result<std::vector<const EpDevice*>> all_devices(const Library& library, const PluginApi& api) {
+Result<std::vector<const EpDevice*>> all_devices(const OnnxRuntime& library, const PluginApi& api) {
   const EpDevice* const* list = nullptr;
   std::size_t count = 0;
   TESSERA_CHECK(checked(*library.state().api, api.devices(library.state().env, &list, &count),
@@ -89,7 +89,7 @@ Result<std::vector<const EpDevice*>> all_devices(const Library& library, const P
   return std::vector<const EpDevice*>(list, list + count);
 }
 
-Status refuse_old(const Library& library) {
+Status refuse_old(const OnnxRuntime& library) {
   if (library.state().newer_api != nullptr) {
     return {};
   }
@@ -100,13 +100,13 @@ Status refuse_old(const Library& library) {
 }
 
 /// One more holder of the environment, never let go: it would take the libraries with it.
-Status keep_environment(const Library::State& state) {
+Status keep_environment(const OnnxRuntime::State& state) {
   OrtEnv* env = nullptr;
   TESSERA_ORT(*state.api, CreateEnv(ORT_LOGGING_LEVEL_ERROR, "tessera", &env));
   return {};
 }
 
-Result<Plugin> load_plugin(const Library& library, const fs::path& file) {
+Result<Plugin> load_plugin(const OnnxRuntime& library, const fs::path& file) {
   const PluginApi api(*library.state().newer_api);
   TESSERA_TRY(const auto before, all_devices(library, api));
   (void)take_log();
@@ -222,7 +222,7 @@ fs::path plugin_beside(const fs::path& runtime, std::string_view name) {
   return found == all.end() ? fs::path() : *found;
 }
 
-Result<const Plugin*> register_plugin(const Library& library, const fs::path& file) {
+Result<const Plugin*> register_plugin(const OnnxRuntime& library, const fs::path& file) {
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
     return fail(ErrorCode::kNotFound, "no provider library at '{}'", file.string())
@@ -240,7 +240,8 @@ Result<const Plugin*> register_plugin(const Library& library, const fs::path& fi
   return &all.plugins.emplace(key, std::move(plugin)).first->second;
 }
 
-std::optional<PluginDevice> find_plugin_device(const Library& library, std::string_view provider,
+std::optional<PluginDevice> find_plugin_device(const OnnxRuntime& library,
+                                               std::string_view provider,
                                                const std::map<std::string, std::string>& options) {
   auto& all = registry();
   const std::lock_guard lock(all.mutex);
@@ -276,7 +277,7 @@ Result<PluginDevice> choose_device(const Plugin& plugin,
   return found.front();
 }
 
-Status append_plugin_device(const Library& library, OrtSessionOptions* session_options,
+Status append_plugin_device(const OnnxRuntime& library, OrtSessionOptions* session_options,
                             const PluginDevice& device, const std::vector<const char*>& keys,
                             const std::vector<const char*>& values) {
   const PluginApi api(*library.state().newer_api);

@@ -44,12 +44,12 @@ struct Plugin {
 /// Has the runtime load a provider library, once in a process and for ever: devices are handles
 /// into it. Errors: kNotFound; kUnavailable if the runtime is older than 1.23, or if the library
 /// cannot be loaded (with what the loader lacks), is no provider library or finds no device.
-[[nodiscard]] Result<const Plugin*> register_plugin(const Library& library,
+[[nodiscard]] Result<const Plugin*> register_plugin(const OnnxRuntime& library,
                                                     const std::filesystem::path& file);
 
 /// A device of the libraries registered so far, by the long or short name of its provider.
 [[nodiscard]] std::optional<PluginDevice> find_plugin_device(
-    const Library& library, std::string_view provider,
+    const OnnxRuntime& library, std::string_view provider,
     const std::map<std::string, std::string>& options);
 
 /// The device of `plugin` that the options `ep` and `device` name: by default of its first
@@ -62,7 +62,7 @@ inline constexpr std::string_view kEpOption = "ep";
 inline constexpr std::string_view kDeviceOption = "device";
 
 /// Asks the session to place nodes on this device first.
-[[nodiscard]] Status append_plugin_device(const Library& library,
+[[nodiscard]] Status append_plugin_device(const OnnxRuntime& library,
                                           OrtSessionOptions* session_options,
                                           const PluginDevice& device,
                                           const std::vector<const char*>& keys,

@@ -265,7 +265,7 @@ struct Located {
   std::optional<PluginDevice> device;
 };
 
-Error absent(const Library& library, std::string_view name) {
+Error absent(const OnnxRuntime& library, std::string_view name) {
   std::string available;
   for (const auto& provider : library.providers()) {
     available += fmt::format("{}{}", available.empty() ? "" : ", ", short_provider_name(provider));
@@ -278,20 +278,20 @@ Error absent(const Library& library, std::string_view name) {
       .error();
 }
 
-Result<Located> located_in(const Library& library, const std::filesystem::path& file,
+Result<Located> located_in(const OnnxRuntime& library, const std::filesystem::path& file,
                            const std::map<std::string, std::string>& options) {
   TESSERA_TRY(const auto* plugin, register_plugin(library, file));
   TESSERA_TRY(auto device, choose_device(*plugin, options));
   return Located{device.provider, device};
 }
 
-Result<Located> locate(const Library& library, const ProviderChoice& choice) {
+Result<Located> locate(const OnnxRuntime& library, const ProviderChoice& choice) {
   if (is_library_path(choice.name)) {
     return located_in(library, choice.name, choice.options);
   }
   const auto wanted = short_provider_name(choice.name);
   const auto loaded = find_plugin_device(library, wanted, choice.options);
-  // What resolve_provider() gave names its device: it is no provider that was built in.
+  // What resolve() gave names its device: it is no provider that was built in.
   if (loaded && choice.options.contains(std::string(kDeviceOption))) {
     return Located{loaded->provider, loaded};
   }
@@ -330,7 +330,7 @@ std::map<std::string, std::string> complete_options(const Located& located,
   return options;
 }
 
-Status append_located(const Library& library, OrtSessionOptions* session_options,
+Status append_located(const OnnxRuntime& library, OrtSessionOptions* session_options,
                       const Located& located, const OptionArrays& arrays) {
   if (!located.device) {
     return append(*library.state().api, session_options, located.name, arrays);
@@ -355,7 +355,7 @@ Status refuse_ignored_options() {
       .hint("leave the option out, or write it as the provider's documentation says");
 }
 
-Result<bool> append_provider(const Library& library, OrtSessionOptions* session_options,
+Result<bool> append_provider(const OnnxRuntime& library, OrtSessionOptions* session_options,
                              const ProviderChoice& choice, int threads) {
   TESSERA_TRY(const auto located, locate(library, choice));
   if (located.name == "CPUExecutionProvider") {
@@ -380,12 +380,12 @@ Result<bool> append_provider(const Library& library, OrtSessionOptions* session_
   return located.device.has_value();
 }
 
-Result<ProviderChoice> resolve_provider(const Library& library, const ProviderChoice& choice) {
-  TESSERA_TRY(const auto located, locate(library, choice));
-  const auto& api = *library.state().api;
+Result<ProviderChoice> OnnxRuntime::resolve(const ProviderChoice& choice) const {
+  TESSERA_TRY(const auto located, locate(*this, choice));
+  const auto& api = *state_->api;
   Owned<OrtSessionOptions> trial(api.ReleaseSessionOptions);
   TESSERA_ORT(api, CreateSessionOptions(trial.slot()));
-  TESSERA_CHECK(append_provider(library, trial.get(), choice, 1));
+  TESSERA_CHECK(append_provider(*this, trial.get(), choice, 1));
   if (!located.device) {
     return choice;
   }
@@ -397,8 +397,12 @@ Result<ProviderChoice> resolve_provider(const Library& library, const ProviderCh
 
 std::vector<PluginProvider> find_plugins(const Library& library) {
   std::vector<PluginProvider> found;
-  for (const auto& file : plugins_beside(library.path())) {
-    const auto plugin = register_plugin(library, file);
+  const auto runtime = OnnxRuntime::in(library);
+  if (!runtime) {
+    return found;
+  }
+  for (const auto& file : plugins_beside((*runtime)->path())) {
+    const auto plugin = register_plugin(**runtime, file);
     if (!plugin) {
       continue;
     }

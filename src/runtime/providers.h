@@ -11,10 +11,10 @@ namespace tessera::runtime {
 
 /// Asks the session to place nodes on this provider first; true if it came out of a library of its
 /// own. The CPU needs no asking. "openvino", "OpenVINO" and "OpenVINOExecutionProvider" are the
-/// same provider; what else a name may be is said at resolve_provider(). Errors: kInvalidArgument
+/// same provider; what else a name may be is said at Library::resolve(). Errors: kInvalidArgument
 /// for options of "cpu"; kUnavailable if the provider is absent (hint: what to install) or does not
 /// start, with the reason that the runtime logged and what the provider needs on the machine.
-[[nodiscard]] Result<bool> append_provider(const Library& library,
+[[nodiscard]] Result<bool> append_provider(const OnnxRuntime& library,
                                            OrtSessionOptions* session_options,
                                            const ProviderChoice& choice, int threads);
 

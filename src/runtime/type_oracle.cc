@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/runtime/type_oracle.h"
 
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 namespace {
@@ -28,7 +28,7 @@ TypeOracle type_oracle(std::shared_ptr<const Library> library) {
     SessionOptions options;
     options.opt_level = OptLevel::kDisabled;
     options.config = {{"session.disable_prepacking", "1"}};  // it will not run
-    TESSERA_TRY(const auto session, Session::open(library, model, folder, options));
+    TESSERA_TRY(const auto session, open_onnx(library, model, folder, options));
     std::vector<NamedType> types;
     for (const auto& output : session.outputs()) {
       types.push_back(named_type(output));

@@ -12,7 +12,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::cli {
 namespace {
@@ -44,7 +44,7 @@ int run_with(const onnx::Model& model, runtime::TensorTap& tap) {
   if (!library || !bytes) {
     return 99;
   }
-  auto session = runtime::Session::open(*library, *bytes, {}, {.tap = &tap});
+  auto session = runtime::open_onnx(*library, *bytes, {}, {.tap = &tap});
   if (!session) {
     return exit_code(session.error().code);
   }

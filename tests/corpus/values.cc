@@ -19,7 +19,7 @@
 
 #include "tessera/core/result.h"
 #include "tessera/runtime/library.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/tensor/npy.h"
 #include "tessera/tensor/tensor.h"
 
@@ -69,10 +69,10 @@ nlohmann::json distance(const Tensor& expected, const Tensor& actual) {
 Result<Values> run(const std::shared_ptr<const runtime::Library>& library, const char* model,
                    const Values& inputs) {
   runtime::SessionOptions options;
-  auto session = runtime::Session::open(library, model, options);
+  auto session = runtime::open_onnx(library, model, options);
   if (!session) {
     options.opt_level = runtime::OptLevel::kDisabled;
-    session = runtime::Session::open(library, model, options);
+    session = runtime::open_onnx(library, model, options);
   }
   if (!session) {
     return tl::unexpected(session.error());

@@ -12,7 +12,7 @@
 #include "support/model_builder.h"
 #include "tessera/core/random.h"
 #include "tessera/runtime/evaluator.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 /// Simplified models on the real runtime: what they compute is the same, bit for bit.
@@ -63,7 +63,7 @@ Result<std::map<std::string, Tensor>> run(const Model& model, const Feeds& feeds
   // Packed weights are multiplied in another order; only constant ones are packed.
   options.config = {{"session.disable_prepacking", "1"}};
   TESSERA_TRY(auto session,
-              runtime::Session::open(library(), bytes, model.external_data_folder(), options));
+              runtime::open_onnx(library(), bytes, model.external_data_folder(), options));
   std::vector<runtime::Feed> list;
   for (const auto& [name, tensor] : feeds) {
     list.push_back({name, tensor.view()});

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
-#include "support/toy_format.h"
+#include "support/toy_dialect.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/file.h"
 #include "tessera/evaluate/bench.h"

@@ -9,7 +9,7 @@
 #include "support/small_classifier.h"
 #include "tessera/network/load.h"
 #include "tessera/quantize/onnx.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::quantize {
@@ -55,7 +55,7 @@ onnx::Model pooled_convolutions() {
 Result<std::vector<std::string>> kernels_of(
     const onnx::Model& model, const std::shared_ptr<const runtime::Library>& library) {
   TESSERA_TRY(const auto bytes, model.serialize());
-  TESSERA_TRY(auto session, runtime::Session::open(library, bytes, {}, {.profile = true}));
+  TESSERA_TRY(auto session, runtime::open_onnx(library, bytes, {}, {.profile = true}));
   Tensor input(DType::kFloat32, {1, 8, 16, 16});
   const std::array<runtime::Feed, 1> feeds = {{{"x", input.view()}}};
   TESSERA_CHECK(session.run(feeds).map([](const auto&) {}));

@@ -17,7 +17,7 @@
 #include "support/matchers.h"
 #include "tessera/onnx/model.h"
 #include "tessera/onnx/normalize.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera {
@@ -61,7 +61,7 @@ Result<std::vector<Tensor>> run(const Model& model, const Tensor& input,
   TESSERA_TRY(const auto bytes, model.serialize());
   runtime::SessionOptions options;
   options.opt_level = level;
-  TESSERA_TRY(auto session, runtime::Session::open(library(), bytes, {}, options));
+  TESSERA_TRY(auto session, runtime::open_onnx(library(), bytes, {}, options));
   const auto name = session.inputs().front().name;
   const runtime::Feed feed{name, input.view()};
   TESSERA_TRY(const auto outputs, session.run({&feed, 1}));

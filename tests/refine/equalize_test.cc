@@ -9,7 +9,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -29,7 +29,7 @@ Result<std::vector<float>> run(const onnx::Model& model, const Tensor& input) {
   TESSERA_TRY(const auto bytes, model.serialize());
   runtime::SessionOptions options;
   options.opt_level = runtime::OptLevel::kDisabled;
-  TESSERA_TRY(auto session, runtime::Session::open(library, bytes, {}, options));
+  TESSERA_TRY(auto session, runtime::open_onnx(library, bytes, {}, options));
   const runtime::Feed feed{"x", input.view()};
   TESSERA_TRY(const auto outputs, session.run({&feed, 1}));
   return to_float32(outputs[0]);

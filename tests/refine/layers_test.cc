@@ -10,7 +10,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::refine {
 namespace {
@@ -115,7 +115,7 @@ RC_GTEST_PROP(Rows, ThereAndBack_IsTheSame, ()) {
 std::vector<float> convolved(const onnx::Model& model, const Tensor& input) {
   const auto library = runtime::Library::load();
   const auto bytes = model.serialize();
-  auto session = runtime::Session::open(*library, *bytes, {}, {});
+  auto session = runtime::open_onnx(*library, *bytes, {}, {});
   EXPECT_THAT(session, IsOk());
   const runtime::Feed feed{"x", input.view()};
   const auto outputs = session->run({&feed, 1});

@@ -10,7 +10,7 @@
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::runtime {
@@ -50,7 +50,7 @@ TEST(Library, Load_CustomOperators_AreNamedWhereTheyAreNone) {
   ASSERT_THAT(write_file(file, "text", Overwrite::kRefuse), IsOk());
   const auto library = Library::load({}, {file});
   ASSERT_THAT(library, IsOk());
-  EXPECT_THAT(Session::open(*library, testing::negate_relu().bytes(), {}, {}),
+  EXPECT_THAT(open_onnx(*library, testing::negate_relu().bytes(), {}, {}),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("operators.so")));
 }
 
@@ -143,6 +143,44 @@ TEST(OpenError, KernelMissing_NamesNodeAndType) {
   EXPECT_EQ(error.code, ErrorCode::kUnimplemented);
   EXPECT_THAT(error.message, AllOf(HasSubstr("'conv1'"), HasSubstr("ConvInteger")));
   EXPECT_THAT(error.hint, Not(HasSubstr("\n")));
+}
+
+/// What is handed around where two libraries are loaded.
+class OtherLibrary : public Library {
+ public:
+  explicit OtherLibrary(std::shared_ptr<const Library> beside) : beside_(std::move(beside)) {}
+  std::string_view name() const noexcept override { return "other"; }
+  const std::string& version() const noexcept override { return version_; }
+  const std::filesystem::path& path() const noexcept override { return path_; }
+  const std::vector<std::string>& providers() const noexcept override { return providers_; }
+  Result<ProviderChoice> resolve(const ProviderChoice& choice) const override { return choice; }
+  const Library* named(std::string_view wanted) const noexcept override {
+    return wanted == name() || beside_ == nullptr ? Library::named(wanted) : beside_->named(wanted);
+  }
+
+ private:
+  std::shared_ptr<const Library> beside_;
+  std::string version_ = "2.0";
+  std::filesystem::path path_ = "/opt/other";
+  std::vector<std::string> providers_ = {"cpu"};
+};
+
+TEST(Library, OnnxIsOpenedInOnnxRuntime_AlsoWhereAnotherLibraryBringsItAlong) {
+  const auto library = Library::load();
+  ASSERT_THAT(library, IsOk());
+  const auto both = std::make_shared<const OtherLibrary>(*library);
+  EXPECT_EQ(both->named("onnxruntime"), library->get());
+  EXPECT_EQ(both->named("other"), both.get());
+  EXPECT_EQ(both->named("third"), nullptr);
+  EXPECT_EQ(both->info().name, "other");
+  EXPECT_THAT(open_onnx(both, testing::negate_relu().bytes(), {}, {}), IsOk());
+}
+
+TEST(Library, OnnxInAnotherLibrary_IsRefusedByName) {
+  const auto other = std::make_shared<const OtherLibrary>(nullptr);
+  EXPECT_THAT(open_onnx(other, testing::negate_relu().bytes(), {}, {}),
+              FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("other 2.0")));
+  EXPECT_TRUE(find_plugins(*other).empty());
 }
 
 }  // namespace

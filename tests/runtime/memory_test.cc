@@ -9,6 +9,7 @@
 
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 namespace {
@@ -72,7 +73,7 @@ TEST(SessionMemory, IsTheSameAgain_AndSessionsStillOpen) {
   ASSERT_THAT(second, IsOk());
   EXPECT_EQ(first->weights_bytes, second->weights_bytes);
   EXPECT_EQ(first->arena_peak_bytes, second->arena_peak_bytes);
-  EXPECT_THAT(Session::open(library(), product().bytes(), {}, {}), IsOk());
+  EXPECT_THAT(open_onnx(library(), product().bytes(), {}, {}), IsOk());
 }
 
 TEST(SessionMemory, WrongFeed_IsTheSessionsError_AndLeavesNothingBehind) {

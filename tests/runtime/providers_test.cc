@@ -11,7 +11,7 @@
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 namespace {
@@ -124,20 +124,20 @@ TEST(ProviderLibrary, IsFoundBesideTheRuntimeByItsShortName) {
 TEST(ProviderLibrary, ThatIsNoneIsAnErrorWithTheLoadersReason) {
   const auto library = Library::load();
   ASSERT_THAT(library, IsOk());
-  EXPECT_THAT(resolve_provider(**library, {"/no/such/lib.so", {}}),
+  EXPECT_THAT((*library)->resolve({"/no/such/lib.so", {}}),
               FailsWith(ErrorCode::kNotFound, HasSubstr("/no/such/lib.so")));
   const auto folder = TemporaryDirectory::create("plugins");
   ASSERT_THAT(folder, IsOk());
   const auto text = folder->path() / "text.so";
   ASSERT_THAT(write_file(text, "no library", Overwrite::kRefuse), IsOk());
-  EXPECT_THAT(resolve_provider(**library, {text.string(), {}}),
+  EXPECT_THAT((*library)->resolve({text.string(), {}}),
               FailsWith(ErrorCode::kUnavailable, HasSubstr("text.so")));
   // A library that is none of providers.
-  const auto no_provider = resolve_provider(**library, {(*library)->path().string(), {}});
+  const auto no_provider = (*library)->resolve({(*library)->path().string(), {}});
   ASSERT_THAT(no_provider, FailsWith(ErrorCode::kUnavailable, HasSubstr("no provider library")));
   EXPECT_THAT(no_provider.error().hint, HasSubstr("CreateEpFactories"));
   // The process goes on: the next session opens.
-  EXPECT_THAT(Session::open(*library, testing::negate_relu().bytes(), {}, {}), IsOk());
+  EXPECT_THAT(open_onnx(*library, testing::negate_relu().bytes(), {}, {}), IsOk());
 }
 
 TEST(ChooseDevice, TakesTheCpuFirstAndWhatIsAskedFor) {
@@ -167,7 +167,7 @@ TEST(AbsentProvider, SaysWhatToInstall) {
   for (const auto& [name, package] :
        {std::pair("cuda", "onnxruntime-gpu"), std::pair("tensorrt", "onnxruntime-gpu"),
         std::pair("rocm", "onnxruntime-rocm"), std::pair("qnn", "onnxruntime-qnn")}) {
-    const auto session = Session::open(*library, model, {}, {.provider = name});
+    const auto session = open_onnx(*library, model, {}, {.provider = name});
     ASSERT_THAT(session, FailsWith(ErrorCode::kUnavailable,
                                    AllOf(HasSubstr(name), HasSubstr((*library)->version()))));
     EXPECT_THAT(session.error().hint, AllOf(HasSubstr(package), HasSubstr("--runtime")));
@@ -177,9 +177,9 @@ TEST(AbsentProvider, SaysWhatToInstall) {
 TEST(CpuProvider, TakesNoOptions) {
   const auto library = Library::load();
   ASSERT_THAT(library, IsOk());
-  EXPECT_THAT(Session::open(*library, testing::negate_relu().bytes(), {},
-                            {.provider_options = {{"a", "b"}}}),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'a'")));
+  EXPECT_THAT(
+      open_onnx(*library, testing::negate_relu().bytes(), {}, {.provider_options = {{"a", "b"}}}),
+      FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'a'")));
 }
 
 TEST(TakeLog, ForgetsWhatItGave) {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ std::shared_ptr<const Library> library() {
 }
 
 Result<Session> open(const TinyModel& model, const SessionOptions& options = {}) {
-  return Session::open(library(), model.bytes(), {}, options);
+  return open_onnx(library(), model.bytes(), {}, options);
 }
 
 std::vector<float> values_of(const TensorView& view) {
@@ -141,12 +141,12 @@ TEST(Session, Open_NoKernelForType_NamesNodeAndType) {
 }
 
 TEST(Session, Open_Garbage_IsDataLoss) {
-  EXPECT_THAT(Session::open(library(), std::string_view("not a model at all"), {}, {}),
+  EXPECT_THAT(open_onnx(library(), std::string_view("not a model at all"), {}, {}),
               FailsWith(ErrorCode::kDataLoss, Not(HasSubstr("\n"))));
 }
 
 TEST(Session, Open_MissingFile_IsNotFound) {
-  EXPECT_THAT(Session::open(library(), std::filesystem::path("/no/such/model.onnx"), {}),
+  EXPECT_THAT(open_onnx(library(), std::filesystem::path("/no/such/model.onnx"), {}),
               FailsWith(ErrorCode::kNotFound, HasSubstr("/no/such/model.onnx")));
 }
 
@@ -155,7 +155,7 @@ TEST(Session, Open_FromFile_SameAsFromMemory) {
   ASSERT_THAT(folder, IsOk());
   const auto path = folder->path() / "m.onnx";
   ASSERT_THAT(write_file(path, negate_relu().bytes(), Overwrite::kRefuse), IsOk());
-  EXPECT_THAT(Session::open(library(), path, {}), IsOk());
+  EXPECT_THAT(open_onnx(library(), path, {}), IsOk());
 }
 
 TEST(Session, Open_AbsentProvider_SaysWhatToInstall) {

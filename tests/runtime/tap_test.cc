@@ -7,7 +7,7 @@
 
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 namespace {
@@ -70,7 +70,7 @@ Result<Outputs> run(const TinyModel& model, TensorTap& tap, const Tensor& x) {
   SessionOptions options;
   options.opt_level = OptLevel::kDisabled;
   options.tap = &tap;
-  TESSERA_TRY(auto session, Session::open(*library, model.bytes(), {}, options));
+  TESSERA_TRY(auto session, open_onnx(*library, model.bytes(), {}, options));
   return session.run(std::vector<Feed>{{"x", x.view()}});
 }
 

@@ -7,7 +7,7 @@
 
 #include "runtime/tiny_model.h"
 #include "support/matchers.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 
 namespace tessera::runtime {
 namespace {
@@ -52,7 +52,7 @@ Status run(const TinyModel& model, TensorTap& tap, OptLevel level = OptLevel::kA
   SessionOptions options;
   options.tap = &tap;
   options.opt_level = level;
-  TESSERA_TRY(auto session, Session::open(library, model.bytes(), {}, options));
+  TESSERA_TRY(auto session, open_onnx(library, model.bytes(), {}, options));
   const Tensor x(DType::kFloat32, {4});
   const std::vector<Feed> feeds{{"x", x.view()}};
   return session.run(feeds).map([](const auto&) {});

@@ -16,7 +16,7 @@
 #include "support/model_builder.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/quantize/onnx.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
 #include "tessera/tensor/metrics.h"
 
@@ -40,7 +40,7 @@ inline Result<std::map<std::string, Tensor>> run(const onnx::Model& model, const
   TESSERA_TRY(const auto bytes, model.serialize());
   runtime::SessionOptions options;
   options.opt_level = level;
-  TESSERA_TRY(auto session, runtime::Session::open(library(), bytes, {}, options));
+  TESSERA_TRY(auto session, runtime::open_onnx(library(), bytes, {}, options));
   std::vector<runtime::Feed> list;
   for (const auto& [name, tensor] : feeds) {
     list.push_back({name, tensor.view()});

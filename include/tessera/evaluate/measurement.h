@@ -18,6 +18,7 @@
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/race.h"
 #include "tessera/quantize/scheme.h"
+#include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::evaluate {

@@ -57,7 +57,7 @@ class SessionSource {
   SessionSource(const SessionSource&) = delete;
   SessionSource& operator=(const SessionSource&) = delete;
 
-  /// Errors: those of runtime::Session::open().
+  /// Errors: those of opening in the library that runs the format, such as runtime::open_onnx().
   [[nodiscard]] virtual Result<runtime::Session> open(
       std::shared_ptr<const runtime::Library> library,
       const runtime::SessionOptions& options) const = 0;

@@ -41,7 +41,7 @@ struct RooflineOptions {
 /// cost little but what they take of caches and memory. Best of repeated runs, since a peak is
 /// asked for. Takes about `budget_us`, and up to 800 MB of memory (less where the machine has
 /// less than eight times that).
-/// Errors: those of Session::open and run; kCancelled.
+/// Errors: those of Network::open() and Session::run(); kCancelled.
 [[nodiscard]] Result<Roofline> measure_roofline(
     network::FileFormat format, const std::shared_ptr<const runtime::Library>& library,
     const RooflineOptions& options, Monitor& monitor);

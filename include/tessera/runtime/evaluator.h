@@ -10,7 +10,7 @@
 namespace tessera::runtime {
 
 /// Computes models without inputs in a session without optimization on the CPU provider, ready for
-/// onnx::simplify. Cost: one session. Errors: those of Session::open and Session::run. The callable
+/// onnx::simplify. Cost: one session. Errors: those of open_onnx() and Session::run(). The callable
 /// keeps the library alive; it may be copied.
 [[nodiscard]] Evaluator evaluator(std::shared_ptr<const Library> library);
 

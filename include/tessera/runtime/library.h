@@ -15,8 +15,19 @@
 
 namespace tessera::runtime {
 
+/// A provider and its options, as a user writes them.
+struct ProviderChoice {
+  std::string name = "cpu";
+  std::map<std::string, std::string> options;
+
+  bool operator==(const ProviderChoice&) const = default;
+};
+
 /// An inference library loaded at run time. Shared by the sessions made from it, which is why it
 /// is handed around as a shared_ptr: the library must outlive the last of them.
+///
+/// Every inference library is a class of its own behind this door, and what is handed around may
+/// stand for several: who opens a session asks named() for the one that runs its format.
 class Library {
  public:
   /// Loads ONNX Runtime: `path` (file or folder) if given, else the environment variable
@@ -33,23 +44,35 @@ class Library {
   /// Where load() looks when no path is given, in order. Names without a folder go to the system's
   /// loader path.
   [[nodiscard]] static std::vector<std::filesystem::path> search_places();
-  ~Library();
+  virtual ~Library() = default;
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
-  [[nodiscard]] const std::string& version() const noexcept;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept;
+  /// As it stands in records: "onnxruntime".
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  [[nodiscard]] virtual const std::string& version() const noexcept = 0;
+  [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
   /// Execution providers the library was built with, "CPUExecutionProvider" among them; plugins are
   /// no part of it.
-  [[nodiscard]] const std::vector<std::string>& providers() const noexcept;
-  [[nodiscard]] RuntimeInfo info() const;
+  [[nodiscard]] virtual const std::vector<std::string>& providers() const noexcept = 0;
+  /// The choice as sessions of this library know it, after setting the provider up once. For ONNX
+  /// Runtime a name is, in this order: the path of a provider library (a plugin; ONNX Runtime from
+  /// 1.23 on), which is loaded now; a provider that the library was built with, by its short or
+  /// long name; the name of a provider library beside the runtime or in the cache of scripts/setup.
+  /// Of a plugin `ep` names the provider, if it has several, and `device` the kind of device
+  /// ("cpu", "gpu", "npu"; the first it has, a CPU before others); the result says which one it is.
+  /// Errors: kUnavailable if it is absent or does not start, with what to install; kNotFound for a
+  /// path that is not there.
+  [[nodiscard]] virtual Result<ProviderChoice> resolve(const ProviderChoice& choice) const = 0;
+  /// The library of that name: this one, or one that it brings along. Null if there is none. It
+  /// lives as long as this one.
+  [[nodiscard]] virtual const Library* named(std::string_view wanted) const noexcept {
+    return wanted == name() ? this : nullptr;
+  }
+  [[nodiscard]] RuntimeInfo info() const { return {std::string(name()), version(), providers()}; }
 
-  struct State;  // private to the room
-  [[nodiscard]] const State& state() const noexcept { return *state_; }
-
- private:
-  explicit Library(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+ protected:
+  Library() = default;
 };
 
 /// An execution provider that builds of the runtime may have, by its short name.
@@ -63,28 +86,11 @@ struct ProviderAdvice {
 /// "OpenVINOExecutionProvider" -> "openvino".
 [[nodiscard]] std::string short_provider_name(std::string_view name);
 
-/// A provider and its options, as a user writes them.
-struct ProviderChoice {
-  std::string name = "cpu";
-  std::map<std::string, std::string> options;
-
-  bool operator==(const ProviderChoice&) const = default;
-};
 /// Reads "NAME[:KEY=VALUE]...". A part without `=` belongs to the value before it, so that
 /// "openvino:device_type=HETERO:GPU,CPU" is one option. Errors: kInvalidArgument.
 [[nodiscard]] Result<ProviderChoice> parse_provider(std::string_view text);
 /// The short name with the options: "openvino:device_type=CPU".
 [[nodiscard]] std::string to_string(const ProviderChoice& choice);
-/// The choice as sessions of this library know it, after setting the provider up once. A name is,
-/// in this order: the path of a provider library (a plugin; ONNX Runtime from 1.23 on), which is
-/// loaded now; a provider that the library was built with, by its short or long name; the name of
-/// a provider library beside the runtime or in the cache of scripts/setup. Of a plugin `ep` names
-/// the provider, if it has several, and `device` the kind of device ("cpu", "gpu", "npu"; the first
-/// it has, a CPU before others); the result says which one it is. Errors: kUnavailable if it is
-/// absent or does not start, with what to install; kNotFound for a path that is not there.
-[[nodiscard]] Result<ProviderChoice> resolve_provider(const Library& library,
-                                                      const ProviderChoice& choice);
-
 /// A provider that a plugin beside the runtime has, or one that was loaded.
 struct PluginProvider {
   std::filesystem::path file;
@@ -92,7 +98,7 @@ struct PluginProvider {
   std::string device;  ///< "cpu", "gpu", "npu"
   std::string vendor;  ///< of the device
 };
-/// Loads every provider library beside the runtime. Those that cannot be loaded are left out.
+/// Loads every provider library beside ONNX Runtime. Those that cannot be loaded are left out.
 [[nodiscard]] std::vector<PluginProvider> find_plugins(const Library& library);
 /// True if this provider computes on the CPU with as many threads as the session has: its CPU time
 /// says how long it takes. "cpu" itself, and those that have kernels of their own for it.

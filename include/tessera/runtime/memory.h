@@ -11,6 +11,7 @@
 
 #include "tessera/core/json.h"
 #include "tessera/core/result.h"
+#include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::runtime {
@@ -31,13 +32,13 @@ struct SessionMemory {
 /// {weights_bytes, arena_peak_bytes, rss_delta_bytes}.
 [[nodiscard]] Json to_json(const SessionMemory& memory);
 
-/// Opens the model twice and runs it three times each: once with an allocator that counts, which
-/// is exact and the same on every run, once as it is used, for the resident set. Works on the
-/// memory of the CPU; what a device holds is not seen.
+/// Of an ONNX model in ONNX Runtime: opens it twice and runs it three times each: once with an
+/// allocator that counts, which is exact and the same on every run, once as it is used, for the
+/// resident set. Works on the memory of the CPU; what a device holds is not seen.
 ///
 /// One call at a time per process goes to work, others wait. Do not open sessions in other threads
 /// meanwhile if `rss_delta_bytes` is to mean something. Cost: two sessions, six runs.
-/// Errors: those of Session::open and Session::run.
+/// Errors: those of open_onnx() and Session::run().
 [[nodiscard]] Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,
                                                    const std::filesystem::path& model,
                                                    const SessionOptions& options,

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "tessera/core/result.h"
-#include "tessera/runtime/library.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::runtime {
@@ -81,9 +80,13 @@ struct KernelTime {
 [[nodiscard]] std::vector<std::span<const KernelTime>> kernels_by_run(
     std::span<const KernelTime> kernels);
 
+class OutputTensors;   // see backend.h
+class SessionBackend;  // see backend.h
+
 /// The tensors of one run; they live in the runtime's memory as long as this object.
 class Outputs {
  public:
+  explicit Outputs(std::unique_ptr<const OutputTensors> tensors);
   Outputs(Outputs&&) noexcept;
   Outputs& operator=(Outputs&&) noexcept;
   ~Outputs();
@@ -91,26 +94,15 @@ class Outputs {
   /// In the order of Session::outputs().
   [[nodiscard]] TensorView operator[](std::size_t index) const;
 
-  struct State;
-  explicit Outputs(std::unique_ptr<State> state);
-
  private:
-  std::unique_ptr<State> state_;
+  std::unique_ptr<const OutputTensors> tensors_;
 };
 
-/// A loaded model, ready to run. One run at a time.
+/// A loaded model, ready to run, in whichever inference library. One run at a time. Opened by
+/// network::Network::open(), whose drivers know which library runs what.
 class Session {
  public:
-  /// Errors: kUnimplemented naming the node and type that the runtime cannot run; kUnavailable if
-  /// the provider is absent (hint: what to install); kDataLoss if the model is invalid.
-  [[nodiscard]] static Result<Session> open(std::shared_ptr<const Library> library,
-                                            const std::filesystem::path& model,
-                                            const SessionOptions& options);
-  /// From memory (copied if needed). `folder`: where external data lies.
-  [[nodiscard]] static Result<Session> open(std::shared_ptr<const Library> library,
-                                            std::string_view model,
-                                            const std::filesystem::path& folder,
-                                            const SessionOptions& options);
+  explicit Session(std::unique_ptr<SessionBackend> backend);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
@@ -124,12 +116,11 @@ class Session {
   [[nodiscard]] Result<Outputs> run(std::span<const Feed> feeds);
 
   /// Ends profiling and returns kernel times of every run so far, in order of start.
+  /// Errors: kInvalidArgument if the session is not being profiled, or not any more.
   [[nodiscard]] Result<std::vector<KernelTime>> end_profile();
 
  private:
-  struct State;
-  explicit Session(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  std::unique_ptr<SessionBackend> backend_;
 };
 
 }  // namespace tessera::runtime

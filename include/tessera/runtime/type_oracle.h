@@ -15,7 +15,7 @@ namespace tessera::runtime {
 /// lies.
 ///
 /// Symbolic extents stay symbolic; an unknown rank looks like a scalar (see ValueInfo). Cost: one
-/// session, about 0.1 s for 400 operators. Errors: those of Session::open. The callable keeps the
+/// session, about 0.1 s for 400 operators. Errors: those of open_onnx(). The callable keeps the
 /// library alive; it may be copied.
 [[nodiscard]] TypeOracle type_oracle(std::shared_ptr<const Library> library);
 
