@@ -139,21 +139,27 @@ double joules_of(const graph::Graph& graph, std::size_t index, double macs) {
   return per_mac_energy(counts).joules;
 }
 
+/// A kernel, by its own name, and the operators that it computes.
+struct TimedKernel {
+  LayerEnergy layer;
+  std::vector<std::uint32_t> sources;
+};
+
 /// Every kernel of a run with its median time over the runs, in order of the run.
-Result<std::vector<LayerEnergy>> time_kernels(const Lab& lab, Monitor& monitor) {
+Result<std::vector<TimedKernel>> time_kernels(const Lab& lab, Monitor& monitor) {
   constexpr std::size_t kRuns = 11;
   quantize::Scheme float32;
   float32.mode = quantize::Mode::kFloat32;
   TESSERA_TRY(const auto built, lab.build(float32, {}, monitor));
-  TESSERA_TRY(auto lane, lab.open_lane(built, {.profile = true}));
+  TESSERA_TRY(auto lane, lab.open_lane(built, {.profile = true, .kernel_sources = true}));
   for (std::size_t run = 0; run <= kRuns; ++run) {
     TESSERA_CHECK(lane.session.run(lane.feeds[run % lane.feeds.size()]).map([](const auto&) {}));
   }
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
   const auto by_run = runtime::kernels_by_run(kernels);
-  std::vector<LayerEnergy> layers;
+  std::vector<TimedKernel> timed;
   if (by_run.empty()) {
-    return layers;  // the whole model is constant
+    return timed;  // the whole model is constant
   }
   if (by_run.size() != kRuns + 1 || std::any_of(by_run.begin(), by_run.end(), [&](const auto& run) {
         return run.size() != by_run.front().size();
@@ -169,47 +175,42 @@ Result<std::vector<LayerEnergy>> time_kernels(const Lab& lab, Monitor& monitor) 
       times.push_back(by_run[run][i].duration_us);
     }
     const auto& kernel = by_run[1][i];
-    layers.push_back({.name = kernel.node,
+    timed.push_back({{.name = kernel.node,
                       .type = kernel.op_type,
                       .provider = runtime::short_provider_name(kernel.provider),
                       .macs = std::nullopt,
-                      .time_us = median(std::move(times))});
+                      .time_us = median(std::move(times))},
+                     kernel.sources});
   }
-  return layers;
+  return timed;
 }
 
-/// The operator whose name, or whose output's name, a kernel has: with what layouts and fusions of
-/// the runtime have put behind it ("conv1_nhwc", "/Relu_output_0_nchwc").
-std::optional<graph::OpId> named_operator(const graph::Graph& graph, const std::string& kernel) {
-  for (auto length = kernel.size(); length > 0;) {
-    const auto name = std::string_view(kernel).substr(0, length);
-    if (const auto op = graph.find_op(name)) {
-      return op;
-    }
-    if (const auto tensor = graph.find_tensor(name)) {
-      return graph.tensor(*tensor).producer;
-    }
-    const auto cut = kernel.find_last_of("_/:.", length - 1);
-    length = cut == std::string::npos ? 0 : cut;
-  }
-  return std::nullopt;
-}
-
-/// The operator that a kernel does the work of. A kernel into which an activation was fused has
-/// the activation's name: go up to the operator of the kernel's own type.
-std::optional<graph::OpId> origin(const graph::Graph& graph, const LayerEnergy& kernel) {
+/// The operator that a kernel does the work of. Of several the last one is known, an activation
+/// that was fused into it: go up to the operator of the kernel's own type.
+std::optional<graph::OpId> origin(const graph::Graph& graph, const TimedKernel& kernel) {
   constexpr int kMostFused = 6;
-  const auto named = named_operator(graph, kernel.name);
-  auto at = named;
+  if (kernel.sources.empty()) {
+    return std::nullopt;
+  }
+  const auto& ops = graph.ops();
+  const auto last = std::find_if(ops.begin(), ops.end(), [&](const graph::Op& op) {
+    return op.source == kernel.sources.back();
+  });
+  if (last == ops.end()) {
+    return std::nullopt;
+  }
+  const graph::OpId computed{static_cast<std::uint32_t>(last - ops.begin())};
+  std::optional<graph::OpId> at = computed;
   for (int step = 0; at && step < kMostFused; ++step) {
     const auto& op = graph.op(*at);
-    if (kernel.type.find(op.type) != std::string::npos) {  // QLinearConv does the work of Conv
+    if (kernel.layer.type.find(op.type) !=
+        std::string::npos) {  // QLinearConv does the work of Conv
       return at;
     }
     const auto input = op.inputs.empty() ? std::nullopt : op.inputs.front();
     at = input ? graph.tensor(*input).producer : std::nullopt;
   }
-  return named;
+  return computed;
 }
 
 void share_by_time(std::vector<LayerEnergy>& layers, double joules) {
@@ -224,19 +225,20 @@ void share_by_time(std::vector<LayerEnergy>& layers, double joules) {
 }
 
 /// Kernels get the names of the operators whose work they do, and their MACs.
-void name_layers(std::vector<LayerEnergy>& layers, const graph::Graph& graph,
-                 const std::vector<graph::OpCost>& costs) {
-  for (auto& layer : layers) {
-    const auto op = origin(graph, layer);
-    if (!op) {
-      continue;
+std::vector<LayerEnergy> name_layers(std::vector<TimedKernel> kernels, const graph::Graph& graph,
+                                     const std::vector<graph::OpCost>& costs) {
+  std::vector<LayerEnergy> layers;
+  for (auto& kernel : kernels) {
+    if (const auto op = origin(graph, kernel)) {
+      // What the runtime hangs on names ("conv1_nchwc") says nothing to who knows the model.
+      kernel.layer.name = graph.op(*op).name;
+      if (costs[op->value].macs) {
+        kernel.layer.macs = static_cast<double>(*costs[op->value].macs);
+      }
     }
-    // What the runtime hangs on names ("conv1_nchwc") says nothing to who knows the model.
-    layer.name = graph.op(*op).name;
-    if (costs[op->value].macs) {
-      layer.macs = static_cast<double>(*costs[op->value].macs);
-    }
+    layers.push_back(std::move(kernel.layer));
   }
+  return layers;
 }
 
 std::vector<LayerEnergy> layers_by_macs(const graph::Graph& graph,
@@ -384,9 +386,9 @@ Result<ModelEnergy> model_energy(const network::Network& model, const data::Samp
           options.watts.value_or(kAssumedWattsPerThread * options.session.threads),
           result.latency.median_us / kMicrosecondsPerSecond, !options.watts);
     }
-    TESSERA_TRY(result.layers, time_kernels(lab, quiet));
+    TESSERA_TRY(auto kernels, time_kernels(lab, quiet));
     result.shared_by = "time";
-    name_layers(result.layers, lab.graph(), costs);
+    result.layers = name_layers(std::move(kernels), lab.graph(), costs);
     share_by_time(result.layers, result.per_inference.joules);
   }
   std::stable_sort(result.layers.begin(), result.layers.end(),

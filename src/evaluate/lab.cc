@@ -234,7 +234,7 @@ runtime::SessionOptions Lab::session_options(const LaneOptions& lane) const {
 Result<Lane> Lab::open_lane(const Built& built, const LaneOptions& lane) const {
   auto options = session_options(lane);
   options.profile = lane.profile;
-  options.optimized_model = lane.optimized_model;
+  options.kernel_sources = lane.kernel_sources;
   TESSERA_TRY(auto session, built.source->open(setup_.library, options));
   return make_lane(std::move(session));
 }

@@ -11,14 +11,7 @@
 namespace tessera::evaluate {
 namespace {
 
-bool is_one_of(std::string_view op_type, std::span<const std::string_view> names) {
-  return std::find(names.begin(), names.end(), op_type) != names.end();
-}
-
-bool is_reorder(std::string_view op_type) noexcept {
-  constexpr std::array<std::string_view, 3> kNames = {"ReorderInput", "ReorderOutput", "Transpose"};
-  return is_one_of(op_type, kNames);
-}
+using runtime::KernelRole;
 
 double percent(double part, double whole) {
   return whole > 0 ? 100 * part / whole : 0;
@@ -26,32 +19,11 @@ double percent(double part, double whole) {
 
 }  // namespace
 
-bool is_integer_kernel(std::string_view op_type) noexcept {
-  constexpr std::array<std::string_view, 12> kNames = {
-      "QGemm",       "QAttention",          "QEmbedLayerNormalization", "QOrderedMatMul",
-      "ConvInteger", "MatMulInteger",       "MatMulIntegerToFloat",     "DynamicQuantizeMatMul",
-      "MatMulNBits", "DynamicQuantizeLSTM", "MatMulInteger16",          "NhwcMaxPool"};
-  return op_type.starts_with("QLinear") || is_one_of(op_type, kNames);
-}
-
 bool is_product(std::string_view op_type) noexcept {
   constexpr std::array<std::string_view, 5> kNames = {"Conv", "MatMul", "Gemm", "LSTM",
                                                       "Attention"};
-  return is_one_of(op_type, kNames);
+  return std::find(kNames.begin(), kNames.end(), op_type) != kNames.end();
 }
-
-namespace {
-
-bool is_integer_product(std::string_view op_type) noexcept {
-  constexpr std::array<std::string_view, 11> kNames = {
-      "QLinearConv",          "QLinearMatMul",         "QGemm",
-      "QAttention",           "ConvInteger",           "MatMulInteger",
-      "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
-      "MatMulNBits",          "QOrderedMatMul"};
-  return is_one_of(op_type, kNames);
-}
-
-}  // namespace
 
 KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
   KernelSummary summary;
@@ -59,16 +31,16 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
   double integer_us = 0;
   double conversion_us = 0;
   for (const auto& kernel : kernels) {
-    const bool integer = is_integer_kernel(kernel.op_type);
-    const bool quantize =
-        kernel.op_type == "QuantizeLinear" || kernel.op_type == "DynamicQuantizeLinear";
-    const bool dequantize = kernel.op_type == "DequantizeLinear";
-    const bool reorder = is_reorder(kernel.op_type);
-    const bool cast = kernel.op_type == "Cast";
-    const bool copy = kernel.op_type == "MemcpyToHost" || kernel.op_type == "MemcpyFromHost";
+    const auto is = [&](KernelRole role) { return kernel.role == role; };
+    const bool integer = runtime::is_integer(kernel.role);
+    const bool quantize = is(KernelRole::kQuantize) || is(KernelRole::kDynamicQuantize);
+    const bool dequantize = is(KernelRole::kDequantize);
+    const bool reorder = is(KernelRole::kReorder);
+    const bool cast = is(KernelRole::kCast);
+    const bool copy = is(KernelRole::kCopy);
     ++summary.kernels;
     summary.integer_kernels += integer ? 1 : 0;
-    summary.integer_products += is_integer_product(kernel.op_type) ? 1 : 0;
+    summary.integer_products += is(KernelRole::kIntegerProduct) ? 1 : 0;
     summary.quantize_kernels += quantize ? 1 : 0;
     summary.dequantize_kernels += dequantize ? 1 : 0;
     summary.reorders += reorder ? 1 : 0;

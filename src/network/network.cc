@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "network/onnx_source.h"
 #include "tessera/network/driver.h"
-#include "tessera/runtime/onnx.h"
 
 namespace tessera::network {
 
@@ -97,9 +97,6 @@ Result<Network> Network::part(const PartSpec& spec) const {
 void Network::expose(std::span<const std::string> values) {
   driver_->expose(values);
 }
-Status Network::rename_operators(std::span<const std::string> names) {
-  return driver_->rename_operators(names);
-}
 std::set<std::uint32_t> Network::sources() const {
   return driver_->sources();
 }
@@ -110,7 +107,7 @@ Status Network::infer_types(const std::shared_ptr<const runtime::Library>& libra
 Result<runtime::Session> open_file(std::shared_ptr<const runtime::Library> library,
                                    const std::filesystem::path& path,
                                    const runtime::SessionOptions& options) {
-  return runtime::open_onnx(std::move(library), path, options);
+  return open_onnx_file(std::move(library), path, options);
 }
 
 onnx::Model* Network::onnx() noexcept {

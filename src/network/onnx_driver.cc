@@ -280,14 +280,6 @@ class OnnxDriver final : public Driver {
     }
   }
 
-  Status rename_operators(std::span<const std::string> names) override {
-    TESSERA_TRY(const auto view, model_.view());
-    for (std::size_t i = 0; i < view.ops().size() && i < names.size(); ++i) {
-      model_.set_name(Model::node_of(view.ops()[i]), names[i]);
-    }
-    return {};
-  }
-
   std::set<std::uint32_t> sources() const override {
     std::set<std::uint32_t> all;
     for (const auto node : model_.nodes()) {

@@ -394,6 +394,15 @@ std::vector<NodeId> Model::nodes() const {
   return state_->order();
 }
 
+Result<std::vector<NodeId>> Model::written_order() const {
+  return state_->topological_order();
+}
+
+NodeId Model::origin(NodeId node) const {
+  const auto origin = state_->nodes[node.value].origin;
+  return origin == kNoNode ? node : NodeId{origin};
+}
+
 const std::string& Model::name(NodeId node) const {
   return state_->node(node).name();
 }
@@ -438,6 +447,9 @@ NodeId Model::add_node(const NodeSpec& spec, std::optional<NodeId> before) {
   const auto id = state_->insert(std::move(node), before ? before->value : kNoNode);
   for (const auto& attribute : spec.attributes) {
     set_attribute(id, attribute.name, attribute.value);
+  }
+  if (spec.origin) {
+    state_->nodes[id.value].origin = origin(*spec.origin).value;
   }
   return id;
 }

@@ -226,7 +226,7 @@ Model::State::State(const State& other)
   nodes.reserve(other.nodes.size());
   for (const auto& node : other.nodes) {
     nodes.push_back({node.proto ? std::make_unique<proto::NodeProto>(*node.proto) : nullptr,
-                     node.previous, node.next, node.position, node.captures});
+                     node.previous, node.next, node.position, node.captures, node.origin});
   }
   initializers.reserve(other.initializers.size());
   for (const auto& initializer : other.initializers) {

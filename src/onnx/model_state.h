@@ -41,6 +41,8 @@ struct Node {
   std::uint64_t position = 0;
   /// Outer values that the bodies read, each once.
   std::vector<std::string> captures;
+  /// What it was made of; kNoNode: nothing else.
+  std::uint32_t origin = kNoNode;
 };
 
 /// Who makes and who reads a value of the main graph.

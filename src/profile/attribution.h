@@ -6,24 +6,14 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
-#include "tessera/network/network.h"
 #include "tessera/profile/units.h"
 #include "tessera/runtime/session.h"
 
-/// Which kernel of the graph that the runtime really runs computes which operators of the model.
+/// Which unit of the model the time of a kernel belongs to.
 namespace tessera::profile {
-
-/// Gives every operator a name that survives the runtime's rewriting and is found in the names of
-/// the kernels made of it. Names of values stay.
-[[nodiscard]] Status tag_operators(network::Network& model);
-/// Operators whose tags are in a kernel's name.
-[[nodiscard]] std::vector<graph::OpId> tagged_operators(std::string_view kernel);
 
 /// Where a kernel's time belongs.
 struct Site {
@@ -38,25 +28,26 @@ struct Site {
   std::vector<std::size_t> fused;
 };
 
-/// True for kernels that change type or layout only.
-[[nodiscard]] bool is_conversion_kernel(std::string_view op_type) noexcept;
-
-/// Sites of the operators of an optimized graph, by their names.
+/// Sites of the kernels of a model made from the one that units are of: its operators keep their
+/// Op::source, those that were put in between have others.
 class Attribution {
  public:
-  /// `view`: of the model that was quantized (names of values); `optimized`: what the runtime
-  /// wrote (SessionOptions::optimized_model), its operators tagged.
-  [[nodiscard]] static Attribution make(const graph::Graph& view, const Units& units,
-                                        const graph::Graph& optimized);
-  /// From the kernels alone, where a provider that compiles parts of the graph keeps the runtime
-  /// from writing it: by names, and what has none that is known counts to the model's inputs.
-  [[nodiscard]] static Attribution of_kernels(const graph::Graph& view, const Units& units,
-                                              std::span<const runtime::KernelTime> kernels);
-  /// Null for a kernel that is not in the graph.
-  [[nodiscard]] const Site* find(std::string_view kernel) const;
+  /// `view`: of the model that was quantized; `kernels`: of a session with
+  /// SessionOptions::kernel_sources, at least one of its runs.
+  Attribution(const graph::Graph& view, const Units& units,
+              std::span<const runtime::KernelTime> kernels);
+  /// A kernel that computes operators of the model belongs to their last unit. A conversion
+  /// belongs to what it converts; anything else that is not of the model to what made its input.
+  /// What is made of the model's inputs alone, and what is not known, is a conversion of them.
+  [[nodiscard]] Site site_of(const runtime::KernelTime& kernel) const;
 
  private:
-  std::map<std::string, Site, std::less<>> sites_;
+  [[nodiscard]] std::vector<std::size_t> units_of(std::span<const std::uint32_t> sources) const;
+
+  std::size_t units_;
+  std::map<std::uint32_t, std::size_t> unit_of_;  ///< by source
+  /// What the kernels read that compute operators which the model does not have.
+  std::map<std::uint32_t, std::vector<std::uint32_t>> behind_;
 };
 
 }  // namespace tessera::profile

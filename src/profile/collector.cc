@@ -20,6 +20,7 @@ void Collector::add(std::size_t run, const Site& site, const runtime::KernelTime
   auto& row = site.kind == Site::Kind::kUnit ? own_[site.unit] : conversion_[site.unit];
   row.us[run].push_back(kernel.duration_us);
   if (run == 0) {
+    row.integer = row.types.empty() ? is_integer(kernel.role) : row.integer;
     row.types.push_back(kernel.op_type);
   }
 }
@@ -30,6 +31,7 @@ void Collector::finish(Trace& trace, std::int64_t warmup) const {
     trace.times.unit_kernels.push_back(static_cast<double>(row.types.size()));
     trace.unit_timing.push_back(row.timing(warmup));
     trace.unit_kernels.push_back(row.types);
+    trace.integers.push_back(row.integer);
   }
   for (const auto& row : conversion_) {
     trace.times.conversion_us.push_back(row.time_us());

@@ -26,6 +26,7 @@ class Collector {
   struct Row {
     std::vector<std::vector<double>> us;  ///< by run, then by kernel
     std::vector<std::string> types;
+    bool integer = false;  ///< the first of them computes on integers
 
     /// Kernel by kernel, so that a disturbance of one does not drop the others of its run. Where
     /// the runs call different numbers of kernels, these have no partners: whole runs then.

@@ -11,7 +11,6 @@
 #include <set>
 #include <utility>
 
-#include "profile/attribution.h"
 #include "profile/isolated.h"
 #include "profile/trace.h"
 #include "tessera/core/timing.h"
@@ -81,12 +80,10 @@ class PlanSource {
 
 class Study::Profiler {
  public:
-  Profiler(std::unique_ptr<network::Network> tagged, std::unique_ptr<calibrate::Ranges> ranges,
-           Lab lab, graph::Graph view, const network::Network& model,
-           std::shared_ptr<const runtime::Library> library, const ProfileOptions& options,
-           Monitor& monitor)
-      : tagged_(std::move(tagged)),
-        ranges_(std::move(ranges)),
+  Profiler(Lab lab, graph::Graph view, const network::Network& model,
+           const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
+           const ProfileOptions& options, Monitor& monitor)
+      : ranges_(ranges),
         lab_(std::move(lab)),
         view_(std::move(view)),
         model_(model),
@@ -95,6 +92,7 @@ class Study::Profiler {
         monitor_(monitor),
         quiet_(monitor),
         start_us_(clock_()) {
+    ranges_.model.reset();
     profile_.quantization = lab_.quantization();
     schemes_ = {options.scheme};
     schemes_.insert(schemes_.end(), options.further.begin(), options.further.end());
@@ -359,7 +357,7 @@ class Study::Profiler {
       return {};
     }
     TESSERA_TRY(alone_,
-                time_isolated(model_, view_, units_, options_.scheme, *ranges_, library_,
+                time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
                               options_.session, kIsolatedShare * options_.budget_us, monitor_));
     return {};
   }
@@ -814,7 +812,7 @@ class Study::Profiler {
     if (times.conversion_us[unit] > 0.5 * (integers - floats)) {
       layer.why = fmt::format("{:.0f} us of type and layout changes of its result",
                               times.conversion_us[unit]);
-    } else if (!cost.kernels.empty() && !evaluate::is_integer_kernel(cost.kernels.front())) {
+    } else if (!cost.kernels.empty() && !uniform_.at(kInteger).integers[unit]) {
       layer.why = fmt::format("the runtime keeps {} in float", cost.kernels.front());
     } else if (!cost.kernels.empty() && !layer.precisions.at(kFloat).kernels.empty()) {
       layer.why = fmt::format("{} takes longer than {}", cost.kernels.front(),
@@ -824,9 +822,7 @@ class Study::Profiler {
     }
   }
 
-  // Which the lab looks at.
-  std::unique_ptr<network::Network> tagged_;
-  std::unique_ptr<calibrate::Ranges> ranges_;
+  calibrate::Ranges ranges_;  ///< of no file: parts of the model are other ones
   Lab lab_;
   graph::Graph view_;
   const network::Network& model_;
@@ -946,28 +942,17 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
                   "use the CPU provider for costs of layers"});
   }
   TESSERA_TRY(auto view, model.view());
-  auto tagged = std::make_unique<network::Network>(model.clone());
-  TESSERA_CHECK(tag_operators(*tagged));
-  auto own_ranges = std::make_unique<calibrate::Ranges>(ranges);
-  if (ranges.model) {
-    // With other names it is another file to the quantizer, which checks whose ranges it is given.
-    TESSERA_TRY(const auto info, model.info());
-    if (info.sha256 == ranges.model->sha256) {
-      own_ranges->model.reset();
-    }
-  }
-  TESSERA_TRY(auto lab, Lab::open({.model = tagged.get(),
+  TESSERA_TRY(auto lab, Lab::open({.model = &model,
                                    .library = library,
                                    .session = options.session,
                                    .samples = &samples,
-                                   .ranges = own_ranges.get(),
+                                   .ranges = &ranges,
                                    .memory_bytes = options.memory_bytes,
                                    .requantize = options.requantize,
                                    .errors = options.curve},
                                   monitor));
-  auto profiler =
-      std::make_unique<Profiler>(std::move(tagged), std::move(own_ranges), std::move(lab),
-                                 std::move(view), model, std::move(library), options, monitor);
+  auto profiler = std::make_unique<Profiler>(std::move(lab), std::move(view), model, ranges,
+                                             std::move(library), options, monitor);
   TESSERA_CHECK(profiler->find_units());
   return Study(std::move(profiler));
 }

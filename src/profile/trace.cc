@@ -9,8 +9,6 @@
 
 #include "profile/attribution.h"
 #include "profile/collector.h"
-#include "tessera/core/file.h"
-#include "tessera/network/load.h"
 
 namespace tessera::profile {
 namespace {
@@ -54,8 +52,7 @@ void keep_events(Trace& trace, const Units& units, const Attribution& attributio
                  std::span<const runtime::KernelTime> run) {
   const double start = run.empty() ? 0 : run.front().start_us;
   for (const auto& kernel : run) {
-    const auto* site = attribution.find(kernel.node);
-    const auto unit = site == nullptr ? units.size() : site->unit;
+    const auto unit = attribution.site_of(kernel).unit;
     trace.events.push_back({kernel.op_type, unit < units.size() ? units.units[unit].name : "",
                             kernel.start_us - start, kernel.duration_us});
   }
@@ -77,14 +74,7 @@ double midmean(std::vector<double> values) {
 Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate::Built& built,
                          const TraceOptions& options, Monitor& monitor) {
   Trace trace;
-  TESSERA_TRY(const auto folder, TemporaryDirectory::create("tessera-profile"));
-  const auto optimized_path = folder.path() / "optimized.onnx";
-  auto opened = lab.open_lane(built, {.profile = true, .optimized_model = optimized_path});
-  const bool written = opened.has_value();
-  if (!written) {
-    opened = lab.open_lane(built, {.profile = true});
-  }
-  TESSERA_TRY(auto lane, std::move(opened));
+  TESSERA_TRY(auto lane, lab.open_lane(built, {.profile = true, .kernel_sources = true}));
   double before_us = options.before_us.value_or(0);
   if (!options.before_us) {
     TESSERA_TRY(before_us, reference_us(lab));
@@ -101,12 +91,7 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   TESSERA_TRY(trace.after_us, reference_us(lab));
   trace.reference_us = (before_us + trace.after_us) / 2;
   TESSERA_TRY(const auto kernels, lane.session.end_profile());
-  auto attribution = Attribution::of_kernels(lab.graph(), units, kernels);
-  if (written) {
-    TESSERA_TRY(const auto optimized, network::read(optimized_path));
-    TESSERA_TRY(const auto graph, optimized.view());
-    attribution = Attribution::make(lab.graph(), units, graph);
-  }
+  const Attribution attribution(lab.graph(), units, kernels);
 
   const auto by_run = runtime::kernels_by_run(kernels);
   if (!kernels.empty() && by_run.size() != laps.size()) {
@@ -126,10 +111,9 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   for (std::size_t i = 0; i < counted.size(); ++i) {
     const auto run = kernels.empty() ? std::span<const runtime::KernelTime>() : by_run[counted[i]];
     for (const auto& kernel : run) {
-      const auto* site = attribution.find(kernel.node);
-      collector.add(i, site == nullptr ? Site{Site::Kind::kConversion, units.size(), {}} : *site,
-                    kernel);
-      for (const auto unit : site == nullptr ? std::vector<std::size_t>() : site->fused) {
+      const auto site = attribution.site_of(kernel);
+      collector.add(i, site, kernel);
+      for (const auto unit : site.fused) {
         trace.fused[unit] = true;
       }
     }

@@ -23,7 +23,8 @@ struct Trace {
   std::vector<Timing> conversion_timing;  ///< by unit, last the model's inputs
   std::vector<std::vector<std::string>> unit_kernels;        ///< types, as they ran
   std::vector<std::vector<std::string>> conversion_kernels;  ///< types
-  std::vector<bool> fused;  ///< by unit: shares a kernel with another unit
+  std::vector<bool> fused;     ///< by unit: shares a kernel with another unit
+  std::vector<bool> integers;  ///< by unit: the first of its kernels computes on integers
   struct Event {
     std::string kernel;  ///< type
     std::string unit;    ///< name; empty for the model's inputs

@@ -134,7 +134,7 @@ class DynamicQuantizer {
     if (output.empty()) {
       output = model_.unique_name(name + "_output");
     }
-    model_.add_node({name, std::string(type), "", std::move(inputs), {output}, {}}, node);
+    model_.add_node({name, std::string(type), "", std::move(inputs), {output}, {}, node}, node);
     return output;
   }
 
@@ -340,9 +340,14 @@ class DynamicQuantizer {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       model_.set_output(node, i, "");
     }
-    const auto added = model_.add_node(
-        {name_of(node, "_quant"), std::string(type), std::string(kMicrosoft), inputs, outputs, {}},
-        node);
+    const auto added = model_.add_node({name_of(node, "_quant"),
+                                        std::string(type),
+                                        std::string(kMicrosoft),
+                                        inputs,
+                                        outputs,
+                                        {},
+                                        node},
+                                       node);
     model_.copy_attributes(node, added);
     model_.remove_attribute(added, "layout");
     model_.remove_node(node);

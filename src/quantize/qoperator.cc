@@ -167,7 +167,7 @@ class Lowering {
     release(unit);
     const std::string direct = bounds ? model_.unique_name(values + "_unbounded") : values;
     const auto added =
-        model_.add_node({name, op.type, op.domain, op.inputs, {direct}, {}}, unit.node);
+        model_.add_node({name, op.type, op.domain, op.inputs, {direct}, {}, unit.node}, unit.node);
     model_.copy_attributes(unit.node, added);
     for (const auto& attribute : op.attributes) {
       model_.set_attribute(added, attribute.name, attribute.value);

@@ -335,6 +335,7 @@ class WeightOnly {
                        {"bits", std::int64_t{spec.bits}},
                        {"block_size", spec.block_size},
                        {"accuracy_level", kInt8Activations}};
+    made.origin = node;
     model_.add_node(made, node);
     if (adds_after) {
       add_bias(node, made.outputs.front(), bias, linear.output);
@@ -349,7 +350,7 @@ class WeightOnly {
     const auto matmul = node_name(node, fmt::format("matmul_Q{}", spec.bits));
     const auto product =
         bias.empty() ? linear.output : model_.unique_name(linear.output + "_product");
-    model_.add_node({matmul, "MatMul", "", {linear.input, weight}, {product}, {}}, node);
+    model_.add_node({matmul, "MatMul", "", {linear.input, weight}, {product}, {}, node}, node);
     if (!bias.empty()) {
       add_bias(node, product, bias, linear.output);
     }
@@ -371,14 +372,16 @@ class WeightOnly {
                      "",
                      inputs,
                      {output},
-                     {{"axis", std::int64_t{0}}, {"block_size", spec.block_size}}},
+                     {{"axis", std::int64_t{0}}, {"block_size", spec.block_size}},
+                     node},
                     node);
     return dequantized_.emplace(packed.codes, output).first->second;
   }
 
   void add_bias(NodeId before, const std::string& product, const std::string& bias,
                 const std::string& output) {
-    model_.add_node({node_name(before, "bias"), "Add", "", {product, bias}, {output}, {}}, before);
+    model_.add_node({node_name(before, "bias"), "Add", "", {product, bias}, {output}, {}, before},
+                    before);
   }
 
   using Key = std::tuple<std::string, bool, float, int, std::int64_t, bool, DType, bool>;

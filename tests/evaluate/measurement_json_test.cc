@@ -210,17 +210,19 @@ TEST(KernelSummary, OfNothing_HasNoShares) {
   EXPECT_EQ(summary.kernels, 0);
   EXPECT_EQ(summary.integer_time_percent, 0);
   EXPECT_EQ(ran_on(summary), "");
-  std::vector<runtime::KernelTime> idle{{"a", "QLinearConv", "CPUExecutionProvider", 0, 0, 0}};
+  const std::vector<runtime::KernelTime> idle{
+      {"a", "A", "CPUExecutionProvider", 0, 0, 0, 0, runtime::KernelRole::kInteger}};
   EXPECT_EQ(summarize_kernels(idle).integer_time_percent, 0);  // took no time: no share of it
   EXPECT_EQ(summarize_kernels(idle).integer_kernels, 1);
 }
 
 TEST(KernelSummary, ProductsAndMovers_AreToldApart) {
+  using Role = runtime::KernelRole;
   std::vector<runtime::KernelTime> kernels;
-  for (const auto* const type :
-       {"QLinearConv", "QLinearAdd", "MatMulNBits", "NhwcMaxPool", "DynamicQuantizeLinear",
-        "Transpose", "ReorderOutput", "Cast", "Conv"}) {
-    kernels.push_back({type, type, "CPUExecutionProvider", 0, 10, 0});
+  for (const auto role :
+       {Role::kIntegerProduct, Role::kInteger, Role::kIntegerProduct, Role::kInteger,
+        Role::kDynamicQuantize, Role::kReorder, Role::kReorder, Role::kCast, Role::kFloat}) {
+    kernels.push_back({"", "", "CPUExecutionProvider", 0, 10, 0, 0, role});
   }
   const auto summary = summarize_kernels(kernels);
   EXPECT_EQ(summary.kernels, 9);

@@ -23,11 +23,12 @@ using testing::IsOk;
 using ::testing::SizeIs;
 
 TEST(KernelSummary, TellsIntegerFromConversionKernels) {
+  using Role = runtime::KernelRole;
   const std::vector<runtime::KernelTime> kernels = {
-      {"q", "QuantizeLinear", "CPUExecutionProvider", 0, 10, 0},
-      {"c", "QLinearConv", "CPUExecutionProvider", 10, 60, 0},
-      {"d", "DequantizeLinear", "CPUExecutionProvider", 70, 10, 0},
-      {"f", "Conv", "CPUExecutionProvider", 80, 20, 0}};
+      {"q", "Q", "CPUExecutionProvider", 0, 10, 0, 0, Role::kQuantize},
+      {"c", "C", "CPUExecutionProvider", 10, 60, 0, 0, Role::kIntegerProduct},
+      {"d", "D", "CPUExecutionProvider", 70, 10, 0, 0, Role::kDequantize},
+      {"f", "F", "CPUExecutionProvider", 80, 20, 0, 0, Role::kFloat}};
   const auto summary = summarize_kernels(kernels);
   EXPECT_EQ(summary.kernels, 4);
   EXPECT_EQ(summary.integer_kernels, 1);
@@ -172,9 +173,9 @@ TEST(PlanBench, UnknownWord_IsNamed) {
 
 TEST(KernelSummary, CountsCopiesApart) {
   const std::vector<runtime::KernelTime> kernels = {
-      {"a", "MemcpyFromHost", "CUDAExecutionProvider", 0, 5, 0},
+      {"a", "MemcpyFromHost", "CUDAExecutionProvider", 0, 5, 0, 0, runtime::KernelRole::kCopy},
       {"b", "Conv", "CUDAExecutionProvider", 5, 20, 0},
-      {"c", "MemcpyToHost", "CUDAExecutionProvider", 25, 2, 0},
+      {"c", "MemcpyToHost", "CUDAExecutionProvider", 25, 2, 0, 0, runtime::KernelRole::kCopy},
       {"d", "Softmax", "CPUExecutionProvider", 27, 1, 0}};
   const auto summary = summarize_kernels(kernels);
   EXPECT_EQ(summary.copies, 2);

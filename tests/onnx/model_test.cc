@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
@@ -269,6 +270,42 @@ TEST(Model, Clone_SharesNothingThatCanBeEdited) {
   copy.set_name(copy.nodes()[0], "other");
   copy.set_opset("", 20);
   EXPECT_EQ(bytes_of(model), before);
+}
+
+TEST(Model, WhatAnOperatorIsMadeInto_KnowsWhatItWas) {
+  auto model = small_model();
+  const auto old = model.nodes()[1];
+  EXPECT_EQ(model.origin(old), old);
+  const auto part = model.add_node({.name = "part", .op_type = "Relu", .origin = old});
+  const auto part_of_part = model.add_node({.name = "smaller", .op_type = "Relu", .origin = part});
+  const auto other = model.add_node({.name = "other", .op_type = "Relu"});
+  model.remove_node(old);
+  const auto copy = model.clone();
+  for (const Model* const each : {&std::as_const(model), &copy}) {
+    EXPECT_EQ(each->origin(part), old);
+    EXPECT_EQ(each->origin(part_of_part), old);
+    EXPECT_EQ(each->origin(other), other);
+  }
+}
+
+TEST(Model, WrittenOrder_IsThatOfTheFile) {
+  auto model = small_model();
+  // What makes an input is put behind its reader.
+  const auto reader = model.nodes()[0];
+  const auto value = model.inputs(reader).front();
+  const auto maker = model.add_node(
+      {.name = "maker", .op_type = "Identity", .inputs = {value}, .outputs = {"made"}});
+  model.set_input(reader, 0, "made");
+  ASSERT_EQ(model.nodes().back(), maker);
+  const auto order = model.written_order();
+  ASSERT_THAT(order, IsOk());
+  const auto again = parsed(model);
+  const auto nodes = again.nodes();
+  ASSERT_EQ(order->size(), nodes.size());
+  EXPECT_EQ(order->front(), maker);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    EXPECT_EQ(model.name((*order)[i]), again.name(nodes[i]));
+  }
 }
 
 // --- initializers ---------------------------------------------------------------------------

@@ -42,6 +42,21 @@ TEST(Collector, KernelsOfAUnit_AddUp) {
   EXPECT_DOUBLE_EQ(trace.unit_timing.at(0).median_us, 22);
 }
 
+TEST(Collector, TheFirstKernelOfAUnitTellsWhetherItIsComputedInIntegers) {
+  using Role = runtime::KernelRole;
+  Collector collector(3, 1);
+  const auto add = [&](std::size_t unit, Role role) {
+    collector.add(0, {Kind::kUnit, unit, {}}, {.op_type = "K", .role = role});
+  };
+  add(0, Role::kInteger);
+  add(0, Role::kFloat);
+  add(1, Role::kFloat);
+  add(1, Role::kIntegerProduct);
+  Trace trace;
+  collector.finish(trace, 0);
+  EXPECT_THAT(trace.integers, ElementsAre(true, false, false));
+}
+
 TEST(Collector, ADisturbanceOfOneKernel_LeavesTheOthersOfItsRun) {
   // In each of four runs another kernel was interrupted: taken kernel by kernel none of them shows.
   const auto trace = collect({{900, 2, 3, 4}, {1, 900, 3, 4}, {1, 2, 900, 4}, {1, 2, 3, 900}});

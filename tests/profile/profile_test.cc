@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "profile/attribution.h"
 #include "profile/trace.h"
 #include "support/matchers.h"
 #include "support/small_classifier.h"
@@ -35,13 +34,6 @@ ProfileOptions quick() {
   options.runs = 3;
   options.budget_us = 8e6;
   return options;
-}
-
-TEST(Tags, AreFoundInWhatTheRuntimeMakesOfThem) {
-  EXPECT_THAT(tagged_operators("tsr12./QuickGeluFusion/"), ElementsAre(graph::OpId{12}));
-  EXPECT_THAT(tagged_operators("tsr3._token_7"), ElementsAre(graph::OpId{3}));
-  EXPECT_THAT(tagged_operators("tsr3.tsr44."), ElementsAre(graph::OpId{3}, graph::OpId{44}));
-  EXPECT_THAT(tagged_operators("tsrx. tsr5 conv_tsr"), IsEmpty());
 }
 
 TEST(Midmean, LeavesTheOuterQuartersOut) {
@@ -232,16 +224,12 @@ TEST(ProfileSlow, Interrupted_GoesOnWithWhatItHad) {
 }
 
 TEST(ProfileSlow, DoubleAndMissingNames_AreToldApart) {
-  auto fixture = make_fixture();
-  ASSERT_THAT(fixture, IsOk());
-  fixture->ranges.model.reset();  // it was renamed since
-  const auto view = fixture->model.view();
-  ASSERT_THAT(view, IsOk());
-  std::vector<std::string> doubled;
-  for (const auto& op : view->ops()) {
-    doubled.emplace_back(op.type == "Conv" ? "same" : "");
+  auto model = testing::small_classifier();
+  for (const auto node : model.nodes()) {
+    model.set_name(node, model.op_type(node) == "Conv" ? "same" : "");
   }
-  ASSERT_THAT(fixture->model.rename_operators(doubled), IsOk());
+  const auto fixture = make_fixture(std::move(model));
+  ASSERT_THAT(fixture, IsOk());
   const auto result = profile(fixture->model, fixture->samples, fixture->ranges, fixture->library,
                               quick(), Monitor::silent());
   ASSERT_THAT(result, IsOk());

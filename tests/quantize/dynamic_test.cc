@@ -271,6 +271,19 @@ TEST(ApplyDynamic, TensorReadByTwoOperators_IsMeasuredOnce) {
   EXPECT_EQ(counts["MatMulInteger"], 2);
 }
 
+TEST(ApplyDynamic, WhatAnOperatorIsMadeInto_KnowsWhatItWas) {
+  const auto model = inferred(matmul({3, 16}, {16, 5}));
+  const auto work = *model.producer("y");
+  const auto result = quantized(model, dynamic_scheme(DType::kInt8));
+  std::size_t parts = 0;
+  for (const auto node : result.model.nodes()) {
+    const bool measures = result.model.op_type(node) == "DynamicQuantizeLinear";
+    EXPECT_EQ(result.model.origin(node) == work, !measures) << result.model.name(node);
+    parts += measures ? 0 : 1;
+  }
+  EXPECT_EQ(parts, 4U);  // the product, a cast, and two multiplications by scales
+}
+
 TEST(ApplyDynamic, WeightReadByTwoOperators_IsStoredOnce) {
   const auto model = inferred(ModelBuilder(13)
                                   .input("x", {3, 16})

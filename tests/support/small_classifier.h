@@ -44,9 +44,9 @@ struct Fixture {
   calibrate::Ranges ranges;
 };
 
-inline Result<Fixture> make_fixture() {
+inline Result<Fixture> make_fixture(onnx::Model classifier = small_classifier()) {
   TESSERA_TRY(auto library, runtime::Library::load());
-  auto model = network::Network::of(small_classifier());
+  auto model = network::Network::of(std::move(classifier));
   TESSERA_CHECK(model.infer_types(library));
   TESSERA_TRY(const auto inputs, network::input_specs(model));
   TESSERA_TRY(auto samples,

@@ -157,13 +157,6 @@ class ToyDriver final : public network::Driver {
       }
     }
   }
-  Status rename_operators(std::span<const std::string> names) override {
-    std::size_t i = 0;
-    for (auto& [source, op] : model_.ops) {  // in the order of view()
-      op.name = names[i++];
-    }
-    return {};
-  }
   /// For the dialect.
   [[nodiscard]] ToyModel& model() noexcept { return model_; }
 

@@ -98,7 +98,11 @@ class ToySession final : public runtime::SessionBackend {
                             .start_us = start_us,
                             .duration_us = end_us - start_us,
                             .output_bytes = std::ssize(result.bytes()),
-                            .run = runs_});
+                            .run = runs_,
+                            .role = op.rounding ? runtime::KernelRole::kIntegerProduct
+                                                : runtime::KernelRole::kFloat,
+                            .sources = {source},
+                            .behind = makers_of(op.inputs.front())});
       }
       keep(values, op.output, std::move(result));
     }
@@ -128,6 +132,15 @@ class ToySession final : public runtime::SessionBackend {
                        .symbols = {"", ""}});
     }
     return infos;
+  }
+
+  [[nodiscard]] std::vector<std::uint32_t> makers_of(const std::string& value) const {
+    for (const auto& [source, op] : model_.ops) {
+      if (op.output == value) {
+        return {source};
+      }
+    }
+    return {};
   }
 
   /// Whoever taps a value sees it before its readers do.

@@ -41,7 +41,7 @@ struct Built {
 struct LaneOptions {
   runtime::OptLevel level = runtime::OptLevel::kAll;
   bool profile = false;
-  std::filesystem::path optimized_model;            ///< see runtime::SessionOptions
+  bool kernel_sources = false;                      ///< see runtime::SessionOptions
   std::optional<runtime::ProviderChoice> provider;  ///< instead of that of the lab's session
 };
 

@@ -39,8 +39,6 @@ struct KernelSummary {
   std::map<std::string, std::int64_t> providers;
 };
 [[nodiscard]] KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels);
-/// True for kernels that compute on integers (as opposed to converting or moving them).
-[[nodiscard]] bool is_integer_kernel(std::string_view op_type) noexcept;
 /// Operators whose integer form is a product on integers, whatever is computed around it.
 [[nodiscard]] bool is_product(std::string_view op_type) noexcept;
 [[nodiscard]] Json to_json(const KernelSummary& summary);

@@ -69,11 +69,13 @@ class Driver {
   /// Rewrites a version that the runtime gave up in a newer one; false if it did not.
   [[nodiscard]] virtual Result<bool> modernize(Monitor&) { return false; }
 
+  /// Its sessions are those of the library that runs the format: the one of that name among what
+  /// open() is given (runtime::Library::named()). They say what kernels do (KernelTime::role), and
+  /// what they compute where that is asked for.
   [[nodiscard]] virtual Result<SessionSourcePtr> source(
       std::span<const std::string> taps) const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<Driver>> part(const PartSpec& spec) const = 0;
   virtual void expose(std::span<const std::string> values) = 0;
-  [[nodiscard]] virtual Status rename_operators(std::span<const std::string> names) = 0;
   [[nodiscard]] virtual std::set<std::uint32_t> sources() const = 0;
 
   [[nodiscard]] virtual onnx::Model* onnx() noexcept { return nullptr; }

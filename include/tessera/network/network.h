@@ -159,8 +159,6 @@ class Network {
   [[nodiscard]] Result<Network> part(const PartSpec& spec) const;
   /// Makes values outputs, too, those that are already left out.
   void expose(std::span<const std::string> values);
-  /// Gives the operators of view() these names, by OpId. Names of values stay.
-  [[nodiscard]] Status rename_operators(std::span<const std::string> names);
   /// Op::source of what an earlier view() of this network, or of what it was cloned from, had and
   /// what is still there.
   [[nodiscard]] std::set<std::uint32_t> sources() const;

@@ -47,6 +47,8 @@ struct NodeSpec {
   std::vector<std::string> inputs;  ///< "" for an absent optional input
   std::vector<std::string> outputs;
   std::vector<NamedAttribute> attributes;
+  /// The operator that it is a part of what is made of; see Model::origin().
+  std::optional<NodeId> origin = std::nullopt;
 };
 
 using tessera::NamedType;
@@ -216,6 +218,12 @@ class Model {
                                    BodyView view = BodyView::kWhole) const;
   /// Puts back what was made of body(). Errors: kInternal if its own inputs are not the same.
   [[nodiscard]] Status set_body(NodeId node, std::size_t index, const Model& body);
+
+  /// The order in which save() and serialize() write the operators.
+  /// Errors: kDataLoss naming an operator of a cycle.
+  [[nodiscard]] Result<std::vector<NodeId>> written_order() const;
+  /// The operator that this one was made of (NodeSpec::origin), which may be gone; else itself.
+  [[nodiscard]] NodeId origin(NodeId node) const;
 
   /// Adds at the end, or right before `before`.
   NodeId add_node(const NodeSpec& spec, std::optional<NodeId> before = std::nullopt);

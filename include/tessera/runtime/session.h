@@ -54,6 +54,9 @@ struct SessionOptions {
   std::map<std::string, std::string> config;  ///< session config entries of the runtime
   bool memory_arena = true;
   bool profile = false;  ///< collect kernel times, see end_profile()
+  /// Besides, learn which operators each kernel computes: KernelTime::sources and `behind`. Costs a
+  /// copy of the model and the graph that the library makes of it, once.
+  bool kernel_sources = false;
   /// Where the runtime writes the graph it really runs; empty: nowhere.
   std::filesystem::path optimized_model;
   TensorTap* tap = nullptr;  ///< not owned; outlives the session
@@ -65,6 +68,27 @@ struct Feed {
   TensorView tensor;
 };
 
+/// What a kernel does; room `network` knows which kernels of a library do what.
+enum class KernelRole : std::uint8_t {
+  kFloat,            ///< computes on floats; also what is not known
+  kInteger,          ///< computes on integers
+  kIntegerProduct,   ///< of these, convolutions, matrix products, recurrent layers, attention
+  kQuantize,         ///< floats to integers by a scale that is given
+  kDynamicQuantize,  ///< the same by a scale that it finds itself
+  kDequantize,
+  kCast,
+  kReorder,  ///< layouts, transposes
+  kCopy,     ///< between the memories of the CPU and of a device
+};
+/// True for kernels that compute on integers, as opposed to converting or moving them.
+[[nodiscard]] constexpr bool is_integer(KernelRole role) noexcept {
+  return role == KernelRole::kInteger || role == KernelRole::kIntegerProduct;
+}
+/// True for kernels that change the type, the layout or the place of a value and nothing else.
+[[nodiscard]] constexpr bool is_conversion(KernelRole role) noexcept {
+  return role >= KernelRole::kQuantize && role != KernelRole::kDynamicQuantize;
+}
+
 /// One kernel call as the runtime's profiler saw it.
 struct KernelTime {
   std::string node;
@@ -74,6 +98,14 @@ struct KernelTime {
   double duration_us = 0;
   std::int64_t output_bytes = 0;
   std::int64_t run = 0;  ///< of the session, counted from 0
+  KernelRole role = KernelRole::kFloat;
+  /// Op::source of the operators of the opened network that the kernel computes; what quantizing
+  /// made of an operator counts as that operator. Empty if it computes none, or if that is not
+  /// known (see SessionOptions::kernel_sources).
+  std::vector<std::uint32_t> sources;
+  /// The sources of the kernel whose result it reads: along first inputs, the nearest one that has
+  /// any. Empty if the model's inputs are nearer, or if that is not known.
+  std::vector<std::uint32_t> behind;
 };
 /// The calls of each run, which end_profile() gives one after another. Runs need not call equally
 /// many kernels: bodies of control flow run as often as the data want.
@@ -103,6 +135,8 @@ class Outputs {
 class Session {
  public:
   explicit Session(std::unique_ptr<SessionBackend> backend);
+  /// For a backend that adds something to another one.
+  [[nodiscard]] SessionBackend& backend() noexcept { return *backend_; }
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
