@@ -327,8 +327,10 @@ Status prove_fastest(const Options& options, const network::Network& model,
       evaluate::time_file(
           {.model = &model, .library = std::move(library), .session = session, .samples = &samples},
           options.output, kBudgetUs, context.monitor()));
-  const auto planned = std::count_if(report.ops.begin(), report.ops.end(), [](const auto& op) {
-    return op.quantized && evaluate::is_product(op.type);
+  TESSERA_TRY(const auto graph, model.view());
+  const auto planned = std::count_if(report.ops.begin(), report.ops.end(), [&](const auto& op) {
+    const auto known = graph.find_op(op.op);
+    return op.quantized && known && evaluate::is_product(graph.op(*known).kind);
   });
   if (timing.kernels.integer_products < planned) {
     context.monitor().warn(

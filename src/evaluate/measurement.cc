@@ -19,10 +19,10 @@ double percent(double part, double whole) {
 
 }  // namespace
 
-bool is_product(std::string_view op_type) noexcept {
-  constexpr std::array<std::string_view, 5> kNames = {"Conv", "MatMul", "Gemm", "LSTM",
-                                                      "Attention"};
-  return std::find(kNames.begin(), kNames.end(), op_type) != kNames.end();
+bool is_product(graph::OpKind kind) noexcept {
+  using enum graph::OpKind;
+  constexpr std::array kProducts = {kConv, kMatMul, kGemm, kLstm, kAttention};
+  return std::find(kProducts.begin(), kProducts.end(), kind) != kProducts.end();
 }
 
 KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {

@@ -186,8 +186,7 @@ Result<OptimizeResult::Mixing> Mixer::open(double left_us) {
   TESSERA_TRY(const auto options, study_options(kStudyShare * left_us));
   OptimizeResult::Mixing mixing{.scheme = quantize::to_string(schemes_.front())};
   if (layers_seen_) {
-    TESSERA_TRY(auto study, profile::Study::open(setup_.model, setup_.samples, setup_.ranges,
-                                                 setup_.library, options, monitor_));
+    TESSERA_TRY(auto study, profile::Study::in(setup_.lab, options, monitor_));
     TESSERA_TRY(const auto profile, study.measure());
     TESSERA_CHECK(monitor_.check());  // what it has of an interrupted study is not enough
     mixing.validation = profile.validation;
@@ -245,10 +244,11 @@ Status Mixer::measure_noise(double budget_us) {
   if (alone.switches.empty()) {
     return {};
   }
-  const noise::SwitchableSetup setup{.model = &setup_.model,
-                                     .library = setup_.library,
-                                     .session = {.threads = setup_.options.session.threads},
-                                     .ranges = &setup_.ranges,
+  const auto& given = setup_.lab.setup();
+  const noise::SwitchableSetup setup{.model = given.model,
+                                     .library = given.library,
+                                     .session = {.threads = given.session.threads},
+                                     .ranges = given.ranges,
                                      .switches = alone.switches};
   const auto clock = steady_clock_us();
   const double start = clock();
@@ -259,11 +259,11 @@ Status Mixer::measure_noise(double budget_us) {
     return {};
   }
   const auto settings = one_at_a_time(alone.switches);
-  const auto count = std::min(setup_.samples.size(), kNoiseSamples);
+  const auto count = std::min(given.samples->size(), kNoiseSamples);
   std::vector<ErrorSums> sums(settings.size());
   for (std::int64_t i = 0; i < count && (i == 0 || clock() - start < budget_us); ++i) {
     monitor_.progress("error of single layers", i, count);
-    TESSERA_TRY(const auto sample, setup_.samples.load(i * setup_.samples.size() / count));
+    TESSERA_TRY(const auto sample, given.samples->load(i * given.samples->size() / count));
     TESSERA_CHECK(model->measure(
         sample, settings,
         [&](std::size_t index, const noise::SettingResult& result) -> Status {

@@ -21,10 +21,6 @@ namespace tessera::optimize {
 /// What a mixer works with. What it refers to outlives the mixer.
 struct MixerSetup {
   evaluate::Lab& lab;
-  const network::Network& model;
-  const data::SampleSet& samples;
-  const calibrate::Ranges& ranges;
-  std::shared_ptr<const runtime::Library> library;
   const OptimizeOptions& options;
   double prepare_us = 0;  ///< what building and opening a model takes
 };

@@ -73,14 +73,9 @@ double fewest_runs(double reference_us) {
 
 class Optimizer {
  public:
-  Optimizer(Lab& lab, const network::Network& model, const data::SampleSet& samples,
-            std::shared_ptr<const runtime::Library> library, const calibrate::Ranges& ranges,
-            const OptimizeOptions& options, OptimizeResult& result, Monitor& monitor)
+  Optimizer(Lab& lab, const OptimizeOptions& options, OptimizeResult& result, Monitor& monitor)
       : lab_(lab),
-        model_(model),
-        samples_(samples),
-        library_(std::move(library)),
-        ranges_(ranges),
+        given_(lab.setup()),
         options_(options),
         result_(result),
         monitor_(monitor),
@@ -328,7 +323,7 @@ class Optimizer {
 
   Status try_methods(Candidate& candidate) {
     auto best = candidate;
-    for (const auto method : ranges_.methods) {
+    for (const auto method : given_.ranges->methods) {
       if (candidate.methods.empty() ? over(kErrorsUntil) : over(kMethodsUntil)) {
         cut(fmt::format("{} with {} ranges", candidate.row.name(), numerics::to_string(method)));
         continue;
@@ -347,7 +342,7 @@ class Optimizer {
     }
     best.methods = std::move(candidate.methods);
     candidate = std::move(best);
-    const bool partly = candidate.row.accuracy && samples_.size() > kMethodSamples;
+    const bool partly = candidate.row.accuracy && given_.samples->size() > kMethodSamples;
     return partly ? measure(candidate) : Status();
   }
 
@@ -605,7 +600,7 @@ class Optimizer {
                                     .integer_kernels = kernels.integer_kernels};
     const auto ops = lab_.graph().ops();
     for (std::size_t i = 0; i < candidate.quantized.size() && i < ops.size(); ++i) {
-      const bool product = evaluate::is_product(ops[i].type);
+      const bool product = evaluate::is_product(ops[i].kind);
       written.planned += candidate.quantized[i] && product ? 1 : 0;
     }
     written.planned += lab_.reference().kernels ? given_products() : 0;
@@ -720,8 +715,9 @@ class Optimizer {
     // The quick steps: what costs minutes is left to `quantize --refine full`.
     const refine::RefineOptions quick{
         .equalize = true, .rounding = refine::Rounding::kAdaptive, .bias_correction = true};
-    TESSERA_TRY(auto refinement, refine::refine(model_, assignment, *options_.calibration, &ranges_,
-                                                library_, quick, monitor));
+    TESSERA_TRY(auto refinement,
+                refine::refine(*given_.model, assignment, *options_.calibration, given_.ranges,
+                               given_.library, quick, monitor));
     candidate.refinement = refinement.report;
     const auto& steps = refinement.report.steps;
     if (std::none_of(steps.begin(), steps.end(), [](const auto& step) { return step.kept; })) {
@@ -782,8 +778,8 @@ class Optimizer {
 
   Status search_mixes(const Candidate& base) {
     auto budget = budget_until(kMixingUntil);
-    Mixer mixer({lab_, model_, samples_, ranges_, library_, options_, prepare_us_}, base,
-                mixing_partners(result_.candidates, base), budget);
+    Mixer mixer({lab_, options_, prepare_us_}, base, mixing_partners(result_.candidates, base),
+                budget);
     TESSERA_TRY(auto mixing, mixer.open(left_us(kMixingUntil)));
     if (!mixer.cut_off().empty()) {
       cut(mixer.cut_off());
@@ -841,10 +837,7 @@ class Optimizer {
   }
 
   Lab& lab_;
-  const network::Network& model_;
-  const data::SampleSet& samples_;
-  std::shared_ptr<const runtime::Library> library_;
-  const calibrate::Ranges& ranges_;
+  const evaluate::LabSetup& given_;
   const OptimizeOptions& options_;
   Limits limits_;
   OptimizeResult& result_;
@@ -886,8 +879,7 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
   result.excluded = std::move(plan.excluded);
   result.timer = evaluate::timer_for(options.session);
   result.candidates = std::move(plan.candidates);
-  TESSERA_CHECK(
-      Optimizer(lab, model, samples, std::move(library), ranges, options, result, monitor).run());
+  TESSERA_CHECK(Optimizer(lab, options, result, monitor).run());
   return result;
 }
 

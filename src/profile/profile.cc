@@ -80,19 +80,17 @@ class PlanSource {
 
 class Study::Profiler {
  public:
-  Profiler(Lab lab, graph::Graph view, const network::Network& model,
-           const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
-           const ProfileOptions& options, Monitor& monitor)
-      : ranges_(ranges),
-        lab_(std::move(lab)),
-        view_(std::move(view)),
-        model_(model),
-        library_(std::move(library)),
+  /// `own`: the lab, where nobody else has it.
+  Profiler(Lab& lab, std::unique_ptr<Lab> own, const ProfileOptions& options, Monitor& monitor)
+      : own_lab_(std::move(own)),
+        lab_(lab),
+        view_(lab.graph()),
+        model_(*lab.setup().model),
+        library_(lab.setup().library),
         options_(options),
         monitor_(monitor),
         quiet_(monitor),
         start_us_(clock_()) {
-    ranges_.model.reset();
     profile_.quantization = lab_.quantization();
     schemes_ = {options.scheme};
     schemes_.insert(schemes_.end(), options.further.begin(), options.further.end());
@@ -356,8 +354,10 @@ class Study::Profiler {
       alone_.resize(units_.size());
       return {};
     }
+    auto ranges = *lab_.setup().ranges;
+    ranges.model.reset();  // parts of the model are no file that they could be of
     TESSERA_TRY(alone_,
-                time_isolated(model_, view_, units_, options_.scheme, ranges_, library_,
+                time_isolated(model_, view_, units_, options_.scheme, ranges, library_,
                               options_.session, kIsolatedShare * options_.budget_us, monitor_));
     return {};
   }
@@ -822,9 +822,9 @@ class Study::Profiler {
     }
   }
 
-  calibrate::Ranges ranges_;  ///< of no file: parts of the model are other ones
-  Lab lab_;
-  graph::Graph view_;
+  std::unique_ptr<Lab> own_lab_;
+  Lab& lab_;
+  const graph::Graph& view_;
   const network::Network& model_;
   std::shared_ptr<const runtime::Library> library_;
   ProfileOptions options_;
@@ -921,10 +921,9 @@ Study::Study(Study&&) noexcept = default;
 Study& Study::operator=(Study&&) noexcept = default;
 Study::~Study() = default;
 
-Result<Study> Study::open(const network::Network& model, const data::SampleSet& samples,
-                          const calibrate::Ranges& ranges,
-                          std::shared_ptr<const runtime::Library> library,
-                          const ProfileOptions& options, Monitor& monitor) {
+namespace {
+
+Status check_options(const ProfileOptions& options, Monitor& monitor) {
   TESSERA_CHECK(quantize::validate(options.scheme));
   for (const auto& scheme : options.further) {
     TESSERA_CHECK(quantize::validate(scheme));
@@ -941,18 +940,37 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
                               options.session.provider),
                   "use the CPU provider for costs of layers"});
   }
-  TESSERA_TRY(auto view, model.view());
-  TESSERA_TRY(auto lab, Lab::open({.model = &model,
-                                   .library = library,
-                                   .session = options.session,
-                                   .samples = &samples,
-                                   .ranges = &ranges,
-                                   .memory_bytes = options.memory_bytes,
-                                   .requantize = options.requantize,
-                                   .errors = options.curve},
-                                  monitor));
-  auto profiler = std::make_unique<Profiler>(std::move(lab), std::move(view), model, ranges,
-                                             std::move(library), options, monitor);
+  return {};
+}
+
+}  // namespace
+
+Result<Study> Study::open(const network::Network& model, const data::SampleSet& samples,
+                          const calibrate::Ranges& ranges,
+                          std::shared_ptr<const runtime::Library> library,
+                          const ProfileOptions& options, Monitor& monitor) {
+  TESSERA_CHECK(check_options(options, monitor));
+  TESSERA_TRY(auto opened, Lab::open({.model = &model,
+                                      .library = std::move(library),
+                                      .session = options.session,
+                                      .samples = &samples,
+                                      .ranges = &ranges,
+                                      .memory_bytes = options.memory_bytes,
+                                      .requantize = options.requantize,
+                                      .errors = options.curve},
+                                     monitor));
+  auto own = std::make_unique<Lab>(std::move(opened));
+  auto& lab = *own;
+  auto profiler = std::make_unique<Profiler>(lab, std::move(own), options, monitor);
+  TESSERA_CHECK(profiler->find_units());
+  return Study(std::move(profiler));
+}
+
+Result<Study> Study::in(evaluate::Lab& lab, ProfileOptions options, Monitor& monitor) {
+  options.session = lab.setup().session;
+  options.requantize = lab.setup().requantize;
+  TESSERA_CHECK(check_options(options, monitor));
+  auto profiler = std::make_unique<Profiler>(lab, nullptr, options, monitor);
   TESSERA_CHECK(profiler->find_units());
   return Study(std::move(profiler));
 }

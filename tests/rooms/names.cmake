@@ -14,9 +14,6 @@ set(at_home "^(include/tessera|src)/(onnx|quantize|refine|compat)/|^src/network/
 
 # Others that may, and why. An entry that no file needs any more is a violation, too.
 set(allowed
-  # Names of kernels, which the library took from the operators it fused.
-  "src/evaluate/measurement.cc"
-  "src/profile/attribution.cc"
   # What layouts the library's CPU kernels take and make. Records of profiles know a unit by the
   # name of its type, and are read back without their model.
   "src/profile/latency_model.cc"

@@ -66,9 +66,6 @@ class RenamedDriver final : public network::Driver {
     });
   }
   void expose(std::span<const std::string> values) override { network_.driver().expose(values); }
-  Status rename_operators(std::span<const std::string> names) override {
-    return network_.driver().rename_operators(names);
-  }
   std::set<std::uint32_t> sources() const override { return inner().sources(); }
 
  private:

@@ -125,6 +125,8 @@ class Lab {
   [[nodiscard]] Result<Timing> time(std::vector<Lane>& lanes, const std::vector<Measurement*>& rows,
                                     RaceOptions options, std::string_view stage, Monitor& monitor);
 
+  /// What it was opened with.
+  [[nodiscard]] const LabSetup& setup() const noexcept { return setup_; }
   /// Bytes that a session of a model of this size may take.
   [[nodiscard]] std::int64_t session_bytes(const Built& built) const;
   [[nodiscard]] std::int64_t memory_bytes() const noexcept { return memory_bytes_; }

@@ -17,6 +17,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/race.h"
+#include "tessera/graph/kind.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -40,7 +41,7 @@ struct KernelSummary {
 };
 [[nodiscard]] KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels);
 /// Operators whose integer form is a product on integers, whatever is computed around it.
-[[nodiscard]] bool is_product(std::string_view op_type) noexcept;
+[[nodiscard]] bool is_product(graph::OpKind kind) noexcept;
 [[nodiscard]] Json to_json(const KernelSummary& summary);
 
 enum class RowStatus : std::uint8_t {

@@ -234,6 +234,11 @@ class Study {
                                           const calibrate::Ranges& ranges,
                                           std::shared_ptr<const runtime::Library> library,
                                           const ProfileOptions& options, Monitor& monitor);
+  /// The same in a lab that is there, which measures other things besides: its model, samples,
+  /// ranges, library, session and `requantize` are taken and those of `options` passed over. The
+  /// lab outlives the study. A curve needs a lab with errors.
+  [[nodiscard]] static Result<Study> in(evaluate::Lab& lab, ProfileOptions options,
+                                        Monitor& monitor);
   Study(Study&&) noexcept;
   Study& operator=(Study&&) noexcept;
   ~Study();
