@@ -13,13 +13,16 @@
 
 namespace {
 
-/// What commands read besides the model: a profile and a plan, of layers c0 to c3.
+/// What commands read besides the model: a profile and a plan, of layers c0 to c3, one of them in
+/// two schemes.
 void read_as_others(const tessera::Json& json) {
   using namespace tessera::noise;  // NOLINT(google-build-using-namespace)
   ErrorModel model;
   for (const auto* name : {"c0", "c1", "c2", "c3"}) {
     model.layers.push_back({.name = name, .type = "Conv"});
   }
+  model.layers.push_back(
+      {.name = "c3@dynamic-u8s8", .type = "Conv", .scheme = "dynamic-u8s8", .op = "c3"});
   (void)gains_from_profile(json, model, "input");
   (void)subset_from_plan(json, "input", LayerIndex(model.layers));
 }

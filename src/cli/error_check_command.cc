@@ -29,13 +29,16 @@ Status run(const CheckArguments& arguments, Context& context) {
   TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, {".json"}));
   TESSERA_TRY(const auto input, load_switches(arguments.switches, context));
   const std::vector<std::string> designs{fmt::format("random:{}", arguments.plans)};
-  TESSERA_TRY(const auto subsets,
-              noise::choose_subsets(designs, input->layers, sizes, context.seed));
+  const auto entries = noise::entries_of(input->setup.switches);
+  TESSERA_TRY(const auto subsets, noise::choose_subsets(designs, entries, sizes, context.seed));
   TESSERA_TRY(const auto check,
               noise::run_check(input->setup, input->samples, subsets, context.monitor()));
   const auto envelope = context.envelope("error-check", &arguments.switches.run, &input->model);
   auto result = to_json(check);
-  result["layers"] = input->layers;
+  result["layers"] = Json::array();
+  for (const auto& entry : entries) {
+    result["layers"].push_back(entry.name);
+  }
   result["data"] = input->samples.describe();
   if (context.timeless) {
     result.erase("cpu_us_per_plan");

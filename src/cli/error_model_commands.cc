@@ -135,6 +135,26 @@ struct PredictCommand {
   std::size_t top = 0;
 };
 
+/// The layers of the fit that are an operator: in the scheme, and in the first that it was swept
+/// in.
+struct SweptLayer {
+  std::optional<std::int32_t> in_scheme;
+  std::optional<std::int32_t> first;
+};
+
+SweptLayer swept_layer(const std::vector<noise::ObservedLayer>& layers, const std::string& op,
+                       const std::string& scheme) {
+  SweptLayer found;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i].operator_name() == op) {
+      const auto index = static_cast<std::int32_t>(i);
+      found.first = found.first.value_or(index);
+      found.in_scheme = layers[i].scheme == scheme ? index : found.in_scheme;
+    }
+  }
+  return found;
+}
+
 Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const ErrorModel& fitted,
                                             Context& context) {
   if (command.model.empty()) {
@@ -152,20 +172,26 @@ Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const
   }
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(const auto schemes, quantize::resolve(recipe, graph, context.monitor()));
-  const noise::LayerIndex index(fitted.layers);
   noise::NamedSubset subset{.name = command.recipe};
   std::size_t unknown = 0;
+  std::vector<std::string> in_another;
   for (std::size_t op = 0; op < graph.ops().size(); ++op) {
+    const auto& name = graph.ops()[op].name;
+    const auto scheme = quantize::to_string(schemes[op]);
+    const auto layer = swept_layer(fitted.layers, name, scheme);
     // Float16 adds next to nothing beside integers.
-    if (schemes[op].mode == quantize::Mode::kFloat32 ||
-        schemes[op].mode == quantize::Mode::kFloat16) {
-      continue;
-    }
-    const auto layer = index.position(graph.ops()[op].name);
-    if (layer < 0) {
+    const bool exact = schemes[op].mode == quantize::Mode::kFloat32 ||
+                       schemes[op].mode == quantize::Mode::kFloat16;
+    if (layer.in_scheme) {
+      subset.layers.push_back(*layer.in_scheme);
+    } else if (!exact && layer.first) {
+      subset.layers.push_back(*layer.first);
+      // A fit of one scheme does not say which.
+      if (!fitted.layers[static_cast<std::size_t>(*layer.first)].scheme.empty()) {
+        in_another.push_back(name);
+      }
+    } else if (!exact) {
       ++unknown;
-    } else {
-      subset.layers.push_back(layer);
     }
   }
   std::sort(subset.layers.begin(), subset.layers.end());
@@ -175,6 +201,14 @@ Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const
          fmt::format("{} operators of the recipe were not in the sweep and count as exact",
                      unknown),
          "sweep them too: tessera error sweep --layers all"});
+  }
+  if (!in_another.empty()) {
+    context.monitor().warn(
+        {"schemes-not-swept",
+         fmt::format("{} operators of the recipe were not swept in its scheme and count as in the "
+                     "first that they were swept in: {}",
+                     in_another.size(), fmt::join(in_another, ", ")),
+         "sweep that scheme too: tessera error sweep --schemes"});
   }
   return subset;
 }
@@ -199,9 +233,7 @@ Result<std::vector<noise::NamedSubset>> subsets_of(const PredictCommand& command
     TESSERA_TRY(subset, subset_of_recipe(command, fitted, context));
   } else if (command.layers == std::vector<std::string>{"all"}) {
     subset.name = "all";
-    for (std::size_t i = 0; i < fitted.layers.size(); ++i) {
-      subset.layers.push_back(static_cast<std::int32_t>(i));
-    }
+    subset.layers = noise::in_first_schemes(fitted.layers);
   } else if (command.layers == std::vector<std::string>{"none"}) {
     subset.name = "none";
   } else {

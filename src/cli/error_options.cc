@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
 #include <memory>
 
 #include "cli/options.h"
@@ -17,17 +19,25 @@
 namespace tessera::cli {
 namespace {
 
-/// Scheme of every operator: that of the options, or what the recipe says.
-Result<std::vector<quantize::Scheme>> schemes_of(const SwitchOptions& options,
-                                                 const graph::Graph& graph, Context& context) {
+/// What operators may be in.
+struct Schemes {
+  std::vector<quantize::Scheme> first;  ///< by OpId; float32: not switched
+  std::vector<quantize::Scheme> further;
+};
+
+/// The first scheme is that of the options, or what the recipe says.
+Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& graph,
+                           Context& context) {
   TESSERA_TRY(const auto scheme,
               scheme_from(options.scheme, quantize::scheme_for(describe_host())));
-  if (options.recipe.empty()) {
-    // Named layers of every type are tried; what cannot be quantized is told with its reason.
-    return std::vector<quantize::Scheme>(graph.ops().size(), scheme);
+  // Named layers of every type are tried; what cannot be quantized is told with its reason.
+  Schemes schemes{std::vector<quantize::Scheme>(graph.ops().size(), scheme), {}};
+  if (!options.recipe.empty()) {
+    TESSERA_TRY(const auto recipe, quantize::read_recipe(options.recipe, scheme));
+    TESSERA_TRY(schemes.first, quantize::resolve(recipe, graph, context.monitor()));
   }
-  TESSERA_TRY(const auto recipe, quantize::read_recipe(options.recipe, scheme));
-  return quantize::resolve(recipe, graph, context.monitor());
+  TESSERA_TRY(schemes.further, further_schemes(options.further, scheme));
+  return schemes;
 }
 
 }  // namespace
@@ -47,6 +57,9 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
   command.add_option("--recipe", options.recipe, "schemes by layer, as of tessera quantize")
       ->type_name("FILE");
   add_scheme_options(command, options.scheme);
+  add_further_schemes(command, options.further,
+                      "further schemes that each layer may be in: u8s8,u8u8,s8s8-channel, dynamic, "
+                      "float16; it is one layer in each, named LAYER@SCHEME");
   add_ranges_option(command, options.ranges);
   command
       .add_option("--calibration-samples", options.calibration_samples,
@@ -84,29 +97,148 @@ Result<std::vector<graph::OpId>> chosen_layers(const SwitchOptions& options,
   return ranked;
 }
 
-/// Layers that no pass takes with these ranges are float32 from now on, and told of.
-Status leave_out(const network::Network& model, const graph::Graph& graph,
-                 const std::vector<graph::OpId>& layers, const calibrate::Ranges* ranges,
-                 std::vector<quantize::Scheme>& schemes, Context& context) {
+/// Why the quantizer leaves operators in float that are to be in these schemes.
+using Refusals = std::map<graph::OpId, std::string>;
+
+Result<Refusals> refusals(const SwitchInput& input, const graph::Graph& graph,
+                          const std::map<graph::OpId, quantize::Scheme>& schemes) {
   quantize::Scheme plain;
   plain.mode = quantize::Mode::kFloat32;
   std::vector<quantize::Scheme> assignment(graph.ops().size(), plain);
-  for (const auto op : layers) {
-    assignment[op.value] = schemes[op.value];
+  for (const auto& [op, scheme] : schemes) {
+    assignment[op.value] = scheme;
   }
-  auto scratch = model.clone();
+  auto scratch = input.model.clone();
   TESSERA_TRY(const auto report,
-              quantize::quantize(scratch, assignment, ranges, {}, Monitor::silent()));
-  for (const auto op : layers) {
+              quantize::quantize(scratch, assignment, input.ranges ? &*input.ranges : nullptr, {},
+                                 Monitor::silent()));
+  Refusals refused;
+  for (const auto& [op, scheme] : schemes) {
     const auto& outcome = report.ops[op.value];
     if (!outcome.quantized) {
-      schemes[op.value] = plain;
-      context.monitor().warn(
-          {"layer-left-out",
-           fmt::format("layer '{}' is not switched: {}", outcome.op,
-                       outcome.reason.empty() ? "no pass takes it" : outcome.reason),
-           ""});
+      refused.emplace(op, outcome.reason.empty() ? "no pass takes it" : outcome.reason);
     }
+  }
+  return refused;
+}
+
+/// Gives layers the schemes that they may be in, and takes note of those that no pass takes.
+class Assigner {
+ public:
+  Assigner(const SwitchInput& input, const graph::Graph& graph) : input_(input), graph_(graph) {}
+
+  /// `alone`: each by itself, not all together.
+  Status add(const std::map<graph::OpId, quantize::Scheme>& schemes, bool alone) {
+    Refusals refused;
+    if (alone) {
+      for (const auto& one : schemes) {
+        TESSERA_TRY(const auto own, refusals(input_, graph_, {one}));
+        refused.insert(own.begin(), own.end());
+      }
+    } else {
+      TESSERA_TRY(refused, refusals(input_, graph_, schemes));
+    }
+    for (const auto& [op, scheme] : schemes) {
+      if (const auto found = refused.find(op); found != refused.end()) {
+        left_out_.push_back({op, quantize::to_string(scheme), found->second});
+      } else {
+        take(op, scheme);
+      }
+    }
+    return {};
+  }
+
+  /// A scheme that is not tried here.
+  void take(graph::OpId op, const quantize::Scheme& scheme) { taken_[op].push_back(scheme); }
+
+  [[nodiscard]] bool has(graph::OpId op, const quantize::Scheme& scheme) const {
+    const auto found = taken_.find(op);
+    return found != taken_.end() &&
+           std::any_of(found->second.begin(), found->second.end(), [&](const auto& other) {
+             return quantize::to_string(other) == quantize::to_string(scheme);
+           });
+  }
+
+  /// float32 where it has none.
+  [[nodiscard]] quantize::Scheme first_of(graph::OpId op) const {
+    quantize::Scheme plain;
+    plain.mode = quantize::Mode::kFloat32;
+    const auto found = taken_.find(op);
+    return found == taken_.end() ? plain : found->second.front();
+  }
+
+  [[nodiscard]] noise::Switch switch_of(graph::OpId op, const quantize::Scheme& first) const {
+    const auto& schemes = taken_.at(op);
+    return {graph_.op(op).name, schemes, schemes.front() != first};
+  }
+
+  /// Of what is not among the layers for other reasons nobody wants to hear.
+  void warn(const std::vector<graph::OpId>& chosen, bool name_scheme, Monitor& monitor) const {
+    for (const auto& [op, scheme, reason] : left_out_) {
+      if (taken_.contains(op) && std::find(chosen.begin(), chosen.end(), op) == chosen.end()) {
+        continue;
+      }
+      monitor.warn({"layer-left-out",
+                    fmt::format("layer '{}' is not switched{}: {}", graph_.op(op).name,
+                                name_scheme ? " to " + scheme : std::string(), reason),
+                    ""});
+    }
+  }
+
+ private:
+  struct LeftOut {
+    graph::OpId op;
+    std::string scheme;
+    std::string reason;
+  };
+  const SwitchInput& input_;
+  const graph::Graph& graph_;
+  std::map<graph::OpId, std::vector<quantize::Scheme>> taken_;
+  std::vector<LeftOut> left_out_;
+};
+
+/// Layers with the schemes that the quantizer takes them in. The first scheme of a layer that is
+/// named is for SwitchableModel to take or to refuse.
+Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
+                       const Schemes& schemes, std::vector<graph::OpId> chosen, SwitchInput& input,
+                       Context& context) {
+  const bool by_name = is_list_of_names(options.layers);
+  Assigner assigner(input, graph);
+  std::map<graph::OpId, quantize::Scheme> wanted;
+  for (const auto op : chosen) {
+    wanted.emplace(op, schemes.first[op.value]);
+  }
+  if (by_name) {
+    for (const auto& [op, scheme] : wanted) {
+      assigner.take(op, scheme);
+    }
+  } else {
+    TESSERA_CHECK(assigner.add(wanted, false));
+  }
+  for (const auto& scheme : schemes.further) {
+    wanted.clear();
+    for (const auto op : chosen) {
+      if (!assigner.has(op, scheme)) {
+        wanted.emplace(op, scheme);
+      }
+    }
+    if (!wanted.empty()) {
+      TESSERA_CHECK(assigner.add(wanted, by_name));
+    }
+  }
+  if (!by_name) {
+    auto first = schemes.first;
+    for (const auto op : chosen) {
+      first[op.value] = assigner.first_of(op);
+    }
+    auto best = chosen_layers(options, input, graph, first, context);
+    assigner.warn(best ? *best : chosen, !schemes.further.empty(), context.monitor());
+    TESSERA_TRY(chosen, std::move(best));
+  } else {
+    assigner.warn(chosen, true, context.monitor());
+  }
+  for (const auto op : chosen) {
+    input.setup.switches.push_back(assigner.switch_of(op, schemes.first[op.value]));
   }
   return {};
 }
@@ -124,15 +256,14 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   }
   TESSERA_TRY(auto samples, context.open_samples(model, options.data));
   auto input =
-      std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}, {}});
+      std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}});
   TESSERA_TRY(const auto graph, input->model.view());
-  TESSERA_TRY(auto schemes, schemes_of(options, graph, context));
-  const bool by_name = is_list_of_names(options.layers);
-  TESSERA_TRY(auto chosen,
-              noise::choose_layers(graph, by_name ? options.layers : std::string("all"), schemes));
-  std::vector<quantize::Scheme> switched;
+  TESSERA_TRY(const auto schemes, schemes_of(options, graph, context));
+  const auto layers = is_list_of_names(options.layers) ? options.layers : std::string("all");
+  TESSERA_TRY(auto chosen, noise::choose_layers(graph, layers, schemes.first));
+  auto switched = schemes.further;
   for (const auto op : chosen) {
-    switched.push_back(schemes[op.value]);
+    switched.push_back(schemes.first[op.value]);
   }
   // Calibration samples are not those that the error is measured on, as far as the limit goes.
   auto data = options.data;
@@ -142,15 +273,7 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   if (!input->ranges) {
     TESSERA_TRY(input->ranges, context.ranges("", input->model, data, options.run, calibration));
   }
-  if (!by_name) {
-    TESSERA_CHECK(leave_out(input->model, graph, chosen, input->ranges ? &*input->ranges : nullptr,
-                            schemes, context));
-    TESSERA_TRY(chosen, chosen_layers(options, *input, graph, schemes, context));
-  }
-  for (const auto op : chosen) {
-    input->setup.switches.push_back({graph.op(op).name, {schemes[op.value]}});
-    input->layers.push_back(graph.op(op).name);
-  }
+  TESSERA_CHECK(choose_switches(options, graph, schemes, std::move(chosen), *input, context));
   input->setup.model = &input->model;
   input->setup.ranges = input->ranges ? &*input->ranges : nullptr;
   input->setup.memory_bytes = options.memory_mib << 20;

@@ -25,12 +25,14 @@ struct SwitchOptions {
   std::string layers = "top-macs:15";
   std::string recipe;
   SchemeOptions scheme;
+  std::vector<std::string> further;
   std::string ranges;
   std::int64_t calibration_samples = 100;
   std::int64_t memory_mib = 256;
 };
 
-/// MODEL, --data, --images, --layers, --recipe, scheme, --ranges, --memory and the usual ones.
+/// MODEL, --data, --images, --layers, --recipe, scheme, --schemes, --ranges, --memory and the usual
+/// ones.
 void add_switch_options(CLI::App& command, SwitchOptions& options);
 
 /// Everything that a switchable model is made from. Does not move.
@@ -39,7 +41,6 @@ struct SwitchInput {
   data::SampleSet samples;
   std::optional<calibrate::Ranges> ranges;
   noise::SwitchableSetup setup;  ///< points into this object
-  std::vector<std::string> layers;
 };
 
 /// Loads, chooses layers and their schemes, reads the ranges or measures them.

@@ -52,7 +52,9 @@ Result<noise::SweepOptions> sweep_options(const SweepArguments& arguments, const
   if (designs.empty()) {
     designs.emplace_back("random:1000");
   }
-  TESSERA_TRY(options.subsets, noise::choose_subsets(designs, input.layers, sizes, context.seed));
+  TESSERA_TRY(
+      options.subsets,
+      noise::choose_subsets(designs, noise::entries_of(input.setup.switches), sizes, context.seed));
   if (options.subsets.empty()) {
     return fail(ErrorCode::kInvalidArgument, "--subsets names no subset");
   }

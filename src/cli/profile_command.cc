@@ -43,38 +43,6 @@ struct Options {
   profile::ProfileOptions profile;
 };
 
-/// "u8u8", "s8s8-channel": a pair of types, per tensor unless it says otherwise; "dynamic":
-/// activations are rounded while it runs.
-Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
-  auto scheme = base;
-  if (name == "float16") {
-    scheme = {};
-    scheme.mode = quantize::Mode::kFloat16;
-    return scheme;
-  }
-  if (name == "dynamic") {
-    scheme.mode = quantize::Mode::kDynamic;
-    scheme.activation = DType::kUInt8;
-    scheme.activation_symmetric = false;
-    return scheme;
-  }
-  constexpr std::string_view kChannel = "-channel";
-  const bool per_channel = name.ends_with(kChannel);
-  const auto types = name.substr(0, per_channel ? name.size() - kChannel.size() : name.size());
-  const auto middle = types.find_first_of("us", 1);
-  if (middle == std::string::npos) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' is not a pair of types", name)
-        .hint(
-            "write u8s8, u8u8 or s8s8, with -channel for one scale per channel; dynamic; float16");
-  }
-  TESSERA_TRY(scheme.activation, quantize::dtype_from_short_name(types.substr(0, middle)));
-  TESSERA_TRY(scheme.weight, quantize::dtype_from_short_name(types.substr(middle)));
-  scheme.per_channel = per_channel;
-  scheme.reduce_range = false;
-  TESSERA_CHECK(quantize::validate(scheme));
-  return scheme;
-}
-
 Status write_pictures(const Options& options, const profile::Profile& result,
                       std::optional<OutputFolder>& folder) {
   if (!options.trace.empty()) {
@@ -188,15 +156,11 @@ Status run(Options options, Context& context) {
   auto& settings = options.profile;
   const auto host = describe_host();
   TESSERA_TRY(settings.scheme, scheme_from(options.scheme, quantize::scheme_for(host)));
-  for (const auto& name : options.further) {
-    TESSERA_TRY(auto scheme, further_scheme(name, settings.scheme));
-    settings.further.push_back(scheme);
-  }
+  TESSERA_TRY(settings.further, further_schemes(options.further, settings.scheme));
   const bool native = host.has("asimdhp") || host.has("avx512_fp16");
   if (native && std::find(options.further.begin(), options.further.end(), "float16") ==
                     options.further.end()) {
-    TESSERA_TRY(auto scheme, further_scheme("float16", settings.scheme));
-    settings.further.push_back(scheme);
+    settings.further.push_back({.mode = quantize::Mode::kFloat16});
   }
   if (options.resume && !options.output.ends_with(".json")) {
     return fail(ErrorCode::kInvalidArgument, "--resume goes on from the document of -o FILE.json")
@@ -265,12 +229,10 @@ void add_profile_command(CLI::App& app, Context& context) {
   command->add_option("model", options->model, "ONNX model in float32");
   add_data_options(*command, options->data, false);
   add_scheme_options(*command, options->scheme, SchemeScope::kStatic);
-  command
-      ->add_option("--schemes", options->further,
-                   "further schemes, with a column of their own and for mixes to draw from: "
-                   "u8s8,u8u8,s8s8-channel, dynamic, float16 (always where the processor "
-                   "computes in it)")
-      ->delimiter(',');
+  add_further_schemes(*command, options->further,
+                      "further schemes, with a column of their own and for mixes to draw from: "
+                      "u8s8,u8u8,s8s8-channel, dynamic, float16 (always where the processor "
+                      "computes in it)");
   add_selection_options(*command, options->profile.selection);
   add_ranges_option(*command, options->ranges);
   command->add_flag("--curve", options->profile.curve,

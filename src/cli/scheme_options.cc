@@ -25,6 +25,37 @@ std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
   }
 }
 
+Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
+  auto scheme = base;
+  if (name == "float16") {
+    scheme = {};
+    scheme.mode = quantize::Mode::kFloat16;
+    return scheme;
+  }
+  if (name == "dynamic") {
+    scheme.mode = quantize::Mode::kDynamic;
+    scheme.activation = DType::kUInt8;
+    scheme.activation_symmetric = false;
+    return scheme;
+  }
+  constexpr std::string_view kChannel = "-channel";
+  const bool per_channel = name.ends_with(kChannel);
+  const auto types = name.substr(0, per_channel ? name.size() - kChannel.size() : name.size());
+  const auto middle = types.find_first_of("us", 1);
+  if (middle == std::string::npos) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is not a pair of types", name)
+        .hint(
+            "write u8s8, u8u8 or s8s8, with -channel for one scale per channel; dynamic; float16");
+  }
+  scheme.mode = quantize::Mode::kStatic;
+  TESSERA_TRY(scheme.activation, quantize::dtype_from_short_name(types.substr(0, middle)));
+  TESSERA_TRY(scheme.weight, quantize::dtype_from_short_name(types.substr(middle)));
+  scheme.per_channel = per_channel;
+  scheme.reduce_range = false;
+  TESSERA_CHECK(quantize::validate(scheme));
+  return scheme;
+}
+
 }  // namespace
 
 std::vector<std::string> range_method_words(const std::vector<std::string>& further) {
@@ -106,6 +137,21 @@ Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Sch
     json["block_size"] = options.block_size;
   }
   return quantize::scheme_from_json(json, base);
+}
+
+void add_further_schemes(CLI::App& command, std::vector<std::string>& words,
+                         const std::string& description) {
+  command.add_option("--schemes", words, description)->delimiter(',');
+}
+
+Result<std::vector<quantize::Scheme>> further_schemes(const std::vector<std::string>& words,
+                                                      const quantize::Scheme& base) {
+  std::vector<quantize::Scheme> schemes;
+  for (const auto& word : words) {
+    TESSERA_TRY(auto scheme, further_scheme(word, base));
+    schemes.push_back(scheme);
+  }
+  return schemes;
 }
 
 Result<std::optional<calibrate::CalibrateOptions>> calibration_for(

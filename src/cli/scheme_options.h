@@ -48,6 +48,16 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options,
 [[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
                                                    quantize::Scheme base);
 
+/// Declares --schemes: words that further_schemes() reads.
+void add_further_schemes(CLI::App& command, std::vector<std::string>& words,
+                         const std::string& description);
+
+/// Schemes beside `base`: "u8u8", "s8s8-channel" for static ones of these types, per tensor unless
+/// they say otherwise; "dynamic" for activations that are rounded while it runs; "float16". All
+/// else is that of the base. Errors: kInvalidArgument naming the word.
+[[nodiscard]] Result<std::vector<quantize::Scheme>> further_schemes(
+    const std::vector<std::string>& words, const quantize::Scheme& base);
+
 /// What must be measured for these schemes, nothing if none of them needs ranges.
 /// Errors: kInvalidArgument.
 [[nodiscard]] Result<std::optional<calibrate::CalibrateOptions>> calibration_for(

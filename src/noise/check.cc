@@ -33,7 +33,7 @@ class Builder {
  public:
   Builder(const SwitchableSetup& setup, const data::SampleSet& samples,
           const std::vector<std::string>& outputs)
-      : setup_(setup), samples_(samples), outputs_(outputs) {}
+      : setup_(setup), entries_(entries_of(setup.switches)), samples_(samples), outputs_(outputs) {}
 
   Status measure_reference(Monitor& monitor) {
     TESSERA_TRY(auto session, open(setup_.model->clone()));
@@ -57,9 +57,10 @@ class Builder {
     quantize::Scheme untouched;
     untouched.mode = quantize::Mode::kFloat32;
     std::vector<quantize::Scheme> assignment(graph.ops().size(), untouched);
-    for (const auto layer : subset) {
-      const auto op = graph.find_op(setup_.switches[layer].op);
-      assignment[op->value] = setup_.switches[layer].schemes.front();
+    for (const auto place : subset) {
+      const auto& entry = entries_[place];
+      const auto op = graph.find_op(entry.op);
+      assignment[op->value] = setup_.switches[entry.place].schemes[entry.position - 1U];
     }
     TESSERA_CHECK(quantize::quantize(model, assignment, setup_.ranges, {}, quiet));
     TESSERA_TRY(auto session, open(std::move(model)));
@@ -107,6 +108,7 @@ class Builder {
   }
 
   const SwitchableSetup& setup_;
+  std::vector<Entry> entries_;
   const data::SampleSet& samples_;
   const std::vector<std::string>& outputs_;
   std::vector<std::vector<Tensor>> references_;
@@ -114,15 +116,11 @@ class Builder {
 };
 
 Result<std::vector<SweepRecord>> measure_engine(
-    SwitchableModel& model, const SwitchableSetup& setup, const data::SampleSet& samples,
+    SwitchableModel& model, std::span<const Entry> entries, const data::SampleSet& samples,
     std::span<const Subset> subsets, std::span<const SweepOutput> described, Monitor& monitor) {
   std::vector<Setting> settings;
   for (const auto& subset : subsets) {
-    Setting setting(setup.switches.size(), 0);
-    for (const auto layer : subset) {
-      setting[layer] = 1;
-    }
-    settings.push_back(std::move(setting));
+    settings.push_back(setting_of(subset, entries));
   }
   std::vector<Score> scores(subsets.size());
   for (std::int64_t i = 0; i < samples.size(); ++i) {
@@ -165,6 +163,7 @@ Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& sam
                         std::span<const Subset> subsets, Monitor& monitor) {
   Check check;
   check.images = samples.size();
+  const auto entries = entries_of(setup.switches);
   auto began_us = thread_cpu_us();
   TESSERA_TRY(auto model, SwitchableModel::open(setup, monitor));
   const auto opening_us = thread_cpu_us() - began_us;
@@ -172,7 +171,7 @@ Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& sam
   TESSERA_CHECK(builder.measure_reference(monitor));
   began_us = thread_cpu_us();
   TESSERA_TRY(const auto estimated,
-              measure_engine(model, setup, samples, subsets, builder.described(), monitor));
+              measure_engine(model, entries, samples, subsets, builder.described(), monitor));
   const auto plans = static_cast<double>(std::max<std::size_t>(subsets.size(), 1));
   check.engine_cpu_us = (opening_us + thread_cpu_us() - began_us) / plans;
   began_us = thread_cpu_us();
@@ -183,8 +182,8 @@ Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& sam
                      static_cast<std::int64_t>(subsets.size()));
     TESSERA_TRY(const auto truth, builder.measure(subsets[i], monitor));
     CheckRow row;
-    for (const auto layer : subsets[i]) {
-      row.layers.push_back(setup.switches[layer].op);
+    for (const auto entry : subsets[i]) {
+      row.layers.push_back(entries[entry].name);
     }
     row.built_error = truth.error;
     row.built_sqnr_db = truth.sqnr_db;

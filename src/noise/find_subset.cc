@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "tessera/core/random.h"
 #include "tessera/noise/rank.h"
@@ -10,7 +9,8 @@
 namespace tessera::noise {
 namespace {
 
-/// Layers that are in, their gain, and whether they keep to the limit.
+/// Layers that are in, their gain, and whether they keep to the limit and to one scheme for each
+/// operator. On the way, an operator may be in several.
 class Selection {
  public:
   Selection(const ErrorModel& model, const TermModel& terms, const Gains& gains, double limit,
@@ -20,7 +20,9 @@ class Selection {
         gains_(&gains),
         limit_(limit),
         by_(by),
-        sum_(terms, model.layers.size()) {}
+        sum_(terms, model.layers.size()),
+        operators_(operators_of(model.layers)),
+        schemes_in_(model.layers.size(), 0) {}
 
   [[nodiscard]] bool has(std::int32_t layer) const { return sum_.has(layer); }
   [[nodiscard]] double gain() const noexcept { return gain_; }
@@ -29,25 +31,53 @@ class Selection {
   [[nodiscard]] double gain_of(std::int32_t layer) const {
     return gains_->gain[static_cast<std::size_t>(layer)];
   }
-  [[nodiscard]] bool fits() const { return size_ == 0 || allows(sum_.sum()); }
+  [[nodiscard]] bool fits() const { return size_ == 0 || (surplus_ == 0 && allows(sum_.sum())); }
   [[nodiscard]] bool fits_after(std::int32_t layer) const {
-    return (size_ == 1 && has(layer)) || allows(sum_.sum_after(layer));
+    return (size_ == 1 && has(layer)) ||
+           (surplus_ + more_surplus(layer, -1) == 0 && allows(sum_.sum_after(layer)));
   }
   /// After one leaves and another enters, or two enter.
   [[nodiscard]] bool fits_after(std::int32_t first, std::int32_t second) const {
-    return allows(sum_.sum_after(first, second));
+    return surplus_ + more_surplus(first, -1) + more_surplus(second, first) == 0 &&
+           allows(sum_.sum_after(first, second));
+  }
+  [[nodiscard]] bool same_operator(std::int32_t a, std::int32_t b) const {
+    return operator_of(a) == operator_of(b);
   }
 
   void toggle(std::int32_t layer) {
     const double sign = has(layer) ? -1 : 1;
     gain_ += sign * gain_of(layer);
     size_ += has(layer) ? -1 : 1;
+    surplus_ += more_surplus(layer, -1);
+    schemes_in_[operator_of(layer)] += has(layer) ? -1 : 1;
     sum_.toggle(layer);
+  }
+  /// Takes the layer out, or puts it in for the scheme that its operator was in.
+  void flip(std::int32_t layer) {
+    for (std::int32_t i = 0; !has(layer) && i < static_cast<std::int32_t>(operators_.size()); ++i) {
+      if (has(i) && same_operator(i, layer)) {
+        toggle(i);
+      }
+    }
+    toggle(layer);
   }
   [[nodiscard]] FoundSubset found() const;
 
  private:
   [[nodiscard]] bool allows(double sum) const;
+  [[nodiscard]] std::size_t operator_of(std::int32_t layer) const {
+    return static_cast<std::size_t>(operators_[static_cast<std::size_t>(layer)]);
+  }
+  /// What toggling `layer` adds to the surplus once `also` (-1: none) has been toggled.
+  [[nodiscard]] std::int32_t more_surplus(std::int32_t layer, std::int32_t also) const {
+    auto before = schemes_in_[operator_of(layer)];
+    if (also >= 0 && same_operator(layer, also)) {
+      before += has(also) ? -1 : 1;
+    }
+    const auto after = before + (has(layer) ? -1 : 1);
+    return std::max(after - 1, 0) - std::max(before - 1, 0);
+  }
 
   const ErrorModel* model_;
   const TermModel* terms_;
@@ -55,6 +85,9 @@ class Selection {
   double limit_;
   LimitBy by_;
   TermSum sum_;
+  std::vector<std::int32_t> operators_;   ///< by layer
+  std::vector<std::int32_t> schemes_in_;  ///< by operator
+  std::int32_t surplus_ = 0;              ///< schemes in, beyond one for each operator
   double gain_ = 0;
   std::int64_t size_ = 0;
 };
@@ -163,7 +196,14 @@ Selection Search::leave_greedily(Selection from) const {
 Selection Search::greedy() const {
   auto full = empty_;
   for (const auto layer : candidates_) {
-    full.toggle(layer);
+    // Of each operator what gains most.
+    const bool most = std::none_of(candidates_.begin(), candidates_.end(), [&](std::int32_t other) {
+      const double more = full.gain_of(other) - full.gain_of(layer);
+      return full.same_operator(other, layer) && (more > 0 || (more == 0 && other < layer));
+    });
+    if (most) {
+      full.toggle(layer);
+    }
   }
   auto one = enter_greedily(empty_, even_);
   // What fits in again after others have left.
@@ -261,7 +301,7 @@ Selection Search::exchange(Selection start, std::uint64_t seed, int restarts) co
     auto begun = i % 2 == 0 ? best : empty_;
     const auto flips = i % 2 == 0 ? 2 + random.below(3) : 0;
     for (std::uint64_t flip = 0; flip < flips; ++flip) {
-      begun.toggle(candidates_[random.below(candidates_.size())]);
+      begun.flip(candidates_[random.below(candidates_.size())]);
     }
     for (double& value : liking) {
       value = std::exp(random.normal());
@@ -274,9 +314,46 @@ Selection Search::exchange(Selection start, std::uint64_t seed, int restarts) co
   return best;
 }
 
+/// What an operator can take on: so much more gain for so much more noise.
+struct Step {
+  double gain = 0;
+  double noise = 0;
+};
+
+/// The upper hull over an operator's schemes, from none of them on, as steps from corner to corner:
+/// what parts of them that add up to one can gain at most. Each is less steep than the one before.
+std::vector<Step> hull_of(std::vector<Step> schemes) {
+  std::stable_sort(schemes.begin(), schemes.end(), [](const Step& a, const Step& b) {
+    return a.noise != b.noise ? a.noise < b.noise : a.gain > b.gain;
+  });
+  std::vector<Step> corners{{0, 0}};
+  const auto slope = [](const Step& from, const Step& to) {
+    return worth(to.gain - from.gain, to.noise - from.noise);
+  };
+  for (const auto& next : schemes) {
+    if (next.gain <= corners.back().gain) {
+      continue;
+    }
+    while (corners.size() > 1 &&
+           slope(corners.back(), next) >= slope(corners[corners.size() - 2], corners.back())) {
+      corners.pop_back();
+    }
+    corners.push_back(next);
+  }
+  std::vector<Step> steps;
+  for (std::size_t i = 1; i < corners.size(); ++i) {
+    steps.push_back(
+        {corners[i].gain - corners[i - 1].gain, corners[i].noise - corners[i - 1].noise});
+  }
+  return steps;
+}
+
 /// Pairs of the bound only add, so without them more fits; and more still if parts of layers may
-/// be taken.
-double fractional_gain(const TermModel& bound, const Gains& gains, double limit) {
+/// be taken, of an operator parts of several schemes that add up to one. The best of that takes the
+/// steepest steps of all operators' hulls first (Sinha and Zoltners 1979), and so never one before
+/// the step of its operator that it starts from.
+double fractional_gain(const ErrorModel& model, const TermModel& bound, const Gains& gains,
+                       double limit) {
   const double room = std::pow(limit, bound.exponent);
   std::vector<double> noise(gains.gain.size(), 0);
   for (const auto& term : bound.terms) {
@@ -284,21 +361,28 @@ double fractional_gain(const TermModel& bound, const Gains& gains, double limit)
       noise[static_cast<std::size_t>(term.layers.front())] += term.coefficient;
     }
   }
-  std::vector<std::size_t> order(noise.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return worth(gains.gain[a], noise[a]) > worth(gains.gain[b], noise[b]);
+  const auto operators = operators_of(model.layers);
+  std::vector<std::vector<Step>> schemes(operators.size());  // by operator
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    // What does not fit alone is in no subset.
+    if (gains.gain[i] > 0 && noise[i] <= room) {
+      schemes[static_cast<std::size_t>(operators[i])].push_back({gains.gain[i], noise[i]});
+    }
+  }
+  std::vector<Step> steps;
+  for (auto& own : schemes) {
+    const auto hull = hull_of(std::move(own));
+    steps.insert(steps.end(), hull.begin(), hull.end());
+  }
+  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
+    return worth(a.gain, a.noise) > worth(b.gain, b.noise);
   });
   double left = room;
   double total = 0;
-  for (const auto i : order) {
-    // What does not fit alone is in no subset.
-    if (gains.gain[i] <= 0 || noise[i] > room) {
-      continue;
-    }
-    const double part = noise[i] <= left ? 1 : left / noise[i];
-    total += part * gains.gain[i];
-    left -= part * noise[i];
+  for (const auto& step : steps) {
+    const double part = step.noise <= left ? 1 : left / step.noise;
+    total += part * step.gain;
+    left -= part * step.noise;
     if (part < 1) {
       break;
     }
@@ -323,7 +407,7 @@ Result<SearchResult> find_subset(const ErrorModel& model, const Gains& gains, do
   SearchResult result{.greedy = greedy.found(), .exchange = exchange.found()};
   result.exchange_won = result.exchange.gain > result.greedy.gain;
   if (by == LimitBy::kBound) {
-    result.gain_at_most = fractional_gain(bound, gains, limit);
+    result.gain_at_most = fractional_gain(model, bound, gains, limit);
   }
   return result;
 }

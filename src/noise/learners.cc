@@ -84,24 +84,37 @@ MatrixXd pair_sums(const MatrixXd& x, const VectorXd& dual) {
   return x.transpose() * dual.asDiagonal() * x;
 }
 
-void add_pair_terms(const MatrixXd& sums, const VectorXd& u, double scale, TermModel& model) {
+/// Whether a subset can hold both: they are not one operator in two schemes.
+bool compatible(const Sample& sample, Index i, Index j) {
+  return sample.operators[static_cast<std::size_t>(i)] !=
+         sample.operators[static_cast<std::size_t>(j)];
+}
+
+void add_pair_terms(const Sample& sample, const VectorXd& dual, const VectorXd& u, double scale,
+                    TermModel& model) {
+  const MatrixXd sums = pair_sums(sample.indicators, dual);
   for (Index i = 0; i < u.size(); ++i) {
     for (Index j = i + 1; j < u.size(); ++j) {
-      model.terms.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)},
-                             scale * u[i] * u[j] * sums(i, j)});
+      if (compatible(sample, i, j)) {
+        model.terms.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)},
+                               scale * u[i] * u[j] * sums(i, j)});
+      }
     }
   }
 }
 
-void add_triple_terms(const MatrixXd& x, const VectorXd& dual, const VectorXd& u, double scale,
+void add_triple_terms(const Sample& sample, const VectorXd& dual, const VectorXd& u, double scale,
                       TermModel& model) {
+  const MatrixXd& x = sample.indicators;
   for (Index i = 0; i < u.size(); ++i) {
     const MatrixXd sums = pair_sums(x, dual.cwiseProduct(x.col(i)));
     for (Index j = i + 1; j < u.size(); ++j) {
       for (Index k = j + 1; k < u.size(); ++k) {
-        model.terms.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j),
-                                static_cast<std::int32_t>(k)},
-                               scale * u[i] * u[j] * u[k] * sums(j, k)});
+        if (compatible(sample, i, j) && compatible(sample, i, k) && compatible(sample, j, k)) {
+          model.terms.push_back({{static_cast<std::int32_t>(i), static_cast<std::int32_t>(j),
+                                  static_cast<std::int32_t>(k)},
+                                 scale * u[i] * u[j] * u[k] * sums(j, k)});
+        }
       }
     }
   }
@@ -128,10 +141,10 @@ bool fit_wide_polynomial(const Sample& sample, int degree, TermModel& model) {
   dual.array() -= dual.mean();
   add_single_terms(sample.indicators.transpose() * dual, 1, model);
   if (degree >= 2) {
-    add_pair_terms(pair_sums(sample.indicators, dual), ones, 1, model);
+    add_pair_terms(sample, dual, ones, 1, model);
   }
   if (degree >= 3) {
-    add_triple_terms(sample.indicators, dual, ones, 1, model);
+    add_triple_terms(sample, dual, ones, 1, model);
   }
   // The plane through the means: sum over subsets of what the terms say is n times the mean.
   model.terms.front().coefficient = level - means.dot(dual);
@@ -161,12 +174,12 @@ VectorXd smallest_additions(const Sample& sample, const VectorXd& value,
 
 TermModel fit_polynomial(const Sample& sample, int degree) {
   TermModel model{.exponent = 1, .terms = {{{}, 0}}};
-  const double count = monomial_count(sample.indicators.cols(), degree);
+  const double count = monomial_count(sample.operators, degree);
   if (count >= static_cast<double>(sample.errors.size()) &&
       fit_wide_polynomial(sample, degree, model)) {
     return model;
   }
-  const auto sets = monomials(sample.indicators.cols(), degree);
+  const auto sets = monomials(sample.operators, degree);
   const auto fit = fit_least_squares(design(sample, sets), sample.errors);
   model.terms = {{{}, fit.intercept}};
   for (std::size_t s = 0; s < sets.size(); ++s) {
@@ -198,10 +211,10 @@ ScaledFit fit_scaled(const Sample& sample, const ScaledShape& shape, bool with_l
   const VectorXd single = additive + u.cwiseProduct(VectorXd(x.transpose() * dual));
   add_single_terms(single, target.unit, fit.model);
   if (shape.pairs > 0) {
-    add_pair_terms(pair_sums(x, dual), u, target.unit * shape.pairs, fit.model);
+    add_pair_terms(sample, dual, u, target.unit * shape.pairs, fit.model);
   }
   if (shape.triples > 0) {
-    add_triple_terms(x, dual, u, target.unit * shape.triples, fit.model);
+    add_triple_terms(sample, dual, u, target.unit * shape.triples, fit.model);
   }
   if (with_left_out) {
     // Residual of a subset that is left out: dual_i / (K^-1)_ii (Rasmussen and Williams 2006, 5.4).
@@ -245,7 +258,7 @@ TermModel fit_selected(const Sample& sample, const ScaledShape& shape, std::size
   const auto target = target_of(sample, shape.additive);
   const VectorXd additive = additive_part(sample, target);
   const VectorXd u = shares_of(additive);
-  auto sets = monomials(sample.indicators.cols(), 1);
+  auto sets = monomials(sample.operators, 1);
   const auto pairs = important_pairs(sample, shape, count, false);
   sets.insert(sets.end(), pairs.begin(), pairs.end());
   VectorXd scale(static_cast<Index>(sets.size()));
@@ -287,14 +300,14 @@ TermModel fit_logarithmic(const Sample& sample, double pairs, double noise) {
   const VectorXd dual = Eigen::LLT<MatrixXd>(matrix).solve(VectorXd(value.array() - level));
   TermModel model{.exponent = 0, .terms = {{{}, level + kFree * dual.sum()}}};
   add_single_terms(u.cwiseProduct(VectorXd(x.transpose() * dual)), 1, model);
-  add_pair_terms(pair_sums(x, dual), u, pairs, model);
+  add_pair_terms(sample, dual, u, pairs, model);
   return model;
 }
 
 TermModel fit_envelope(const Sample& sample, double exponent, double asymmetry,
                        std::span<const LayerSet> pairs) {
   const auto target = target_of(sample, {.exponent = exponent, .relative = 1});
-  auto sets = monomials(sample.indicators.cols(), 1);
+  auto sets = monomials(sample.operators, 1);
   sets.insert(sets.end(), pairs.begin(), pairs.end());
   const MatrixXd columns = design(sample, sets);
   VectorXd coefficients;

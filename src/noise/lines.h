@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/core/result.h"
+#include "tessera/noise/observations.h"
 #include "tessera/noise/sweep.h"
 
 /// Files of lines: sweeps, and lists of subsets that users write.
@@ -47,9 +48,15 @@ enum class MissingError : bool { kRefused, kAllowed };
 /// Errors: kDataLoss naming the line.
 [[nodiscard]] Result<SweepFile> parse_sweep_file(const SweepText& file, MissingError missing);
 
+/// A layer as a user wrote it.
+struct WrittenLayer {
+  std::string name;
+  std::string precision;  ///< empty if none was written
+};
+
 /// A subset as a user wrote it.
 struct WrittenSubset {
-  std::vector<std::string> layers;
+  std::vector<WrittenLayer> layers;
   double error = 0;  ///< NaN if none was written
   std::size_t line = 0;
   std::string place;
@@ -60,5 +67,10 @@ struct WrittenSubset {
 /// over. Errors: kDataLoss naming the line.
 [[nodiscard]] Result<std::vector<WrittenSubset>> parse_written_subsets(std::string_view text,
                                                                        std::string_view what);
+
+/// Layers of the subset. One that is written with a precision is the operator in the scheme of that
+/// name if there is one; else a float one is left out, and any other is the operator in its first
+/// scheme. Errors: those of LayerIndex::find, with the place.
+[[nodiscard]] Result<LayerSet> find_layers(const WrittenSubset& subset, const LayerIndex& index);
 
 }  // namespace tessera::noise

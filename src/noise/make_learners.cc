@@ -61,7 +61,7 @@ struct Knob {
   std::vector<double> values;
 };
 
-std::vector<Knob> knobs(Index layers) {
+std::vector<Knob> knobs(const std::vector<std::int32_t>& operators) {
   const Knob noise{[](ScaledShape& s) -> double& { return s.noise; },
                    {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1}};
   const Knob pairs{[](ScaledShape& s) -> double& { return s.pairs; }, {0.1, 1, 10, 100, 1000}};
@@ -70,7 +70,7 @@ std::vector<Knob> knobs(Index layers) {
   const Knob relative{[](ScaledShape& s) -> double& { return s.additive.relative; },
                       {0.5, 0.75, 1}};
   std::vector<Knob> all{noise, pairs, exponent, relative};
-  if (monomial_count(layers, 3) <= kMostTriples && layers >= 3) {
+  if (monomial_count(operators, 3) <= kMostTriples && operator_count(operators) >= 3) {
     all.push_back({[](ScaledShape& s) -> double& { return s.triples; }, {0, 1, 10, 100}});
   }
   all.push_back(noise);
@@ -87,7 +87,7 @@ ScaledShape search_scaled(const Sample& sample, ScaledShape shape) {
   constexpr int kRounds = 2;
   for (int round = 0; round < kRounds; ++round) {
     bool changed = false;
-    for (const auto& knob : knobs(sample.indicators.cols())) {
+    for (const auto& knob : knobs(sample.operators)) {
       const double present = knob.of(shape);
       for (const double value : knob.values) {
         auto next = shape;
@@ -132,9 +132,9 @@ Learner polynomial_learner(int degree, bool underdetermined) {
 }
 
 void add_polynomials(const Sample& sample, Monitor& monitor, std::vector<Learner>& learners) {
-  const auto layers = sample.indicators.cols();
-  for (int degree = 1; degree <= 3 && degree <= std::max<Index>(layers, 1); ++degree) {
-    const double terms = monomial_count(layers, degree);
+  const int most = std::clamp(operator_count(sample.operators), 1, 3);
+  for (int degree = 1; degree <= most; ++degree) {
+    const double terms = monomial_count(sample.operators, degree);
     if (terms > kMostTerms) {
       monitor.warn(
           {"too-many-terms",
@@ -175,7 +175,7 @@ void add_scaled(const Sample& sample, const AdditiveShape& additive,
   auto pairs_only = shape;
   pairs_only.triples = 0;
   const auto layers = static_cast<std::size_t>(sample.indicators.cols());
-  const std::size_t most = layers * (layers - 1) / 2;
+  const auto most = static_cast<std::size_t>(monomial_count(sample.operators, 2)) - layers;
   std::vector<std::size_t> counts;
   for (const std::size_t wanted : {layers / 2, layers, 3 * layers}) {
     if (wanted > 0 && wanted < most) {

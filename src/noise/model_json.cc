@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -50,14 +51,24 @@ Json intervals_to_json(const Intervals& intervals) {
   return {{"level", intervals.level}, {"bins", std::move(bins)}};
 }
 
+/// Schemes are written where operators have several.
 Json layers_to_json(const std::vector<ObservedLayer>& layers) {
+  const bool several = std::any_of(layers.begin(), layers.end(),
+                                   [](const auto& layer) { return !layer.op.empty(); });
   Json json = Json::array();
   for (const auto& layer : layers) {
-    json.push_back({{"name", layer.name},
-                    {"type", layer.type},
-                    {"macs", or_null(layer.macs)},
-                    {"noise_power", layer.noise_power},
-                    {"signal_power", layer.signal_power}});
+    Json entry{{"name", layer.name},
+               {"type", layer.type},
+               {"macs", or_null(layer.macs)},
+               {"noise_power", layer.noise_power},
+               {"signal_power", layer.signal_power}};
+    if (several) {
+      entry["scheme"] = layer.scheme;
+    }
+    if (!layer.op.empty()) {
+      entry["op"] = layer.op;
+    }
+    json.push_back(std::move(entry));
   }
   return json;
 }
@@ -94,6 +105,10 @@ Result<const Json*> array_member(const Json& json, const char* key, std::string_
     return malformed(what, fmt::format("'{}' is no array", key));
   }
   return value;
+}
+
+Result<std::string> text_or_empty(const Json& json, const char* key, std::string_view what) {
+  return json.contains(key) ? text_member(json, key, what) : std::string();
 }
 
 double number_or(const Json& json, const char* key, double otherwise) {
@@ -170,6 +185,8 @@ Result<std::vector<ObservedLayer>> layers_from_json(const Json& json, std::strin
     layer.macs = whole_number_at(entry, "macs");
     layer.noise_power = number_or(entry, "noise_power", 0);
     layer.signal_power = number_or(entry, "signal_power", 0);
+    TESSERA_TRY(layer.scheme, text_or_empty(entry, "scheme", what));
+    TESSERA_TRY(layer.op, text_or_empty(entry, "op", what));
     layers.push_back(std::move(layer));
   }
   return layers;

@@ -31,7 +31,9 @@ std::vector<ObservedLayer> observed(const std::vector<SweepLayer>& layers) {
                       .type = layer.type,
                       .macs = layer.macs,
                       .noise_power = finite_or_zero(layer.noise_power),
-                      .signal_power = finite_or_zero(layer.signal_power)});
+                      .signal_power = finite_or_zero(layer.signal_power),
+                      .scheme = layer.scheme,
+                      .op = layer.op});
   }
   return result;
 }
@@ -171,6 +173,24 @@ std::vector<std::string> names_of(std::span<const ObservedLayer> layers) {
   return names;
 }
 
+std::vector<std::string> operator_names(std::span<const ObservedLayer> layers) {
+  std::vector<std::string> names;
+  for (const auto& layer : layers) {
+    names.push_back(layer.operator_name());
+  }
+  return names;
+}
+
+/// Equal names have the same number.
+std::vector<std::int32_t> numbers_of(std::span<const std::string> names) {
+  std::map<std::string_view, std::int32_t> known;
+  std::vector<std::int32_t> numbers;
+  for (const auto& name : names) {
+    numbers.push_back(known.emplace(name, static_cast<std::int32_t>(known.size())).first->second);
+  }
+  return numbers;
+}
+
 void warn_about(const ObservationNotes& notes, Monitor& monitor) {
   if (notes.without_error > 0) {
     monitor.warn({"errors-missing",
@@ -220,10 +240,29 @@ Result<Observations> read_observations(std::span<const std::filesystem::path> pa
   return parse_observations(files, monitor, notes);
 }
 
-LayerIndex::LayerIndex(std::span<const ObservedLayer> layers) : LayerIndex(names_of(layers)) {}
+std::vector<std::int32_t> operators_of(std::span<const ObservedLayer> layers) {
+  return numbers_of(operator_names(layers));
+}
 
-LayerIndex::LayerIndex(std::vector<std::string> names)
-    : names_(std::move(names)), by_name_(names_.size()) {
+LayerSet in_first_schemes(std::span<const ObservedLayer> layers) {
+  LayerSet first;
+  const auto operators = operators_of(layers);
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    // Numbers are given as operators come: a new one is that of the next.
+    if (operators[i] == static_cast<std::int32_t>(first.size())) {
+      first.push_back(static_cast<std::int32_t>(i));
+    }
+  }
+  return first;
+}
+
+LayerIndex::LayerIndex(std::span<const ObservedLayer> layers)
+    : LayerIndex(names_of(layers), operator_names(layers)) {}
+
+LayerIndex::LayerIndex(std::vector<std::string> names) : LayerIndex(names, names) {}
+
+LayerIndex::LayerIndex(std::vector<std::string> names, std::span<const std::string> ops)
+    : names_(std::move(names)), operators_(numbers_of(ops)), by_name_(names_.size()) {
   std::iota(by_name_.begin(), by_name_.end(), 0);
   std::stable_sort(by_name_.begin(), by_name_.end(), [&](std::int32_t a, std::int32_t b) {
     return names_[static_cast<std::size_t>(a)] < names_[static_cast<std::size_t>(b)];
@@ -252,6 +291,17 @@ Result<LayerSet> LayerIndex::find(std::span<const std::string> names) const {
   }
   std::sort(layers.begin(), layers.end());
   layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
+  std::map<std::int32_t, std::int32_t> by_operator;
+  for (const auto layer : layers) {
+    const auto [other, fresh] =
+        by_operator.emplace(operators_[static_cast<std::size_t>(layer)], layer);
+    if (!fresh) {
+      return fail(ErrorCode::kInvalidArgument, "'{}' and '{}' are one operator in two schemes",
+                  names_[static_cast<std::size_t>(other->second)],
+                  names_[static_cast<std::size_t>(layer)])
+          .hint("name each operator at most once");
+    }
+  }
   return layers;
 }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
+
+#include "tessera/quantize/scheme.h"
 
 namespace tessera::noise {
 namespace {
@@ -26,7 +28,7 @@ std::optional<double> number_member(const Json& json, const char* key) {
 }
 
 /// Time of a precision with the conversions that it brings along.
-std::optional<double> median_us(const Json& layer, const char* precision) {
+std::optional<double> median_us(const Json& layer, const std::string& precision) {
   const auto precisions = layer.find("precisions");
   if (precisions == layer.end() || !precisions->is_object()) {
     return std::nullopt;
@@ -42,32 +44,81 @@ std::optional<double> median_us(const Json& layer, const char* precision) {
   return own_us ? std::optional(*own_us + conversion_us.value_or(0)) : std::nullopt;
 }
 
-/// The layer of the fit that an entry of a profile is about: by its name, or else the first of
-/// its operators that is one, since a profile joins operators that run as one kernel.
-std::int32_t swept_layer(const Json& entry, const std::string& name, const LayerIndex& index) {
-  const auto ops = entry.find("ops");
-  if (index.position(name) >= 0 || ops == entry.end() || !ops->is_array()) {
-    return index.position(name);
+/// Layers of the fit, by operator.
+using LayersOf = std::map<std::string, LayerSet>;
+
+LayersOf layers_by_operator(const ErrorModel& model) {
+  LayersOf layers;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    layers[model.layers[i].operator_name()].push_back(static_cast<std::int32_t>(i));
   }
-  for (const Json& op : *ops) {
-    if (op.is_string() && index.position(op.get<std::string>()) >= 0) {
-      return index.position(op.get<std::string>());
-    }
-  }
-  return -1;
+  return layers;
 }
 
-/// Microseconds that int8 saves; nothing if the profile does not say.
-std::optional<double> saved_us(const Json& layer) {
+/// The layers of the fit that an entry of a profile is about: by its name, or else the first of
+/// its operators that is one, since a profile joins operators that run as one kernel.
+LayerSet swept_layers(const Json& entry, const std::string& name, const LayersOf& layers) {
+  if (const auto found = layers.find(name); found != layers.end()) {
+    return found->second;
+  }
+  const auto ops = entry.find("ops");
+  if (ops == entry.end() || !ops->is_array()) {
+    return {};
+  }
+  for (const Json& op : *ops) {
+    const auto found = op.is_string() ? layers.find(op.get<std::string>()) : layers.end();
+    if (found != layers.end()) {
+      return found->second;
+    }
+  }
+  return {};
+}
+
+/// A scheme's name without the method of its ranges, which changes numbers and no time.
+std::string_view without_method(std::string_view scheme) {
+  for (const auto method : numerics::kRangeMethods) {
+    const auto name = numerics::to_string(method);
+    if (scheme.ends_with(name) && scheme.size() > name.size()) {
+      return scheme.substr(0, scheme.size() - name.size() - 1);
+    }
+  }
+  return scheme;
+}
+
+constexpr auto kInteger = "int8";
+
+/// The column of a profile's layer that has the times of a layer of the fit; nothing if there is
+/// none. `scheme`: what int8 is in the profile.
+std::optional<std::string> column_of(const ObservedLayer& layer, const Json& entry,
+                                     std::string_view scheme) {
+  const auto wanted = without_method(layer.scheme);
+  if (!wanted.empty() && wanted == without_method(scheme)) {
+    return kInteger;
+  }
+  const auto precisions = entry.find("precisions");
+  if (!wanted.empty() && precisions != entry.end() && precisions->is_object()) {
+    for (const auto& [precision, cost] : precisions->items()) {
+      if (without_method(precision) == wanted) {
+        return precision;
+      }
+    }
+  }
+  return layer.op.empty() ? std::optional<std::string>(kInteger) : std::nullopt;
+}
+
+/// Microseconds that a precision saves; nothing if the profile does not say.
+std::optional<double> saved_us(const Json& layer, const std::string& precision) {
   const auto fp32_us = median_us(layer, "fp32");
   if (!fp32_us) {
     return std::nullopt;
   }
-  if (const auto int8_us = median_us(layer, "int8")) {
-    return *fp32_us - *int8_us;
+  if (const auto own_us = median_us(layer, precision)) {
+    return *fp32_us - *own_us;
   }
-  const auto speedup = number_member(layer, "speedup");
-  return speedup && *speedup > 0 ? std::optional(*fp32_us * (1 - 1 / *speedup)) : std::nullopt;
+  const auto speedup = number_member(layer, "speedup");  // of int8
+  return precision == kInteger && speedup && *speedup > 0
+             ? std::optional(*fp32_us * (1 - 1 / *speedup))
+             : std::nullopt;
 }
 
 std::string sha_of(const Json& document) {
@@ -79,28 +130,44 @@ std::string sha_of(const Json& document) {
   return sha != model->end() && sha->is_string() ? sha->get<std::string>() : std::string();
 }
 
-LayerSet all_layers(const ErrorModel& model) {
-  LayerSet all(model.layers.size());
-  std::iota(all.begin(), all.end(), 0);
-  return all;
-}
-
-/// Each term in equal parts to its layers; of a sum of 0 nobody has a share.
-std::vector<double> shares(const ErrorModel& model) {
-  std::vector<double> parts(model.layers.size(), 0);
-  double total = 0;
-  for (const auto& term : model.terms.terms) {
-    for (const auto layer : term.layers) {
-      const double part = term.coefficient / static_cast<double>(term.layers.size());
-      parts[static_cast<std::size_t>(layer)] += part;
-      total += part;
+/// Parts of layers in the sum of all terms, each operator in its first scheme but the layer's own.
+class Shares {
+ public:
+  /// `first_of`: by layer, its operator in the first scheme.
+  Shares(const ErrorModel& model, const std::vector<std::int32_t>& first_of)
+      : first_of_(first_of), parts_(first_of.size(), 0), terms_(first_of.size(), 0) {
+    for (const auto& term : model.terms.terms) {
+      const auto further = std::count_if(term.layers.begin(), term.layers.end(),
+                                         [&](std::int32_t layer) { return !is_first(layer); });
+      for (const auto layer : term.layers) {
+        // Where a further scheme is in a term, it is that layer's alone.
+        if (further == 0 || (further == 1 && !is_first(layer))) {
+          const double part = term.coefficient / static_cast<double>(term.layers.size());
+          parts_[at(layer)] += part;
+          terms_[at(layer)] += term.coefficient;
+          total_ += further == 0 ? part : 0;
+        }
+      }
     }
   }
-  for (double& part : parts) {
-    part = total != 0 ? part / total : 0;
+
+  /// Each term in equal parts to its layers; of a sum of 0 nobody has a share.
+  [[nodiscard]] double of(std::int32_t layer) const {
+    const double replaced =
+        is_first(layer) ? 0 : terms_[at(layer)] - terms_[at(first_of_[at(layer)])];
+    const double total = total_ + replaced;
+    return total != 0 ? parts_[at(layer)] / total : 0;
   }
-  return parts;
-}
+
+ private:
+  static std::size_t at(std::int32_t layer) { return static_cast<std::size_t>(layer); }
+  [[nodiscard]] bool is_first(std::int32_t layer) const { return first_of_[at(layer)] == layer; }
+
+  const std::vector<std::int32_t>& first_of_;
+  std::vector<double> parts_;
+  std::vector<double> terms_;  ///< sum of those that the layer is in
+  double total_ = 0;
+};
 
 Json names_of(const LayerSet& layers, const ErrorModel& model) {
   Json names = Json::array();
@@ -141,16 +208,20 @@ Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
   if (listed == result.end() || !listed->is_array()) {
     return malformed(what, "has no list 'layers'");
   }
-  const LayerIndex index(model.layers);
+  const auto scheme = result.find("scheme");
+  const auto integer_scheme =
+      scheme != result.end() && scheme->is_string() ? scheme->get<std::string>() : std::string();
+  const auto layers = layers_by_operator(model);
   std::vector<std::optional<double>> saved(model.layers.size());
   for (const Json& layer : *listed) {
     const auto name = layer.is_object() ? layer.find("name") : layer.end();
     if (name == layer.end() || !name->is_string()) {
       return malformed(what, "a layer has no name");
     }
-    const auto position = swept_layer(layer, name->get<std::string>(), index);
-    if (position >= 0) {
-      saved[static_cast<std::size_t>(position)] = saved_us(layer);
+    for (const auto position : swept_layers(layer, name->get<std::string>(), layers)) {
+      const auto i = static_cast<std::size_t>(position);
+      const auto column = column_of(model.layers[i], layer, integer_scheme);
+      saved[i] = column ? saved_us(layer, *column) : std::nullopt;
     }
   }
   Gains gains{.unit = "us"};
@@ -168,20 +239,28 @@ Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
 }
 
 std::vector<LayerRank> rank_layers(const ErrorModel& model, const Gains& gains) {
-  const auto all = all_layers(model);
-  const double error_of_all = model.terms.error(all);
-  const auto parts = shares(model);
+  const auto operators = operators_of(model.layers);
+  const auto all = in_first_schemes(model.layers);
+  std::vector<std::int32_t> first_of;
+  for (const auto number : operators) {
+    first_of.push_back(all[static_cast<std::size_t>(number)]);
+  }
+  const double error_of_firsts = model.terms.error(all);
+  const Shares shares(model, first_of);
   TermSum sum(model.terms, model.layers.size());
   for (const auto layer : all) {
     sum.toggle(layer);
   }
   std::vector<LayerRank> ranks;
-  for (const auto layer : all) {
-    const auto i = static_cast<std::size_t>(layer);
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    const auto layer = static_cast<std::int32_t>(i);
+    const auto first = first_of[i];
+    const double error_of_all =
+        layer == first ? error_of_firsts : model.terms.error_of(sum.sum_after(first, layer));
     LayerRank rank{.layer = layer,
                    .alone = model.terms.error({layer}),
-                   .added = error_of_all - model.terms.error_of(sum.sum_after(layer)),
-                   .share = parts[i],
+                   .added = error_of_all - model.terms.error_of(sum.sum_after(first)),
+                   .share = shares.of(layer),
                    .gain = gains.gain[i]};
     rank.error_per_gain =
         rank.gain > 0 ? std::max(rank.share, 0.0) * error_of_all / rank.gain : kInfinity;
@@ -220,13 +299,17 @@ Json to_json(const std::vector<LayerRank>& ranks, const ErrorModel& model, const
   Json json = Json::array();
   for (const auto& rank : ranks) {
     const auto& layer = model.layers[static_cast<std::size_t>(rank.layer)];
-    json.push_back({{"name", layer.name},
-                    {"type", layer.type},
-                    {"error_alone", finite_or_null(rank.alone)},
-                    {"error_added", finite_or_null(rank.added)},
-                    {"noise_share", finite_or_null(rank.share)},
-                    {"gain_" + gains.unit, rank.gain},
-                    {"error_per_gain", finite_or_null(rank.error_per_gain)}});
+    Json entry{{"name", layer.name},
+               {"type", layer.type},
+               {"error_alone", finite_or_null(rank.alone)},
+               {"error_added", finite_or_null(rank.added)},
+               {"noise_share", finite_or_null(rank.share)},
+               {"gain_" + gains.unit, rank.gain},
+               {"error_per_gain", finite_or_null(rank.error_per_gain)}};
+    if (!layer.op.empty()) {
+      entry["op"] = layer.op;
+    }
+    json.push_back(std::move(entry));
   }
   return json;
 }

@@ -114,6 +114,7 @@ class Sweeper {
   Sweeper(SwitchableSetup setup, const data::SampleSet& samples, const SweepOptions& options,
           const std::function<Envelope()>& envelope, Monitor& monitor)
       : setup_(std::move(setup)),
+        entries_(entries_of(setup_.switches)),
         samples_(samples),
         options_(options),
         envelope_(envelope),
@@ -183,10 +184,10 @@ class Sweeper {
   Status describe() {
     TESSERA_TRY(const auto graph, setup_.model->view());
     const auto costs = graph::operator_costs(graph, graph::QdqCounting::kInclude);
-    for (const auto& item : setup_.switches) {
-      const auto op = graph.find_op(item.op);
-      header_.layers.push_back({item.op, graph.op(*op).type, costs[op->value].macs,
-                                quantize::to_string(item.schemes.front()), 0, 0});
+    for (const auto& entry : entries_) {
+      const auto op = graph.find_op(entry.op);
+      header_.layers.push_back({entry.name, graph.op(*op).type, costs[op->value].macs, entry.scheme,
+                                0, 0, entry.name == entry.op ? std::string() : entry.op});
     }
     header_.images = samples_.size();
     header_.metric = options_.metric_command.empty() ? "l2_per_element" : options_.metric_command;
@@ -199,7 +200,7 @@ class Sweeper {
       header_.outputs.push_back({name, 0, 0, 1});
     }
     const std::vector<Setting> reference{Setting(setup_.switches.size(), 0)};
-    std::vector<std::int64_t> elements(setup_.switches.size(), 0);
+    std::vector<std::int64_t> elements(entries_.size(), 0);
     for (std::int64_t i = 0; i < samples_.size(); ++i) {
       monitor_.progress("float", i, samples_.size());
       TESSERA_TRY(const auto sample, samples_.load(i));
@@ -321,7 +322,7 @@ class Sweeper {
     std::vector<Setting> settings;
     settings.reserve(options_.subsets.size());
     for (const auto& subset : options_.subsets) {
-      settings.push_back(setting_of(subset));
+      settings.push_back(setting_of(subset, entries_));
     }
     const auto order = model_->order_of(settings);
     std::set<std::int64_t> done;
@@ -339,18 +340,10 @@ class Sweeper {
     }
   }
 
-  [[nodiscard]] Setting setting_of(const Subset& subset) const {
-    Setting setting(setup_.switches.size(), 0);
-    for (const auto layer : subset) {
-      setting[layer] = 1;
-    }
-    return setting;
-  }
-
   [[nodiscard]] std::vector<std::string> names_of(const Subset& subset) const {
     std::vector<std::string> names;
-    for (const auto layer : subset) {
-      names.push_back(setup_.switches[layer].op);
+    for (const auto entry : subset) {
+      names.push_back(entries_[entry].name);
     }
     return names;
   }
@@ -374,7 +367,7 @@ class Sweeper {
   Status measure_block(std::span<const std::size_t> block, Journal& journal) {
     std::vector<Setting> settings;
     for (const auto index : block) {
-      settings.push_back(setting_of(options_.subsets[index]));
+      settings.push_back(setting_of(options_.subsets[index], entries_));
     }
     std::vector<Score> scores(block.size());
     for (std::int64_t i = 0; i < samples_.size(); ++i) {
@@ -439,6 +432,7 @@ class Sweeper {
   }
 
   SwitchableSetup setup_;
+  std::vector<Entry> entries_;
   const data::SampleSet& samples_;
   const SweepOptions& options_;
   const std::function<Envelope()>& envelope_;

@@ -27,10 +27,9 @@ bool is_float(const std::string& precision) {
   return std::find(kFloats.begin(), kFloats.end(), precision) != kFloats.end();
 }
 
-/// The name of an entry of a plan; empty if it stays in float.
-Result<std::string> integer_layer(const Json& entry, const std::string& what) {
+Result<WrittenLayer> written_layer(const Json& entry, const std::string& what) {
   if (entry.is_string()) {
-    return entry.get<std::string>();
+    return WrittenLayer{.name = entry.get<std::string>(), .precision = {}};
   }
   const auto name = entry.is_object() ? entry.find("name") : entry.end();
   const auto precision = entry.is_object() ? entry.find("precision") : entry.end();
@@ -38,22 +37,19 @@ Result<std::string> integer_layer(const Json& entry, const std::string& what) {
       !precision->is_string()) {
     return malformed(what, "a layer is neither a name nor {name, precision}");
   }
-  return is_float(precision->get<std::string>()) ? std::string() : name->get<std::string>();
+  return WrittenLayer{name->get<std::string>(), precision->get<std::string>()};
 }
 
-/// Names of the layers that are in integers.
-Result<std::vector<std::string>> layers_of(const Json& listed, const std::string& what) {
+Result<std::vector<WrittenLayer>> layers_of(const Json& listed, const std::string& what) {
   if (!listed.is_array()) {
     return malformed(what, "'layers' is no list");
   }
-  std::vector<std::string> names;
+  std::vector<WrittenLayer> layers;
   for (const Json& entry : listed) {
-    TESSERA_TRY(auto name, integer_layer(entry, what));
-    if (!name.empty()) {
-      names.push_back(std::move(name));
-    }
+    TESSERA_TRY(auto layer, written_layer(entry, what));
+    layers.push_back(std::move(layer));
   }
-  return names;
+  return layers;
 }
 
 /// The text of a line is a list or an object; nothing for the header of a sweep.
@@ -81,7 +77,7 @@ Result<std::optional<WrittenSubset>> subset_from_json(const Line& line) {
 WrittenSubset subset_from_names(const Line& line) {
   WrittenSubset subset{{}, std::numeric_limits<double>::quiet_NaN(), line.number, line.place};
   for (const auto name : split(line.text, ',')) {
-    subset.layers.emplace_back(trim(name));
+    subset.layers.push_back({.name = std::string(trim(name)), .precision = {}});
   }
   return subset;
 }
@@ -104,6 +100,19 @@ Result<std::vector<WrittenSubset>> parse_written_subsets(std::string_view text,
   return subsets;
 }
 
+Result<LayerSet> find_layers(const WrittenSubset& subset, const LayerIndex& index) {
+  std::vector<std::string> names;
+  for (const auto& layer : subset.layers) {
+    auto in_scheme = layer.name + "@" + layer.precision;
+    if (index.position(in_scheme) >= 0) {
+      names.push_back(std::move(in_scheme));
+    } else if (!is_float(layer.precision)) {
+      names.push_back(layer.name);
+    }
+  }
+  return index.find(names).map_error(in_file(subset.place));
+}
+
 Result<std::vector<NamedSubset>> parse_subsets(std::string_view text, const std::string& what,
                                                const LayerIndex& index) {
   TESSERA_TRY(const auto written, parse_written_subsets(text, what));
@@ -112,7 +121,7 @@ Result<std::vector<NamedSubset>> parse_subsets(std::string_view text, const std:
   }
   std::vector<NamedSubset> subsets;
   for (const auto& subset : written) {
-    TESSERA_TRY(auto layers, index.find(subset.layers).map_error(in_file(subset.place)));
+    TESSERA_TRY(auto layers, find_layers(subset, index));
     subsets.push_back({fmt::format("line {}", subset.line), std::move(layers), subset.error});
   }
   return subsets;
@@ -134,8 +143,9 @@ Result<NamedSubset> subset_from_plan(const Json& document, const std::string& wh
   if (listed == holder->end()) {
     return malformed(what, "the plan has no 'layers'");
   }
-  TESSERA_TRY(const auto names, layers_of(*listed, what));
-  TESSERA_TRY(auto layers, index.find(names).map_error(in_file(what)));
+  WrittenSubset written{.layers = {}, .place = what};
+  TESSERA_TRY(written.layers, layers_of(*listed, what));
+  TESSERA_TRY(auto layers, find_layers(written, index));
   return NamedSubset{.name = what, .layers = std::move(layers)};
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "noise/lines.h"
@@ -35,26 +36,18 @@ Result<std::int64_t> count_after(std::string_view text, std::string_view prefix)
   return value;
 }
 
-/// 2^layers - 1 where that is a number that one could want.
-std::int64_t subsets_in_all(std::size_t layers) {
-  constexpr std::size_t kMost = 40;
-  return (std::int64_t{1} << std::min(layers, kMost)) - 1;
-}
-
-/// Exact, or more than could ever be drawn.
-double subsets_of_size(std::size_t layers, std::size_t size) {
-  constexpr double kEndless = 1e15;
-  double count = 1;
-  for (std::size_t i = 1; i <= std::min(size, layers - size) && count < kEndless; ++i) {
-    count = count * static_cast<double>(layers - i + 1) / static_cast<double>(i);
-  }
-  return count;
-}
-
 class Designer {
  public:
-  Designer(std::span<const std::string> layers, Sizes sizes, std::uint64_t seed)
-      : layers_(layers), sizes_(sizes), random_(seed) {}
+  Designer(std::span<const Entry> entries, Sizes sizes, std::uint64_t seed)
+      : entries_(entries), sizes_(sizes), random_(seed) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (i == 0 || entries[i].place != entries[i - 1].place) {
+        operators_.emplace_back();
+      }
+      operators_.back().push_back(i);
+    }
+    count_subsets();
+  }
 
   Status add(std::string_view design) {
     if (design.starts_with("random:")) {
@@ -66,25 +59,25 @@ class Designer {
       return add_list(std::string(design.substr(5)));
     }
     if (design == "one-in") {
-      for (std::size_t i = 0; i < layers_.size(); ++i) {
+      for (std::size_t i = 0; i < entries_.size(); ++i) {
         add_subset({i});
       }
     } else if (design == "one-out") {
-      for (std::size_t i = 0; i < layers_.size(); ++i) {
-        auto subset = everything();
-        subset.erase(subset.begin() + static_cast<std::ptrdiff_t>(i));
-        if (!subset.empty()) {
-          add_subset(std::move(subset));
-        }
+      for (const auto& whole : uniform()) {
+        add_without_one(whole);
       }
     } else if (design == "pairs") {
-      for (std::size_t i = 0; i < layers_.size(); ++i) {
-        for (std::size_t k = i + 1; k < layers_.size(); ++k) {
-          add_subset({i, k});
+      for (std::size_t i = 0; i < entries_.size(); ++i) {
+        for (std::size_t k = i + 1; k < entries_.size(); ++k) {
+          if (entries_[i].place != entries_[k].place) {
+            add_subset({i, k});
+          }
         }
       }
     } else if (design == "all") {
-      add_subset(everything());
+      for (auto& whole : uniform()) {
+        add_subset(std::move(whole));
+      }
     } else {
       return fail(ErrorCode::kInvalidArgument, "--subsets '{}' is unknown", design)
           .hint("use random:N, one-in, one-out, pairs, all or list:FILE");
@@ -95,12 +88,53 @@ class Designer {
   std::vector<Subset> finish() { return std::move(subsets_); }
 
  private:
-  [[nodiscard]] Subset everything() const {
-    Subset subset(layers_.size());
-    for (std::size_t i = 0; i < subset.size(); ++i) {
-      subset[i] = i;
+  /// How many subsets there are, in all and of each size.
+  void count_subsets() {
+    // More than one could want.
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    of_size_.assign(operators_.size() + 1, 0);
+    of_size_.front() = 1;
+    for (std::size_t i = 0; i < operators_.size(); ++i) {
+      const auto schemes = operators_[i].size();
+      in_all_ = std::min(in_all_ * static_cast<std::int64_t>(schemes + 1), kMost);
+      for (auto size = i + 1; size > 0; --size) {
+        of_size_[size] += static_cast<double>(schemes) * of_size_[size - 1];
+      }
     }
-    return subset;
+    --in_all_;  // the empty one
+  }
+
+  /// Every operator in its first scheme; then, for each further one, those that may be in it.
+  [[nodiscard]] std::vector<Subset> uniform() const {
+    std::vector<Subset> subsets(1);
+    std::vector<std::string_view> further;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      const auto& entry = entries_[i];
+      if (entry.position == 1) {
+        subsets.front().push_back(i);
+      }
+      const bool known = std::find(further.begin(), further.end(), entry.scheme) != further.end();
+      if (entry.name != entry.op && !known) {
+        further.push_back(entry.scheme);
+      }
+    }
+    for (const auto scheme : further) {
+      auto& subset = subsets.emplace_back();
+      for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].scheme == scheme) {
+          subset.push_back(i);
+        }
+      }
+    }
+    return subsets;
+  }
+
+  void add_without_one(const Subset& whole) {
+    for (std::size_t i = 0; i < whole.size() && whole.size() > 1; ++i) {
+      auto subset = whole;
+      subset.erase(subset.begin() + static_cast<std::ptrdiff_t>(i));
+      add_subset(std::move(subset));
+    }
   }
 
   bool add_subset(Subset subset) {
@@ -112,13 +146,13 @@ class Designer {
   }
 
   void add_random(std::int64_t count) {
-    if (count >= subsets_in_all(layers_.size())) {
+    if (count >= in_all_) {
       add_everything();
       return;
     }
     std::map<std::size_t, double> drawn;  // by size, to know when there are no more
     for (std::int64_t added = 0; added < count;) {
-      if (static_cast<std::int64_t>(known_.size()) >= subsets_in_all(layers_.size())) {
+      if (static_cast<std::int64_t>(known_.size()) >= in_all_) {
         return;
       }
       auto subset = sizes_ == Sizes::kEven ? draw_even() : draw_of_any_size(drawn);
@@ -126,23 +160,31 @@ class Designer {
     }
   }
 
+  /// Counts in digits of as many values as an operator has positions, the first operator's fastest.
   void add_everything() {
-    for (std::int64_t bits = 1; bits <= subsets_in_all(layers_.size()); ++bits) {
+    for (std::int64_t number = 1; number <= in_all_; ++number) {
       Subset subset;
-      for (std::size_t i = 0; i < layers_.size(); ++i) {
-        if ((bits >> i & 1) != 0) {
-          subset.push_back(i);
+      auto rest = static_cast<std::size_t>(number);
+      for (const auto& schemes : operators_) {
+        const auto position = rest % (schemes.size() + 1);
+        rest /= schemes.size() + 1;
+        if (position > 0) {
+          subset.push_back(schemes[position - 1]);
         }
       }
       add_subset(std::move(subset));
     }
   }
 
+  std::size_t any_of(const std::vector<std::size_t>& schemes) {
+    return schemes.size() == 1 ? schemes.front() : schemes[random_.below(schemes.size())];
+  }
+
   Subset draw_even() {
     Subset subset;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (const auto& schemes : operators_) {
       if (random_.below(2) == 1) {
-        subset.push_back(i);
+        subset.push_back(any_of(schemes));
       }
     }
     return subset;
@@ -150,8 +192,8 @@ class Designer {
 
   Subset draw_of_any_size(std::map<std::size_t, double>& drawn) {
     std::vector<std::size_t> open;
-    for (std::size_t size = 1; size <= layers_.size(); ++size) {
-      if (drawn[size] + 0.5 < subsets_of_size(layers_.size(), size)) {
+    for (std::size_t size = 1; size <= operators_.size(); ++size) {
+      if (drawn[size] + 0.5 < of_size_[size]) {
         open.push_back(size);
       }
     }
@@ -160,12 +202,17 @@ class Designer {
     }
     const auto size = open[random_.below(open.size())];
     // The first `size` of a shuffle.
-    auto places = everything();
+    std::vector<std::size_t> places(operators_.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
     for (std::size_t i = 0; i < size; ++i) {
       std::swap(places[i], places[i + random_.below(places.size() - i)]);
     }
-    Subset subset(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(size));
-    std::sort(subset.begin(), subset.end());
+    places.resize(size);
+    std::sort(places.begin(), places.end());
+    Subset subset;
+    for (const auto place : places) {
+      subset.push_back(any_of(operators_[place]));
+    }
     drawn[size] += known_.contains(subset) ? 0 : 1;
     return subset;
   }
@@ -173,17 +220,26 @@ class Designer {
   Status add_list(const std::string& path) {
     TESSERA_TRY(const auto text, read_file(path));
     TESSERA_TRY(const auto written, parse_written_subsets(text, path));
-    const LayerIndex index({layers_.begin(), layers_.end()});
+    std::vector<std::string> names;
+    std::vector<std::string> ops;
+    for (const auto& entry : entries_) {
+      names.push_back(entry.name);
+      ops.push_back(entry.op);
+    }
+    const LayerIndex index(std::move(names), ops);
     for (const auto& subset : written) {
-      TESSERA_TRY(const auto layers, index.find(subset.layers).map_error(in_file(subset.place)));
+      TESSERA_TRY(const auto layers, find_layers(subset, index));
       add_subset(Subset(layers.begin(), layers.end()));
     }
     return {};
   }
 
-  std::span<const std::string> layers_;
+  std::span<const Entry> entries_;
   Sizes sizes_;
   Random random_;
+  std::vector<std::vector<std::size_t>> operators_;  ///< entries of each
+  std::int64_t in_all_ = 1;                          ///< without the empty one
+  std::vector<double> of_size_;
   std::set<Subset> known_;
   std::vector<Subset> subsets_;
 };
@@ -277,9 +333,9 @@ Result<Sizes> sizes_from_string(std::string_view name) {
 }
 
 Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
-                                           std::span<const std::string> layers, Sizes sizes,
+                                           std::span<const Entry> entries, Sizes sizes,
                                            std::uint64_t seed) {
-  Designer designer(layers, sizes, seed);
+  Designer designer(entries, sizes, seed);
   for (const auto& design : designs) {
     TESSERA_CHECK(designer.add(design));
   }

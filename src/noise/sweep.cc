@@ -53,12 +53,16 @@ double unlimited_db(double error) {
 }
 
 Json layer_json(const SweepLayer& layer) {
-  return Json{{"name", layer.name},
-              {"type", layer.type},
-              {"macs", or_null(layer.macs)},
-              {"scheme", layer.scheme},
-              {"noise_power", finite_or_null(layer.noise_power)},
-              {"signal_power", finite_or_null(layer.signal_power)}};
+  Json json{{"name", layer.name},
+            {"type", layer.type},
+            {"macs", or_null(layer.macs)},
+            {"scheme", layer.scheme},
+            {"noise_power", finite_or_null(layer.noise_power)},
+            {"signal_power", finite_or_null(layer.signal_power)}};
+  if (!layer.op.empty()) {
+    json["op"] = layer.op;
+  }
+  return json;
 }
 
 Json output_json(const SweepOutput& output) {
@@ -74,7 +78,8 @@ SweepLayer layer_from_json(const Json& json) {
           whole_number_at(json, "macs"),
           text_or(json, "scheme"),
           number_or(json, "noise_power", 0, kNaN),
-          number_or(json, "signal_power", 0, kNaN)};
+          number_or(json, "signal_power", 0, kNaN),
+          text_or(json, "op")};
 }
 
 Result<std::vector<SweepLayer>> layers_from_json(const Json& result, std::string_view what) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "tessera/core/names.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/noise/entries.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::noise {
@@ -53,7 +55,7 @@ struct Part {
 struct Probe {
   std::vector<TensorId> inputs;
   std::optional<Session> exact;
-  std::optional<Session> rounded;
+  std::vector<Session> rounded;  ///< by scheme
 };
 
 /// Results of one part under one projection of the settings.
@@ -91,6 +93,8 @@ struct SwitchableModel::State {
   [[nodiscard]] Result<Session*> session(Part& part, std::size_t position, Monitor& monitor);
   [[nodiscard]] Result<Session> open(const network::Network& model) const;
   [[nodiscard]] Result<Probe*> probe(std::size_t layer, Monitor& monitor);
+  Status add_noise(std::size_t layer, const std::vector<runtime::Feed>& feeds, Monitor& monitor,
+                   std::vector<LayerNoise>& noise);
 };
 
 namespace {
@@ -118,6 +122,19 @@ Status SwitchableModel::State::find_layers(const network::Network& model) {
       return fail(ErrorCode::kInvalidArgument, "layer '{}' is named twice", item.op);
     }
     layers.push_back(*op);
+  }
+  std::set<std::pair<std::string, std::string>> known;
+  for (const auto& entry : entries_of(setup.switches)) {
+    if (entry.name != entry.op && graph.find_op(entry.name)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "layer '{}' in scheme {} would be named '{}' as another operator is", entry.op,
+                  entry.scheme, entry.name)
+          .hint("rename that operator, or leave the layer or the scheme out");
+    }
+    if (!known.insert({entry.op, entry.scheme}).second) {
+      return fail(ErrorCode::kInvalidArgument, "layer '{}' has scheme {} twice", entry.op,
+                  entry.scheme);
+    }
   }
   return {};
 }
@@ -215,7 +232,9 @@ Status SwitchableModel::State::check_switches(Monitor& monitor) {
       continue;
     }
     live.insert(*part.segment.layer);
-    TESSERA_CHECK(session(part, 1, quiet));
+    for (std::size_t position = 1; position < part.sessions.size(); ++position) {
+      TESSERA_CHECK(session(part, position, quiet));
+    }
   }
   if (live.empty()) {
     return fail(ErrorCode::kFailedPrecondition,
@@ -257,8 +276,10 @@ Result<Session*> SwitchableModel::State::session(Part& part, std::size_t positio
   const auto outcome = std::find_if(report.ops.begin(), report.ops.end(),
                                     [&](const auto& op) { return op.op == item.op; });
   if (outcome == report.ops.end() || !outcome->quantized) {
-    return fail(ErrorCode::kInvalidArgument, "layer '{}' cannot be quantized by itself: {}",
+    const auto& scheme = item.schemes[position - 1];
+    return fail(ErrorCode::kInvalidArgument, "layer '{}' cannot be quantized by itself{}: {}",
                 item.op,
+                item.schemes.size() > 1 ? " to " + quantize::to_string(scheme) : std::string(),
                 outcome == report.ops.end() || outcome->reason.empty() ? "no pass takes it"
                                                                        : outcome->reason)
         .hint("leave it out of --layers");
@@ -293,12 +314,40 @@ Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor
     }
   }
   const std::vector<TensorId> outputs{result};
-  TESSERA_TRY(auto model, base->part({graph, ops, probe.inputs, outputs}));
-  TESSERA_TRY(probe.exact, open(model));
+  TESSERA_TRY(const auto model, base->part({graph, ops, probe.inputs, outputs}));
   const auto& item = setup.switches[layer];
-  TESSERA_CHECK(quantize_ops(model, {{item.op, item.schemes.front()}}, ranges, monitor));
-  TESSERA_TRY(probe.rounded, open(model));
+  for (const auto& scheme : item.schemes) {
+    auto rounded = model.clone();
+    TESSERA_CHECK(quantize_ops(rounded, {{item.op, scheme}}, ranges, monitor));
+    TESSERA_TRY(auto session, open(rounded));
+    probe.rounded.push_back(std::move(session));
+  }
+  TESSERA_TRY(probe.exact, open(model));
   return &probe;
+}
+
+/// What each scheme of a layer adds to its result on these values, at its place in `noise`.
+Status SwitchableModel::State::add_noise(std::size_t layer, const std::vector<runtime::Feed>& feeds,
+                                         Monitor& monitor, std::vector<LayerNoise>& noise) {
+  TESSERA_TRY(auto* probe, this->probe(layer, monitor));
+  std::vector<runtime::Feed> own;
+  for (const auto tensor : probe->inputs) {
+    const auto& name = graph.tensor(tensor).name;
+    own.push_back(*std::find_if(feeds.begin(), feeds.end(),
+                                [&](const auto& feed) { return feed.name == name; }));
+  }
+  TESSERA_TRY(const auto exact, probe->exact->run(own));
+  auto place = std::accumulate(
+      setup.switches.begin(), setup.switches.begin() + static_cast<std::ptrdiff_t>(layer),
+      std::size_t{0}, [](std::size_t sum, const auto& item) { return sum + item.schemes.size(); });
+  for (auto& session : probe->rounded) {
+    TESSERA_TRY(const auto rounded, session.run(own));
+    ErrorAccumulator accumulator;
+    accumulator.add(exact[0].as<float>(), rounded[0].as<float>());
+    const auto sums = accumulator.sums();
+    noise[place++] = {sums.noise, sums.signal, sums.elements};
+  }
+  return {};
 }
 
 namespace {
@@ -723,7 +772,7 @@ Result<std::vector<LayerNoise>> SwitchableModel::layer_noise(const data::Sample&
   evaluate::QuietMonitor quiet(monitor);
   auto& state = *state_;
   TESSERA_TRY(const auto inputs, model_feeds(sample));
-  std::vector<LayerNoise> noise(state.layers.size());
+  std::vector<LayerNoise> noise(entries_of(state.setup.switches).size());
   std::vector<std::optional<Outputs>> results(state.parts.size());
   std::vector<std::size_t> last_reader(state.parts.size(), 0);
   for (std::size_t i = 0; i < state.parts.size(); ++i) {
@@ -755,19 +804,7 @@ Result<std::vector<LayerNoise>> SwitchableModel::layer_noise(const data::Sample&
       feeds.push_back(*fed);
     }
     if (part.segment.layer) {
-      TESSERA_TRY(auto* probe, state.probe(*part.segment.layer, quiet));
-      std::vector<runtime::Feed> own;
-      for (const auto tensor : probe->inputs) {
-        const auto& name = state.graph.tensor(tensor).name;
-        own.push_back(*std::find_if(feeds.begin(), feeds.end(),
-                                    [&](const auto& feed) { return feed.name == name; }));
-      }
-      TESSERA_TRY(const auto exact, probe->exact->run(own));
-      TESSERA_TRY(const auto rounded, probe->rounded->run(own));
-      ErrorAccumulator accumulator;
-      accumulator.add(exact[0].as<float>(), rounded[0].as<float>());
-      const auto sums = accumulator.sums();
-      noise[*part.segment.layer] = {sums.noise, sums.signal, sums.elements};
+      TESSERA_CHECK(state.add_noise(*part.segment.layer, feeds, quiet, noise));
     }
     if (last_reader[i] > i) {
       TESSERA_TRY(auto* session, state.session(part, 0, quiet));

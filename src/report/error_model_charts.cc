@@ -108,9 +108,14 @@ Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>&
   order.resize(std::min(order.size(), kMostPairs));
   std::vector<std::string> names;
   std::vector<PairValue> pairs;
+  const auto operators = noise::operators_of(model.layers);
   for (std::size_t i = 0; i < order.size(); ++i) {
     names.push_back(name_of(order[i]));
     for (std::size_t j = i + 1; j < order.size(); ++j) {
+      if (operators[static_cast<std::size_t>(order[i].layer)] ==
+          operators[static_cast<std::size_t>(order[j].layer)]) {
+        continue;
+      }
       noise::LayerSet both = {order[i].layer, order[j].layer};
       std::sort(both.begin(), both.end());
       // What the two do together beyond what each does alone.

@@ -83,6 +83,58 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   json '.result.engine.median_deviation < 0.02' >/dev/null
 }
 
+@test "layers in further schemes are entries of their own, one of each layer in a subset" {
+  sweep --per-channel --schemes u8s8,dynamic --subsets random:1000 -o "$out" --json
+  expect_status 0
+  json '[.result.layers[] | select(has("op")) | .op] == ["Conv_0", "Conv_0", "Conv_4", "Conv_4"]'
+  json '[.result.layers[] | .name == if has("op") then .op + "@" + .scheme else .name end] | all'
+  json '.result.layers[2].name == "Conv_0@dynamic-u8s8-channel"'
+  json '[.result.layers[].noise_power] | unique | length == 6 and .[0] > 0'
+  json '.result.subsets == 15'
+  tail -n +2 "$out" | jq -se 'map(.layers | map(split("@")[0]) | length == (unique | length)) | all'
+  tessera error check "$float" --data random:2 --layers all --plans 15 --per-channel \
+    --schemes u8s8,dynamic --json
+  expect_status 0
+  json '(.result.layers | length) == 6 and (.result.plans | length) == 15'
+  json '.result.engine.worst_deviation < 0.02'
+}
+
+@test "a scheme that a layer is in already adds nothing, and shards of several merge" {
+  sweep --schemes u8s8 --activation u8 --weight s8 --subsets one-in -o "$out" --json
+  expect_status 0
+  json '[.result.layers[] | has("op")] | any | not'
+  sweep --per-channel --schemes u8s8 --subsets random:7 --timeless -o "$out" --force
+  expect_status 0
+  for i in 0 1; do
+    sweep --per-channel --schemes u8s8 --subsets random:7 --timeless --shard "$i/2" \
+      -o "$BATS_TEST_TMPDIR/$i"
+    expect_status 0
+  done
+  tessera error merge "$BATS_TEST_TMPDIR/1" "$BATS_TEST_TMPDIR/0" -o "$BATS_TEST_TMPDIR/merged"
+  cmp "$out" "$BATS_TEST_TMPDIR/merged"
+  sweep --per-channel --schemes dynamic --subsets random:7 --timeless --resume -o "$out"
+  expect_error 2 "set of layers"
+}
+
+@test "a scheme that a layer does not take is left out, the others go on" {
+  # Of a Concat there is no dynamic form.
+  tessera error sweep "$float" --data random:2 --layers Conv_0,Conv_4 --schemes dynamic,float16 \
+    --subsets all -o "$out" --json
+  expect_status 0
+  sweep --mode weight-only --schemes u8s8 --subsets all -o "$out" --force
+  expect_status 0
+  sweep --schemes u8x9 --subsets all -o "$out" --force
+  expect_error 2 "x9"
+  sweep --schemes float --subsets all -o "$out" --force
+  expect_error 2 "'float' is not a pair of types"
+}
+
+@test "a list that names two schemes of a layer is refused" {
+  echo 'Conv_0,Conv_0@qdq-u8s8' >"$BATS_TEST_TMPDIR/list"
+  sweep --per-channel --schemes u8s8 --subsets "list:$BATS_TEST_TMPDIR/list" -o "$out"
+  expect_error 2 "list:1: 'Conv_0' and 'Conv_0@qdq-u8s8' are one operator in two schemes"
+}
+
 @test "Ctrl-C in the middle of a sweep: exit code 130 and no file" {
   tessera calibrate "$float" --data random:2 -o "$BATS_TEST_TMPDIR/ranges.json"
   long=(error sweep "$float" --data random:1000000 --layers all --subsets all

@@ -194,3 +194,46 @@ fit_once() { cp "$BATS_FILE_TMPDIR/fit.json" fit.json; }
   tessera error rank --model fit.json --limit-by luck --max-error 1
   expect_error 2 "--limit-by 'luck' is unknown"
 }
+
+# The sweep as if layers could be in another scheme, too, and some subsets were.
+several_schemes() {
+  jq -c 'if has("schema") then .result.layers |= [.[] | ., (. + {op: .name, scheme: "dynamic-u8s8",
+      name: (.name + "@dynamic-u8s8")})]
+    elif (.layers | length) % 3 == 0 then .layers |= [.[] + "@dynamic-u8s8"] | .error *= 1.25
+    else . end' "$sweep" >several.jsonl
+}
+
+@test "fit, predict and rank know layers in several schemes" {
+  several_schemes
+  tessera error fit several.jsonl -o fit.json --json -q
+  expect_status 0
+  json '[.result.layers[] | select(has("op"))] | length == 15'
+  json '[.result.alternatives[].name] | index("polynomial-2")'
+  json '[.result.model.terms[], .result.bounds[].terms[] | .layers | map(split("@")[0]) |
+    length == (unique | length)] | all'
+  local first second
+  first=$(jq -r '.result.layers[0].name' fit.json)
+  second=$(jq -r '.result.layers[2].name' fit.json)
+  tessera error predict --model fit.json --layers all --json
+  expect_status 0
+  json '.result.subsets[0].layers | length == 15 and (map(contains("@")) | any | not)'
+  tessera error predict --model fit.json --layers "$first@dynamic-u8s8,$second" --json
+  expect_status 0
+  tessera error predict --model fit.json --layers "$first,$first@dynamic-u8s8"
+  expect_error 2 "are one operator in two schemes"
+  jq -n --arg n "$first" '{layers: [{name: $n, precision: "dynamic-u8s8"}]}' >plan.json
+  tessera error predict --model fit.json --plan plan.json --json
+  json ".result.subsets[0].layers == [\"$first@dynamic-u8s8\"]"
+  tessera error rank --model fit.json --max-error 1.5e-3 --json
+  expect_status 0
+  json '.result.layers | length == 30'
+  json '[.result.layers[] | select(has("op") | not) | .noise_share] | add | . > 0.999 and . < 1.001'
+  json '.result.search.best.layers | map(split("@")[0]) | length == (unique | length)'
+  json '.result.search.best.prediction.bound <= 1.5e-3'
+  jq '{schema: "tessera.profile/1", result: {scheme: .result.layers[0].scheme, layers: [.result.layers[] |
+    select(has("op") | not) | {name, precisions: {fp32: {median_us: 100}, int8: {median_us: 40},
+    "dynamic-u8s8": {median_us: 70}}}]}}' fit.json >profile.json
+  tessera error rank --model fit.json --profile profile.json --json
+  expect_status 0
+  json '[.result.layers[] | .gain_us == if has("op") then 30 else 60 end] | all'
+}

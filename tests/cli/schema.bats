@@ -95,6 +95,10 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
   jq -e 'has("metric")' records.jsonl
   answer error-merge error merge 0.jsonl 1.jsonl -o merged.jsonl --force
   validate_sweep merged.jsonl
+  answer error-sweep error sweep "$network" --data random:2 --layers all --schemes dynamic \
+    --subsets one-in -o sweep.jsonl --force
+  validate_sweep sweep.jsonl
+  jq -e '[.result.layers[] | has("op")] | any' header.json
   answer error-check error check "$network" --data random:2 --layers all --plans 2
 }
 
@@ -108,7 +112,7 @@ validate_sweep() { # FILE: its first line is a header, every other a record
 @test "error fit, predict and rank" {
   local example=$TESSERA_SOURCE/examples/01_textures
   tessera error sweep "$example/textures.onnx" --data "$example/calibration" --preprocess unit \
-    --images 1 --layers top-macs:4 --subsets random:15 -o sweep.jsonl
+    --images 1 --layers top-macs:4 --schemes dynamic --subsets random:15 -o sweep.jsonl
   expect_status 0
   answer error-fit error fit sweep.jsonl -o fit.json --force
   validate error-fit fit.json

@@ -26,7 +26,10 @@ constexpr Index kLayers = 4;
 
 Sample sample_of(const std::vector<int>& subsets) {
   const auto rows = static_cast<Index>(subsets.size());
-  Sample sample{MatrixXd(rows, kLayers), VectorXd(rows)};
+  Sample sample{MatrixXd(rows, kLayers), VectorXd(rows), {}};
+  for (std::int32_t i = 0; i < kLayers; ++i) {
+    sample.operators.push_back(i);
+  }
   for (Index r = 0; r < rows; ++r) {
     const int bits = subsets[static_cast<std::size_t>(r)];
     for (Index i = 0; i < kLayers; ++i) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/small_classifier.h"
+#include "tessera/noise/entries.h"
 #include "tessera/noise/run_sweep.h"
 #include "tessera/noise/subsets.h"
 #include "tessera/noise/switchable.h"
@@ -22,8 +23,24 @@ struct Bench {
   std::optional<data::SampleSet> samples;
   calibrate::Ranges ranges;
   SwitchableSetup setup;
-  std::vector<std::string> names;
+
+  [[nodiscard]] std::vector<Entry> entries() const { return entries_of(setup.switches); }
+  /// Every layer may be in this scheme, too.
+  void add(const quantize::Scheme& scheme) {
+    for (auto& item : setup.switches) {
+      item.schemes.push_back(scheme);
+    }
+  }
 };
+
+/// Layers of one scheme.
+inline std::vector<Entry> entries_named(const std::vector<std::string>& names) {
+  std::vector<Switch> switches;
+  for (const auto& name : names) {
+    switches.push_back({name, {quantize::Scheme{}}});
+  }
+  return entries_of(switches);
+}
 
 inline quantize::Scheme scheme_of_tests() {
   quantize::Scheme scheme;
@@ -34,7 +51,7 @@ inline quantize::Scheme scheme_of_tests() {
 /// Every layer that can be quantized is a switch.
 inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
   auto model = network::Network::of(std::move(given));
-  auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}, {}});
+  auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}});
   TESSERA_TRY(bench->library, runtime::Library::load());
   TESSERA_CHECK(bench->model.infer_types(bench->library));
   TESSERA_TRY(const auto inputs, network::input_specs(bench->model));
@@ -49,7 +66,6 @@ inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
   const std::vector<quantize::Scheme> schemes(graph.ops().size(), scheme_of_tests());
   TESSERA_TRY(const auto layers, choose_layers(graph, "all", schemes));
   for (const auto op : layers) {
-    bench->names.push_back(graph.op(op).name);
     bench->setup.switches.push_back({graph.op(op).name, {scheme_of_tests()}});
   }
   bench->setup.model = &bench->model;

@@ -194,7 +194,7 @@ void compare_random_graphs(std::uint64_t first_seed, std::uint64_t count) {
     const auto bench = bench_of(std::move(model));
     ASSERT_THAT(bench, IsOk());
     const std::vector<std::string> design{"random:8", "all"};
-    const auto subsets = choose_subsets(design, (*bench)->names, Sizes::kUniform, seed);
+    const auto subsets = choose_subsets(design, (*bench)->entries(), Sizes::kUniform, seed);
     ASSERT_THAT(subsets, IsOk());
     const auto check = run_check((*bench)->setup, *(*bench)->samples, *subsets, Monitor::silent());
     ASSERT_THAT(check, IsOk());

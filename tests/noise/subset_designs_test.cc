@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "noise/noise_bench.h"
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "support/renamed.h"
@@ -24,12 +25,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Names = std::vector<std::string>;
 
-Names layers_named(std::size_t count) {
+std::vector<Entry> layers_named(std::size_t count) {
   Names names;
   for (std::size_t i = 0; i < count; ++i) {
     names.push_back("l" + std::to_string(i));
   }
-  return names;
+  return entries_named(names);
 }
 
 std::vector<Subset> chosen(const Names& designs, std::size_t layers, Sizes sizes = Sizes::kEven,

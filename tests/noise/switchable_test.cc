@@ -55,10 +55,10 @@ onnx::Model tangled() {
 TEST(Switchable, EverySettingOfATangledModel_IsThatOfTheBuiltModel) {
   const auto bench = bench_of(tangled());
   ASSERT_THAT(bench, IsOk());
-  const auto& names = (*bench)->names;
-  ASSERT_EQ(names.size(), 5);
+  const auto entries = (*bench)->entries();
+  ASSERT_EQ(entries.size(), 5);
   const std::vector<std::string> everything{"random:31"};
-  const auto subsets = choose_subsets(everything, names, Sizes::kEven, 0);
+  const auto subsets = choose_subsets(everything, entries, Sizes::kEven, 0);
   ASSERT_THAT(subsets, IsOk());
   ASSERT_EQ(subsets->size(), 31);
   const auto check = run_check((*bench)->setup, *(*bench)->samples, *subsets, Monitor::silent());
@@ -194,7 +194,7 @@ TEST(Switchable, LayerThatReadsOneTensorTwice_IsOneSwitch) {
 }
 
 TEST(Subsets, AreDistinctAndTheSameForTheSameSeed) {
-  const std::vector<std::string> layers{"a", "b", "c", "d", "e", "f"};
+  const auto layers = entries_named({"a", "b", "c", "d", "e", "f"});
   for (const auto sizes : {Sizes::kEven, Sizes::kUniform}) {
     const std::vector<std::string> design{"one-in", "random:30", "all"};
     const auto subsets = choose_subsets(design, layers, sizes, 5);
@@ -209,7 +209,7 @@ TEST(Subsets, AreDistinctAndTheSameForTheSameSeed) {
 }
 
 TEST(Subsets, Designs_AreWhatTheySay) {
-  const std::vector<std::string> layers{"a", "b", "c"};
+  const auto layers = entries_named({"a", "b", "c"});
   const auto count = [&](const std::string& design) {
     return choose_subsets(std::vector{design}, layers, Sizes::kEven, 0)->size();
   };
@@ -228,7 +228,7 @@ TEST(Subsets, List_IsReadFromItsFile) {
   ASSERT_THAT(folder, IsOk());
   const auto path = folder->path() / "list";
   const auto put = [&](const char* text) { return write_file(path, text, Overwrite::kReplace); };
-  const std::vector<std::string> layers{"a", "b", "c"};
+  const auto layers = entries_named({"a", "b", "c"});
   const std::vector<std::string> design{"list:" + path.string(), "one-in"};
   ASSERT_THAT(put("# mine\nc, a\n[\"b\"]\n{\"layers\":[]}\n"), IsOk());
   const auto subsets = choose_subsets(design, layers, Sizes::kEven, 0);
@@ -257,7 +257,7 @@ class RunSweep : public ::testing::Test {
                              Monitor& monitor = Monitor::silent()) {
     SweepOptions options;
     const std::vector<std::string> design{"random:20"};
-    TESSERA_TRY(options.subsets, choose_subsets(design, bench_->names, Sizes::kEven, 3));
+    TESSERA_TRY(options.subsets, choose_subsets(design, bench_->entries(), Sizes::kEven, 3));
     options.design = R"({"subsets":["random:20"]})";
     options.output = path(name);
     if (change) {
@@ -335,7 +335,6 @@ TEST_F(RunSweep, InterruptedAndResumed_TheFileIsTheSame) {
 TEST_F(RunSweep, ResumedWithOtherLayers_IsRefused) {
   ASSERT_THAT(sweep("s"), IsOk());
   bench_->setup.switches.pop_back();
-  bench_->names.pop_back();
   EXPECT_THAT(sweep("s", [](SweepOptions& options) { options.resume = true; }),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("layers")));
 }

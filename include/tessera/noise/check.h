@@ -48,7 +48,7 @@ struct Check {
 
 /// Quantizes the model for every subset by the quantizer that users run, runs it as it would be
 /// deployed (`setup.session`) and compares its error with that of the switchable model, on the same
-/// samples. Errors are against the float model as it is.
+/// samples. Subsets are of entries_of(setup.switches). Errors are against the float model as it is.
 /// Errors: those of SwitchableModel, quantize and runtime; kCancelled.
 [[nodiscard]] Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& samples,
                                       std::span<const Subset> subsets, Monitor& monitor);

@@ -21,7 +21,7 @@ namespace tessera::noise {
 /// Indices into the list of layers, ascending, each once.
 using LayerSet = std::vector<std::int32_t>;
 
-/// A layer that a sweep switched between float32 and its quantized form.
+/// An operator in a scheme that a sweep switched it to.
 struct ObservedLayer {
   std::string name;
   std::string type;
@@ -29,9 +29,18 @@ struct ObservedLayer {
   /// Mean squares of the layer's rounding error and of its result; 0 if they were not measured.
   double noise_power = 0;
   double signal_power = 0;
+  std::string scheme;  ///< empty where it is not known
+  std::string op;      ///< the operator, where `name` is not its name; empty otherwise
 
+  [[nodiscard]] const std::string& operator_name() const { return op.empty() ? name : op; }
   bool operator==(const ObservedLayer&) const = default;
 };
+
+/// By layer: the number of its operator, counted as they first come.
+[[nodiscard]] std::vector<std::int32_t> operators_of(std::span<const ObservedLayer> layers);
+
+/// Every operator in the first scheme that the list has of it.
+[[nodiscard]] LayerSet in_first_schemes(std::span<const ObservedLayer> layers);
 
 /// The error of one subset.
 struct Observation {
@@ -75,17 +84,22 @@ struct ObservationNotes {
                                                       Monitor& monitor,
                                                       ObservationNotes* notes = nullptr);
 
-/// Finds layers by name. Errors: kInvalidArgument with the nearest names.
+/// Finds layers by name.
 class LayerIndex {
  public:
   explicit LayerIndex(std::vector<std::string> names);
+  /// `ops`: by layer, its operator.
+  LayerIndex(std::vector<std::string> names, std::span<const std::string> ops);
   explicit LayerIndex(std::span<const ObservedLayer> layers);
+  /// Errors: kInvalidArgument for an unknown name, with the nearest, and for two schemes of one
+  /// operator.
   [[nodiscard]] Result<LayerSet> find(std::span<const std::string> names) const;
   /// -1 if there is no such layer.
   [[nodiscard]] std::int32_t position(std::string_view name) const;
 
  private:
   std::vector<std::string> names_;
+  std::vector<std::int32_t> operators_;  ///< by layer
   std::vector<std::int32_t> by_name_;
 };
 

@@ -27,19 +27,22 @@ struct Gains {
 [[nodiscard]] Gains gains_of_macs(const ErrorModel& model);
 
 /// Microseconds saved, from the result of `tessera profile`: layers[]{name, precisions{fp32
-/// {median_us}, int8{median_us, conversion{median_us}}}}, found by name or else by `ops`. Where a
-/// layer has no int8 time, fp32 and `speedup` say it. Errors: kDataLoss; kInvalidArgument for a
-/// profile of another model or of none of the layers.
+/// {median_us}, int8{median_us, conversion{median_us}}}}, found by the operator's name or else by
+/// `ops`. A layer takes the column of its scheme, whatever the method of its ranges; where there is
+/// none, int8 if it is the operator's first scheme. Where a layer has no int8 time, fp32 and
+/// `speedup` say it. Errors: kDataLoss; kInvalidArgument for a profile of another model or of none
+/// of the layers.
 [[nodiscard]] Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
                                                std::string_view what);
 
-/// One layer's part in the error.
+/// One layer's part in the error. "All" are all operators in their first schemes, the layer's own
+/// in that of the layer.
 struct LayerRank {
   std::int32_t layer = 0;
   double alone = 0;  ///< error with only this layer quantized
   double added = 0;  ///< of all layers quantized: what the error falls by without this one
   /// Part in error^exponent of all layers together, each term split evenly among its layers: the
-  /// value of Shapley (1953), which adds up to 1.
+  /// value of Shapley (1953), which adds up to 1 over first schemes.
   double share = 0;
   double gain = 0;
   /// share x error of all / gain; +inf without gain.
@@ -70,19 +73,20 @@ struct SearchResult {
   FoundSubset exchange;
   bool exchange_won = false;  ///< strictly more gain
   /// No subset within the limit can gain more: a fractional knapsack over the single terms of the
-  /// bound. NaN unless limited by the bound.
+  /// bound, with a choice of schemes. NaN unless limited by the bound.
   double gain_at_most = std::numeric_limits<double>::quiet_NaN();
 
   [[nodiscard]] const FoundSubset& best() const { return exchange_won ? exchange : greedy; }
 };
 
-/// Looks for the subset with the largest gain whose error stays at or below `limit`.
+/// Looks for the subset with the largest gain whose error stays at or below `limit` and that holds
+/// every operator at most once.
 ///
 /// Greedy: layers enter by gain per noise added, or leave a full set by noise per gain, whichever
-/// ends better. Exchange: starts there and adds, swaps one for one, one for two and two for one as
-/// long as that gains; then from seeded disturbances of the best, as often as `restarts` says.
-/// Deterministic. Cost: for 100 layers and pairs a second.
-/// Errors: kInvalidArgument for a limit that is negative or no number.
+/// ends better. Exchange: starts there and adds, swaps one for one (also one scheme of an operator
+/// for another), one for two and two for one as long as that gains; then from seeded disturbances
+/// of the best, as often as `restarts` says. Deterministic. Cost: for 100 layers and pairs a
+/// second. Errors: kInvalidArgument for a limit that is negative or no number.
 [[nodiscard]] Result<SearchResult> find_subset(const ErrorModel& model, const Gains& gains,
                                                double limit, LimitBy by, std::uint64_t seed,
                                                int restarts = 20);

@@ -55,8 +55,8 @@ struct SweepSummary {
 /// data, seed and design are compared first. Shards get neighbouring subsets, so that sharing
 /// loses nothing; their files merge by read_sweep() into what one run would have written.
 ///
-/// `setup.switches` have one scheme each. `envelope` is asked for when the header is written, so
-/// that it holds the warnings until then.
+/// The header lists entries_of(setup.switches), which subsets are made of. `envelope` is asked for
+/// when the header is written, so that it holds the warnings until then.
 /// Errors: kCancelled (hint: --resume); kAlreadyExists for an output or a journal that may not be
 /// replaced; kInvalidArgument for weights of outputs that are not there and for a foreign journal;
 /// kFailedPrecondition if every subset gives NaN, or `normalize` finds all outputs zero; those of

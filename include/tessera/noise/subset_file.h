@@ -22,7 +22,8 @@ struct NamedSubset {
 /// One subset per line: names separated by commas, a JSON list of names, or an object with `layers`
 /// and possibly `error`, as the records of a sweep are. Passed over are a sweep's first line, empty
 /// lines and those that begin with '#'. Subsets are named by their line.
-/// Errors: kDataLoss with file and line; kInvalidArgument for unknown layers; kNotFound.
+/// Errors: kDataLoss with file and line; kInvalidArgument for unknown layers and for two schemes of
+/// one operator; kNotFound.
 [[nodiscard]] Result<std::vector<NamedSubset>> read_subsets(const std::filesystem::path& path,
                                                             const LayerIndex& index);
 [[nodiscard]] Result<std::vector<NamedSubset>> parse_subsets(std::string_view text,
@@ -30,7 +31,8 @@ struct NamedSubset {
                                                              const LayerIndex& index);
 
 /// The layers that a plan runs in integers: `layers` of the document or of its `result`, names or
-/// {name, precision} with a precision other than float32, fp32, float16, fp16.
+/// {name, precision}. A precision is a scheme that the operator was swept in; another one is the
+/// first scheme of it, unless it is float32, fp32, float16 or fp16.
 /// Errors: as read_subsets.
 [[nodiscard]] Result<NamedSubset> read_plan(const std::filesystem::path& path,
                                             const LayerIndex& index);

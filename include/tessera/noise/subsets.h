@@ -10,31 +10,33 @@
 
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
+#include "tessera/noise/entries.h"
 #include "tessera/quantize/scheme.h"
 
 /// Which layers a sweep switches, and which subsets of them it measures.
 namespace tessera::noise {
 
-/// Places in the list of layers, ascending.
+/// Places in the list of entries, ascending; at most one of each operator.
 using Subset = std::vector<std::size_t>;
 
-/// How random subsets are drawn.
+/// How random subsets of operators are drawn; then each is in any of its schemes, all as likely.
 enum class Sizes : std::uint8_t {
-  kEven,     ///< every layer with probability 1/2, as in the layer-wise studies
+  kEven,     ///< every operator with probability 1/2, as in the layer-wise studies
   kUniform,  ///< every size with the same probability, then a subset of that size
 };
 [[nodiscard]] std::string_view to_string(Sizes sizes) noexcept;
 [[nodiscard]] Result<Sizes> sizes_from_string(std::string_view name);
 
 /// The subsets that `designs` ask for, each once, in the order in which they first come:
-/// `random:N` (N distinct ones, or all there are), `one-in` (every layer alone), `one-out` (all
-/// layers but one), `pairs`, `all` (the one of every layer), `list:FILE` (lines as of
-/// read_subsets()). The empty subset is never drawn, but may be listed.
+/// `random:N` (N distinct ones, or all there are), `one-in` (every entry alone), `all` (every
+/// operator in its first scheme; then, for each further scheme, those that may be in it), `one-out`
+/// (those of `all` without one layer), `pairs` (of entries of two operators), `list:FILE` (lines as
+/// of read_subsets()). The empty subset is never drawn, but may be listed.
 /// The same seed gives the same subsets on every machine.
-/// Errors: kInvalidArgument for an unknown design or layer (with the nearest names); those of
-/// reading a list.
+/// Errors: kInvalidArgument for an unknown design or layer (with the nearest names) and for a list
+/// with two schemes of one operator; those of reading a list.
 [[nodiscard]] Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
-                                                         std::span<const std::string> layers,
+                                                         std::span<const Entry> entries,
                                                          Sizes sizes, std::uint64_t seed);
 
 /// Operators whose multiplications a scheme can do in integers, alone among float ones:

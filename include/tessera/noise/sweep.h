@@ -19,7 +19,7 @@
 /// run_sweep.h for how they are measured, docs/error.md for the file.
 namespace tessera::noise {
 
-/// A layer that the sweep turns on and off.
+/// An operator in a scheme that the sweep switches it to.
 struct SweepLayer {
   std::string name;
   std::string type;
@@ -28,6 +28,7 @@ struct SweepLayer {
   /// Mean square of what the scheme adds at the layer's own output, everything before it in float.
   double noise_power = 0;
   double signal_power = 0;  ///< mean square of that output in float
+  std::string op;           ///< the operator, where `name` is not its name; empty otherwise
 
   bool operator==(const SweepLayer&) const = default;
 };

@@ -25,6 +25,9 @@ namespace tessera::noise {
 struct Switch {
   std::string op;  ///< name in the model's view
   std::vector<quantize::Scheme> schemes;
+  /// It does not take the scheme that layers have unless said otherwise: all of its own are further
+  /// ones, whose entries are named with the scheme (see entries.h).
+  bool only_further = false;
 };
 
 /// Position of every switch: 0 for float32, k for the k-th of its schemes.
@@ -73,8 +76,9 @@ struct LayerNoise {
 class SwitchableModel {
  public:
   /// Errors: kInvalidArgument for a switch that is no operator (with the nearest names), stands
-  /// twice or cannot be quantized by itself (with the reason); kFailedPrecondition if no output
-  /// depends on any switch; those of quantize and runtime.
+  /// twice, cannot be quantized by itself in one of its schemes (with the reason) or would go by
+  /// another operator's name in one; kFailedPrecondition if no output depends on any switch; those
+  /// of quantize and runtime.
   [[nodiscard]] static Result<SwitchableModel> open(const SwitchableSetup& setup, Monitor& monitor);
   SwitchableModel(SwitchableModel&&) noexcept;
   SwitchableModel& operator=(SwitchableModel&&) noexcept;
@@ -94,8 +98,8 @@ class SwitchableModel {
   [[nodiscard]] Status measure(const data::Sample& sample, std::span<const Setting> settings,
                                const Visitor& visit, Monitor& monitor);
 
-  /// By switch: what its first scheme adds at the layer's own output (behind the Relu or Clip that
-  /// rounding may take the place of), everything before in float.
+  /// By switch and, within it, by scheme: what that adds at the layer's own output (behind the Relu
+  /// or Clip that rounding may take the place of), everything before in float.
   [[nodiscard]] Result<std::vector<LayerNoise>> layer_noise(const data::Sample& sample,
                                                             Monitor& monitor);
 
