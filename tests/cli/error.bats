@@ -118,11 +118,11 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
 
 @test "a scheme that a layer does not take is left out, the others go on" {
   # Of a Concat there is no dynamic form.
-  tessera error sweep "$float" --data random:2 --layers Conv_0,Conv_4 --schemes dynamic,float16 \
-    --subsets all -o "$out" --json
+  tessera error sweep "$float" --data random:2 --layers Conv_0,Concat_3 --mode float16 \
+    --schemes dynamic --subsets all -o "$out" --json
   expect_status 0
-  sweep --mode weight-only --schemes u8s8 --subsets all -o "$out" --force
-  expect_status 0
+  expect_in "$stderr" "'Concat_3' is not switched to dynamic-u8s8"
+  json '[.result.layers[].name] == ["Conv_0", "Conv_0@dynamic-u8s8", "Concat_3"]'
   sweep --schemes u8x9 --subsets all -o "$out" --force
   expect_error 2 "x9"
   sweep --schemes float --subsets all -o "$out" --force
