@@ -59,8 +59,13 @@ class DynamicQuantizer {
     if (const auto constant = model_.initializer_type(value)) {
       return constant->dtype == DType::kFloat32;
     }
-    const auto type = model_.type_of(value);
-    return type && type->dtype == DType::kFloat32;
+    if (const auto type = model_.type_of(value); type && type->dtype != DType::kUndefined) {
+      return type->dtype == DType::kFloat32;
+    }
+    // Nobody inferred types after the static pass: what it dequantizes has that of the scale.
+    const auto producer = model_.producer(value);
+    return producer && model_.op_type(*producer) == "DequantizeLinear" &&
+           is_float32(model_.inputs(*producer)[1]);
   }
 
   /// Empty if `value` is a float32 activation that can be measured at run time.
