@@ -715,9 +715,8 @@ class Optimizer {
     // The quick steps: what costs minutes is left to `quantize --refine full`.
     const refine::RefineOptions quick{
         .equalize = true, .rounding = refine::Rounding::kAdaptive, .bias_correction = true};
-    TESSERA_TRY(auto refinement,
-                refine::refine(*given_.model, assignment, *options_.calibration, given_.ranges,
-                               given_.library, quick, monitor));
+    TESSERA_TRY(auto refinement, refine::refine(*given_.model, assignment, *options_.calibration,
+                                                given_.ranges, given_.library, quick, monitor));
     candidate.refinement = refinement.report;
     const auto& steps = refinement.report.steps;
     if (std::none_of(steps.begin(), steps.end(), [](const auto& step) { return step.kept; })) {
