@@ -281,8 +281,8 @@ std::string sheet_cell(const Measurement& row, const Json& json,
   if (value.is_string()) {
     return value.get<std::string>();
   }
-  return value.is_number_integer() ? fmt::format("{}", integer_from(value))
-                                   : fmt::format("{}", value.get<double>());
+  const auto whole = whole_number(value);
+  return whole ? fmt::format("{}", *whole) : fmt::format("{}", value.get<double>());
 }
 
 }  // namespace
