@@ -208,19 +208,35 @@ const Candidate* mixing_base(std::span<const Candidate> candidates) {
   return base;
 }
 
+namespace {
+
+/// Static layers of two schemes stand side by side without a conversion only where their
+/// activations are rounded alike; closer than the base they are not, then.
+bool is_partner(const Candidate& candidate, const Candidate& base) {
+  const auto& row = candidate.row;
+  const auto& scheme = row.scheme;
+  const auto* where = std::get_if<Uniform>(&candidate.making);
+  if (row.status != RowStatus::kOk || where == nullptr || !where->everywhere() ||
+      scheme.mode == Mode::kFloat32 || scheme == base.row.scheme) {
+    return false;
+  }
+  const bool timed = row.speedup.rounds > 0 && base.row.speedup.rounds > 0;
+  const bool faster = timed && row.speedup.low > base.row.speedup.high &&
+                      row.speedup.median > base.row.speedup.median * (1 + kTie);
+  if (scheme.mode == Mode::kStatic) {
+    return faster && scheme.format == base.row.scheme.format &&
+           scheme.activation == base.row.scheme.activation &&
+           scheme.activation_symmetric == base.row.scheme.activation_symmetric;
+  }
+  return faster || sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb;
+}
+
+}  // namespace
+
 std::vector<Scheme> mixing_partners(std::span<const Candidate> candidates, const Candidate& base) {
   std::vector<const Candidate*> order;
   for (const auto& candidate : candidates) {
-    const auto& row = candidate.row;
-    const auto& scheme = row.scheme;
-    const auto* where = std::get_if<Uniform>(&candidate.making);
-    const bool uniform = row.status == RowStatus::kOk && where != nullptr && where->everywhere() &&
-                         scheme.mode != Mode::kFloat32 && scheme != base.row.scheme;
-    const bool by_layer = scheme.mode != Mode::kStatic || scheme.format == base.row.scheme.format;
-    const bool closer = sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb;
-    const bool faster = row.speedup.rounds > 0 && base.row.speedup.rounds > 0 &&
-                        row.speedup.median > base.row.speedup.median * (1 + kTie);
-    if (uniform && by_layer && (closer || faster)) {
+    if (is_partner(candidate, base)) {
       order.push_back(&candidate);
     }
   }
@@ -228,7 +244,8 @@ std::vector<Scheme> mixing_partners(std::span<const Candidate> candidates, const
                    [](const auto* a, const auto* b) { return sqnr_of(a->row) > sqnr_of(b->row); });
   std::vector<Scheme> partners;
   for (const auto* candidate : order) {
-    const auto& scheme = candidate->row.scheme;
+    auto scheme = candidate->row.scheme;
+    scheme.method = base.row.scheme.method;
     const bool known = std::any_of(partners.begin(), partners.end(),
                                    [&](const auto& other) { return other.mode == scheme.mode; });
     if (!known && partners.size() < kMostPartners) {

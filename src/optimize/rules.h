@@ -70,9 +70,11 @@ void mark_front(std::span<Candidate> candidates);
 /// that exists, because mixes live from accuracy as much as from speed. Null if none runs.
 [[nodiscard]] const Candidate* mixing_base(std::span<const Candidate> candidates);
 
-/// Schemes that mixes draw from besides the base's: of uniform models that can be mixed with it
-/// layer by layer, those that are closer than it by kPartnerDb or faster beyond a tie, the closest
-/// of each mode; no more than kMostPartners, since each costs the search as much again.
+/// Schemes that mixes draw from besides the base's, with its range method: of the uniform models
+/// those that are faster than it beyond a tie and beyond noise, or, where they are not static,
+/// closer by kPartnerDb; the closest of each mode. Static ones whose activations are rounded as the
+/// base's are; of others every border would be a conversion. No more than kMostPartners, since each
+/// costs the search as much again.
 [[nodiscard]] std::vector<quantize::Scheme> mixing_partners(std::span<const Candidate> candidates,
                                                             const Candidate& base);
 
