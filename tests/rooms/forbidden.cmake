@@ -8,6 +8,7 @@
 # to write instead; fails if there is one.
 
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/lines.cmake)
 
 # "<files that may, a regex; ^$ for none>|<what, a regex>|<why, and what instead>"
 set(forbidden
@@ -25,24 +26,6 @@ set(forbidden
 set(found 0)
 set(files_seen 0)
 
-# The lines of a file that match, with their numbers.
-function(report file what why)
-  file(READ ${ROOT}/${file} text)
-  # One element per line, whatever a line holds.
-  string(REGEX REPLACE "[][;]" " " text "${text}")
-  string(REPLACE "\\\n" " \n" text "${text}")
-  string(REPLACE "\n" ";" lines "${text}")
-  set(number 0)
-  foreach(line IN LISTS lines)
-    math(EXPR number "${number} + 1")
-    string(REGEX REPLACE "//.*$" "" code "${line}")
-    if(code MATCHES "${what}")
-      message(NOTICE "${file}:${number}: ${line}\n  ${why}")
-    endif()
-  endforeach()
-  message(NOTICE "${file}: ${why}")
-endfunction()
-
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/include/tessera/*.h ${ROOT}/src/*.h ${ROOT}/src/*.cc)
 foreach(file IN LISTS files)
   math(EXPR files_seen "${files_seen} + 1")
@@ -59,7 +42,8 @@ foreach(file IN LISTS files)
     math(EXPR begin "${last} + 1")
     string(SUBSTRING "${entry}" ${begin} -1 why)
     if(code MATCHES "${what}" AND NOT file MATCHES "${who}")
-      report(${file} "${what}" "${why}")
+      print_lines(${file} "${what}" "${why}")
+      message(NOTICE "${file}: ${why}")
       math(EXPR found "${found} + 1")
     endif()
   endforeach()

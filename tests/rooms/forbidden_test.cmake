@@ -8,34 +8,10 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-function(run_check out_failed out_text)
-  execute_process(
-    COMMAND ${CMAKE_COMMAND} -D ROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/forbidden.cmake
-    RESULT_VARIABLE failed OUTPUT_VARIABLE text ERROR_VARIABLE text)
-  set(${out_failed} ${failed} PARENT_SCOPE)
-  set(${out_text} "${text}" PARENT_SCOPE)
+set(checker ${CMAKE_CURRENT_LIST_DIR}/forbidden.cmake)
+function(prepare)
 endfunction()
-
-# expect_found(<file> <line of code>)
-function(expect_found file code)
-  file(REMOVE_RECURSE ${WORK})
-  file(WRITE ${WORK}/${file} "// first line\n${code}\n")
-  run_check(failed text)
-  string(FIND "${text}" "${file}:2: " found)
-  if(NOT failed OR found EQUAL -1)
-    message(FATAL_ERROR "'${code}' was not found in ${file}; the check said:\n${text}")
-  endif()
-endfunction()
-
-# expect_passed(<file> <line of code>)
-function(expect_passed file code)
-  file(REMOVE_RECURSE ${WORK})
-  file(WRITE ${WORK}/${file} "// first line\n${code}\n")
-  run_check(failed text)
-  if(failed)
-    message(FATAL_ERROR "'${code}' was refused in ${file}; the check said:\n${text}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/lines_test.cmake)
 
 expect_found(src/noise/a.cc "const std::regex pattern(text);")
 expect_found(src/noise/a.cc "#include <regex>")

@@ -8,6 +8,7 @@
 # stands elsewhere with its file and line; fails if there is one.
 
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/lines.cmake)
 
 # Those that know ONNX.
 set(at_home "^(include/tessera|src)/(onnx|quantize|refine|compat)/|^src/network/onnx_")
@@ -32,23 +33,6 @@ endif()
 list(TRANSFORM rows REPLACE "[^A-Za-z0-9]" "")
 list(JOIN rows "|" names)
 
-# The lines of a file with a name, with their numbers.
-function(report file)
-  file(READ ${ROOT}/${file} text)
-  # One element per line, whatever a line holds.
-  string(REGEX REPLACE "[][;]" " " text "${text}")
-  string(REPLACE "\\\n" " \n" text "${text}")
-  string(REPLACE "\n" ";" lines "${text}")
-  set(number 0)
-  foreach(line IN LISTS lines)
-    math(EXPR number "${number} + 1")
-    string(REGEX REPLACE "//.*$" "" code "${line}")
-    if(code MATCHES "\"(${names})\"")
-      message(NOTICE "${file}:${number}: ${line}\n  an operator's name in ONNX: ask for its graph::OpKind")
-    endif()
-  endforeach()
-endfunction()
-
 set(found 0)
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/include/tessera/*.h ${ROOT}/src/*.h ${ROOT}/src/*.cc)
 foreach(file IN LISTS files)
@@ -63,7 +47,7 @@ foreach(file IN LISTS files)
   if(file IN_LIST allowed)
     list(REMOVE_ITEM allowed ${file})
   else()
-    report(${file})
+    print_lines(${file} "\"(${names})\"" "an operator's name in ONNX: ask for its graph::OpKind")
     math(EXPR found "${found} + 1")
   endif()
 endforeach()

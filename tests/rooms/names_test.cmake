@@ -7,34 +7,12 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-# run_check(<out: failed> <out: text> [<file> <second line of it>])
-function(run_check out_failed out_text)
-  file(REMOVE_RECURSE ${WORK})
-  file(WRITE ${WORK}/src/onnx/kinds.cc "table = {\n      {\"Conv\", {kConv}},\n      {\"Clip\", {kClamp, 2}},\n};\n")
-  if(ARGC GREATER 2)
-    file(WRITE ${WORK}/${ARGV2} "// first line\n${ARGV3}\n")
-  endif()
-  execute_process(
-    COMMAND ${CMAKE_COMMAND} -D ROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/names.cmake
-    RESULT_VARIABLE failed OUTPUT_VARIABLE text ERROR_VARIABLE text)
-  set(${out_failed} ${failed} PARENT_SCOPE)
-  set(${out_text} "${text}" PARENT_SCOPE)
+set(checker ${CMAKE_CURRENT_LIST_DIR}/names.cmake)
+function(prepare)
+  file(WRITE ${WORK}/src/onnx/kinds.cc
+    "table = {\n      {\"Conv\", {kConv}},\n      {\"Clip\", {kClamp, 2}},\n};\n")
 endfunction()
-
-function(expect_found file code)
-  run_check(failed text "${file}" "${code}")
-  string(FIND "${text}" "${file}:2: " found)
-  if(NOT failed OR found EQUAL -1)
-    message(FATAL_ERROR "'${code}' was not found in ${file}; the check said:\n${text}")
-  endif()
-endfunction()
-
-function(expect_passed file code)
-  run_check(failed text "${file}" "${code}")
-  if(failed)
-    message(FATAL_ERROR "'${code}' was refused in ${file}; the check said:\n${text}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/lines_test.cmake)
 
 expect_found(src/graph/a.cc "return op.type == \"Conv\";")
 expect_found(src/network/values.cc "types = {\"Tanh\", \"Clip\"};")
@@ -48,15 +26,14 @@ expect_passed(include/tessera/refine/a.h "return type == \"Conv\";")
 expect_passed(src/profile/latency_model.cc "return type == \"Conv\";")
 
 # What is allowed must still need it, and there must be a table.
-run_check(failed text src/profile/latency_model.cc "return kind == OpKind::kConv;")
+write_tree(src/profile/latency_model.cc "return kind == OpKind::kConv;")
+run_check(failed text)
 if(NOT failed OR NOT text MATCHES "latency_model.cc needs no names any more")
   message(FATAL_ERROR "an entry that nobody needs passed; the check said:\n${text}")
 endif()
 file(REMOVE_RECURSE ${WORK})
 file(WRITE ${WORK}/src/graph/a.cc "int a;\n")
-execute_process(
-  COMMAND ${CMAKE_COMMAND} -D ROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/names.cmake
-  RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+run_check(failed text)
 if(NOT failed)
   message(FATAL_ERROR "a tree without a table passed: nothing was checked")
 endif()
