@@ -5,10 +5,11 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core tensor graph numerics onnx data runtime network calibrate quantize compat refine evaluate
+    core search tensor graph numerics onnx data runtime network calibrate quantize compat refine evaluate
     profile noise optimize report cli)
 
 set(TESSERA_ROOM_core_USES)
+set(TESSERA_ROOM_search_USES core)
 set(TESSERA_ROOM_tensor_USES core)
 set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
@@ -21,8 +22,10 @@ set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph ten
 set(TESSERA_ROOM_compat_USES quantize calibrate network numerics onnx graph tensor core)
 set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph core)
 set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
-set(TESSERA_ROOM_profile_USES evaluate quantize calibrate network runtime data graph core)
-set(TESSERA_ROOM_noise_USES evaluate quantize calibrate network runtime data graph tensor core)
+set(TESSERA_ROOM_profile_USES
+    evaluate quantize calibrate network runtime data graph search core)
+set(TESSERA_ROOM_noise_USES
+    evaluate quantize calibrate network runtime data graph tensor search core)
 set(TESSERA_ROOM_optimize_USES
     noise profile evaluate refine quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)

@@ -13,6 +13,7 @@
 
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 
@@ -21,7 +22,7 @@ namespace {
 
 /// What operators may be in.
 struct Schemes {
-  std::vector<quantize::Scheme> first;  ///< by OpId; float32: not switched
+  quantize::Assignment first;  ///< float32: not switched
   std::vector<quantize::Scheme> further;
 };
 
@@ -31,7 +32,7 @@ Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& gra
   TESSERA_TRY(const auto scheme,
               scheme_from(options.scheme, quantize::scheme_for(describe_host())));
   // Named layers of every type are tried; what cannot be quantized is told with its reason.
-  Schemes schemes{std::vector<quantize::Scheme>(graph.ops().size(), scheme), {}};
+  Schemes schemes{quantize::Assignment(graph.ops().size(), scheme), {}};
   if (!options.recipe.empty()) {
     TESSERA_TRY(const auto recipe, quantize::read_recipe(options.recipe, scheme));
     TESSERA_TRY(schemes.first, quantize::resolve(recipe, graph, context.monitor()));
@@ -82,7 +83,7 @@ bool is_list_of_names(const std::string& layers) {
 /// Where samples differ in their extents, layers are ranked by what they cost on the first one.
 Result<std::vector<graph::OpId>> chosen_layers(const SwitchOptions& options,
                                                const SwitchInput& input, const graph::Graph& graph,
-                                               const std::vector<quantize::Scheme>& schemes,
+                                               const quantize::Assignment& schemes,
                                                Context& context) {
   const auto chosen = noise::choose_layers(graph, options.layers, schemes);
   if (chosen || !options.layers.starts_with("top-macs:") || input.samples.size() == 0) {
@@ -102,11 +103,9 @@ using Refusals = std::map<graph::OpId, std::string>;
 
 Result<Refusals> refusals(const SwitchInput& input, const graph::Graph& graph,
                           const std::map<graph::OpId, quantize::Scheme>& schemes) {
-  quantize::Scheme plain;
-  plain.mode = quantize::Mode::kFloat32;
-  std::vector<quantize::Scheme> assignment(graph.ops().size(), plain);
+  quantize::Assignment assignment(graph.ops().size());
   for (const auto& [op, scheme] : schemes) {
-    assignment[op.value] = scheme;
+    assignment[op] = scheme;
   }
   auto scratch = input.model.clone();
   TESSERA_TRY(const auto report,
@@ -161,10 +160,8 @@ class Assigner {
 
   /// float32 where it has none.
   [[nodiscard]] quantize::Scheme first_of(graph::OpId op) const {
-    quantize::Scheme plain;
-    plain.mode = quantize::Mode::kFloat32;
     const auto found = taken_.find(op);
-    return found == taken_.end() ? plain : found->second.front();
+    return found == taken_.end() ? quantize::float32_scheme() : found->second.front();
   }
 
   [[nodiscard]] noise::Switch switch_of(graph::OpId op, const quantize::Scheme& first) const {
@@ -206,7 +203,7 @@ Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
   Assigner assigner(input, graph);
   std::map<graph::OpId, quantize::Scheme> wanted;
   for (const auto op : chosen) {
-    wanted.emplace(op, schemes.first[op.value]);
+    wanted.emplace(op, schemes.first[op]);
   }
   if (by_name) {
     for (const auto& [op, scheme] : wanted) {
@@ -229,7 +226,7 @@ Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
   if (!by_name) {
     auto first = schemes.first;
     for (const auto op : chosen) {
-      first[op.value] = assigner.first_of(op);
+      first[op] = assigner.first_of(op);
     }
     auto best = chosen_layers(options, input, graph, first, context);
     assigner.warn(best ? *best : chosen, !schemes.further.empty(), context.monitor());
@@ -238,7 +235,7 @@ Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
     assigner.warn(chosen, true, context.monitor());
   }
   for (const auto op : chosen) {
-    input.setup.switches.push_back(assigner.switch_of(op, schemes.first[op.value]));
+    input.setup.switches.push_back(assigner.switch_of(op, schemes.first[op]));
   }
   return {};
 }
@@ -263,7 +260,7 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   TESSERA_TRY(auto chosen, noise::choose_layers(graph, layers, schemes.first));
   auto switched = schemes.further;
   for (const auto op : chosen) {
-    switched.push_back(schemes.first[op.value]);
+    switched.push_back(schemes.first[op]);
   }
   // Calibration samples are not those that the error is measured on, as far as the limit goes.
   auto data = options.data;

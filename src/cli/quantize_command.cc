@@ -23,6 +23,7 @@
 #include "tessera/evaluate/file_timing.h"
 #include "tessera/graph/inspect.h"
 #include "tessera/profile/profile.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/refine/choose_method.h"
@@ -138,7 +139,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
 /// What is done unasked: where weights make a good part of the error, a few seconds for their
 /// rounding.
 refine::RefineOptions unasked_refinement(const Options& options,
-                                         const std::vector<quantize::Scheme>& assignment,
+                                         const quantize::Assignment& assignment,
                                          const std::optional<refine::MethodChoice>& choice) {
   // The error of other modes is not simulated: what it leaves to be won cannot be told.
   const bool simulated = std::all_of(assignment.begin(), assignment.end(), [](const auto& one) {
@@ -252,7 +253,7 @@ quantize::Recipe fastest_recipe(const Options& options, const quantize::Scheme& 
                                 const profile::Profile& profile) {
   auto recipe = quantize::uniform_recipe(scheme, options.selection);
   quantize::Rule floats;
-  floats.scheme.mode = quantize::Mode::kFloat32;
+  floats.scheme = quantize::float32_scheme();
   const auto& names = profile.fastest.float_layers;
   const std::set<std::string> left(names.begin(), names.end());
   for (const auto& layer : profile.layers) {
@@ -608,7 +609,7 @@ std::string refinement_table(const refine::RefineReport& report, report::Page pa
 
 /// Names of the operators that stay as they are because they are quantized already.
 std::set<std::string> keep_what_is_quantized(const graph::Graph& graph,
-                                             std::vector<quantize::Scheme>& assignment) {
+                                             quantize::Assignment& assignment) {
   std::set<std::string> kept;
   const auto before = assignment;
   if (quantize::keep_quantized(graph, assignment) == 0) {
@@ -635,7 +636,7 @@ void warn_of_kept(const graph::Quantization& given, const std::set<std::string>&
 /// What the passes get in the place of the model as published.
 struct Subject {
   network::Network* model;
-  const std::vector<quantize::Scheme>* assignment;
+  const quantize::Assignment* assignment;
   const calibrate::Ranges* ranges;
 };
 
@@ -690,7 +691,7 @@ class Assigner {
   }
 
   quantize::Recipe recipe;
-  std::vector<quantize::Scheme> assignment;
+  quantize::Assignment assignment;
   std::set<std::string> kept;  ///< operators that are quantized already
 
  private:
@@ -724,7 +725,7 @@ Result<Chosen> without_samples(const Options& options, Context& context,
 }
 
 /// In the order of numerics::kRangeMethods.
-std::vector<numerics::RangeMethod> methods_needed(const std::vector<quantize::Scheme>& assignment,
+std::vector<numerics::RangeMethod> methods_needed(const quantize::Assignment& assignment,
                                                   const refine::MethodChoice& choice) {
   std::set<numerics::RangeMethod> needed = {choice.method};
   for (const auto& scheme : assignment) {

@@ -11,11 +11,13 @@
 #include "compat/ort_passes.h"
 #include "tessera/graph/graph.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/onnx.h"
 
 namespace tessera::compat {
 namespace {
 
+using quantize::Assignment;
 using quantize::Format;
 using quantize::Mode;
 using quantize::OpOutcome;
@@ -218,7 +220,7 @@ quantize::Recipe ort_recipe(const Scheme& scheme, const quantize::Selection& sel
   return recipe;
 }
 
-Result<QuantizeReport> ort_quantize(onnx::Model& model, const std::vector<Scheme>& assignment,
+Result<QuantizeReport> ort_quantize(onnx::Model& model, const Assignment& assignment,
                                     const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                     Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
@@ -235,7 +237,7 @@ Result<QuantizeReport> ort_quantize(onnx::Model& model, const std::vector<Scheme
   return quantize::report_of(model, std::move(outcomes));
 }
 
-Result<QuantizeReport> ort_quantize(network::Network& model, const std::vector<Scheme>& assignment,
+Result<QuantizeReport> ort_quantize(network::Network& model, const Assignment& assignment,
                                     const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                     Monitor& monitor) {
   auto* const onnx = model.onnx();

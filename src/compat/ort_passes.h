@@ -8,6 +8,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 
 /// The reference's quantizers, one per mode. Each gets the operators of its mode.
@@ -48,7 +49,7 @@ struct Work {
 
 /// See the door.
 [[nodiscard]] Result<quantize::QuantizeReport> ort_quantize(
-    onnx::Model& model, const std::vector<quantize::Scheme>& assignment,
-    const calibrate::Ranges* ranges, const quantize::QuantizeOptions& options, Monitor& monitor);
+    onnx::Model& model, const quantize::Assignment& assignment, const calibrate::Ranges* ranges,
+    const quantize::QuantizeOptions& options, Monitor& monitor);
 
 }  // namespace tessera::compat

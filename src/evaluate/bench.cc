@@ -274,9 +274,7 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   if (wants("float32")) {
     plan.add_float32();
   } else {
-    Scheme float32;
-    float32.mode = Mode::kFloat32;
-    plan.add(float32, {OptLevel::kAll});
+    plan.add(quantize::float32_scheme(), {OptLevel::kAll});
   }
   if (wants("float16")) {
     plan.add_float16();

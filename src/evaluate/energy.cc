@@ -148,9 +148,7 @@ struct TimedKernel {
 /// Every kernel of a run with its median time over the runs, in order of the run.
 Result<std::vector<TimedKernel>> time_kernels(const Lab& lab, Monitor& monitor) {
   constexpr std::size_t kRuns = 11;
-  quantize::Scheme float32;
-  float32.mode = quantize::Mode::kFloat32;
-  TESSERA_TRY(const auto built, lab.build(float32, {}, monitor));
+  TESSERA_TRY(const auto built, lab.build(quantize::float32_scheme(), {}, monitor));
   TESSERA_TRY(auto lane, lab.open_lane(built, {.profile = true, .kernel_sources = true}));
   for (std::size_t run = 0; run <= kRuns; ++run) {
     TESSERA_CHECK(lane.session.run(lane.feeds[run % lane.feeds.size()]).map([](const auto&) {}));

@@ -8,6 +8,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/graph/cost.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/dialect.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
@@ -121,11 +122,11 @@ Status Lab::open_reference(Monitor& monitor) {
   return {};
 }
 
-Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Scheme& scheme,
-                                                      const quantize::Selection& selection,
-                                                      Monitor& monitor) const {
+Result<quantize::Assignment> Lab::assignment(const quantize::Scheme& scheme,
+                                             const quantize::Selection& selection,
+                                             Monitor& monitor) const {
   if (scheme.mode == Mode::kFloat32) {
-    return std::vector<quantize::Scheme>(view_.ops().size(), scheme);
+    return quantize::Assignment(view_.ops().size(), scheme);
   }
   TESSERA_CHECK(quantize::validate(scheme));
   return assignment(recipe(scheme, selection), monitor);
@@ -136,8 +137,8 @@ quantize::Recipe Lab::recipe(const quantize::Scheme& scheme,
   return quantize::uniform_recipe(*setup_.model, scheme, selection);
 }
 
-Result<std::vector<quantize::Scheme>> Lab::assignment(const quantize::Recipe& recipe,
-                                                      Monitor& monitor) const {
+Result<quantize::Assignment> Lab::assignment(const quantize::Recipe& recipe,
+                                             Monitor& monitor) const {
   TESSERA_TRY(auto schemes, quantize::resolve(recipe, view_, monitor));
   if (!setup_.requantize) {
     quantize::keep_quantized(view_, schemes);
@@ -151,13 +152,10 @@ Result<network::Network> Lab::make(const quantize::Scheme& scheme,
   return make(schemes, monitor);
 }
 
-Result<network::Network> Lab::make(const std::vector<quantize::Scheme>& assignment,
-                                   Monitor& monitor, quantize::QuantizeReport* report) const {
+Result<network::Network> Lab::make(const quantize::Assignment& assignment, Monitor& monitor,
+                                   quantize::QuantizeReport* report) const {
   auto model = setup_.model->clone();
-  const bool unchanged =
-      std::all_of(assignment.begin(), assignment.end(),
-                  [](const quantize::Scheme& scheme) { return scheme.mode == Mode::kFloat32; });
-  if (unchanged) {
+  if (assignment.changes_nothing()) {
     return model;
   }
   TESSERA_TRY(auto made, quantize::quantize(model, assignment, setup_.ranges, {}, monitor));
@@ -173,7 +171,7 @@ Result<Built> Lab::build(const quantize::Scheme& scheme, const quantize::Selecti
   return build(schemes, monitor);
 }
 
-Result<Built> Lab::build(const std::vector<quantize::Scheme>& assignment, Monitor& monitor) const {
+Result<Built> Lab::build(const quantize::Assignment& assignment, Monitor& monitor) const {
   Built built;
   quantize::QuantizeReport report;
   TESSERA_TRY(const auto model, make(assignment, monitor, &report));

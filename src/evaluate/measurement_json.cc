@@ -25,8 +25,7 @@ Result<quantize::Scheme> scheme_of(const Json& json, RowStatus status) {
     }
   }
   fields["per_channel"] = json.at("granularity") == "channel";
-  quantize::Scheme base;
-  base.mode = quantize::Mode::kFloat32;
+  const auto base = quantize::float32_scheme();
   auto scheme = quantize::scheme_from_json(fields, base);
   return scheme || status == RowStatus::kOk ? scheme : base;
 }

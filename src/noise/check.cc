@@ -14,6 +14,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::noise {
@@ -50,17 +51,15 @@ class Builder {
 
   [[nodiscard]] const std::vector<SweepOutput>& described() const { return described_; }
 
-  Result<SweepRecord> measure(const Subset& subset, Monitor& monitor) {
+  Result<SweepRecord> measure(const LayerSet& subset, Monitor& monitor) {
     evaluate::QuietMonitor quiet(monitor);
     auto model = setup_.model->clone();
     TESSERA_TRY(const auto graph, model.view());
-    quantize::Scheme untouched;
-    untouched.mode = quantize::Mode::kFloat32;
-    std::vector<quantize::Scheme> assignment(graph.ops().size(), untouched);
+    quantize::Assignment assignment(graph.ops().size());
     for (const auto place : subset) {
-      const auto& entry = entries_[place];
+      const auto& entry = entries_[static_cast<std::size_t>(place)];
       const auto op = graph.find_op(entry.op);
-      assignment[op->value] = setup_.switches[entry.place].schemes[entry.position - 1U];
+      assignment[*op] = setup_.switches[entry.place].schemes[entry.position - 1U];
     }
     TESSERA_CHECK(quantize::quantize(model, assignment, setup_.ranges, {}, quiet));
     TESSERA_TRY(auto session, open(std::move(model)));
@@ -117,7 +116,7 @@ class Builder {
 
 Result<std::vector<SweepRecord>> measure_engine(
     SwitchableModel& model, std::span<const Entry> entries, const data::SampleSet& samples,
-    std::span<const Subset> subsets, std::span<const SweepOutput> described, Monitor& monitor) {
+    std::span<const LayerSet> subsets, std::span<const SweepOutput> described, Monitor& monitor) {
   std::vector<Setting> settings;
   for (const auto& subset : subsets) {
     settings.push_back(setting_of(subset, entries));
@@ -160,7 +159,7 @@ Agreement agreement_of(std::span<const double> estimates, std::span<const double
 }
 
 Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& samples,
-                        std::span<const Subset> subsets, Monitor& monitor) {
+                        std::span<const LayerSet> subsets, Monitor& monitor) {
   Check check;
   check.images = samples.size();
   const auto entries = entries_of(setup.switches);
@@ -182,8 +181,8 @@ Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& sam
                      static_cast<std::int64_t>(subsets.size()));
     TESSERA_TRY(const auto truth, builder.measure(subsets[i], monitor));
     CheckRow row;
-    for (const auto entry : subsets[i]) {
-      row.layers.push_back(entries[entry].name);
+    for (const auto layer : subsets[i]) {
+      row.layers.push_back(entries[static_cast<std::size_t>(layer)].name);
     }
     row.built_error = truth.error;
     row.built_sqnr_db = truth.sqnr_db;

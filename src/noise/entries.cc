@@ -18,10 +18,11 @@ std::vector<Entry> entries_of(std::span<const Switch> switches) {
   return entries;
 }
 
-Setting setting_of(std::span<const std::size_t> subset, std::span<const Entry> entries) {
+Setting setting_of(const LayerSet& subset, std::span<const Entry> entries) {
   Setting setting(entries.empty() ? 0 : entries.back().place + 1, 0);
-  for (const auto entry : subset) {
-    setting[entries[entry].place] = entries[entry].position;
+  for (const auto layer : subset) {
+    const auto& entry = entries[static_cast<std::size_t>(layer)];
+    setting[entry.place] = entry.position;
   }
   return setting;
 }

@@ -69,8 +69,9 @@ struct WrittenSubset {
                                                                        std::string_view what);
 
 /// Layers of the subset. One that is written with a precision is the operator in the scheme of that
-/// name if there is one; else a float one is left out, and any other is the operator in its first
-/// scheme. Errors: those of LayerIndex::find, with the place.
+/// name if there is one; else a float one is left out, and "int8" is the operator in its first
+/// scheme. Errors: those of LayerIndex::find, with the place; kInvalidArgument for a scheme that
+/// the operator was not swept in.
 [[nodiscard]] Result<LayerSet> find_layers(const WrittenSubset& subset, const LayerIndex& index);
 
 }  // namespace tessera::noise

@@ -98,6 +98,22 @@ double TermSum::sum_after(std::int32_t first, std::int32_t second) const {
   return sum_ + change(first, -1) + change(second, first);
 }
 
+double TermSum::sum_after(std::span<const std::int32_t> layers) {
+  if (layers.size() < 2) {
+    return layers.empty() ? sum_ : sum_after(layers.front());
+  }
+  const double before = sum_;
+  for (const auto layer : layers.subspan(1)) {
+    toggle(layer);
+  }
+  const double after = sum_after(layers.front());
+  for (const auto layer : layers.subspan(1)) {
+    toggle(layer);
+  }
+  sum_ = before;  // no rounding of the way there and back
+  return after;
+}
+
 void TermSum::toggle(std::int32_t layer) {
   sum_ = sum_after(layer);
   const std::int32_t step = has(layer) ? 1 : -1;

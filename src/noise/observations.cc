@@ -173,6 +173,14 @@ std::vector<std::string> names_of(std::span<const ObservedLayer> layers) {
   return names;
 }
 
+std::vector<std::string> schemes_of(std::span<const ObservedLayer> layers) {
+  std::vector<std::string> schemes;
+  for (const auto& layer : layers) {
+    schemes.push_back(layer.scheme);
+  }
+  return schemes;
+}
+
 std::vector<std::string> operator_names(std::span<const ObservedLayer> layers) {
   std::vector<std::string> names;
   for (const auto& layer : layers) {
@@ -257,12 +265,17 @@ LayerSet in_first_schemes(std::span<const ObservedLayer> layers) {
 }
 
 LayerIndex::LayerIndex(std::span<const ObservedLayer> layers)
-    : LayerIndex(names_of(layers), operator_names(layers)) {}
+    : LayerIndex(names_of(layers), operator_names(layers), schemes_of(layers)) {}
 
-LayerIndex::LayerIndex(std::vector<std::string> names) : LayerIndex(names, names) {}
+LayerIndex::LayerIndex(std::vector<std::string> names)
+    : LayerIndex(names, names, std::vector<std::string>(names.size())) {}
 
-LayerIndex::LayerIndex(std::vector<std::string> names, std::span<const std::string> ops)
-    : names_(std::move(names)), operators_(numbers_of(ops)), by_name_(names_.size()) {
+LayerIndex::LayerIndex(std::vector<std::string> names, std::span<const std::string> ops,
+                       std::vector<std::string> schemes)
+    : names_(std::move(names)),
+      operators_(numbers_of(ops)),
+      schemes_(std::move(schemes)),
+      by_name_(names_.size()) {
   std::iota(by_name_.begin(), by_name_.end(), 0);
   std::stable_sort(by_name_.begin(), by_name_.end(), [&](std::int32_t a, std::int32_t b) {
     return names_[static_cast<std::size_t>(a)] < names_[static_cast<std::size_t>(b)];

@@ -340,10 +340,10 @@ class Sweeper {
     }
   }
 
-  [[nodiscard]] std::vector<std::string> names_of(const Subset& subset) const {
+  [[nodiscard]] std::vector<std::string> names_of(const LayerSet& subset) const {
     std::vector<std::string> names;
-    for (const auto entry : subset) {
-      names.push_back(entries_[entry].name);
+    for (const auto layer : subset) {
+      names.push_back(entries_[static_cast<std::size_t>(layer)].name);
     }
     return names;
   }

@@ -100,6 +100,26 @@ Result<std::vector<WrittenSubset>> parse_written_subsets(std::string_view text,
   return subsets;
 }
 
+namespace {
+
+/// Of what is no float: the name of the layer that is meant. A sweep may not know its schemes.
+Result<std::string> swept_name(const WrittenLayer& layer, const LayerIndex& index) {
+  constexpr std::string_view kAnyInteger = "int8";
+  const auto first = index.position(layer.name);
+  const auto& scheme = first >= 0 ? index.scheme(first) : std::string();
+  if (layer.precision.empty() || layer.precision == kAnyInteger || scheme.empty() ||
+      layer.precision == scheme) {
+    return layer.name;
+  }
+  return fail(ErrorCode::kInvalidArgument, "layer '{}' was not swept in '{}' but in '{}'",
+              layer.name, layer.precision, scheme)
+      .hint(
+          "sweep that scheme too (tessera error sweep --schemes), or write int8 for the first "
+          "scheme that a layer was swept in");
+}
+
+}  // namespace
+
 Result<LayerSet> find_layers(const WrittenSubset& subset, const LayerIndex& index) {
   std::vector<std::string> names;
   for (const auto& layer : subset.layers) {
@@ -107,7 +127,8 @@ Result<LayerSet> find_layers(const WrittenSubset& subset, const LayerIndex& inde
     if (index.position(in_scheme) >= 0) {
       names.push_back(std::move(in_scheme));
     } else if (!is_float(layer.precision)) {
-      names.push_back(layer.name);
+      TESSERA_TRY(auto name, swept_name(layer, index).map_error(in_file(subset.place)));
+      names.push_back(std::move(name));
     }
   }
   return index.find(names).map_error(in_file(subset.place));

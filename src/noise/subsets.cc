@@ -19,6 +19,7 @@
 #include "tessera/core/text.h"
 #include "tessera/graph/cost.h"
 #include "tessera/noise/observations.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::noise {
 namespace {
@@ -36,6 +37,11 @@ Result<std::int64_t> count_after(std::string_view text, std::string_view prefix)
   return value;
 }
 
+/// A place in the list of entries as subsets hold it.
+std::int32_t layer(std::size_t place) {
+  return static_cast<std::int32_t>(place);
+}
+
 class Designer {
  public:
   Designer(std::span<const Entry> entries, Sizes sizes, std::uint64_t seed)
@@ -44,7 +50,7 @@ class Designer {
       if (i == 0 || entries[i].place != entries[i - 1].place) {
         operators_.emplace_back();
       }
-      operators_.back().push_back(i);
+      operators_.back().push_back(layer(i));
     }
     count_subsets();
   }
@@ -60,7 +66,7 @@ class Designer {
     }
     if (design == "one-in") {
       for (std::size_t i = 0; i < entries_.size(); ++i) {
-        add_subset({i});
+        add_subset({layer(i)});
       }
     } else if (design == "one-out") {
       for (const auto& whole : uniform()) {
@@ -70,7 +76,7 @@ class Designer {
       for (std::size_t i = 0; i < entries_.size(); ++i) {
         for (std::size_t k = i + 1; k < entries_.size(); ++k) {
           if (entries_[i].place != entries_[k].place) {
-            add_subset({i, k});
+            add_subset({layer(i), layer(k)});
           }
         }
       }
@@ -85,7 +91,7 @@ class Designer {
     return {};
   }
 
-  std::vector<Subset> finish() { return std::move(subsets_); }
+  std::vector<LayerSet> finish() { return std::move(subsets_); }
 
  private:
   /// How many subsets there are, in all and of each size.
@@ -105,13 +111,13 @@ class Designer {
   }
 
   /// Every operator in its first scheme; then, for each further one, those that may be in it.
-  [[nodiscard]] std::vector<Subset> uniform() const {
-    std::vector<Subset> subsets(1);
+  [[nodiscard]] std::vector<LayerSet> uniform() const {
+    std::vector<LayerSet> subsets(1);
     std::vector<std::string_view> further;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       const auto& entry = entries_[i];
       if (entry.position == 1) {
-        subsets.front().push_back(i);
+        subsets.front().push_back(layer(i));
       }
       const bool known = std::find(further.begin(), further.end(), entry.scheme) != further.end();
       if (entry.name != entry.op && !known) {
@@ -122,14 +128,14 @@ class Designer {
       auto& subset = subsets.emplace_back();
       for (std::size_t i = 0; i < entries_.size(); ++i) {
         if (entries_[i].scheme == scheme) {
-          subset.push_back(i);
+          subset.push_back(layer(i));
         }
       }
     }
     return subsets;
   }
 
-  void add_without_one(const Subset& whole) {
+  void add_without_one(const LayerSet& whole) {
     for (std::size_t i = 0; i < whole.size() && whole.size() > 1; ++i) {
       auto subset = whole;
       subset.erase(subset.begin() + static_cast<std::ptrdiff_t>(i));
@@ -137,7 +143,7 @@ class Designer {
     }
   }
 
-  bool add_subset(Subset subset) {
+  bool add_subset(LayerSet subset) {
     if (!known_.insert(subset).second) {
       return false;
     }
@@ -163,7 +169,7 @@ class Designer {
   /// Counts in digits of as many values as an operator has positions, the first operator's fastest.
   void add_everything() {
     for (std::int64_t number = 1; number <= in_all_; ++number) {
-      Subset subset;
+      LayerSet subset;
       auto rest = static_cast<std::size_t>(number);
       for (const auto& schemes : operators_) {
         const auto position = rest % (schemes.size() + 1);
@@ -176,12 +182,12 @@ class Designer {
     }
   }
 
-  std::size_t any_of(const std::vector<std::size_t>& schemes) {
+  std::int32_t any_of(const LayerSet& schemes) {
     return schemes.size() == 1 ? schemes.front() : schemes[random_.below(schemes.size())];
   }
 
-  Subset draw_even() {
-    Subset subset;
+  LayerSet draw_even() {
+    LayerSet subset;
     for (const auto& schemes : operators_) {
       if (random_.below(2) == 1) {
         subset.push_back(any_of(schemes));
@@ -190,7 +196,7 @@ class Designer {
     return subset;
   }
 
-  Subset draw_of_any_size(std::map<std::size_t, double>& drawn) {
+  LayerSet draw_of_any_size(std::map<std::size_t, double>& drawn) {
     std::vector<std::size_t> open;
     for (std::size_t size = 1; size <= operators_.size(); ++size) {
       if (drawn[size] + 0.5 < of_size_[size]) {
@@ -209,7 +215,7 @@ class Designer {
     }
     places.resize(size);
     std::sort(places.begin(), places.end());
-    Subset subset;
+    LayerSet subset;
     for (const auto place : places) {
       subset.push_back(any_of(operators_[place]));
     }
@@ -222,14 +228,16 @@ class Designer {
     TESSERA_TRY(const auto written, parse_written_subsets(text, path));
     std::vector<std::string> names;
     std::vector<std::string> ops;
+    std::vector<std::string> schemes;
     for (const auto& entry : entries_) {
       names.push_back(entry.name);
       ops.push_back(entry.op);
+      schemes.push_back(entry.scheme);
     }
-    const LayerIndex index(std::move(names), ops);
+    const LayerIndex index(std::move(names), ops, std::move(schemes));
     for (const auto& subset : written) {
       TESSERA_TRY(const auto layers, find_layers(subset, index));
-      add_subset(Subset(layers.begin(), layers.end()));
+      add_subset(layers);
     }
     return {};
   }
@@ -237,18 +245,18 @@ class Designer {
   std::span<const Entry> entries_;
   Sizes sizes_;
   Random random_;
-  std::vector<std::vector<std::size_t>> operators_;  ///< entries of each
-  std::int64_t in_all_ = 1;                          ///< without the empty one
+  std::vector<LayerSet> operators_;  ///< entries of each
+  std::int64_t in_all_ = 1;          ///< without the empty one
   std::vector<double> of_size_;
-  std::set<Subset> known_;
-  std::vector<Subset> subsets_;
+  std::set<LayerSet> known_;
+  std::vector<LayerSet> subsets_;
 };
 
 bool stays_float(const quantize::Scheme& scheme) {
   return scheme.mode == quantize::Mode::kFloat32;
 }
 
-std::vector<OpId> candidates(const graph::Graph& graph, std::span<const quantize::Scheme> schemes) {
+std::vector<OpId> candidates(const graph::Graph& graph, const quantize::Assignment& schemes) {
   std::vector<OpId> ops;
   for (std::uint32_t i = 0; i < graph.ops().size(); ++i) {
     const auto& op = graph.op(OpId{i});
@@ -292,7 +300,7 @@ Result<std::vector<OpId>> matching(const graph::Graph& graph, const std::vector<
 }
 
 Result<std::vector<OpId>> named(const graph::Graph& graph, std::string_view text,
-                                std::span<const quantize::Scheme> schemes) {
+                                const quantize::Assignment& schemes) {
   std::vector<std::string> known;
   for (const auto& op : graph.ops()) {
     known.push_back(op.name);
@@ -305,7 +313,7 @@ Result<std::vector<OpId>> named(const graph::Graph& graph, std::string_view text
       return fail(ErrorCode::kInvalidArgument, "no operator '{}' in the model", name)
           .hint("the nearest names are: {}", fmt::join(nearest_names(name, known), ", "));
     }
-    if (stays_float(schemes[op->value])) {
+    if (stays_float(schemes[*op])) {
       return fail(ErrorCode::kInvalidArgument, "layer '{}' ({}) cannot be quantized: {}", name,
                   graph.op(*op).type, "its scheme is float32")
           .hint("name layers that the recipe or the scheme quantizes");
@@ -332,9 +340,9 @@ Result<Sizes> sizes_from_string(std::string_view name) {
       .hint("use even (every layer with probability 1/2) or uniform (every size alike)");
 }
 
-Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
-                                           std::span<const Entry> entries, Sizes sizes,
-                                           std::uint64_t seed) {
+Result<std::vector<LayerSet>> choose_subsets(std::span<const std::string> designs,
+                                             std::span<const Entry> entries, Sizes sizes,
+                                             std::uint64_t seed) {
   Designer designer(entries, sizes, seed);
   for (const auto& design : designs) {
     TESSERA_CHECK(designer.add(design));
@@ -357,7 +365,7 @@ bool is_switchable(const graph::Op& op) noexcept {
 }
 
 Result<std::vector<OpId>> choose_layers(const graph::Graph& graph, std::string_view text,
-                                        std::span<const quantize::Scheme> schemes) {
+                                        const quantize::Assignment& schemes) {
   auto ops = candidates(graph, schemes);
   if (text.starts_with("top-macs:")) {
     TESSERA_TRY(const auto count, count_after(text, "top-macs:"));

@@ -15,6 +15,7 @@
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/noise/entries.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::noise {
@@ -33,9 +34,7 @@ Result<quantize::QuantizeReport> quantize_ops(network::Network& model,
                                               const std::map<std::string, Scheme>& schemes,
                                               const calibrate::Ranges& ranges, Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
-  Scheme untouched;
-  untouched.mode = Mode::kFloat32;
-  std::vector<Scheme> assignment(graph.ops().size(), untouched);
+  quantize::Assignment assignment(graph.ops().size());
   for (std::size_t i = 0; i < assignment.size(); ++i) {
     if (const auto found = schemes.find(graph.ops()[i].name); found != schemes.end()) {
       assignment[i] = found->second;

@@ -9,9 +9,11 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "tessera/core/timing.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/keep.h"
 
 namespace tessera::optimize {
@@ -73,7 +75,7 @@ std::optional<Plans> plans_for(double budget_us, double prepare_us) {
                between(least.validation, all.validation)};
 }
 
-using Proposal = std::pair<std::optional<double>, States>;
+constexpr double kEndless = std::numeric_limits<double>::infinity();
 
 /// The settings that turn one switch each, to each of its schemes.
 std::vector<noise::Setting> one_at_a_time(const std::vector<noise::Switch>& switches) {
@@ -154,7 +156,7 @@ Mixer::Mixer(const MixerSetup& setup, const Candidate& base,
   const auto* combined = std::get_if<Combined>(&base_.making);
   for (const auto& name : combined != nullptr ? combined->dynamic : std::vector<std::string>()) {
     if (const auto op = setup_.lab.graph().find_op(name)) {
-      others_.emplace_back(*op, base_.assignment[op->value]);
+      others_.emplace_back(*op, base_.assignment[*op]);
     }
   }
 }
@@ -282,14 +284,15 @@ Status Mixer::measure_noise(double budget_us) {
       noise_[state - 1][alone.units[i]] = added[setting++];
     }
   }
+  note_noise(all_, base_.row);
   return {};
 }
 
-std::vector<quantize::Scheme> Mixer::assignment_of(const States& states) const {
+quantize::Assignment Mixer::assignment_of(const States& states) const {
   auto assignment = profile::assignment_of(units_, states, schemes_);
   for (const auto& [op, scheme] : others_) {
     if (states[units_.of_op[op.value]] == 1) {
-      assignment[op.value] = scheme;
+      assignment[op] = scheme;
     }
   }
   if (!setup_.options.requantize) {
@@ -298,29 +301,58 @@ std::vector<quantize::Scheme> Mixer::assignment_of(const States& states) const {
   return assignment;
 }
 
-std::vector<Proposal> Mixer::by_price() {
+void Mixer::note_noise(const States& states, const evaluate::Measurement& row) {
+  const double summed = profile::penalty_of(states, noise_);
+  const double relative = row.accuracy ? row.accuracy->overall.relative_l2 : 0;
+  if (summed > 0 && relative > 0 && std::isfinite(relative)) {
+    noise_ratios_.push_back(relative * relative / summed);
+    std::sort(noise_ratios_.begin(), noise_ratios_.end());
+  }
+}
+
+double Mixer::most_noise(const Limits& limits) const {
+  double most = limits.min_sqnr_db ? std::pow(10, -*limits.min_sqnr_db / 10) : kEndless;
+  const auto& base = base_.row.accuracy;
+  if (limits.max_error && base && base->overall.l2_per_element > 0) {
+    const double relative =
+        *limits.max_error / base->overall.l2_per_element * base->overall.relative_l2;
+    most = std::min(most, relative * relative);
+  }
+  return noise_ratios_.empty() ? most : most / quantile(noise_ratios_, 0.5);
+}
+
+std::vector<Mixer::Proposal> Mixer::by_price(double most_noise) {
   const auto& model = study_->model();
-  const auto& base_noise = noise_.front();
-  const double total_noise = std::accumulate(base_noise.begin(), base_noise.end(), 0.0);
+  const double total_noise = profile::penalty_of(all_, noise_);
   const double all_us = model.predict(units_, all_).us;
+  std::vector<Proposal> found;
+  const auto add = [&](States states) {
+    const bool misses = profile::penalty_of(states, noise_) > most_noise;
+    found.push_back({model.predict(units_, states).us, std::move(states), misses});
+  };
   // What the error of the all-integer model may be worth, in shares of its time.
   constexpr double kPrices[] = {0, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2};
-  std::vector<Proposal> found;
   for (const double price : kPrices) {
     profile::Penalty penalty;
     if (total_noise > 0 && price > 0) {
       penalty = {noise_, price * all_us / total_noise};
     }
-    auto states = profile::fastest_states(model, units_, {}, penalty);
-    found.emplace_back(model.predict(units_, states).us, std::move(states));
+    add(profile::fastest_states(model, units_, {}, penalty));
     if (monitor_.cancelled()) {
-      break;
+      return found;
+    }
+  }
+  // Layers' noise does not quite add up: one with something to spare.
+  constexpr double kSparing = 0.7;
+  for (const double share : {1.0, kSparing}) {
+    if (std::isfinite(most_noise) && total_noise > 0) {
+      add(profile::fastest_within(model, units_, noise_, share * most_noise));
     }
   }
   return found;
 }
 
-std::vector<Proposal> Mixer::by_noise() {
+std::vector<Mixer::Proposal> Mixer::by_noise() {
   std::vector<std::vector<States>> ways{without_noisiest(all_, noise_.front(), kProposals)};
   for (std::size_t state = 2; state <= schemes_.size(); ++state) {
     std::vector<bool> closer(units_.size());
@@ -335,25 +367,24 @@ std::vector<Proposal> Mixer::by_noise() {
   for (std::size_t i = 0; i < kProposals; ++i) {
     for (auto& way : ways) {
       if (i < way.size()) {
-        found.emplace_back(std::nullopt, std::move(way[i]));
+        found.push_back({std::nullopt, std::move(way[i])});
       }
     }
   }
   return found;
 }
 
-Result<std::vector<Candidate>> Mixer::propose() {
-  auto found = layers_seen_ ? by_price() : by_noise();
+Result<std::vector<Candidate>> Mixer::propose(const Limits& limits) {
+  auto found = layers_seen_ ? by_price(most_noise(limits)) : by_noise();
   TESSERA_CHECK(monitor_.check());
-  std::erase_if(
-      found, [&](const auto& one) { return !seen_.insert(profile::digits_of(one.second)).second; });
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(found.begin(), found.end(), [](const Proposal& a, const Proposal& b) {
+    return std::tuple(a.misses, a.us) < std::tuple(b.misses, b.us);
+  });
   std::vector<Candidate> proposals;
-  for (const auto& [us, states] : found) {
-    if (proposals.size() < kProposals) {
-      proposals.push_back(candidate_of(states));
-      proposals.back().predicted_us = us;
+  for (const auto& one : found) {
+    if (proposals.size() < kProposals && seen_.insert(profile::digits_of(one.states)).second) {
+      proposals.push_back(candidate_of(one.states));
+      proposals.back().predicted_us = one.us;
     }
   }
   return proposals;
@@ -387,12 +418,12 @@ Candidate Mixer::candidate_of(const States& states) const {
       candidate.recipe.rules.push_back(std::move(rules[state]));
     }
   }
-  rules.front().scheme.mode = quantize::Mode::kFloat32;
+  rules.front().scheme = quantize::float32_scheme();
   candidate.recipe.rules.push_back(std::move(rules.front()));
   return candidate;
 }
 
-States Mixer::states_of(const std::vector<quantize::Scheme>& assignment) const {
+States Mixer::states_of(const quantize::Assignment& assignment) const {
   States states(units_.size(), 0);
   for (std::size_t op = 0; op < units_.of_op.size(); ++op) {
     if (assignment[op].mode == quantize::Mode::kFloat32) {
@@ -412,6 +443,7 @@ Status Mixer::learn(std::span<const Candidate> proposals) {
   }
   std::vector<const Candidate*> order;
   for (const auto& proposal : proposals) {
+    note_noise(states_of(proposal.assignment), proposal.row);
     if (proposal.row.speedup.rounds > 0) {
       order.push_back(&proposal);
     }

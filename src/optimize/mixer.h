@@ -15,6 +15,7 @@
 #include "tessera/noise/switchable.h"
 #include "tessera/optimize/optimize.h"
 #include "tessera/profile/profile.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::optimize {
 
@@ -42,7 +43,8 @@ class Mixer {
   [[nodiscard]] Result<OptimizeResult::Mixing> open(double left_us);
   /// Mixes that were not proposed before, fastest first (or most integer layers first); few enough
   /// to be measured.
-  [[nodiscard]] Result<std::vector<Candidate>> propose();
+  /// One of them is the fastest that is predicted to keep the limits.
+  [[nodiscard]] Result<std::vector<Candidate>> propose(const Limits& limits);
   /// What the budget left out of it, in words; empty if nothing.
   [[nodiscard]] const std::string& cut_off() const noexcept { return cut_off_; }
   /// Takes the fastest of the measured proposals apart, so that the next ones are better. Does
@@ -59,11 +61,19 @@ class Mixer {
     std::vector<std::vector<std::size_t>> states;  ///< by switch, by scheme of it
   };
   [[nodiscard]] Alone layers_alone() const;
-  [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_price();
-  [[nodiscard]] std::vector<std::pair<std::optional<double>, profile::States>> by_noise();
+  struct Proposal {
+    std::optional<double> us;  ///< as predicted
+    profile::States states;
+    bool misses = false;  ///< the limits, as predicted
+  };
+  [[nodiscard]] std::vector<Proposal> by_price(double most_noise);
+  [[nodiscard]] std::vector<Proposal> by_noise();
+  void note_noise(const profile::States& states, const evaluate::Measurement& row);
+  /// What the noise of layers may add up to under the limits; infinite without any.
+  [[nodiscard]] double most_noise(const Limits& limits) const;
   [[nodiscard]] Candidate candidate_of(const profile::States& states) const;
-  [[nodiscard]] std::vector<quantize::Scheme> assignment_of(const profile::States& states) const;
-  [[nodiscard]] profile::States states_of(const std::vector<quantize::Scheme>& assignment) const;
+  [[nodiscard]] quantize::Assignment assignment_of(const profile::States& states) const;
+  [[nodiscard]] profile::States states_of(const quantize::Assignment& assignment) const;
 
   MixerSetup setup_;
   const Candidate base_;
@@ -77,6 +87,8 @@ class Mixer {
   profile::States all_;  ///< every unit that can be in the base's scheme
   /// By state - 1, by unit: noise power at the outputs over the signal's.
   std::vector<std::vector<double>> noise_;
+  /// Measured of whole models over that summed of their layers, for the base and what was learned.
+  std::vector<double> noise_ratios_;
   std::set<std::string> seen_;  ///< as digits
   std::string cut_off_;
 };

@@ -785,7 +785,7 @@ class Optimizer {
     }
     constexpr int kRounds = 2;
     for (int round = 0; round < kRounds; ++round) {
-      TESSERA_TRY(auto proposals, mixer.propose());
+      TESSERA_TRY(auto proposals, mixer.propose(limits_));
       if (proposals.empty()) {
         break;
       }

@@ -8,6 +8,7 @@
 #include "tessera/core/random.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/measurement.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::profile {
@@ -98,7 +99,7 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     }
     const auto fp32 = bench.time(*part);
     TESSERA_TRY(const auto part_view, part->view());
-    const std::vector<quantize::Scheme> assignment(part_view.ops().size(), scheme);
+    const quantize::Assignment assignment(part_view.ops().size(), scheme);
     const auto quantized = quantize::quantize(*part, assignment, &ranges, {}, Monitor::silent());
     const auto int8 = quantized ? bench.time(*part) : Result<double>(0.0);
     if (fp32 && quantized && int8) {

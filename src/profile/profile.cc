@@ -16,6 +16,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/profile/evidence.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
@@ -205,11 +206,11 @@ class Study::Profiler {
   [[nodiscard]] bool over(double until) const { return left_us(before_curve(until)) <= 0; }
   void cut(std::string what) { profile_.cut_off.push_back(std::move(what)); }
 
-  [[nodiscard]] std::vector<quantize::Scheme> assignment(const States& states) const {
+  [[nodiscard]] quantize::Assignment assignment(const States& states) const {
     auto schemes = assignment_of(units_, states, schemes_);
     for (const auto& [op, other] : options_.others) {
       if (states[units_.of_op[op.value]] == 1) {
-        schemes[op.value] = other;
+        schemes[op] = other;
       }
     }
     if (!options_.requantize) {
@@ -866,7 +867,7 @@ struct Fate {
 };
 
 Result<Fate> fate_of(const evaluate::Lab& lab, const graph::Graph& view,
-                     std::vector<quantize::Scheme> wanted, bool requantize, Monitor& monitor) {
+                     quantize::Assignment wanted, bool requantize, Monitor& monitor) {
   if (!requantize) {
     quantize::keep_quantized(view, wanted);
   }
@@ -894,7 +895,7 @@ Result<FoundUnits> find_units(const evaluate::Lab& lab, const graph::Graph& view
   };
   TESSERA_TRY(auto first, wanted(options.scheme));
   for (const auto& [op, scheme] : options.others) {
-    first[op.value] = scheme;
+    first[op] = scheme;
   }
   TESSERA_TRY(auto fate, fate_of(lab, view, std::move(first), options.requantize, monitor));
   FoundUnits found{.units = {}, .reasons = std::move(fate.reasons)};

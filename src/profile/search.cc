@@ -1,94 +1,59 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "tessera/profile/profile.h"
+#include "tessera/search/search.h"
 
 namespace tessera::profile {
 namespace {
 
-/// Local search: a change stays if the whole model gets faster. Layout makes a flip felt beyond
-/// its neighbours, so nothing less than the whole is looked at; that takes microseconds.
-class Descent {
- public:
-  Descent(const LatencyModel& model, const Units& units, const std::vector<bool>& allowed,
-          const Penalty& penalty, States start)
-      : model_(model),
-        units_(units),
-        allowed_(allowed),
-        penalty_(penalty),
-        states_(std::move(start)),
-        cost_us_(cost_us()) {}
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-  std::pair<double, States> run() {
-    constexpr int kMostSweeps = 50;
-    for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-      bool better = false;
-      for (std::size_t i = 0; i < units_.size(); ++i) {
-        better = try_change({i}) || better;
-        for (const auto consumer : units_.units[i].consumers) {
-          better = try_change({i, consumer}) || better;
-          for (const auto next : units_.units[consumer].consumers) {
-            better = try_change({i, consumer, next}) || better;
-          }
-        }
-      }
-      if (!better) {
-        break;
-      }
+/// The whole model's time and a price for its error. Layout makes a change felt beyond its
+/// neighbours, so nothing less than the whole is looked at; that takes microseconds.
+class Mixes final : public search::Landscape {
+ public:
+  Mixes(const LatencyModel& model, const Units& units, const Penalty& penalty, double limit,
+        States start)
+      : model_(model), units_(units), penalty_(penalty), limit_(limit), states_(std::move(start)) {}
+
+  [[nodiscard]] const States& here() const noexcept override { return states_; }
+  [[nodiscard]] double cost_after(std::span<const search::Change> changes) override {
+    const auto before = states_;
+    make(changes);
+    const double us = cost_us();
+    states_ = before;
+    return us;
+  }
+  [[nodiscard]] double use_after(std::span<const search::Change> changes) override {
+    const auto before = states_;
+    make(changes);
+    const double use = penalty_of(states_, penalty_.by_scheme);
+    states_ = before;
+    return use;
+  }
+  [[nodiscard]] bool fits_after(std::span<const search::Change> changes) override {
+    return limit_ == kNoLimit || use_after(changes) <= limit_;
+  }
+  void make(std::span<const search::Change> changes) override {
+    for (const auto& [unit, state] : changes) {
+      states_[unit] = state;
     }
-    return {cost_us_, std::move(states_)};
   }
 
  private:
-  /// All of the group become what the first is not, the first state that pays.
-  bool try_change(std::initializer_list<std::size_t> group) {
-    const auto first = *group.begin();
-    const auto before = states_[first];
-    for (std::size_t k = 1; k < model_.forms.size(); ++k) {
-      const auto target = static_cast<std::uint8_t>((before + k) % model_.forms.size());
-      if (try_state(group, target)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  bool try_state(std::initializer_list<std::size_t> group, std::uint8_t target) {
-    const bool possible = std::all_of(group.begin(), group.end(), [&](std::size_t unit) {
-      return states_[unit] == target || may_become(unit, target);
-    });
-    if (!possible) {
-      return false;
-    }
-    const std::vector<std::size_t> units(group);
-    std::vector<std::uint8_t> before;
-    for (const auto unit : units) {
-      before.push_back(std::exchange(states_[unit], target));
-    }
-    constexpr double kWorthItUs = 1e-6;
-    const double after_us = cost_us();
-    if (after_us < cost_us_ - kWorthItUs) {
-      cost_us_ = after_us;
-      return true;
-    }
-    for (std::size_t i = units.size(); i-- > 0;) {
-      states_[units[i]] = before[i];
-    }
-    return false;
-  }
-
-  /// What must stay float may not leave it, nor come back to it.
-  [[nodiscard]] bool may_become(std::size_t unit, std::uint8_t state) const {
-    return allowed_[unit] && (state == 0 || units_.units[unit].takes[state - 1U]);
-  }
-
   [[nodiscard]] double cost_us() const {
     double us = model_.predict(units_, states_).us;
-    for (std::size_t i = 0; i < states_.size() && !penalty_.by_scheme.empty(); ++i) {
+    for (std::size_t i = 0; i < states_.size() && penalty_.us_per_unit != 0; ++i) {
       us += states_[i] != 0 ? penalty_.us_per_unit * penalty_.by_scheme[states_[i] - 1U][i] : 0;
     }
     return us;
@@ -96,32 +61,138 @@ class Descent {
 
   const LatencyModel& model_;
   const Units& units_;
-  const std::vector<bool>& allowed_;
   const Penalty& penalty_;
+  double limit_;
   States states_;
-  double cost_us_;
 };
 
-}  // namespace
+/// Units one behind the other, up to three, become what the first is not.
+class Runs {
+ public:
+  Runs(const Units& units, const std::vector<bool>& allowed, std::size_t forms)
+      : units_(units), allowed_(allowed), forms_(forms) {}
 
-States fastest_states(const LatencyModel& model, const Units& units,
-                      const std::vector<bool>& allowed, const Penalty& penalty) {
+  void operator()(const States& here, const search::Visit& visit) const {
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      show({i}, here, visit);
+      for (const auto consumer : units_.units[i].consumers) {
+        show({i, consumer}, here, visit);
+        for (const auto next : units_.units[consumer].consumers) {
+          show({i, consumer, next}, here, visit);
+        }
+      }
+    }
+  }
+
+ private:
+  /// In one state after another, until one is taken.
+  void show(std::initializer_list<std::size_t> run, const States& here,
+            const search::Visit& visit) const {
+    const auto before = here[*run.begin()];
+    for (std::size_t k = 1; k < forms_; ++k) {
+      const auto state = static_cast<std::uint8_t>((before + k) % forms_);
+      std::vector<search::Change> changes;
+      for (const auto unit : run) {
+        if (here[unit] == state || may_become(unit, state)) {
+          changes.push_back({unit, state});
+        }
+      }
+      if (changes.size() == run.size() && visit(changes)) {
+        return;
+      }
+    }
+  }
+
+  /// What must stay float may not leave it, nor come back to it.
+  [[nodiscard]] bool may_become(std::size_t unit, std::uint8_t state) const {
+    return allowed_[unit] && (state == 0 || units_.units[unit].takes[state - 1U]);
+  }
+
+  const Units& units_;
+  const std::vector<bool>& allowed_;
+  std::size_t forms_;
+};
+
+std::vector<bool> may_change(const Units& units, const std::vector<bool>& allowed) {
   std::vector<bool> may(units.size(), false);
   for (std::size_t i = 0; i < units.size(); ++i) {
     may[i] = units.units[i].quantizable() && (allowed.empty() || allowed[i]);
   }
-  auto best = Descent(model, units, may, penalty, States(units.size(), 0)).run();
+  return may;
+}
+
+/// The mix that a descent ends at, and its cost.
+std::pair<double, States> descend(Mixes mixes, const Units& units, const std::vector<bool>& may,
+                                  std::size_t forms) {
+  constexpr double kWorthItUs = 1e-6;
+  constexpr int kMostSweeps = 50;
+  const search::Neighbourhood runs{search::Neighbourhood::Take::kEach, Runs(units, may, forms)};
+  search::climb(mixes, {&runs, 1}, kWorthItUs, kMostSweeps);
+  return {mixes.cost_after({}), mixes.here()};
+}
+
+}  // namespace
+
+double penalty_of(const States& states, const std::vector<std::vector<double>>& penalties) {
+  double sum = 0;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    sum += states[i] != 0 ? penalties[states[i] - 1U][i] : 0;
+  }
+  return sum;
+}
+
+States fastest_states(const LatencyModel& model, const Units& units,
+                      const std::vector<bool>& allowed, const Penalty& penalty) {
+  const auto may = may_change(units, allowed);
+  const auto from = [&](States start) {
+    return descend({model, units, penalty, kNoLimit, std::move(start)}, units, may,
+                   model.forms.size());
+  };
+  auto best = from(States(units.size(), 0));
   for (std::size_t scheme = 1; scheme < model.forms.size(); ++scheme) {
     auto start = uniform_states(units, scheme);
     for (std::size_t i = 0; i < units.size(); ++i) {
       start[i] = may[i] ? start[i] : 0;
     }
-    auto other = Descent(model, units, may, penalty, std::move(start)).run();
+    auto other = from(std::move(start));
     if (other.first <= best.first) {
       best = std::move(other);
     }
   }
   return std::move(best.second);
+}
+
+States fastest_within(const LatencyModel& model, const Units& units,
+                      const std::vector<std::vector<double>>& penalties, double limit) {
+  Penalty price{penalties, 0};
+  auto fastest = fastest_states(model, units, {}, price);
+  if (penalty_of(fastest, penalties) <= limit) {
+    return fastest;
+  }
+  States best(units.size(), 0);  // nothing is added: keeps every limit
+  double best_us = model.predict(units, best).us;
+  // Of a price so high, whatever goes beyond the limit costs more than float32 takes.
+  constexpr double kLeastShare = 1e-9;
+  double high = best_us / std::max(limit, kLeastShare * penalty_of(fastest, penalties));
+  double low = 0;
+  constexpr int kSteps = 16;
+  for (int step = 0; step < kSteps; ++step) {
+    price.us_per_unit = step == 0 ? high : low == 0 ? high / 16 : std::sqrt(low * high);
+    auto states = fastest_states(model, units, {}, price);
+    if (penalty_of(states, penalties) > limit) {
+      low = price.us_per_unit;
+      continue;
+    }
+    high = price.us_per_unit;
+    if (const double us = model.predict(units, states).us; us < best_us) {
+      best_us = us;
+      best = std::move(states);
+    }
+  }
+  price.us_per_unit = 0;
+  return descend({model, units, price, limit, std::move(best)}, units, may_change(units, {}),
+                 model.forms.size())
+      .second;
 }
 
 }  // namespace tessera::profile

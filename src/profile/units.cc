@@ -8,6 +8,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/graph/cost.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::profile {
 namespace {
@@ -203,11 +204,9 @@ States states_of(const Units& units, const States& asked, const std::vector<bool
   return states;
 }
 
-std::vector<quantize::Scheme> assignment_of(const Units& units, const States& states,
-                                            std::span<const quantize::Scheme> schemes) {
-  quantize::Scheme floating;
-  floating.mode = quantize::Mode::kFloat32;
-  std::vector<quantize::Scheme> assignment(units.of_op.size(), floating);
+quantize::Assignment assignment_of(const Units& units, const States& states,
+                                   std::span<const quantize::Scheme> schemes) {
+  quantize::Assignment assignment(units.of_op.size());
   for (std::size_t op = 0; op < assignment.size(); ++op) {
     if (const auto state = states[units.of_op[op]]; state != 0) {
       assignment[op] = schemes[state - 1U];

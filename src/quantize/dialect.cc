@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/quantize/dialect.h"
+#include "tessera/quantize/assignment.h"
 
 #include <atomic>
 #include <utility>
@@ -21,7 +22,7 @@ class OnnxDialect final : public Dialect {
     return quantizable_types(scheme);
   }
 
-  Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,
+  Result<QuantizeReport> quantize(network::Network& model, const Assignment& assignment,
                                   const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                   Monitor& monitor) const override {
     return quantize::quantize(*model.onnx(), assignment, ranges, options, monitor);
@@ -78,7 +79,7 @@ Recipe uniform_recipe(const network::Network& model, const Scheme& scheme,
                  : uniform_recipe(scheme, selection);
 }
 
-Result<QuantizeReport> quantize(network::Network& model, const std::vector<Scheme>& assignment,
+Result<QuantizeReport> quantize(network::Network& model, const Assignment& assignment,
                                 const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                 Monitor& monitor) {
   TESSERA_TRY(const auto* dialect, dialect_of(model));

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/onnx.h"
 
 #include <fmt/format.h>
@@ -38,7 +39,7 @@ struct Groups {
 };
 
 Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
-                    const std::vector<Scheme>& assignment) {
+                    const Assignment& assignment) {
   const auto wanting = std::find_if(assignment.begin(), assignment.end(), [](const Scheme& scheme) {
     return scheme.mode == Mode::kStatic;
   });
@@ -54,7 +55,7 @@ Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
   return calibrate::check_model(*ranges, info);
 }
 
-Status validate_all(const std::vector<Scheme>& assignment, const graph::Graph& graph) {
+Status validate_all(const Assignment& assignment, const graph::Graph& graph) {
   if (assignment.size() != graph.ops().size()) {
     return fail(ErrorCode::kInternal, "{} schemes for {} operators", assignment.size(),
                 graph.ops().size());
@@ -224,7 +225,7 @@ Status quantize_bodies(onnx::Model& model, const Work& work, const QuantizeOptio
       continue;
     }
     TESSERA_TRY(const auto graph, body->view());
-    std::vector<Scheme> assignment(graph.ops().size());
+    Assignment assignment(graph.ops().size());
     for (std::size_t op = 0; op < assignment.size(); ++op) {
       const bool wanted =
           std::find(types.begin(), types.end(), graph.ops()[op].type) != types.end();
@@ -309,13 +310,12 @@ Result<onnx::Model> with_names(const onnx::Model& model) {
 }  // namespace
 
 Status check_request(const onnx::Model& model, const graph::Graph& graph,
-                     const std::vector<Scheme>& assignment, const calibrate::Ranges* ranges) {
+                     const Assignment& assignment, const calibrate::Ranges* ranges) {
   TESSERA_CHECK(validate_all(assignment, graph));
   return check_ranges(model, ranges, assignment);
 }
 
-std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
-                                   const std::vector<Scheme>& assignment) {
+std::vector<OpOutcome> outcomes_of(const graph::Graph& graph, const Assignment& assignment) {
   std::vector<OpOutcome> outcomes;
   outcomes.reserve(assignment.size());
   for (std::size_t i = 0; i < assignment.size(); ++i) {
@@ -338,7 +338,7 @@ QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcom
   return report;
 }
 
-Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& assignment,
+Result<Prepared> prepare(const onnx::Model& model, const Assignment& assignment,
                          const QuantizeOptions& options, Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_CHECK(validate_all(assignment, graph));
@@ -354,15 +354,15 @@ Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& as
     place.emplace(graph.ops()[i].source, i);
   }
   TESSERA_TRY(const auto after, prepared.model.view());
+  std::vector<Scheme> schemes;
   for (const auto& op : after.ops()) {
     const auto found = place.find(op.source);
-    Scheme scheme;
-    scheme.mode = Mode::kFloat32;
-    prepared.assignment.push_back(found == place.end() ? scheme : assignment[found->second]);
+    schemes.push_back(found == place.end() ? float32_scheme() : assignment[found->second]);
     if (found != place.end()) {
       place.erase(found);
     }
   }
+  prepared.assignment = Assignment(std::move(schemes));
   std::vector<std::size_t> gone;
   gone.reserve(place.size());
   for (const auto& [source, index] : place) {
@@ -376,8 +376,7 @@ Result<Prepared> prepare(const onnx::Model& model, const std::vector<Scheme>& as
   return prepared;
 }
 
-Result<StaticDetails> describe_static(const onnx::Model& model,
-                                      const std::vector<Scheme>& assignment,
+Result<StaticDetails> describe_static(const onnx::Model& model, const Assignment& assignment,
                                       const calibrate::Ranges& ranges,
                                       const QuantizeOptions& options, Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());
@@ -393,7 +392,7 @@ Result<StaticDetails> describe_static(const onnx::Model& model,
   return details;
 }
 
-Result<QuantizeReport> quantize(onnx::Model& model, const std::vector<Scheme>& assignment,
+Result<QuantizeReport> quantize(onnx::Model& model, const Assignment& assignment,
                                 const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                 Monitor& monitor) {
   TESSERA_TRY(const auto graph, model.view());

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/quantize/recipe.h"
+#include "tessera/quantize/assignment.h"
 
 #include <fmt/format.h>
 
@@ -196,12 +197,6 @@ Rule default_rule(const Scheme& scheme, const TypesOf& types) {
   return {{std::string(kEverything)}, types(scheme), scheme};
 }
 
-Scheme float32_scheme() {
-  Scheme scheme;
-  scheme.mode = Mode::kFloat32;
-  return scheme;
-}
-
 }  // namespace
 
 Result<OpSet> select(const graph::Graph& graph, std::string_view pattern) {
@@ -304,13 +299,12 @@ Recipe uniform_recipe(const Scheme& scheme, const Selection& selection, const Ty
   return recipe;
 }
 
-Result<std::vector<Scheme>> resolve(const Recipe& recipe, const graph::Graph& graph,
-                                    Monitor& monitor) {
-  std::vector<Scheme> assignment(graph.ops().size(), float32_scheme());
+Result<Assignment> resolve(const Recipe& recipe, const graph::Graph& graph, Monitor& monitor) {
+  Assignment assignment(graph.ops().size());
   for (const auto& rule : recipe.rules) {
     TESSERA_TRY(const auto selected, select_rule(rule, graph, monitor));
     for (const auto id : selected) {
-      assignment[id.value] = rule.scheme;
+      assignment[id] = rule.scheme;
     }
   }
   return assignment;

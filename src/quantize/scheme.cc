@@ -248,6 +248,12 @@ Result<DType> dtype_from_short_name(std::string_view name) {
   return parse(kTypes, "integer type", name);
 }
 
+Scheme float32_scheme() {
+  Scheme scheme;
+  scheme.mode = Mode::kFloat32;
+  return scheme;
+}
+
 bool has_symmetric_weights(const Scheme& scheme) noexcept {
   return scheme.weight_symmetric == WeightSymmetry::kAuto
              ? one_of(scheme.weight, {DType::kInt8, DType::kInt16, DType::kInt4})

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/refine/choose_method.h"
+#include "tessera/quantize/assignment.h"
 
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ namespace tessera::refine {
 namespace {
 
 using numerics::RangeMethod;
+using quantize::Assignment;
 using quantize::Mode;
 using quantize::Scheme;
 using quantize::StaticDetails;
@@ -474,8 +476,7 @@ calibrate::Ranges with_others(calibrate::Ranges ranges, const MethodChoice& choi
   return ranges;
 }
 
-std::vector<Scheme> with_method(std::vector<Scheme> assignment, RangeMethod open,
-                                RangeMethod method) {
+Assignment with_method(Assignment assignment, RangeMethod open, RangeMethod method) {
   for (auto& scheme : assignment) {
     if (scheme.mode == Mode::kStatic && scheme.method == open) {
       scheme.method = method;

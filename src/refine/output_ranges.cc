@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "refine/quantized.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::refine {
 namespace {
@@ -22,7 +23,7 @@ using quantize::ActivationScale;
 class OneByOne {
  public:
   static Result<OneByOne> open(const StepContext& context, const onnx::Model& model,
-                               const std::vector<quantize::Scheme>& assignment,
+                               const quantize::Assignment& assignment,
                                const calibrate::Ranges& ranges) {
     OneByOne self(context);
     TESSERA_TRY(self.details_, quantize::describe_static(model, assignment, ranges,
@@ -67,7 +68,7 @@ class OneByOne {
 class Together {
  public:
   static Result<Together> open(const StepContext& context, const onnx::Model& model,
-                               const std::vector<quantize::Scheme>& assignment,
+                               const quantize::Assignment& assignment,
                                const calibrate::Ranges& ranges) {
     Together self(context);
     TESSERA_TRY(const auto details, quantize::describe_static(model, assignment, ranges,
@@ -234,7 +235,7 @@ void say_where_it_stopped(const StepContext& context, std::string_view step, std
 }  // namespace
 
 Result<std::int64_t> choose_methods(const StepContext& context, const onnx::Model& model,
-                                    const std::vector<quantize::Scheme>& assignment,
+                                    const quantize::Assignment& assignment,
                                     calibrate::Ranges& ranges) {
   const auto original = ranges;
   TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
@@ -264,7 +265,7 @@ Result<std::int64_t> choose_methods(const StepContext& context, const onnx::Mode
 }
 
 Result<std::int64_t> refine_ends(const StepContext& context, const onnx::Model& model,
-                                 const std::vector<quantize::Scheme>& assignment,
+                                 const quantize::Assignment& assignment,
                                  calibrate::Ranges& ranges) {
   TESSERA_TRY(auto one_by_one, OneByOne::open(context, model, assignment, ranges));
   TESSERA_TRY(auto together, Together::open(context, model, assignment, ranges));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "refine/step.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::refine {
 
@@ -15,14 +16,14 @@ namespace tessera::refine {
 /// Returns how many ranges changed.
 [[nodiscard]] Result<std::int64_t> choose_methods(const StepContext& context,
                                                   const onnx::Model& model,
-                                                  const std::vector<quantize::Scheme>& assignment,
+                                                  const quantize::Assignment& assignment,
                                                   calibrate::Ranges& ranges);
 
 /// Draws in the ends of the ranges that disturb the outputs most, one after the other, as long as
 /// that scale's own disturbance falls, and all together are closer for it. Returns how many ranges
 /// changed.
 [[nodiscard]] Result<std::int64_t> refine_ends(const StepContext& context, const onnx::Model& model,
-                                               const std::vector<quantize::Scheme>& assignment,
+                                               const quantize::Assignment& assignment,
                                                calibrate::Ranges& ranges);
 
 }  // namespace tessera::refine

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/refine/refine.h"
+#include "tessera/quantize/assignment.h"
 
 #include <fmt/format.h>
 
@@ -25,6 +26,7 @@
 namespace tessera::refine {
 namespace {
 
+using quantize::Assignment;
 using quantize::Mode;
 using quantize::Scheme;
 
@@ -68,7 +70,7 @@ class Refiner {
           const RefineOptions& options, Monitor& monitor)
       : samples_(samples), library_(std::move(library)), options_(options), monitor_(monitor) {}
 
-  Result<Refinement> run(const onnx::Model& model, const std::vector<Scheme>& assignment,
+  Result<Refinement> run(const onnx::Model& model, const Assignment& assignment,
                          const calibrate::Ranges* ranges) {
     const bool any_static = std::any_of(assignment.begin(), assignment.end(),
                                         [](const auto& one) { return one.mode == Mode::kStatic; });
@@ -331,8 +333,7 @@ class Refiner {
 }  // namespace
 
 Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model& model,
-                                  const std::vector<Scheme>& assignment,
-                                  const calibrate::Ranges& ranges,
+                                  const Assignment& assignment, const calibrate::Ranges& ranges,
                                   const quantize::WeightOverrides& weights) {
   auto options = context.quantizing;
   options.weights = &weights;
@@ -346,8 +347,7 @@ Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model&
 }
 
 Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
-                               const std::vector<Scheme>& assignment,
-                               const calibrate::Ranges& ranges,
+                               const Assignment& assignment, const calibrate::Ranges& ranges,
                                const quantize::WeightOverrides& weights) {
   return quantized_verdict(context, model, assignment, ranges, weights)
       .map([](const Verdict& verdict) { return verdict.error; });
@@ -363,7 +363,7 @@ Result<const onnx::Model*> onnx_of(const network::Network& model) {
   return onnx;
 }
 
-Result<Refinement> refine(const network::Network& model, const std::vector<Scheme>& assignment,
+Result<Refinement> refine(const network::Network& model, const Assignment& assignment,
                           const data::SampleSet& samples, const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const RefineOptions& options, Monitor& monitor) {

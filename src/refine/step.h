@@ -14,6 +14,7 @@
 #include "tessera/data/sample_set.h"
 #include "tessera/network/network.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/onnx.h"
 #include "tessera/refine/refine.h"
 #include "tessera/runtime/library.h"
@@ -51,7 +52,7 @@ class Budget {
 /// What the steps change, a Refinement in the making.
 struct Draft {
   onnx::Model model;
-  std::vector<quantize::Scheme> assignment;
+  quantize::Assignment assignment;
   calibrate::Ranges ranges;
   quantize::WeightOverrides weights;
   std::vector<quantize::OpOutcome> gone;
@@ -76,12 +77,12 @@ struct StepContext {
 /// What the judge says of the model with everything rounded as quantize() would round it.
 [[nodiscard]] Result<Verdict> quantized_verdict(const StepContext& context,
                                                 const onnx::Model& model,
-                                                const std::vector<quantize::Scheme>& assignment,
+                                                const quantize::Assignment& assignment,
                                                 const calibrate::Ranges& ranges,
                                                 const quantize::WeightOverrides& weights);
 /// Its error alone.
 [[nodiscard]] Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
-                                             const std::vector<quantize::Scheme>& assignment,
+                                             const quantize::Assignment& assignment,
                                              const calibrate::Ranges& ranges,
                                              const quantize::WeightOverrides& weights);
 

@@ -10,11 +10,13 @@
 #include "support/toy_format.h"
 #include "tessera/compat/ort.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::compat {
 namespace {
 
 using namespace quantize::differential;  // NOLINT(google-build-using-namespace): as in its tests
+using quantize::Assignment;
 using quantize::Format;
 using quantize::Mode;
 using quantize::QuantizeReport;
@@ -42,7 +44,7 @@ Result<QuantizeReport> quantized(const Scheme& first, const Scheme& second) {
   const auto model = two_products();
   TESSERA_TRY(const auto ranges, measure(model, random_feeds(model, 1)));
   auto subject = network::Network::of(model.clone());
-  return ort_quantize(subject, {first, second}, &ranges, {}, Monitor::silent());
+  return ort_quantize(subject, Assignment({first, second}), &ranges, {}, Monitor::silent());
 }
 
 Scheme scheme_of(Format format) {
@@ -73,18 +75,18 @@ TEST(OrtRequests, WhatTheReferenceCannotDo_IsRefused) {
 
 TEST(OrtRequests, AnotherFormat_IsRefused) {
   auto toy = testing::toy_network();
-  const std::vector<Scheme> assignment(toy.view()->ops().size());
+  const Assignment assignment(toy.view()->ops().size(), Scheme());
   EXPECT_THAT(ort_quantize(toy, assignment, nullptr, {}, Monitor::silent()),
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("is no ONNX model")));
 }
 
 TEST(OrtRequests, WhatQuantizeRefuses_IsRefusedAlike) {
   auto model = network::Network::of(two_products());
-  EXPECT_THAT(ort_quantize(model, {Scheme{}, Scheme{}}, nullptr, {}, Monitor::silent()),
+  EXPECT_THAT(ort_quantize(model, Assignment(2, Scheme()), nullptr, {}, Monitor::silent()),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("needs the ranges")));
   Scheme half;
   half.mode = Mode::kFloat16;
-  EXPECT_THAT(ort_quantize(model, {half, half}, nullptr, {.opset = 12}, Monitor::silent()),
+  EXPECT_THAT(ort_quantize(model, Assignment(2, half), nullptr, {.opset = 12}, Monitor::silent()),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("cannot be lowered to 12")));
 }
 

@@ -63,7 +63,7 @@ inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
   TESSERA_TRY(bench->ranges, calibrate::calibrate(bench->model, *bench->samples, bench->library,
                                                   options, Monitor::silent()));
   TESSERA_TRY(const auto graph, bench->model.view());
-  const std::vector<quantize::Scheme> schemes(graph.ops().size(), scheme_of_tests());
+  const quantize::Assignment schemes(graph.ops().size(), scheme_of_tests());
   TESSERA_TRY(const auto layers, choose_layers(graph, "all", schemes));
   for (const auto op : layers) {
     bench->setup.switches.push_back({graph.op(op).name, {scheme_of_tests()}});

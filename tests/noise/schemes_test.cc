@@ -52,18 +52,19 @@ std::vector<Entry> entries_with(const std::vector<std::size_t>& schemes) {
   return entries_of(switches);
 }
 
-std::vector<Subset> chosen(const std::vector<std::string>& designs,
-                           const std::vector<Entry>& entries, Sizes sizes = Sizes::kEven,
-                           std::uint64_t seed = 0) {
+std::vector<LayerSet> chosen(const std::vector<std::string>& designs,
+                             const std::vector<Entry>& entries, Sizes sizes = Sizes::kEven,
+                             std::uint64_t seed = 0) {
   const auto subsets = choose_subsets(designs, entries, sizes, seed);
   EXPECT_THAT(subsets, IsOk());
   return *subsets;
 }
 
-bool has_operators_once(const Subset& subset, const std::vector<Entry>& entries) {
+bool has_operators_once(const LayerSet& subset, const std::vector<Entry>& entries) {
   std::set<std::string> ops;
-  return std::all_of(subset.begin(), subset.end(),
-                     [&](std::size_t i) { return ops.insert(entries.at(i).op).second; });
+  return std::all_of(subset.begin(), subset.end(), [&](std::int32_t i) {
+    return ops.insert(entries.at(static_cast<std::size_t>(i)).op).second;
+  });
 }
 
 TEST(Entries, AreNamedByOperatorAndFurtherScheme) {
@@ -75,8 +76,8 @@ TEST(Entries, AreNamedByOperatorAndFurtherScheme) {
   EXPECT_EQ(entries[2].name, "l1@qdq-u8s8");
   EXPECT_EQ(entries[3].name, "l1@dynamic-u8s8-channel");
   EXPECT_EQ(entries[3].op, "l1");
-  EXPECT_EQ(setting_of(Subset{0, 3}, entries), (Setting{1, 3}));
-  EXPECT_EQ(setting_of(Subset{}, entries), (Setting{0, 0}));
+  EXPECT_EQ(setting_of(LayerSet{0, 3}, entries), (Setting{1, 3}));
+  EXPECT_EQ(setting_of(LayerSet{}, entries), (Setting{0, 0}));
   const std::vector<Switch> only_further{{"a", {dynamic_scheme()}, true}};
   EXPECT_EQ(entries_of(only_further).front().name, "a@dynamic-u8s8-channel");
 }
@@ -84,15 +85,16 @@ TEST(Entries, AreNamedByOperatorAndFurtherScheme) {
 TEST(SchemeDesigns, HoldAnOperatorOnce) {
   // l0, l1, l1@tensor, l2, l2@tensor, l2@dynamic
   const auto entries = entries_with({1, 2, 3});
-  EXPECT_THAT(chosen({"one-in"}, entries),
-              ElementsAre(Subset{0}, Subset{1}, Subset{2}, Subset{3}, Subset{4}, Subset{5}));
-  EXPECT_THAT(chosen({"all"}, entries), ElementsAre(Subset{0, 1, 3}, Subset{2, 4}, Subset{5}));
-  EXPECT_THAT(chosen({"one-out"}, entries),
-              ElementsAre(Subset{1, 3}, Subset{0, 3}, Subset{0, 1}, Subset{4}, Subset{2}));
+  EXPECT_THAT(chosen({"one-in"}, entries), ElementsAre(LayerSet{0}, LayerSet{1}, LayerSet{2},
+                                                       LayerSet{3}, LayerSet{4}, LayerSet{5}));
+  EXPECT_THAT(chosen({"all"}, entries),
+              ElementsAre(LayerSet{0, 1, 3}, LayerSet{2, 4}, LayerSet{5}));
+  EXPECT_THAT(chosen({"one-out"}, entries), ElementsAre(LayerSet{1, 3}, LayerSet{0, 3},
+                                                        LayerSet{0, 1}, LayerSet{4}, LayerSet{2}));
   EXPECT_THAT(chosen({"pairs"}, entries),
-              ElementsAre(Subset{0, 1}, Subset{0, 2}, Subset{0, 3}, Subset{0, 4}, Subset{0, 5},
-                          Subset{1, 3}, Subset{1, 4}, Subset{1, 5}, Subset{2, 3}, Subset{2, 4},
-                          Subset{2, 5}));
+              ElementsAre(LayerSet{0, 1}, LayerSet{0, 2}, LayerSet{0, 3}, LayerSet{0, 4},
+                          LayerSet{0, 5}, LayerSet{1, 3}, LayerSet{1, 4}, LayerSet{1, 5},
+                          LayerSet{2, 3}, LayerSet{2, 4}, LayerSet{2, 5}));
 }
 
 TEST(SchemeDesigns, RandomAsManyAsThereAre_IsAllOfThem) {
@@ -100,7 +102,7 @@ TEST(SchemeDesigns, RandomAsManyAsThereAre_IsAllOfThem) {
   for (const auto sizes : {Sizes::kEven, Sizes::kUniform}) {
     const auto subsets = chosen({"random:1000"}, entries, sizes);
     EXPECT_EQ(subsets.size(), 2U * 3 * 4 - 1);
-    EXPECT_EQ(std::set<Subset>(subsets.begin(), subsets.end()).size(), subsets.size());
+    EXPECT_EQ(std::set<LayerSet>(subsets.begin(), subsets.end()).size(), subsets.size());
     EXPECT_EQ(chosen({"one-in", "random:17"}, entries, sizes).size(), 23U);
   }
 }
@@ -116,7 +118,7 @@ RC_GTEST_PROP(SchemeDesignsProperty, RandomSubsets_AreDistinctAndHoldAnOperatorO
   const auto seed = *rc::gen::arbitrary<std::uint64_t>();
   const auto subsets = chosen({"random:" + std::to_string(count)}, entries, sizes, seed);
   RC_ASSERT(subsets == chosen({"random:" + std::to_string(count)}, entries, sizes, seed));
-  RC_ASSERT(std::set<Subset>(subsets.begin(), subsets.end()).size() == subsets.size());
+  RC_ASSERT(std::set<LayerSet>(subsets.begin(), subsets.end()).size() == subsets.size());
   std::size_t all = 1;
   for (std::size_t i = 0; i < std::min<std::size_t>(schemes.size(), 8); ++i) {
     all *= schemes[i] + 1;
@@ -132,13 +134,13 @@ RC_GTEST_PROP(SchemeDesignsProperty, RandomSubsets_AreDistinctAndHoldAnOperatorO
 TEST(SchemeDesigns, EverySchemeComesUpAlike) {
   const auto entries = entries_with(std::vector<std::size_t>(20, 3));
   for (const auto sizes : {Sizes::kEven, Sizes::kUniform}) {
-    std::map<std::size_t, int> count;
+    std::map<std::int32_t, int> count;
     for (const auto& subset : chosen({"random:3000"}, entries, sizes, 9)) {
       for (const auto entry : subset) {
         ++count[entry];
       }
     }
-    for (std::size_t entry = 0; entry < entries.size(); ++entry) {
+    for (std::int32_t entry = 0; entry < 60; ++entry) {
       EXPECT_GT(count[entry], 400) << entry;
       EXPECT_LT(count[entry], 600) << entry;
     }
@@ -147,10 +149,12 @@ TEST(SchemeDesigns, EverySchemeComesUpAlike) {
 
 TEST(SchemeDesigns, OfOneScheme_AreWhatTheyWereBeforeThereWereSeveral) {
   const auto entries = entries_with(std::vector<std::size_t>(6, 1));
-  EXPECT_THAT(chosen({"random:4"}, entries, Sizes::kEven, 5),
-              ElementsAre(Subset{2, 4}, Subset{0, 3, 4, 5}, Subset{0, 2, 5}, Subset{1, 2, 4}));
-  EXPECT_THAT(chosen({"random:4"}, entries, Sizes::kUniform, 5),
-              ElementsAre(Subset{0}, Subset{0, 1, 2, 3, 4, 5}, Subset{0, 1, 5}, Subset{0, 2, 5}));
+  EXPECT_THAT(
+      chosen({"random:4"}, entries, Sizes::kEven, 5),
+      ElementsAre(LayerSet{2, 4}, LayerSet{0, 3, 4, 5}, LayerSet{0, 2, 5}, LayerSet{1, 2, 4}));
+  EXPECT_THAT(
+      chosen({"random:4"}, entries, Sizes::kUniform, 5),
+      ElementsAre(LayerSet{0}, LayerSet{0, 1, 2, 3, 4, 5}, LayerSet{0, 1, 5}, LayerSet{0, 2, 5}));
 }
 
 // --- measured against built models --------------------------------------------------------------
@@ -444,6 +448,17 @@ TEST(SchemeSubsets, PrecisionsOfPlans_AreSchemes) {
   const auto read = subset_from_plan(plan, "plan", index);
   ASSERT_THAT(read, IsOk());
   EXPECT_THAT(read->layers, ElementsAre(1, 2, 6));
+}
+
+TEST(SchemeSubsets, ASchemeThatWasNotSwept_IsRefused) {
+  const LayerIndex index{layers_in_schemes(3, 2)};
+  const auto plan = *parse_json(R"({"layers":[{"name":"l0","precision":"qdq-u8u8"}]})", "plan");
+  const auto read = subset_from_plan(plan, "plan", index);
+  ASSERT_THAT(read, FailsWith(ErrorCode::kInvalidArgument,
+                              HasSubstr("plan: layer 'l0' was not swept in 'qdq-u8u8'")));
+  EXPECT_THAT(read.error().hint, HasSubstr("--schemes"));
+  const auto first = *parse_json(R"({"layers":[{"name":"l0","precision":"qdq-u8s8"}]})", "plan");
+  EXPECT_THAT(subset_from_plan(first, "plan", index)->layers, ElementsAre(0));
 }
 
 // --- ranking and search -------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "support/renamed.h"
 #include "tessera/noise/subset_file.h"
 #include "tessera/noise/subsets.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::noise {
 namespace {
@@ -33,29 +34,30 @@ std::vector<Entry> layers_named(std::size_t count) {
   return entries_named(names);
 }
 
-std::vector<Subset> chosen(const Names& designs, std::size_t layers, Sizes sizes = Sizes::kEven,
-                           std::uint64_t seed = 0) {
+std::vector<LayerSet> chosen(const Names& designs, std::size_t layers, Sizes sizes = Sizes::kEven,
+                             std::uint64_t seed = 0) {
   const auto subsets = choose_subsets(designs, layers_named(layers), sizes, seed);
   EXPECT_THAT(subsets, IsOk());
   return *subsets;
 }
 
 TEST(Designs, AreSpelledOut) {
-  EXPECT_THAT(chosen({"one-in"}, 3), ElementsAre(Subset{0}, Subset{1}, Subset{2}));
-  EXPECT_THAT(chosen({"one-out"}, 3), ElementsAre(Subset{1, 2}, Subset{0, 2}, Subset{0, 1}));
-  EXPECT_THAT(chosen({"pairs"}, 3), ElementsAre(Subset{0, 1}, Subset{0, 2}, Subset{1, 2}));
-  EXPECT_THAT(chosen({"all"}, 3), ElementsAre(Subset{0, 1, 2}));
+  EXPECT_THAT(chosen({"one-in"}, 3), ElementsAre(LayerSet{0}, LayerSet{1}, LayerSet{2}));
+  EXPECT_THAT(chosen({"one-out"}, 3), ElementsAre(LayerSet{1, 2}, LayerSet{0, 2}, LayerSet{0, 1}));
+  EXPECT_THAT(chosen({"pairs"}, 3), ElementsAre(LayerSet{0, 1}, LayerSet{0, 2}, LayerSet{1, 2}));
+  EXPECT_THAT(chosen({"all"}, 3), ElementsAre(LayerSet{0, 1, 2}));
   EXPECT_THAT(chosen({}, 3), IsEmpty());
 }
 
 TEST(Designs, OfOneLayer_HaveNothingButThatLayer) {
-  EXPECT_THAT(chosen({"one-in", "one-out", "pairs", "all", "random:5"}, 1), ElementsAre(Subset{0}));
+  EXPECT_THAT(chosen({"one-in", "one-out", "pairs", "all", "random:5"}, 1),
+              ElementsAre(LayerSet{0}));
 }
 
 TEST(Designs, Together_NameASubsetOnce_WhereItCameFirst) {
   // Of three layers one-out are the pairs.
   EXPECT_THAT(chosen({"all", "one-out", "pairs", "all"}, 3),
-              ElementsAre(Subset{0, 1, 2}, Subset{1, 2}, Subset{0, 2}, Subset{0, 1}));
+              ElementsAre(LayerSet{0, 1, 2}, LayerSet{1, 2}, LayerSet{0, 2}, LayerSet{0, 1}));
 }
 
 TEST(Designs, RandomAsManyAsThereAre_IsAllOfThem) {
@@ -63,7 +65,7 @@ TEST(Designs, RandomAsManyAsThereAre_IsAllOfThem) {
     for (const auto* const design : {"random:31", "random:1000000000000"}) {
       const auto subsets = chosen({design}, 5, sizes);
       EXPECT_EQ(subsets.size(), 31U);
-      EXPECT_EQ(std::set<Subset>(subsets.begin(), subsets.end()).size(), 31U);
+      EXPECT_EQ(std::set<LayerSet>(subsets.begin(), subsets.end()).size(), 31U);
     }
   }
 }
@@ -83,7 +85,7 @@ RC_GTEST_PROP(DesignsProperty, RandomSubsets_AreDistinctAscendingAndInside, ()) 
   const auto seed = *rc::gen::arbitrary<std::uint64_t>();
   const auto subsets = chosen({"random:" + std::to_string(count)}, layers, sizes, seed);
   RC_ASSERT(subsets.size() == std::min(count, (std::size_t{1} << layers) - 1));
-  RC_ASSERT(std::set<Subset>(subsets.begin(), subsets.end()).size() == subsets.size());
+  RC_ASSERT(std::set<LayerSet>(subsets.begin(), subsets.end()).size() == subsets.size());
   for (const auto& subset : subsets) {
     RC_ASSERT(!subset.empty());
     RC_ASSERT(std::is_sorted(subset.begin(), subset.end()));
@@ -125,13 +127,13 @@ TEST(Designs, UniformSizes_AreAllAlike) {
 
 TEST(Designs, EveryLayerComesUpAlike) {
   for (const auto sizes : {Sizes::kEven, Sizes::kUniform}) {
-    std::map<std::size_t, int> count;
+    std::map<std::int32_t, int> count;
     for (const auto& subset : chosen({"random:2000"}, 20, sizes, 9)) {
       for (const auto layer : subset) {
         ++count[layer];
       }
     }
-    for (std::size_t layer = 0; layer < 20; ++layer) {
+    for (std::int32_t layer = 0; layer < 20; ++layer) {
       EXPECT_GT(count[layer], 850) << layer;
       EXPECT_LT(count[layer], 1200) << layer;
     }
@@ -187,9 +189,9 @@ graph::Graph four_layers() {
 Result<Names> chosen_layers(std::string_view text,
                             std::optional<std::string> float_layer = std::nullopt) {
   const auto graph = four_layers();
-  std::vector<quantize::Scheme> schemes(graph.ops().size());
+  quantize::Assignment schemes(graph.ops().size(), quantize::Scheme());
   if (float_layer) {
-    schemes[graph.find_op(*float_layer)->value].mode = quantize::Mode::kFloat32;
+    schemes[*graph.find_op(*float_layer)].mode = quantize::Mode::kFloat32;
   }
   return choose_layers(graph, text, schemes).map([&](const auto& ops) {
     Names names;
@@ -242,7 +244,7 @@ TEST(ChooseLayers, UnknownShapes_AreNoTroubleWhereAllAreTaken) {
                    .output("y")
                    .build();
   const auto graph = *model.view();
-  const std::vector<quantize::Scheme> schemes(2);
+  const quantize::Assignment schemes(2, quantize::Scheme());
   EXPECT_THAT(choose_layers(graph, "top-macs:1", schemes),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("unknown shape")));
   EXPECT_EQ(choose_layers(graph, "top-macs:2", schemes)->size(), 2U);
@@ -256,7 +258,7 @@ TEST(ChooseLayers, Switches_AreFloatProductsOfAnyName) {
   EXPECT_FALSE(is_switchable({.kind = OpKind::kConv, .arithmetic = Arithmetic::kInteger}));
   EXPECT_FALSE(is_switchable({.kind = OpKind::kTransposedConv}));
   const auto graph = testing::under_other_names(four_layers());
-  const std::vector<quantize::Scheme> schemes(graph.ops().size());
+  const quantize::Assignment schemes(graph.ops().size(), quantize::Scheme());
   EXPECT_EQ(choose_layers(graph, "all", schemes)->size(), 4U);
 }
 

@@ -199,7 +199,7 @@ TEST(Subsets, AreDistinctAndTheSameForTheSameSeed) {
     const std::vector<std::string> design{"one-in", "random:30", "all"};
     const auto subsets = choose_subsets(design, layers, sizes, 5);
     ASSERT_THAT(subsets, IsOk());
-    const std::set<Subset> distinct(subsets->begin(), subsets->end());
+    const std::set<LayerSet> distinct(subsets->begin(), subsets->end());
     EXPECT_EQ(distinct.size(), subsets->size());
     EXPECT_GE(subsets->size(), 36);
     EXPECT_FALSE(distinct.contains({}));
@@ -233,7 +233,7 @@ TEST(Subsets, List_IsReadFromItsFile) {
   ASSERT_THAT(put("# mine\nc, a\n[\"b\"]\n{\"layers\":[]}\n"), IsOk());
   const auto subsets = choose_subsets(design, layers, Sizes::kEven, 0);
   ASSERT_THAT(subsets, IsOk());
-  EXPECT_EQ(*subsets, (std::vector<Subset>{{0, 2}, {1}, {}, {0}, {2}}));
+  EXPECT_EQ(*subsets, (std::vector<LayerSet>{{0, 2}, {1}, {}, {0}, {2}}));
   ASSERT_THAT(put("a\nb,d\n"), IsOk());
   EXPECT_THAT(choose_subsets(design, layers, Sizes::kEven, 0),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("list:2: unknown layer 'd'")));

@@ -107,7 +107,7 @@ TEST_F(SecondFormat, WhatHasNoWriter_IsRefusedAndNamed) {
   }
   auto copy = toy_.clone();
   const auto graph = copy.view();
-  const std::vector<quantize::Scheme> schemes(graph->ops().size());
+  const quantize::Assignment schemes(graph->ops().size(), quantize::Scheme());
   EXPECT_THAT(quantize::quantize(copy, schemes, &ranges_, {}, Monitor::silent()), refused);
 }
 
@@ -132,11 +132,8 @@ TEST_F(SecondFormatWritten, IsQuantizedLayerByLayer) {
   auto half = toy_.clone();
   const auto view = half.view();
   ASSERT_THAT(view, IsOk());
-  std::vector<quantize::Scheme> schemes(view->ops().size());
-  for (auto& scheme : schemes) {
-    scheme.mode = quantize::Mode::kFloat32;
-  }
-  schemes[view->find_op("second")->value] = scheme_;
+  quantize::Assignment schemes(view->ops().size());
+  schemes[*view->find_op("second")] = scheme_;
   const auto report = quantize::quantize(half, schemes, &ranges_, {}, Monitor::silent());
   ASSERT_THAT(report, IsOk());
   EXPECT_EQ(report->quantized_ops, 1);
@@ -156,9 +153,9 @@ TEST_F(SecondFormatWritten, IsSwept) {
   const auto view = toy_.view();
   ASSERT_THAT(view, IsOk());
   EXPECT_THAT(
-      noise::choose_layers(*view, "all", std::vector(view->ops().size(), scheme_)),
+      noise::choose_layers(*view, "all", quantize::Assignment(view->ops().size(), scheme_)),
       testing::IsOkAndHolds(ElementsAre(*view->find_op("first"), *view->find_op("second"))));
-  const std::vector<noise::Subset> subsets{{0}, {1}, {0, 1}};
+  const std::vector<noise::LayerSet> subsets{{0}, {1}, {0, 1}};
   const auto folder = TemporaryDirectory::create("toy");
   ASSERT_THAT(folder, IsOk());
   noise::SweepOptions options;

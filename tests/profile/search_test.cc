@@ -260,5 +260,66 @@ TEST(FastestStatesProperty, TheSameTwice) {
   EXPECT_EQ(fastest_states(model, units), fastest_states(model, units));
 }
 
+TEST(FastestWithin, ALimitThatAllKeep_IsTheFastest) {
+  const auto units = chain_of({"Conv", "Conv"});
+  const auto model = context_free(units, {10, 10}, {4, 12});
+  EXPECT_EQ(fastest_within(model, units, {{5, 5}}, 5), fastest_states(model, units));
+}
+
+TEST(FastestWithin, NothingMayBeAdded_IsFloat) {
+  const auto units = chain_of({"Conv", "Conv"});
+  const auto model = context_free(units, {10, 10}, {4, 4});
+  EXPECT_THAT(fastest_within(model, units, {{5, 5}}, 0), ElementsAre(0, 0));
+  // What adds nothing may be an integer all the same.
+  EXPECT_THAT(fastest_within(model, units, {{0, 5}}, 0), ElementsAre(1, 0));
+}
+
+/// No price gives one of two equal layers: what is left of the limit is spent afterwards.
+TEST(FastestWithin, BetweenTwoPrices_SpendsWhatIsLeft) {
+  const auto units = chain_of({"Conv", "Conv", "Conv"});
+  const auto model = context_free(units, {10, 10, 10}, {4, 4, 4});
+  EXPECT_EQ(integers_in(fastest_within(model, units, {{3, 3, 3}}, 7)), 2);
+}
+
+RC_GTEST_PROP(FastestWithin, AnyModel_KeepsTheLimitAndIsNoSlowerThanFloat, ()) {
+  Random random(*rc::gen::arbitrary<std::uint64_t>());
+  const auto units = random_units(7, random);
+  const auto model = random_model(units, random);
+  std::vector<std::vector<double>> penalties;
+  for (std::size_t scheme = 1; scheme < model.forms.size(); ++scheme) {
+    penalties.push_back(random_values(units.size(), 1, random));
+  }
+  const double limit = 4 * random.uniform();
+  const auto found = fastest_within(model, units, penalties, limit);
+  RC_ASSERT(penalty_of(found, penalties) <= limit);
+  RC_ASSERT(model.predict(units, found).us <=
+            model.predict(units, States(units.size(), 0)).us + 1e-9);
+}
+
+TEST(FastestWithin, RandomModels_AreNearlyAsFastAsTheBestThatFits) {
+  double excess = 0;
+  constexpr int kModels = 40;
+  for (std::uint64_t seed = 0; seed < kModels; ++seed) {
+    Random random(seed);
+    const auto units = random_units(7, random);
+    const auto model = random_model(units, random);
+    std::vector<std::vector<double>> penalties;
+    for (std::size_t scheme = 1; scheme < model.forms.size(); ++scheme) {
+      penalties.push_back(random_values(units.size(), 1, random));
+    }
+    const double limit = 3 * random.uniform();
+    double least_us = std::numeric_limits<double>::infinity();
+    const std::vector<bool> all(units.size(), true);
+    for_each_states(made_up::choices_of(units, all), [&](const States& states) {
+      if (penalty_of(states, penalties) <= limit) {
+        least_us = std::min(least_us, model.predict(units, states).us);
+      }
+    });
+    excess +=
+        model.predict(units, fastest_within(model, units, penalties, limit)).us / least_us - 1;
+  }
+  EXPECT_LT(excess / kModels, 0.02);
+}
+
 }  // namespace
 }  // namespace tessera::profile

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "support/differential.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
 namespace {
@@ -34,11 +35,12 @@ Result<Quantized> convert(const Model& model, const std::vector<Mode>& modes,
   QuantizeOptions options;
   options.keep_io = keep_io;
   options.everywhere = true;
-  std::vector<Scheme> assignment;
+  std::vector<Scheme> schemes;
   for (const auto mode : modes) {
-    assignment.push_back(scheme_of(mode));
+    schemes.push_back(scheme_of(mode));
   }
-  TESSERA_TRY(auto report, quantize(copy, assignment, ranges, options, Monitor::silent()));
+  TESSERA_TRY(auto report,
+              quantize(copy, Assignment(std::move(schemes)), ranges, options, Monitor::silent()));
   return Quantized{std::move(copy), std::move(report)};
 }
 
@@ -369,7 +371,7 @@ TEST(ApplyFloat16, ConstantsBeyondFloat16_AreWarnedOf) {
   infer(model);
   auto copy = model.clone();
   Recorder recorder;
-  const std::vector<Scheme> assignment(3, scheme_of(Mode::kFloat16));
+  const Assignment assignment(3, scheme_of(Mode::kFloat16));
   const auto report = quantize(copy, assignment, nullptr, {}, recorder);
   ASSERT_THAT(report, IsOk());
   EXPECT_FALSE(outcome_of(*report, "norm").quantized);

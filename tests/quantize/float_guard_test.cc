@@ -78,12 +78,10 @@ Result<onnx::Model> mixed(onnx::Model model, Format format) {
   TESSERA_TRY(auto ranges, calibrate::calibrate(network, samples, library, {}, Monitor::silent()));
   Scheme integers;
   integers.format = format;
-  Scheme floating;
-  floating.mode = Mode::kFloat32;
   TESSERA_TRY(const auto graph, model.view());
-  std::vector<Scheme> schemes(graph.ops().size(), floating);
-  schemes.front() = integers;
-  schemes.back() = integers;
+  Assignment schemes(graph.ops().size());
+  *schemes.begin() = integers;
+  *(schemes.end() - 1) = integers;
   TESSERA_CHECK(quantize(model, schemes, &ranges, {}, Monitor::silent()).map([](const auto&) {}));
   return model;
 }

@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "support/differential.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
 namespace {
@@ -332,7 +333,7 @@ TEST(LowerToQOperator, MixedWithOtherSchemes_ConvertsBetweenThem) {
   const auto ranges = measure(model, feeds).value();
   auto mixed = model.clone();
   const auto graph = mixed.view().value();
-  std::vector<Scheme> assignment(graph.ops().size());
+  Assignment assignment(graph.ops().size());
   for (std::size_t i = 0; i < assignment.size(); ++i) {
     const auto& name = graph.ops()[i].name;
     assignment[i].mode = Mode::kFloat32;

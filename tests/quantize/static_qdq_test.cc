@@ -10,6 +10,7 @@
 #include <set>
 
 #include "support/differential.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
 namespace {
@@ -38,11 +39,12 @@ Result<Outcome> quantize_by(const Model& model, const calibrate::Ranges& ranges,
                             QuantizeOptions options = {}) {
   auto copy = model.clone();
   TESSERA_TRY(const auto graph, copy.view());
-  std::vector<Scheme> assignment;
+  std::vector<Scheme> schemes;
   for (const auto& op : graph.ops()) {
-    assignment.push_back(pick(op));
+    schemes.push_back(pick(op));
   }
-  TESSERA_TRY(auto report, quantize(copy, assignment, &ranges, options, Monitor::silent()));
+  TESSERA_TRY(auto report,
+              quantize(copy, Assignment(std::move(schemes)), &ranges, options, Monitor::silent()));
   return Outcome{std::move(copy), std::move(report)};
 }
 
@@ -703,7 +705,7 @@ TEST(QdqInputs, SumOfItsResults_HasNoIntegersToKeep) {
 
 TEST(StaticQdq, NoRanges_IsAnErrorWithAdvice) {
   auto model = conv_relu_conv();
-  const std::vector<Scheme> assignment(3);
+  const Assignment assignment(3, Scheme());
   const auto result = quantize(model, assignment, nullptr, {}, Monitor::silent());
   ASSERT_THAT(result, FailsWith(ErrorCode::kInvalidArgument, HasSubstr("ranges")));
   EXPECT_THAT(result.error().hint, HasSubstr("--data"));

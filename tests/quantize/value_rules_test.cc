@@ -10,6 +10,7 @@
 #include <set>
 
 #include "support/differential.h"
+#include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
 namespace {
@@ -40,7 +41,7 @@ Result<Outcome> quantize_all(const Model& model, const calibrate::Ranges* ranges
                              const Scheme& scheme, const QuantizeOptions& options = {}) {
   auto copy = model.clone();
   TESSERA_TRY(const auto graph, copy.view());
-  const std::vector<Scheme> assignment(graph.ops().size(), scheme);
+  const Assignment assignment(graph.ops().size(), scheme);
   TESSERA_TRY(auto report, quantize(copy, assignment, ranges, options, Monitor::silent()));
   return Outcome{std::move(copy), std::move(report)};
 }

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/refine/choose_method.h"
+#include "tessera/quantize/assignment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -84,7 +85,7 @@ struct Case {
   std::optional<data::SampleSet> samples;
   std::vector<std::int64_t> apart;
   calibrate::SplitRanges ranges;
-  std::vector<quantize::Scheme> assignment;
+  quantize::Assignment assignment;
 
   [[nodiscard]] Result<MethodChoice> choose() const {
     return choose_method({.model = model,
@@ -229,10 +230,10 @@ TEST(ChooseMethod, FewSamples_TurnMinMaxDownOnlyForOneDecibel) {
 TEST(ChooseMethod, MethodsOfOtherOperators_StayTheirs) {
   auto one = make_case(channel_shuffles(), 8);
   ASSERT_THAT(one, IsOk());
-  one->assignment.back().method = RangeMethod::kPercentile;
+  (one->assignment.end() - 1)->method = RangeMethod::kPercentile;
   const auto assigned = with_method(one->assignment, RangeMethod::kMinMax, RangeMethod::kMse);
-  EXPECT_EQ(assigned.back().method, RangeMethod::kPercentile);
-  EXPECT_EQ(assigned.front().method, RangeMethod::kMse);
+  EXPECT_EQ((assigned.end() - 1)->method, RangeMethod::kPercentile);
+  EXPECT_EQ(assigned.begin()->method, RangeMethod::kMse);
 }
 
 TEST(ChooseMethod, NothingToJudge_IsMinMaxAndSaysWhy) {

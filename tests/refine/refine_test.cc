@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/refine/refine.h"
+#include "tessera/quantize/assignment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,8 +27,8 @@ quantize::Scheme u8s8() {
   return scheme;
 }
 
-Result<std::vector<quantize::Scheme>> everywhere(const network::Network& model,
-                                                 const quantize::Scheme& scheme) {
+Result<quantize::Assignment> everywhere(const network::Network& model,
+                                        const quantize::Scheme& scheme) {
   TESSERA_TRY(const auto graph, model.view());
   return quantize::resolve(quantize::uniform_recipe(scheme), graph, Monitor::silent());
 }

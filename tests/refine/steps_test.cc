@@ -9,6 +9,7 @@
 #include "support/matchers.h"
 #include "support/small_classifier.h"
 #include "support/toy_format.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/refine/refine.h"
 
 /// Each step on a network that is made so that it has something to do, or nothing.
@@ -37,7 +38,7 @@ struct Case {
   std::shared_ptr<const runtime::Library> library;
   network::Network model;
   data::SampleSet samples;
-  std::vector<quantize::Scheme> assignment;
+  quantize::Assignment assignment;
 
   [[nodiscard]] Result<Refinement> refined(const RefineOptions& options,
                                            const calibrate::Ranges* ranges = nullptr) const {
@@ -345,8 +346,8 @@ TEST(Refine, TooLittle_IsRefused) {
 TEST(Refine, AnotherFormat_IsRefusedByName) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());
-  EXPECT_THAT(refine(testing::toy_network(), std::vector<quantize::Scheme>(4), fixture->samples,
-                     nullptr, fixture->library, {.equalize = true}, Monitor::silent()),
+  EXPECT_THAT(refine(testing::toy_network(), quantize::Assignment(4), fixture->samples, nullptr,
+                     fixture->library, {.equalize = true}, Monitor::silent()),
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("toy")));
 }
 

@@ -15,6 +15,7 @@
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/onnx.h"
 #include "tessera/runtime/onnx.h"
 #include "tessera/runtime/type_oracle.h"
@@ -147,11 +148,10 @@ inline Result<Quantized> quantize_all(const onnx::Model& model, const Scheme& sc
                                       const std::vector<std::string>& left = {}) {
   auto copy = model.clone();
   TESSERA_TRY(const auto graph, copy.view());
-  std::vector<Scheme> assignment(graph.ops().size(), scheme);
+  Assignment assignment(graph.ops().size(), scheme);
   for (std::size_t i = 0; i < assignment.size(); ++i) {
     if (std::find(left.begin(), left.end(), graph.ops()[i].name) != left.end()) {
-      assignment[i] = Scheme{};
-      assignment[i].mode = Mode::kFloat32;
+      assignment[i] = quantize::float32_scheme();
       assignment[i].exact_inputs = true;
     }
   }

@@ -9,6 +9,7 @@
 
 #include "support/toy_format.h"
 #include "tessera/numerics/qparams.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/dialect.h"
 
 /// How the format of toy_format.h is quantized.
@@ -22,7 +23,7 @@ class ToyDialect final : public quantize::Dialect {
                                                   : std::vector<std::string>{};
   }
   Result<quantize::QuantizeReport> quantize(network::Network& model,
-                                            const std::vector<quantize::Scheme>& assignment,
+                                            const quantize::Assignment& assignment,
                                             const calibrate::Ranges* ranges,
                                             const quantize::QuantizeOptions&,
                                             Monitor&) const override {

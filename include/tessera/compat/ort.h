@@ -9,6 +9,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
@@ -37,7 +38,7 @@ namespace tessera::compat {
 /// Cost: one pass over the weights. In static, dynamic and float16 mode all made weights are held
 /// in memory. Deterministic.
 [[nodiscard]] Result<quantize::QuantizeReport> ort_quantize(
-    network::Network& model, const std::vector<quantize::Scheme>& assignment,
+    network::Network& model, const quantize::Assignment& assignment,
     const calibrate::Ranges* ranges, const quantize::QuantizeOptions& options, Monitor& monitor);
 
 }  // namespace tessera::compat

@@ -19,6 +19,7 @@
 #include "tessera/graph/graph.h"
 #include "tessera/graph/inspect.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
@@ -79,8 +80,7 @@ class Lab {
   [[nodiscard]] Result<Built> build(const quantize::Scheme& scheme,
                                     const quantize::Selection& selection, Monitor& monitor) const;
   /// The model with a scheme for every operator, by OpId of graph().
-  [[nodiscard]] Result<Built> build(const std::vector<quantize::Scheme>& assignment,
-                                    Monitor& monitor) const;
+  [[nodiscard]] Result<Built> build(const quantize::Assignment& assignment, Monitor& monitor) const;
   /// float32 throughout, rewritten as every quantized model is before anything else (paddings and
   /// batch normalisation folded, see quantize::bring_into_form): what a mix has its float
   /// layers from.
@@ -93,18 +93,19 @@ class Lab {
   [[nodiscard]] Result<network::Network> make(const quantize::Scheme& scheme,
                                               const quantize::Selection& selection,
                                               Monitor& monitor) const;
-  [[nodiscard]] Result<network::Network> make(const std::vector<quantize::Scheme>& assignment,
+  [[nodiscard]] Result<network::Network> make(const quantize::Assignment& assignment,
                                               Monitor& monitor,
                                               quantize::QuantizeReport* report = nullptr) const;
   /// One scheme on all that the selection has, in the operators of the model's format.
   [[nodiscard]] quantize::Recipe recipe(const quantize::Scheme& scheme,
                                         const quantize::Selection& selection = {}) const;
   /// The scheme of every operator where one scheme is wanted on all that the selection has.
-  [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(
-      const quantize::Scheme& scheme, const quantize::Selection& selection, Monitor& monitor) const;
+  [[nodiscard]] Result<quantize::Assignment> assignment(const quantize::Scheme& scheme,
+                                                        const quantize::Selection& selection,
+                                                        Monitor& monitor) const;
   /// The same of any recipe. What is quantized already stays as it is (LabSetup::requantize).
-  [[nodiscard]] Result<std::vector<quantize::Scheme>> assignment(const quantize::Recipe& recipe,
-                                                                 Monitor& monitor) const;
+  [[nodiscard]] Result<quantize::Assignment> assignment(const quantize::Recipe& recipe,
+                                                        Monitor& monitor) const;
 
   /// Opens `built` at the row's level, looks at what really runs, measures the error, and fills
   /// the row. The lane is ready to be timed; none if the row failed, with the reason in it.

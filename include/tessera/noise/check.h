@@ -51,7 +51,7 @@ struct Check {
 /// samples. Subsets are of entries_of(setup.switches). Errors are against the float model as it is.
 /// Errors: those of SwitchableModel, quantize and runtime; kCancelled.
 [[nodiscard]] Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& samples,
-                                      std::span<const Subset> subsets, Monitor& monitor);
+                                      std::span<const LayerSet> subsets, Monitor& monitor);
 
 /// Agreement of estimates with the truth, pair by pair.
 [[nodiscard]] Agreement agreement_of(std::span<const double> estimates,

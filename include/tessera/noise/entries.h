@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/noise/layer_set.h"
 #include "tessera/noise/switchable.h"
 
 /// What a sweep lists as its layers, and subsets are made of.
@@ -25,8 +26,7 @@ struct Entry {
 /// By switch and, within it, by scheme.
 [[nodiscard]] std::vector<Entry> entries_of(std::span<const Switch> switches);
 
-/// Positions of all switches under a subset: places in `entries`, at most one of each operator.
-[[nodiscard]] Setting setting_of(std::span<const std::size_t> subset,
-                                 std::span<const Entry> entries);
+/// Positions of all switches under a subset of the entries.
+[[nodiscard]] Setting setting_of(const LayerSet& subset, std::span<const Entry> entries);
 
 }  // namespace tessera::noise

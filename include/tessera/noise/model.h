@@ -58,6 +58,8 @@ class TermSum {
   [[nodiscard]] double sum_after(std::int32_t layer) const;
   /// What the sum would be after toggling both.
   [[nodiscard]] double sum_after(std::int32_t first, std::int32_t second) const;
+  /// What the sum would be after toggling all of these.
+  [[nodiscard]] double sum_after(std::span<const std::int32_t> layers);
   [[nodiscard]] double sum() const noexcept { return sum_; }
 
  private:

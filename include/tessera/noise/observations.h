@@ -13,13 +13,11 @@
 
 #include "tessera/core/record.h"
 #include "tessera/core/result.h"
+#include "tessera/noise/layer_set.h"
 #include "tessera/noise/sweep.h"
 
 /// Measured errors of subsets of quantized layers, as models of the error are fitted to them.
 namespace tessera::noise {
-
-/// Indices into the list of layers, ascending, each once.
-using LayerSet = std::vector<std::int32_t>;
 
 /// An operator in a scheme that a sweep switched it to.
 struct ObservedLayer {
@@ -88,18 +86,23 @@ struct ObservationNotes {
 class LayerIndex {
  public:
   explicit LayerIndex(std::vector<std::string> names);
-  /// `ops`: by layer, its operator.
-  LayerIndex(std::vector<std::string> names, std::span<const std::string> ops);
+  /// `ops`: by layer, its operator. `schemes`: that it is in there; empty where it is not known.
+  LayerIndex(std::vector<std::string> names, std::span<const std::string> ops,
+             std::vector<std::string> schemes);
   explicit LayerIndex(std::span<const ObservedLayer> layers);
   /// Errors: kInvalidArgument for an unknown name, with the nearest, and for two schemes of one
   /// operator.
   [[nodiscard]] Result<LayerSet> find(std::span<const std::string> names) const;
   /// -1 if there is no such layer.
   [[nodiscard]] std::int32_t position(std::string_view name) const;
+  [[nodiscard]] const std::string& scheme(std::int32_t layer) const {
+    return schemes_[static_cast<std::size_t>(layer)];
+  }
 
  private:
   std::vector<std::string> names_;
   std::vector<std::int32_t> operators_;  ///< by layer
+  std::vector<std::string> schemes_;     ///< by layer
   std::vector<std::int32_t> by_name_;
 };
 

@@ -21,8 +21,8 @@
 namespace tessera::noise {
 
 struct SweepOptions {
-  std::vector<Subset> subsets;  ///< in the order of the design
-  std::string design;           ///< what they came from, compact JSON text of an object
+  std::vector<LayerSet> subsets;  ///< in the order of the design
+  std::string design;             ///< what they came from, compact JSON text of an object
   /// Output -> factor by which it is multiplied before errors are taken; 1 where absent.
   std::map<std::string, double> weights;
   /// Every output is divided by its root mean square over the samples, besides its weight.

@@ -11,13 +11,11 @@
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
 #include "tessera/noise/entries.h"
-#include "tessera/quantize/scheme.h"
+#include "tessera/noise/layer_set.h"
+#include "tessera/quantize/assignment.h"
 
 /// Which layers a sweep switches, and which subsets of them it measures.
 namespace tessera::noise {
-
-/// Places in the list of entries, ascending; at most one of each operator.
-using Subset = std::vector<std::size_t>;
 
 /// How random subsets of operators are drawn; then each is in any of its schemes, all as likely.
 enum class Sizes : std::uint8_t {
@@ -35,20 +33,21 @@ enum class Sizes : std::uint8_t {
 /// The same seed gives the same subsets on every machine.
 /// Errors: kInvalidArgument for an unknown design or layer (with the nearest names) and for a list
 /// with two schemes of one operator; those of reading a list.
-[[nodiscard]] Result<std::vector<Subset>> choose_subsets(std::span<const std::string> designs,
-                                                         std::span<const Entry> entries,
-                                                         Sizes sizes, std::uint64_t seed);
+[[nodiscard]] Result<std::vector<LayerSet>> choose_subsets(std::span<const std::string> designs,
+                                                           std::span<const Entry> entries,
+                                                           Sizes sizes, std::uint64_t seed);
 
 /// Operators whose multiplications a scheme can do in integers, alone among float ones:
 /// what `all` and `top-macs:N` choose from.
 [[nodiscard]] bool is_switchable(const graph::Op& op) noexcept;
 
 /// Layers by `text`: `top-macs:N`, `all`, `re:REGEX` (whole name, of those that can be switched),
-/// or names separated by commas, in the order of the graph. `schemes` by OpId; layers that are
-/// float32 there are passed over, unless they are named.
+/// or names separated by commas, in the order of the graph. Layers that are float32
+/// in `schemes` are passed over, unless they are named.
 /// Errors: kInvalidArgument for an unknown name (with the nearest), a bad regex, a count of 0, a
 /// layer that stays float32 by its scheme, or if no layer is left.
-[[nodiscard]] Result<std::vector<graph::OpId>> choose_layers(
-    const graph::Graph& graph, std::string_view text, std::span<const quantize::Scheme> schemes);
+[[nodiscard]] Result<std::vector<graph::OpId>> choose_layers(const graph::Graph& graph,
+                                                             std::string_view text,
+                                                             const quantize::Assignment& schemes);
 
 }  // namespace tessera::noise

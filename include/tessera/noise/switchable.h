@@ -17,6 +17,7 @@
 #include "tessera/network/network.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/session.h"
+#include "tessera/search/search.h"
 #include "tessera/tensor/metrics.h"
 
 namespace tessera::noise {
@@ -31,7 +32,7 @@ struct Switch {
 };
 
 /// Position of every switch: 0 for float32, k for the k-th of its schemes.
-using Setting = std::vector<std::uint8_t>;
+using Setting = search::Choices;
 
 struct SwitchableSetup {
   const network::Network* model = nullptr;  ///< float, types inferred

@@ -22,6 +22,7 @@
 #include "tessera/graph/inspect.h"
 #include "tessera/network/network.h"
 #include "tessera/profile/profile.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/refine/refine.h"
 #include "tessera/runtime/library.h"
@@ -99,7 +100,7 @@ struct Candidate {
   Making making;
   /// Of combinations and mixes: the scheme of every operator, by OpId, and the recipe that says so.
   /// Of a combination, once its range method is known.
-  std::vector<quantize::Scheme> assignment;
+  quantize::Assignment assignment;
   quantize::Recipe recipe;
   /// Of a refined candidate: the model, and what refining did.
   std::shared_ptr<const network::Network> made;

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "tessera/graph/graph.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/scheme.h"
+#include "tessera/search/search.h"
 
 /// What each part of a model costs on a machine in each precision, measured where it stands.
 namespace tessera::profile {
@@ -59,7 +61,7 @@ struct Fates {
 [[nodiscard]] Units make_units(const graph::Graph& graph, const Fates& fates);
 
 /// What every unit is computed in, one entry per unit: 0 float32, k the k-th scheme of the profile.
-using States = std::vector<std::uint8_t>;
+using States = search::Choices;
 /// A digit tells them apart where states are written.
 inline constexpr std::size_t kMostSchemes = 9;
 
@@ -75,7 +77,7 @@ inline constexpr std::size_t kMostSchemes = 9;
 
 /// The scheme of every operator under `states`. An operator left in float reads what its producer
 /// makes, dequantized (Scheme::exact_inputs is off).
-[[nodiscard]] std::vector<quantize::Scheme> assignment_of(
-    const Units& units, const States& states, std::span<const quantize::Scheme> schemes);
+[[nodiscard]] quantize::Assignment assignment_of(const Units& units, const States& states,
+                                                 std::span<const quantize::Scheme> schemes);
 
 }  // namespace tessera::profile

@@ -11,6 +11,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
@@ -31,7 +32,7 @@ class Dialect {
   /// Types of operators that a scheme can quantize, sorted.
   [[nodiscard]] virtual std::vector<std::string> types(const Scheme& scheme) const = 0;
   [[nodiscard]] virtual Result<QuantizeReport> quantize(network::Network& model,
-                                                        const std::vector<Scheme>& assignment,
+                                                        const Assignment& assignment,
                                                         const calibrate::Ranges* ranges,
                                                         const QuantizeOptions& options,
                                                         Monitor& monitor) const = 0;

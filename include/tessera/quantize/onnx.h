@@ -13,6 +13,7 @@
 #include "tessera/graph/graph.h"
 #include "tessera/numerics/qparams.h"
 #include "tessera/onnx/model.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/runtime/library.h"
 
@@ -21,23 +22,21 @@
 namespace tessera::quantize {
 
 /// See quantize() of a network.
-[[nodiscard]] Result<QuantizeReport> quantize(onnx::Model& model,
-                                              const std::vector<Scheme>& assignment,
+[[nodiscard]] Result<QuantizeReport> quantize(onnx::Model& model, const Assignment& assignment,
                                               const calibrate::Ranges* ranges,
                                               const QuantizeOptions& options, Monitor& monitor);
 
 /// A model in the form that quantize() rewrites, with a scheme per operator of its view().
 struct Prepared {
   onnx::Model model;
-  std::vector<Scheme> assignment;
+  Assignment assignment;
   std::vector<OpOutcome> gone;  ///< operators that were folded into others, or replaced
 };
 
 /// What quantize() does first: raises the opset, and normalizes where a scheme is static. Calling
 /// quantize() on the result gives what it gives on `model`. Types of values that the upgrade added
 /// are unknown until the next infer_types().
-[[nodiscard]] Result<Prepared> prepare(const onnx::Model& model,
-                                       const std::vector<Scheme>& assignment,
+[[nodiscard]] Result<Prepared> prepare(const onnx::Model& model, const Assignment& assignment,
                                        const QuantizeOptions& options, Monitor& monitor);
 
 /// A scale of activations.
@@ -70,7 +69,7 @@ struct StaticDetails {
 /// The scales that quantize() would use on a prepared model (see prepare()), in static mode. The
 /// model stays as it is. Errors and cost: those of quantize().
 [[nodiscard]] Result<StaticDetails> describe_static(const onnx::Model& model,
-                                                    const std::vector<Scheme>& assignment,
+                                                    const Assignment& assignment,
                                                     const calibrate::Ranges& ranges,
                                                     const QuantizeOptions& options,
                                                     Monitor& monitor);
@@ -81,11 +80,10 @@ struct StaticDetails {
 /// The frame of quantize(), for those who rewrite a model in their own way: what it refuses before
 /// it touches anything (`graph` is the model's view),
 [[nodiscard]] Status check_request(const onnx::Model& model, const graph::Graph& graph,
-                                   const std::vector<Scheme>& assignment,
-                                   const calibrate::Ranges* ranges);
+                                   const Assignment& assignment, const calibrate::Ranges* ranges);
 /// an entry for every operator, as wanted and with nothing done,
 [[nodiscard]] std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
-                                                 const std::vector<Scheme>& assignment);
+                                                 const Assignment& assignment);
 /// and what is told in the end, the size of the file apart.
 [[nodiscard]] QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes);
 

@@ -15,6 +15,7 @@
 #include "tessera/core/result.h"
 #include "tessera/network/network.h"
 #include "tessera/numerics/qparams.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
@@ -70,8 +71,7 @@ struct QuantizeReport {
 /// are another model's; kUnimplemented for what validate() refuses.
 /// Cost: one pass over the weights; memory bounded by the model plus the largest tensor.
 /// Deterministic: independent of threads and of the order of containers.
-[[nodiscard]] Result<QuantizeReport> quantize(network::Network& model,
-                                              const std::vector<Scheme>& assignment,
+[[nodiscard]] Result<QuantizeReport> quantize(network::Network& model, const Assignment& assignment,
                                               const calibrate::Ranges* ranges,
                                               const QuantizeOptions& options, Monitor& monitor);
 

@@ -14,6 +14,7 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/scheme.h"
 
 namespace tessera::quantize {
@@ -65,8 +66,8 @@ struct Selection {
 [[nodiscard]] Recipe uniform_recipe(const Scheme& scheme, const Selection& selection = {},
                                     const TypesOf& types = quantizable_types);
 
-/// Scheme of every operator, by OpId. Patterns that match nothing are warned about by name.
-[[nodiscard]] Result<std::vector<Scheme>> resolve(const Recipe& recipe, const graph::Graph& graph,
-                                                  Monitor& monitor);
+/// What it says of every operator. Patterns that match nothing are warned about by name.
+[[nodiscard]] Result<Assignment> resolve(const Recipe& recipe, const graph::Graph& graph,
+                                         Monitor& monitor);
 
 }  // namespace tessera::quantize

@@ -58,6 +58,9 @@ struct Scheme {
   bool operator==(const Scheme&) const = default;
 };
 
+/// As it is; its inputs may come from integer kernels, dequantized (Scheme::exact_inputs is off).
+[[nodiscard]] Scheme float32_scheme();
+
 /// What `weight_symmetric` comes to for the scheme's type of weights.
 [[nodiscard]] bool has_symmetric_weights(const Scheme& scheme) noexcept;
 

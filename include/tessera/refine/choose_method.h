@@ -17,6 +17,7 @@
 #include "tessera/data/sample_set.h"
 #include "tessera/network/network.h"
 #include "tessera/numerics/range_estimator.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/library.h"
 
@@ -57,7 +58,7 @@ struct MethodChoice {
 struct MethodQuestion {
   const network::Network& model;  ///< types inferred
   /// Per operator of its view(); static schemes with the method `open` get the chosen one.
-  const std::vector<quantize::Scheme>& assignment;
+  const quantize::Assignment& assignment;
   numerics::RangeMethod open = numerics::RangeMethod::kMinMax;
   const data::SampleSet& samples;
   /// Indices of those that judge; `ranges` should not have seen them.
@@ -93,9 +94,9 @@ struct MethodQuestion {
 [[nodiscard]] calibrate::Ranges with_others(calibrate::Ranges ranges, const MethodChoice& choice);
 
 /// The assignment with the chosen method in the place of `open`.
-[[nodiscard]] std::vector<quantize::Scheme> with_method(std::vector<quantize::Scheme> assignment,
-                                                        numerics::RangeMethod open,
-                                                        numerics::RangeMethod method);
+[[nodiscard]] quantize::Assignment with_method(quantize::Assignment assignment,
+                                               numerics::RangeMethod open,
+                                               numerics::RangeMethod method);
 
 /// {"method", "judged_samples", "reason", "methods": [{"method", "sqnr_db", "samples"}],
 ///  "mix": {"before_db", "after_db", "samples", "tensors", "kept"}, "weights_share"}, the last two

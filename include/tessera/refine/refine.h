@@ -15,6 +15,7 @@
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/runtime/library.h"
 
@@ -87,8 +88,8 @@ struct RefineReport {
 /// What quantize() takes instead of the model as published: quantize(model, assignment, &ranges,
 /// options with options.weights = &weights).
 struct Refinement {
-  network::Network model;                    ///< float32, prepared; types inferred
-  std::vector<quantize::Scheme> assignment;  ///< per operator of model.view()
+  network::Network model;           ///< float32, prepared; types inferred
+  quantize::Assignment assignment;  ///< per operator of model.view()
   calibrate::Ranges ranges;
   quantize::WeightOverrides weights;
   std::vector<quantize::OpOutcome> gone;  ///< as quantize::Prepared::gone
@@ -113,7 +114,7 @@ struct Refinement {
 /// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at
 /// which an output is NaN or infinite; those of data, calibrate, quantize and runtime; kCancelled.
 [[nodiscard]] Result<Refinement> refine(const network::Network& model,
-                                        const std::vector<quantize::Scheme>& assignment,
+                                        const quantize::Assignment& assignment,
                                         const data::SampleSet& samples,
                                         const calibrate::Ranges* ranges,
                                         std::shared_ptr<const runtime::Library> library,
