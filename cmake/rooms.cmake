@@ -33,6 +33,16 @@ set(TESSERA_ROOM_cli_USES
     report optimize noise profile evaluate refine compat quantize calibrate network runtime data
     numerics graph core)
 
+# Doors that hold records and what is computed from them alone: tests/rooms checks that they include
+# nothing else but the rooms below, so that who plans by them parses no runtime and no file format.
+set(TESSERA_RECORD_ROOMS core search tensor graph numerics)
+set(TESSERA_RECORDS
+    runtime/record.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h quantize/recipe.h
+    refine/report.h evaluate/accuracy.h evaluate/race.h evaluate/measurement.h
+    evaluate/measurement_fields.h profile/units.h profile/latency_model.h profile/record.h
+    profile/search.h noise/layer_set.h noise/sweep.h noise/observations.h noise/subset_file.h
+    noise/scores.h noise/model.h noise/rank.h optimize/record.h)
+
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a
 # door, since every user of the library has to parse what a door includes.

@@ -11,6 +11,7 @@
 #include "evaluate/float_view.h"
 #include "tessera/core/random.h"
 #include "tessera/core/timing.h"
+#include "tessera/evaluate/baseline.h"
 
 namespace tessera::evaluate {
 namespace {

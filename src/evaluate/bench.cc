@@ -12,6 +12,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/evaluate/measuring.h"
 
 namespace tessera::evaluate {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "evaluate/gate.h"
 #include "evaluate/lockstep.h"
+#include "tessera/evaluate/baseline.h"
 #include "tessera/graph/graph.h"
 
 namespace tessera::evaluate {

@@ -7,6 +7,8 @@
 
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
+#include "tessera/evaluate/baseline.h"
+#include "tessera/evaluate/measuring.h"
 #include "tessera/graph/cost.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/dialect.h"

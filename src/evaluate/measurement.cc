@@ -1,12 +1,15 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/evaluate/measurement.h"
+#include "tessera/evaluate/measuring.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+
+#include "tessera/runtime/library.h"
 
 namespace tessera::evaluate {
 namespace {

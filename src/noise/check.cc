@@ -13,6 +13,7 @@
 #include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"

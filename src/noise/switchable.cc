@@ -13,6 +13,7 @@
 #include "noise/segments.h"
 #include "tessera/core/names.h"
 #include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/noise/entries.h"
 #include "tessera/quantize/assignment.h"

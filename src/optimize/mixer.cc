@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "tessera/core/timing.h"
+#include "tessera/profile/search.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/keep.h"
 

@@ -19,6 +19,8 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/evaluate/measuring.h"
+#include "tessera/refine/refine.h"
 
 namespace tessera::optimize {
 namespace {
@@ -587,7 +589,7 @@ class Optimizer {
     candidate.verdict = "chosen";
     result_.reason = describe_choice();
     check_kernels(candidate, finalist);
-    result_.model.emplace(std::move(finalist.model));
+    result_.model = std::make_shared<const network::Network>(std::move(finalist.model));
     return {};
   }
 

@@ -16,6 +16,7 @@
 #include "tessera/core/record.h"
 #include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
+#include "tessera/profile/search.h"
 
 namespace tessera::profile {
 namespace {

@@ -8,6 +8,7 @@
 #include "tessera/core/random.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/measurement.h"
+#include "tessera/evaluate/measuring.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tessera/profile/profile.h"
+#include "tessera/profile/search.h"
 #include "tessera/search/search.h"
 
 namespace tessera::profile {

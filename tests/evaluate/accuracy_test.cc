@@ -12,6 +12,7 @@
 #include "evaluate/gate.h"
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "tessera/evaluate/baseline.h"
 #include "tessera/network/network.h"
 
 /// Models that give what they are told, whatever they are fed: errors are known to the last digit.

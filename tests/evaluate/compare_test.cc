@@ -13,6 +13,7 @@
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "support/renamed_network.h"
+#include "tessera/evaluate/baseline.h"
 
 namespace tessera::evaluate {
 namespace {

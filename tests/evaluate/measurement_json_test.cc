@@ -9,6 +9,7 @@
 
 #include "support/matchers.h"
 #include "tessera/evaluate/measurement.h"
+#include "tessera/evaluate/measuring.h"
 
 namespace tessera::evaluate {
 namespace {

@@ -10,6 +10,7 @@
 #include "support/matchers.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/evaluate/measuring.h"
 
 namespace tessera::evaluate {
 namespace {

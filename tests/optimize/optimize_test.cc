@@ -31,7 +31,7 @@ TEST(Optimize, WithoutLimits_ReturnsAMeasuredAnswer) {
                                quick_optimize(), Monitor::silent());
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(result->reason, Not(IsEmpty()));
-  EXPECT_EQ(result->chosen.has_value(), result->model.has_value());
+  EXPECT_EQ(result->chosen.has_value(), result->model != nullptr);
   for (std::size_t i = 1; i < result->candidates.size(); ++i) {
     EXPECT_GE(result->candidates[i - 1].row.speedup.median,
               result->candidates[i].row.speedup.median);
@@ -53,7 +53,7 @@ TEST(Optimize, LimitThatNothingKeeps_LeavesFloat32) {
                                options, Monitor::silent());
   ASSERT_THAT(result, IsOk());
   EXPECT_FALSE(result->chosen.has_value());
-  EXPECT_FALSE(result->model.has_value());
+  EXPECT_EQ(result->model, nullptr);
   EXPECT_THAT(result->reason, HasSubstr("limits"));
   for (const auto& candidate : result->candidates) {
     EXPECT_EQ(candidate.row.latency.n, 0) << "time spent on " << candidate.row.name();
@@ -95,7 +95,7 @@ TEST(Optimize, Interrupted_KeepsTheErrorsThatWereMeasured) {
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(result->interrupted);
   EXPECT_FALSE(result->chosen.has_value());
-  EXPECT_FALSE(result->model.has_value());
+  EXPECT_EQ(result->model, nullptr);
   bool measured = false;
   for (const auto& candidate : result->candidates) {
     measured = measured || candidate.row.accuracy.has_value();

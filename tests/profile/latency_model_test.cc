@@ -11,6 +11,7 @@
 
 #include "support/matchers.h"
 #include "tessera/profile/profile.h"
+#include "tessera/profile/search.h"
 
 namespace tessera::profile {
 namespace {

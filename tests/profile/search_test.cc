@@ -10,6 +10,7 @@
 
 #include "profile/made_up.h"
 #include "tessera/profile/profile.h"
+#include "tessera/profile/search.h"
 
 namespace tessera::profile {
 namespace {

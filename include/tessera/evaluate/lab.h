@@ -14,6 +14,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/evaluate/accuracy.h"
+#include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/graph.h"

@@ -12,15 +12,13 @@
 
 #include "tessera/core/host.h"
 #include "tessera/core/json.h"
-#include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/race.h"
 #include "tessera/graph/kind.h"
 #include "tessera/quantize/scheme.h"
-#include "tessera/runtime/library.h"
-#include "tessera/runtime/session.h"
+#include "tessera/runtime/record.h"
 
 namespace tessera::evaluate {
 
@@ -39,7 +37,6 @@ struct KernelSummary {
   double conversion_time_percent = 0;  ///< quantize, dequantize, casts and reorders
   std::map<std::string, std::int64_t> providers;
 };
-[[nodiscard]] KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels);
 /// Operators whose integer form is a product on integers, whatever is computed around it.
 [[nodiscard]] bool is_product(graph::OpKind kind) noexcept;
 [[nodiscard]] Json to_json(const KernelSummary& summary);
@@ -104,15 +101,6 @@ enum class Timer : std::uint8_t {
   kProcessCpu,
 };
 [[nodiscard]] std::string_view to_string(Timer timer) noexcept;
-/// CPU time where one thread of the CPU does all the work, else wall time. Contestants on
-/// `others`, with the session's threads, are timed with the same clock.
-[[nodiscard]] Timer timer_for(const runtime::SessionOptions& session,
-                              std::span<const runtime::ProviderChoice> others = {});
-[[nodiscard]] Clock clock_of(Timer timer);
-
-/// Warns (provider-unused) of every provider that no kernel of its rows ran on: some take what they
-/// can and silently leave the rest, or everything, to the CPU.
-void warn_of_unused_providers(std::span<const Measurement> rows, Monitor& monitor);
 
 /// One sentence on what this machine's instruction set means for integer inference.
 [[nodiscard]] std::string explain_isa(const Host& host);

@@ -17,6 +17,7 @@
 #include "tessera/network/network.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
+#include "tessera/refine/report.h"
 #include "tessera/runtime/library.h"
 
 /// Accuracy won back without training: what samples can tell a quantizer beside ranges.
@@ -64,27 +65,6 @@ struct RefineOptions {
   }
 };
 
-/// One step and what it did to the error of the outputs, everything quantized: SQNR in dB on
-/// samples that nothing was fitted to. A step that did not gain there, by more than chance, is
-/// taken back.
-struct Step {
-  std::string branch;  ///< "fast": without ranges_by_output and scales; "full"
-  std::string name;    ///< "equalize", "ranges-by-output", "scales", "rounding", "bias-correction"
-  double before_db = 0;
-  double after_db = 0;
-  bool kept = false;
-  std::int64_t changed = 0;  ///< tensors, weights or layers
-  double cpu_us = 0;
-};
-
-struct RefineReport {
-  std::int64_t samples = 0;        ///< all that were given
-  std::int64_t error_samples = 0;  ///< of these, those that decided whether a step stays
-  std::vector<Step> steps;
-  std::string branch;                ///< the one that was taken; steps of the other are not kept
-  std::vector<std::string> skipped;  ///< why tensors or layers were left out, one line each
-};
-
 /// What quantize() takes instead of the model as published: quantize(model, assignment, &ranges,
 /// options with options.weights = &weights).
 struct Refinement {
@@ -122,6 +102,5 @@ struct Refinement {
 
 [[nodiscard]] std::string_view to_string(Rounding rounding) noexcept;
 [[nodiscard]] Json to_json(const RefineOptions& options);
-[[nodiscard]] Json to_json(const RefineReport& report);
 
 }  // namespace tessera::refine

@@ -12,16 +12,9 @@
 
 #include "tessera/core/record.h"
 #include "tessera/core/result.h"
+#include "tessera/runtime/record.h"
 
 namespace tessera::runtime {
-
-/// A provider and its options, as a user writes them.
-struct ProviderChoice {
-  std::string name = "cpu";
-  std::map<std::string, std::string> options;
-
-  bool operator==(const ProviderChoice&) const = default;
-};
 
 /// An inference library loaded at run time. Shared by the sessions made from it, which is why it
 /// is handed around as a shared_ptr: the library must outlive the last of them.
@@ -83,14 +76,6 @@ struct ProviderAdvice {
   std::string_view beside;
 };
 [[nodiscard]] std::span<const ProviderAdvice> known_providers() noexcept;
-/// "OpenVINOExecutionProvider" -> "openvino".
-[[nodiscard]] std::string short_provider_name(std::string_view name);
-
-/// Reads "NAME[:KEY=VALUE]...". A part without `=` belongs to the value before it, so that
-/// "openvino:device_type=HETERO:GPU,CPU" is one option. Errors: kInvalidArgument.
-[[nodiscard]] Result<ProviderChoice> parse_provider(std::string_view text);
-/// The short name with the options: "openvino:device_type=CPU".
-[[nodiscard]] std::string to_string(const ProviderChoice& choice);
 /// A provider that a plugin beside the runtime has, or one that was loaded.
 struct PluginProvider {
   std::filesystem::path file;

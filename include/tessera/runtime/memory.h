@@ -9,28 +9,12 @@
 #include <span>
 #include <string_view>
 
-#include "tessera/core/json.h"
 #include "tessera/core/result.h"
 #include "tessera/runtime/library.h"
+#include "tessera/runtime/record.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::runtime {
-
-/// What a model takes to be open and to run.
-struct SessionMemory {
-  /// Held from opening on: weights as the kernels want them, packed forms included. Weights that
-  /// the runtime reads from a mapped file are not in it.
-  std::int64_t weights_bytes = 0;
-  /// Most that one run holds at a time besides: activations, outputs, scratch. What is asked for:
-  /// the arena rounds up, by up to two.
-  std::int64_t arena_peak_bytes = 0;
-  /// Growth of this process's resident set at its peak, with everything: graph, code touched
-  /// first, arena, what a provider holds for itself. Absent where the system cannot reset the
-  /// peak. Memory that the process had free already is not seen, so it may be less than the sum.
-  std::optional<std::int64_t> rss_delta_bytes;
-};
-/// {weights_bytes, arena_peak_bytes, rss_delta_bytes}.
-[[nodiscard]] Json to_json(const SessionMemory& memory);
 
 /// Of an ONNX model in ONNX Runtime: opens it twice and runs it three times each: once with an
 /// allocator that counts, which is exact and the same on every run, once as it is used, for the

@@ -13,14 +13,10 @@
 #include <vector>
 
 #include "tessera/core/result.h"
+#include "tessera/runtime/record.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::runtime {
-
-/// Graph optimization levels of ONNX Runtime.
-enum class OptLevel : std::uint8_t { kDisabled, kBasic, kExtended, kAll };
-[[nodiscard]] std::string_view to_string(OptLevel level) noexcept;
-[[nodiscard]] Result<OptLevel> opt_level_from_string(std::string_view name);
 
 /// An input or output of a session. Extents are -1 where symbolic. The runtime's interface shows a
 /// tensor of unknown rank as a scalar; Shape(x), of shape [0] or [?], tells them apart.
