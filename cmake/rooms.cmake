@@ -39,9 +39,9 @@ set(TESSERA_RECORD_ROOMS core search tensor graph numerics)
 set(TESSERA_RECORDS
     runtime/record.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h quantize/recipe.h
     refine/report.h evaluate/accuracy.h evaluate/race.h evaluate/measurement.h
-    evaluate/measurement_fields.h profile/units.h profile/latency_model.h profile/record.h
+    evaluate/fields.h profile/units.h profile/latency_model.h profile/record.h profile/fields.h
     profile/search.h noise/layer_set.h noise/sweep.h noise/observations.h noise/subset_file.h
-    noise/scores.h noise/model.h noise/rank.h optimize/record.h)
+    noise/scores.h noise/model.h noise/rank.h optimize/record.h optimize/fields.h)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a

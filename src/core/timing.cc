@@ -5,10 +5,13 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+
+#include "tessera/core/fields.h"
 
 namespace tessera {
 namespace {
@@ -71,12 +74,17 @@ Timing summarize(std::span<const double> samples_us, std::int64_t warmup) {
           .warmup = warmup};
 }
 
+Fields<Timing> fields_of(const Timing*) {
+  static constexpr std::array kFields = {
+      field<&Timing::median_us>("median_us", "half of the runs take less"),
+      field<&Timing::p10_us>("p10_us", "10th percentile"),
+      field<&Timing::p90_us>("p90_us", "90th percentile"), field<&Timing::n>("n", "measured runs"),
+      field<&Timing::warmup>("warmup", "runs before, not measured")};
+  return kFields;
+}
+
 Json to_json(const Timing& timing) {
-  return {{"median_us", timing.median_us},
-          {"p10_us", timing.p10_us},
-          {"p90_us", timing.p90_us},
-          {"n", timing.n},
-          {"warmup", timing.warmup}};
+  return as_json(timing);
 }
 
 }  // namespace tessera

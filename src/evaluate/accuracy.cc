@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,7 @@
 #include "tessera/core/random.h"
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/baseline.h"
+#include "tessera/evaluate/fields.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -192,6 +194,17 @@ std::optional<double> Top1::drop() const {
   return *reference_percent - *candidate_percent;
 }
 
+Fields<Top1> fields_of(const Top1*) {
+  static constexpr std::array kFields = {
+      field<&Top1::reference_percent>("reference", "of the reference; null without labels"),
+      field<&Top1::candidate_percent>("candidate", "of the candidate; null without labels"),
+      written<&Top1::drop>("drop", "points lost"),
+      field<&Top1::agreement_percent>("agreement", "both choose the same class"),
+      field<&Top1::samples>("samples", "that were classified"),
+      field<&Top1::labelled>("labelled", "of these, with a label")};
+  return kFields;
+}
+
 Json to_json(const Accuracy& accuracy) {
   Json outputs = Json::array();
   for (const auto& output : accuracy.outputs) {
@@ -209,13 +222,7 @@ Json to_json(const Accuracy& accuracy) {
     json["sqnr_db_high"] = interval->high;
   }
   if (accuracy.top1) {
-    const auto& top1 = *accuracy.top1;
-    json["top1"] = {{"reference", or_null(top1.reference_percent)},
-                    {"candidate", or_null(top1.candidate_percent)},
-                    {"drop", or_null(top1.drop())},
-                    {"agreement", top1.agreement_percent},
-                    {"samples", top1.samples},
-                    {"labelled", top1.labelled}};
+    json["top1"] = as_json(*accuracy.top1);
   }
   return json;
 }

@@ -12,6 +12,7 @@
 #include "evaluate/gate.h"
 #include "evaluate/lockstep.h"
 #include "tessera/evaluate/baseline.h"
+#include "tessera/evaluate/fields.h"
 #include "tessera/graph/graph.h"
 
 namespace tessera::evaluate {
@@ -155,28 +156,38 @@ Result<Comparison> compare(const network::Network& reference, const network::Net
   return result;
 }
 
+Fields<TensorError> fields_of(const TensorError*) {
+  using Row = const TensorError&;
+  static constexpr std::array kFields = {
+      Field<TensorError>{"name", "in the reference", [](Row row) { return Json(row.pair.name); }},
+      Field<TensorError>{"candidate", "in the candidate",
+                         [](Row row) { return Json(row.pair.candidate); }},
+      Field<TensorError>{"op_type", "of the operator that makes it in the reference",
+                         [](Row row) { return Json(row.pair.op_type); }},
+      written_within<&TensorError::error>()};
+  return kFields;
+}
+
+Fields<GateResult> fields_of(const GateResult*) {
+  using Row = const GateResult&;
+  static constexpr std::array kFields = {
+      written<&GateResult::gate>("gate", "as it was given"),
+      Field<GateResult>{"metric", "which figure", [](Row row) { return Json(row.gate.metric); }},
+      Field<GateResult>{"limit", "that it is held against",
+                        [](Row row) { return Json(row.gate.limit); }},
+      written<&GateResult::value>("value", "of the metric"),
+      written<&GateResult::passed>("passed", "it was kept")};
+  return kFields;
+}
+
 Json to_json(const Comparison& comparison) {
   auto json = to_json(comparison.accuracy);
   if (comparison.free_running) {
     json["overall"]["free_running_sqnr_db"] = comparison.free_running->sqnr_db;
   }
-  Json tensors = Json::array();
-  for (const auto& [pair, error] : comparison.tensors) {
-    Json row{{"name", pair.name}, {"candidate", pair.candidate}, {"op_type", pair.op_type}};
-    row.update(to_json(error));
-    tensors.push_back(std::move(row));
-  }
-  json["tensors"] = std::move(tensors);
+  json["tensors"] = as_json(comparison.tensors);
   json["reference_tensors"] = comparison.reference_tensors;
-  Json gates = Json::array();
-  for (const auto& [gate, value, passed] : comparison.gates) {
-    gates.push_back({{"gate", to_string(gate)},
-                     {"metric", gate.metric},
-                     {"limit", gate.limit},
-                     {"value", value},
-                     {"passed", passed}});
-  }
-  json["gates"] = std::move(gates);
+  json["gates"] = as_json(comparison.gates);
   json["passed"] = comparison.passed();
   return json;
 }

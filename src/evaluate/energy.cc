@@ -13,6 +13,7 @@
 #include <numeric>
 #include <thread>
 
+#include "tessera/evaluate/fields.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/graph/cost.h"
 
@@ -289,16 +290,6 @@ Json measured_json(const MeasuredEnergy& measured) {
           {"domain_joules", domains}};
 }
 
-Json layer_json(const LayerEnergy& layer) {
-  return {{"name", layer.name},
-          {"type", layer.type},
-          {"provider", layer.provider.empty() ? Json() : Json(layer.provider)},
-          {"macs", or_null(layer.macs)},
-          {"time_us", layer.time_us > 0 ? Json(layer.time_us) : Json()},
-          {"share", layer.share},
-          {"joules", layer.joules}};
-}
-
 }  // namespace
 
 Result<MeasuredEnergy> measure_energy(EnergyMeter& meter, const std::function<Status()>& work,
@@ -394,11 +385,22 @@ Result<ModelEnergy> model_energy(const network::Network& model, const data::Samp
   return result;
 }
 
+Fields<LayerEnergy> fields_of(const LayerEnergy*) {
+  static constexpr std::array kFields = {
+      written<&LayerEnergy::name>("name", "of the operator whose work it does, or its own"),
+      written<&LayerEnergy::type>("type", "of the kernel that ran, or of the operator"),
+      word<&LayerEnergy::provider>("provider", "that ran it"),
+      written<&LayerEnergy::macs>("macs", "of the operator; null where it has none"),
+      Field<LayerEnergy>{"time_us", "median of eleven runs; null if it was not timed",
+                         [](const LayerEnergy& layer) {
+                           return layer.time_us > 0 ? Json(layer.time_us) : Json();
+                         }},
+      written<&LayerEnergy::share>("share", "of the model's energy, of 1"),
+      written<&LayerEnergy::joules>("joules", "of one inference")};
+  return kFields;
+}
+
 Json to_json(const ModelEnergy& energy) {
-  auto layers = Json::array();
-  for (const auto& layer : energy.layers) {
-    layers.push_back(layer_json(layer));
-  }
   return {{"energy", to_json(energy.per_inference)},
           {"measured", energy.measured ? measured_json(*energy.measured) : Json()},
           {"latency", to_json(energy.latency)},
@@ -408,7 +410,7 @@ Json to_json(const ModelEnergy& energy) {
             {"int8", energy.macs.int8}}},
           {"per_mac", to_json(energy.per_mac)},
           {"shared_by", energy.shared_by},
-          {"layers", layers}};
+          {"layers", as_json(energy.layers)}};
 }
 
 }  // namespace tessera::evaluate

@@ -9,6 +9,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "tessera/evaluate/fields.h"
 #include "tessera/runtime/library.h"
 
 namespace tessera::evaluate {
@@ -60,19 +61,28 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
   return summary;
 }
 
+Fields<KernelSummary> fields_of(const KernelSummary*) {
+  static constexpr std::array kFields = {
+      field<&KernelSummary::kernels>("kernels", "that one run calls"),
+      field<&KernelSummary::integer_kernels>("integer_kernels", "of these, on integers"),
+      field<&KernelSummary::integer_products>(
+          "integer_products", "of these, convolutions, matrix products and recurrent layers")
+          .later(),
+      field<&KernelSummary::quantize_kernels>("quantize_kernels", "that were not fused away"),
+      field<&KernelSummary::dequantize_kernels>("dequantize_kernels", "that were not fused away"),
+      field<&KernelSummary::reorders>("reorders", "changes of layout"),
+      field<&KernelSummary::casts>("casts", "between floating types"),
+      field<&KernelSummary::copies>("copies", "between the memories of providers"),
+      field<&KernelSummary::copy_us>("copy_us", "that these took"),
+      field<&KernelSummary::integer_time_percent>("integer_time_percent", "of the kernels' time"),
+      field<&KernelSummary::conversion_time_percent>(
+          "conversion_time_percent", "of it: quantize, dequantize, casts and reorders"),
+      field<&KernelSummary::providers>("providers", "kernels by provider")};
+  return kFields;
+}
+
 Json to_json(const KernelSummary& summary) {
-  return {{"kernels", summary.kernels},
-          {"integer_kernels", summary.integer_kernels},
-          {"integer_products", summary.integer_products},
-          {"quantize_kernels", summary.quantize_kernels},
-          {"dequantize_kernels", summary.dequantize_kernels},
-          {"reorders", summary.reorders},
-          {"casts", summary.casts},
-          {"copies", summary.copies},
-          {"copy_us", summary.copy_us},
-          {"integer_time_percent", summary.integer_time_percent},
-          {"conversion_time_percent", summary.conversion_time_percent},
-          {"providers", summary.providers}};
+  return as_json(summary);
 }
 
 std::string ran_on(const KernelSummary& summary) {

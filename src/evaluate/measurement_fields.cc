@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tessera/evaluate/measurement_fields.h"
+#include "tessera/evaluate/fields.h"
 
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "tessera/evaluate/measurement.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -23,93 +25,29 @@ bool is_static(Row row) {
 bool is_integer(Row row) {
   return is_static(row) || row.scheme.mode == Mode::kDynamic;
 }
-Json of_speedup(Row row, double Speedup::*what) {
-  return only_if(row.status == RowStatus::kOk && row.speedup.rounds > 0, row.speedup.*what);
+template <auto member>
+constexpr Field<Measurement> positive(std::string_view name, std::string_view says) {
+  return {name, says, [](Row row) { return only_if(row.*member > 0, row.*member); }};
 }
-Json of_error(Row row, double ErrorMetrics::*what) {
-  return row.accuracy ? Json(row.accuracy->overall.*what) : Json();
+template <auto member>
+constexpr Field<Measurement> of_speedup(std::string_view name, std::string_view says) {
+  return {name, says, [](Row row) {
+            return only_if(row.status == RowStatus::kOk && row.speedup.rounds > 0,
+                           row.speedup.*member);
+          }};
 }
-Json of_interval(Row row, double Interval::*what) {
-  const bool known = row.accuracy && row.accuracy->sqnr_interval_db;
-  return known ? Json((*row.accuracy->sqnr_interval_db).*what) : Json();
+template <auto member>
+constexpr Field<Measurement> of_error(std::string_view name, std::string_view says) {
+  return {name, says,
+          [](Row row) { return row.accuracy ? Json(row.accuracy->overall.*member) : Json(); }};
 }
-
-constexpr std::array kFields = {
-    MeasurementField{"name", "the scheme, with the operators if these are not all",
-                     [](Row row) { return Json(row.name()); }},
-    MeasurementField{
-        "mode",
-        "how operators compute; given: measured as it was given, and quantized "
-        "already",
-        [](Row row) { return Json(row.given.empty() ? to_string(row.scheme.mode) : "given"); }},
-    MeasurementField{"format", "of the graph, of static schemes",
-                     [](Row row) { return only_if(is_static(row), to_string(row.scheme.format)); }},
-    MeasurementField{"activation", "type of integer activations",
-                     [](Row row) {
-                       return only_if(is_integer(row), quantize::short_name(row.scheme.activation));
-                     }},
-    MeasurementField{
-        "weight", "type of integer weights",
-        [](Row row) { return only_if(is_integer(row), quantize::short_name(row.scheme.weight)); }},
-    MeasurementField{"granularity", "one scale per weight, or one per output channel of it",
-                     [](Row row) {
-                       return only_if(is_integer(row),
-                                      row.scheme.per_channel ? "channel" : "tensor");
-                     }},
-    MeasurementField{"reduce_range", "7-bit weights",
-                     [](Row row) { return only_if(is_integer(row), row.scheme.reduce_range); }},
-    MeasurementField{
-        "method", "how ranges follow from samples, of static schemes",
-        [](Row row) { return only_if(is_static(row), numerics::to_string(row.scheme.method)); }},
-    MeasurementField{"operators", "\"all\", or which are quantized",
-                     [](Row row) { return Json(row.operators); }},
-    MeasurementField{"opt_level", "optimization level of the runtime",
-                     [](Row row) { return Json(to_string(row.opt_level)); }},
-    MeasurementField{
-        "provider", "with its options; null if only one was asked for",
-        [](Row row) { return row.provider ? Json(runtime::to_string(*row.provider)) : Json(); }},
-    MeasurementField{"status", "whether it ran",
-                     [](Row row) { return Json(to_string(row.status)); }},
-    MeasurementField{"reason", "of any status but ok",
-                     [](Row row) { return only_if(!row.reason.empty(), row.reason); }},
-    MeasurementField{"open_us", "opening the session, once",
-                     [](Row row) { return only_if(row.open_us > 0, row.open_us); }},
-    MeasurementField{"first_run_us", "the first run, which touches everything first",
-                     [](Row row) { return only_if(row.first_run_us > 0, row.first_run_us); }},
-    MeasurementField{"latency", "of one inference, over the rounds",
-                     [](Row row) {
-                       return only_if(row.status == RowStatus::kOk && row.latency.n > 0,
-                                      to_json(row.latency));
-                     }},
-    MeasurementField{"speedup", "median over float32, of interleaved rounds",
-                     [](Row row) { return of_speedup(row, &Speedup::median); }},
-    MeasurementField{"speedup_low", "lower end of its 95 % interval, by bootstrap over rounds",
-                     [](Row row) { return of_speedup(row, &Speedup::low); }},
-    MeasurementField{"speedup_high", "upper end of it",
-                     [](Row row) { return of_speedup(row, &Speedup::high); }},
-    MeasurementField{"sqnr_db",
-                     "signal to quantization noise of all floating outputs against float32",
-                     [](Row row) { return of_error(row, &ErrorMetrics::sqnr_db); }},
-    MeasurementField{"sqnr_db_low",
-                     "lower end of its 95 % interval, by bootstrap over samples; null "
-                     "with fewer than 3",
-                     [](Row row) { return of_interval(row, &Interval::low); }},
-    MeasurementField{"sqnr_db_high", "upper end of it",
-                     [](Row row) { return of_interval(row, &Interval::high); }},
-    MeasurementField{"l2_per_element",
-                     "|x - y|_2 / elements of all floating outputs, pooled over samples",
-                     [](Row row) { return of_error(row, &ErrorMetrics::l2_per_element); }},
-    MeasurementField{"top1", "of classifiers",
-                     [](Row row) {
-                       return row.accuracy && row.accuracy->top1 ? to_json(*row.accuracy)["top1"]
-                                                                 : Json(Json::value_t::discarded);
-                     }},
-    MeasurementField{"size_bytes", "of the serialized model",
-                     [](Row row) { return only_if(row.size_bytes > 0, row.size_bytes); }},
-    MeasurementField{"quantized_ops", "operators of the model that were quantized",
-                     [](Row row) { return Json(row.quantized_ops); }},
-    MeasurementField{"kernels", "what really ran, by the runtime's own profile of a separate run",
-                     [](Row row) { return row.kernels ? to_json(*row.kernels) : Json(); }}};
+template <auto member>
+constexpr Field<Measurement> of_interval(std::string_view name, std::string_view says) {
+  return {name, says, [](Row row) {
+            const bool known = row.accuracy && row.accuracy->sqnr_interval_db;
+            return known ? Json(*row.accuracy->sqnr_interval_db.*member) : Json();
+          }};
+}
 
 constexpr std::array kColumns = {
     SheetColumn{"name", "/name"},
@@ -148,7 +86,69 @@ constexpr std::array kColumns = {
 
 }  // namespace
 
-std::span<const MeasurementField> measurement_fields() {
+Fields<Measurement> fields_of(const Measurement*) {
+  static constexpr std::array kFields = {
+      written<&Measurement::name>("name", "the scheme, with the operators if these are not all"),
+      Field<Measurement>{
+          "mode", "how operators compute; given: measured as it was given, and quantized already",
+          [](Row row) { return Json(row.given.empty() ? to_string(row.scheme.mode) : "given"); }},
+      Field<Measurement>{
+          "format", "of the graph, of static schemes",
+          [](Row row) { return only_if(is_static(row), to_string(row.scheme.format)); }},
+      Field<Measurement>{"activation", "type of integer activations",
+                         [](Row row) {
+                           return only_if(is_integer(row),
+                                          quantize::short_name(row.scheme.activation));
+                         }},
+      Field<Measurement>{"weight", "type of integer weights",
+                         [](Row row) {
+                           return only_if(is_integer(row), quantize::short_name(row.scheme.weight));
+                         }},
+      Field<Measurement>{"granularity", "one scale per weight, or one per output channel of it",
+                         [](Row row) {
+                           return only_if(is_integer(row),
+                                          row.scheme.per_channel ? "channel" : "tensor");
+                         }},
+      Field<Measurement>{"reduce_range", "7-bit weights",
+                         [](Row row) { return only_if(is_integer(row), row.scheme.reduce_range); }},
+      Field<Measurement>{
+          "method", "how ranges follow from samples, of static schemes",
+          [](Row row) { return only_if(is_static(row), as_json(row.scheme.method)); }},
+      written<&Measurement::operators>("operators", "\"all\", or which are quantized"),
+      written<&Measurement::opt_level>("opt_level", "optimization level of the runtime"),
+      written<&Measurement::provider>("provider",
+                                      "with its options; null if only one was asked for"),
+      written<&Measurement::status>("status", "whether it ran"),
+      word<&Measurement::reason>("reason", "of any status but ok"),
+      positive<&Measurement::open_us>("open_us", "opening the session, once"),
+      positive<&Measurement::first_run_us>("first_run_us",
+                                           "the first run, which touches everything first"),
+      Field<Measurement>{"latency", "of one inference, over the rounds",
+                         [](Row row) {
+                           return only_if(row.status == RowStatus::kOk && row.latency.n > 0,
+                                          as_json(row.latency));
+                         }},
+      of_speedup<&Speedup::median>("speedup", "median over float32, of interleaved rounds"),
+      of_speedup<&Speedup::low>("speedup_low",
+                                "lower end of its 95 % interval, by bootstrap over rounds"),
+      of_speedup<&Speedup::high>("speedup_high", "upper end of it"),
+      of_error<&ErrorMetrics::sqnr_db>(
+          "sqnr_db", "signal to quantization noise of all floating outputs against float32"),
+      of_interval<&Interval::low>(
+          "sqnr_db_low",
+          "lower end of its 95 % interval, by bootstrap over samples; null with fewer than 3"),
+      of_interval<&Interval::high>("sqnr_db_high", "upper end of it"),
+      of_error<&ErrorMetrics::l2_per_element>(
+          "l2_per_element", "|x - y|_2 / elements of all floating outputs, pooled over samples"),
+      Field<Measurement>{
+          "top1", "of classifiers",
+          [](Row row) { return row.accuracy ? as_json(row.accuracy->top1) : Json(); }}
+          .if_any(),
+      positive<&Measurement::size_bytes>("size_bytes", "of the serialized model"),
+      field<&Measurement::quantized_ops>("quantized_ops",
+                                         "operators of the model that were quantized"),
+      field<&Measurement::kernels>(
+          "kernels", "what really ran, by the runtime's own profile of a separate run")};
   return kFields;
 }
 
@@ -157,13 +157,7 @@ std::span<const SheetColumn> sheet_columns() {
 }
 
 Json to_json(const Measurement& row) {
-  Json json = Json::object();
-  for (const auto& field : measurement_fields()) {
-    if (auto value = field.value(row); !value.is_discarded()) {
-      json[std::string(field.name)] = std::move(value);
-    }
-  }
-  return json;
+  return as_json(row);
 }
 
 }  // namespace tessera::evaluate

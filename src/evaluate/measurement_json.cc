@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "tessera/evaluate/fields.h"
 #include "tessera/evaluate/measurement.h"
 
 namespace tessera::evaluate {
@@ -50,12 +51,6 @@ RowStatus status_from(const std::string& name) {
   return RowStatus::kSkipped;
 }
 
-Timing timing_from(const Json& json) {
-  return {number_or(json, "median_us", 0), number_or(json, "p10_us", 0),
-          number_or(json, "p90_us", 0), whole_number_or(json, "n", 0),
-          whole_number_or(json, "warmup", 0)};
-}
-
 /// Absent if neither error was written.
 std::optional<Accuracy> accuracy_from(const Json& json) {
   if (json.at("sqnr_db").is_null() && json.at("l2_per_element").is_null()) {
@@ -72,34 +67,9 @@ std::optional<Accuracy> accuracy_from(const Json& json) {
                                  number_or(json, "sqnr_db_high", 0)};
   }
   if (const auto top1 = json.find("top1"); top1 != json.end() && top1->is_object()) {
-    accuracy.top1 = Top1{.agreement_percent = number_or(*top1, "agreement", 0),
-                         .samples = whole_number_or(*top1, "samples", 0),
-                         .labelled = whole_number_or(*top1, "labelled", 0)};
-    const auto percent = [&](const char* key) {
-      return top1->at(key).is_number() ? std::optional(top1->at(key).get<double>()) : std::nullopt;
-    };
-    accuracy.top1->reference_percent = percent("reference");
-    accuracy.top1->candidate_percent = percent("candidate");
+    read_value(accuracy.top1, *top1);
   }
   return accuracy;
-}
-
-KernelSummary kernels_from(const Json& json) {
-  KernelSummary summary{.kernels = whole_number_or(json, "kernels", 0),
-                        .integer_kernels = whole_number_or(json, "integer_kernels", 0),
-                        .integer_products = whole_number_or(json, "integer_products", 0),
-                        .quantize_kernels = whole_number_or(json, "quantize_kernels", 0),
-                        .dequantize_kernels = whole_number_or(json, "dequantize_kernels", 0),
-                        .reorders = whole_number_or(json, "reorders", 0),
-                        .casts = whole_number_or(json, "casts", 0),
-                        .copies = whole_number_or(json, "copies", 0),
-                        .copy_us = number_or(json, "copy_us", 0),
-                        .integer_time_percent = number_or(json, "integer_time_percent", 0),
-                        .conversion_time_percent = number_or(json, "conversion_time_percent", 0)};
-  for (const auto& [provider, count] : json.at("providers").items()) {
-    summary.providers[provider] = integer_from(count);
-  }
-  return summary;
 }
 
 Result<Measurement> row_from(const Json& json) {
@@ -120,15 +90,13 @@ Result<Measurement> row_from(const Json& json) {
   row.open_us = number_or(json, "open_us", 0);
   row.first_run_us = number_or(json, "first_run_us", 0);
   if (json.at("latency").is_object()) {
-    row.latency = timing_from(json.at("latency"));
+    read_value(row.latency, json.at("latency"));
     row.speedup = {number_or(json, "speedup", 0), number_or(json, "speedup_low", 0),
                    number_or(json, "speedup_high", 0), row.latency.n};
   }
   row.size_bytes = whole_number_or(json, "size_bytes", 0);
   row.quantized_ops = whole_number_or(json, "quantized_ops", 0);
-  if (json.at("kernels").is_object()) {
-    row.kernels = kernels_from(json.at("kernels"));
-  }
+  read_value(row.kernels, json.at("kernels"));
   if (row.status == RowStatus::kOk) {
     row.accuracy = accuracy_from(json);
   }

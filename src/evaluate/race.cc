@@ -3,12 +3,15 @@
 #include "tessera/evaluate/race.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
 #include "tessera/core/random.h"
+#include "tessera/evaluate/fields.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -207,6 +210,15 @@ double ratio_of_medians(const Pairs& pairs, std::span<const std::size_t> rounds,
 }
 
 }  // namespace
+
+Fields<Speedup> fields_of(const Speedup*) {
+  static constexpr std::array kFields = {
+      field<&Speedup::median>("median", "over the rounds"),
+      field<&Speedup::low>("low", "lower end of its 95 % interval"),
+      field<&Speedup::high>("high", "upper end of it"),
+      field<&Speedup::rounds>("rounds", "in which both ran")};
+  return kFields;
+}
 
 Speedup speedup_of(const Track& reference, const Track& candidate) {
   const auto pairs = common_rounds(reference, candidate);

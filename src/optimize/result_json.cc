@@ -1,9 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "tessera/evaluate/bench.h"
-#include "tessera/optimize/optimize.h"
+#include "tessera/optimize/fields.h"
+#include "tessera/optimize/record.h"
 
 namespace tessera::optimize {
 namespace {
@@ -16,28 +18,10 @@ Json methods_json(const Candidate& candidate) {
   return methods;
 }
 
-Json candidate_json(const Candidate& candidate) {
-  auto json = to_json(candidate.row);
-  json["on_front"] = candidate.on_front;
-  json["verdict"] = candidate.verdict;
-  json["methods"] = methods_json(candidate);
-  json["predicted_us"] = or_null(candidate.predicted_us);
-  json["refinement"] = candidate.refinement ? to_json(*candidate.refinement) : Json();
-  json["recipe"] = candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
-  return json;
-}
-
 Json limits_json(const Limits& limits) {
   return {{"max_error", or_null(limits.max_error)},
           {"min_sqnr_db", or_null(limits.min_sqnr_db)},
           {"max_top1_drop", or_null(limits.max_top1_drop)}};
-}
-
-Json speedup_json(const Speedup& speedup) {
-  return {{"median", speedup.median},
-          {"low", speedup.low},
-          {"high", speedup.high},
-          {"rounds", speedup.rounds}};
 }
 
 Json mixing_json(const OptimizeResult::Mixing& mixing) {
@@ -54,20 +38,29 @@ Json mixing_json(const OptimizeResult::Mixing& mixing) {
 
 }  // namespace
 
+Fields<Candidate> fields_of(const Candidate*) {
+  static constexpr std::array kFields = {
+      written_within<&Candidate::row>(),
+      written<&Candidate::on_front>("on_front",
+                                    "no other candidate is both faster and closer to float32"),
+      written<&Candidate::verdict>("verdict", "chosen, or why not"),
+      Field<Candidate>{"methods", "range methods tried, with the error of each", methods_json},
+      written<&Candidate::predicted_us>("predicted_us", "of a mixed model, before it was measured"),
+      written<&Candidate::refinement>("refinement", "of a candidate that was refined"),
+      Field<Candidate>{"recipe", "of a mixed model", [](const Candidate& candidate) {
+                         return candidate.assignment.empty() ? Json() : to_json(candidate.recipe);
+                       }}};
+  return kFields;
+}
+
+Fields<Exclusion> fields_of(const Exclusion*) {
+  static constexpr std::array kFields = {written<&Exclusion::what>("what", "the combination"),
+                                         written<&Exclusion::why>("why", "in a few words")};
+  return kFields;
+}
+
 Json to_json(const OptimizeResult& result) {
-  auto candidates = Json::array();
-  for (const auto& candidate : result.candidates) {
-    candidates.push_back(candidate_json(candidate));
-  }
-  auto excluded = Json::array();
-  for (const auto& exclusion : result.excluded) {
-    excluded.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
-  }
   const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
-  auto cut_off = Json::array();
-  for (const auto& exclusion : result.cut_off) {
-    cut_off.push_back({{"what", exclusion.what}, {"why", exclusion.why}});
-  }
   Json written;
   if (result.written) {
     written = {{"planned_integer_products", result.written->planned},
@@ -76,7 +69,7 @@ Json to_json(const OptimizeResult& result) {
   }
   Json confirmation;
   if (result.confirmation) {
-    confirmation = {{"speedup", speedup_json(*result.confirmation)},
+    confirmation = {{"speedup", as_json(*result.confirmation)},
                     {"latency", to_json(result.confirmed_latency)},
                     {"baseline_latency", to_json(result.confirmed_baseline_latency)}};
   }
@@ -86,9 +79,9 @@ Json to_json(const OptimizeResult& result) {
           {"error", best.accuracy ? to_json(*best.accuracy) : Json()},
           {"confirmation", confirmation},
           {"baseline", to_json(result.baseline)},
-          {"candidates", candidates},
-          {"excluded", excluded},
-          {"cut_off", cut_off},
+          {"candidates", as_json(result.candidates)},
+          {"excluded", as_json(result.excluded)},
+          {"cut_off", as_json(result.cut_off)},
           {"interrupted", result.interrupted},
           {"quantization", evaluate::given_json(result.quantization, result.requantize)},
           {"applied_limits", limits_json(result.applied)},

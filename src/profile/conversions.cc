@@ -12,6 +12,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/measurement.h"
 #include "tessera/network/micro.h"
+#include "tessera/profile/fields.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::profile {
@@ -81,14 +82,6 @@ void fit(ConversionCurve& curve) {
   curve.base_us = std::max((y - rate * x) / weight, 0.0);
 }
 
-Json curve_json(const ConversionCurve& curve) {
-  auto points = Json::array();
-  for (const auto& point : curve.points) {
-    points.push_back({{"elements", point.elements}, {"us", point.us}});
-  }
-  return {{"base_us", curve.base_us}, {"ns_per_element", curve.ns_per_element}, {"points", points}};
-}
-
 }  // namespace
 
 Result<ConversionCosts> measure_conversions(network::FileFormat format,
@@ -110,12 +103,27 @@ Result<ConversionCosts> measure_conversions(network::FileFormat format,
   return costs;
 }
 
+Fields<ConversionPoint> fields_of(const ConversionPoint*) {
+  static constexpr std::array kFields = {
+      field<&ConversionPoint::elements>("elements", "of the tensor"),
+      field<&ConversionPoint::us>("us", "of one conversion")};
+  return kFields;
+}
+
+Fields<ConversionCurve> fields_of(const ConversionCurve*) {
+  static constexpr std::array kFields = {
+      field<&ConversionCurve::base_us>("base_us", "of a conversion of nothing"),
+      field<&ConversionCurve::ns_per_element>("ns_per_element", "besides"),
+      field<&ConversionCurve::points>("points", "that the two were fitted to")};
+  return kFields;
+}
+
 Json to_json(const ConversionCosts& costs) {
   Json json;
   Json curves;
   for (const auto& [name, curve] : kNames) {
     json[std::string(name) + "_ns_per_element"] = (costs.*curve).ns_per_element;
-    curves[name] = curve_json(costs.*curve);
+    curves[name] = as_json(costs.*curve);
   }
   json["curves"] = curves;
   return json;
@@ -125,13 +133,7 @@ Result<ConversionCosts> conversions_from_json(const Json& json) {
   ConversionCosts costs;
   try {
     for (const auto& [name, curve] : kNames) {
-      const auto& item = json.at("curves").at(name);
-      (costs.*curve).base_us = item.at("base_us").get<double>();
-      (costs.*curve).ns_per_element = item.at("ns_per_element").get<double>();
-      for (const auto& point : item.at("points")) {
-        (costs.*curve)
-            .points.push_back({integer_from(point.at("elements")), point.at("us").get<double>()});
-      }
+      read_value(costs.*curve, json.at("curves").at(name));
     }
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the conversion costs are damaged: {}", problem.what());

@@ -9,398 +9,307 @@
 #include <utility>
 
 #include "tessera/core/record.h"
-#include "tessera/profile/profile.h"
+#include "tessera/profile/fields.h"
+#include "tessera/profile/record.h"
 
 namespace tessera::profile {
 namespace {
 
-/// NaN is written as null. May throw Json::exception, as its callers handle.
-std::optional<double> optional_number(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) {
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Unknown where layers were not timed alone.
+template <auto error>
+constexpr Field<Validation> isolated(std::string_view name, std::string_view says) {
+  auto made = figure<error>(name, says);
+  made.value = [](const Validation& all) {
+    return all.isolated_p95_abs_error > 0 ? Json(all.*error) : Json();
+  };
+  return made;
+}
+
+std::optional<runtime::SessionMemory> memory_from(const Json& json) {
+  if (!json.is_object()) {
     return std::nullopt;
   }
-  if (!found->is_number()) {
-    constexpr int kTypeError = 302;
-    throw Json::type_error::create(kTypeError, fmt::format("'{}' is not a number", key), &json);
+  runtime::SessionMemory memory{integer_from(json.at("weights_bytes")),
+                                integer_from(json.at("arena_peak_bytes")), std::nullopt};
+  if (json.at("rss_delta_bytes").is_number()) {
+    memory.rss_delta_bytes = integer_from(json.at("rss_delta_bytes"));
   }
-  return found->get<double>();
-}
-
-double number(const Json& json, const char* key) {
-  return optional_number(json, key).value_or(0);
-}
-
-Json speedup_json(const evaluate::Speedup& speedup) {
-  return {{"median", speedup.median},
-          {"low", speedup.low},
-          {"high", speedup.high},
-          {"rounds", speedup.rounds}};
-}
-
-evaluate::Speedup speedup_from(const Json& json) {
-  return {json.at("median").get<double>(), json.at("low").get<double>(),
-          json.at("high").get<double>(), integer_from(json.at("rounds"))};
-}
-
-Timing timing_from(const Json& json) {
-  return {json.at("median_us").get<double>(), json.at("p10_us").get<double>(),
-          json.at("p90_us").get<double>(), integer_from(json.at("n")),
-          integer_from(json.at("warmup"))};
-}
-
-Json cost_json(const PrecisionCost& cost) {
-  auto json = to_json(cost.time);
-  json["conversion"] = to_json(cost.conversion);
-  json["kernels"] = cost.kernels;
-  json["conversion_kernels"] = cost.conversion_kernels;
-  json["integer"] = cost.integer;
-  json["fused"] = cost.fused;
-  return json;
-}
-
-PrecisionCost cost_from(const Json& json) {
-  return {timing_from(json),
-          timing_from(json.at("conversion")),
-          json.at("kernels").get<std::vector<std::string>>(),
-          json.at("conversion_kernels").get<std::vector<std::string>>(),
-          json.at("integer").get<bool>(),
-          json.at("fused").get<bool>()};
-}
-
-Json layer_json(const Layer& layer) {
-  auto precisions = Json::object();
-  for (const auto& [precision, cost] : layer.precisions) {
-    precisions[precision] = cost_json(cost);
-  }
-  return {{"name", layer.name},
-          {"type", layer.type},
-          {"ops", layer.ops},
-          {"macs", layer.macs},
-          {"weight_bytes", layer.weight_bytes},
-          {"input_bytes", layer.input_bytes},
-          {"output_bytes", layer.output_bytes},
-          {"ops_per_byte", layer.arithmetic_intensity()},
-          {"quantizable", layer.quantizable},
-          {"precisions", precisions},
-          {"speedup", or_null(layer.speedup)},
-          {"why", layer.why.empty() ? Json() : Json(layer.why)},
-          {"isolated",
-           {{"fp32_us", or_null(layer.isolated_fp32_us)},
-            {"int8_us", or_null(layer.isolated_int8_us)}}}};
-}
-
-Layer layer_from(const Json& json) {
-  Layer layer{.name = json.at("name").get<std::string>(),
-              .type = json.at("type").get<std::string>(),
-              .ops = json.at("ops").get<std::vector<std::string>>(),
-              .macs = integer_from(json.at("macs")),
-              .weight_bytes = integer_from(json.at("weight_bytes")),
-              .input_bytes = integer_from(json.at("input_bytes")),
-              .output_bytes = integer_from(json.at("output_bytes")),
-              .quantizable = json.at("quantizable").get<bool>()};
-  for (const auto& [precision, cost] : json.at("precisions").items()) {
-    layer.precisions.emplace(precision, cost_from(cost));
-  }
-  layer.speedup = optional_number(json, "speedup");
-  layer.why = json.at("why").is_string() ? json.at("why").get<std::string>() : "";
-  layer.isolated_fp32_us = optional_number(json.at("isolated"), "fp32_us");
-  layer.isolated_int8_us = optional_number(json.at("isolated"), "int8_us");
-  return layer;
-}
-
-Json whole_json(const WholeCost& whole) {
-  return {{"scheme", whole.scheme},
-          {"latency", to_json(whole.latency)},
-          {"speedup", speedup_json(whole.speedup)},
-          {"kernel_sum_us", whole.kernel_sum_us},
-          {"explained_us", whole.explained_us},
-          {"size_bytes", whole.size_bytes},
-          {"kernels", whole.kernels},
-          {"disturbed_runs", whole.disturbed_runs},
-          {"memory", whole.memory ? runtime::to_json(*whole.memory) : Json()}};
-}
-
-WholeCost whole_from(const Json& json) {
-  WholeCost whole{.scheme = json.at("scheme").get<std::string>(),
-                  .latency = timing_from(json.at("latency")),
-                  .speedup = speedup_from(json.at("speedup")),
-                  .kernel_sum_us = number(json, "kernel_sum_us"),
-                  .explained_us = number(json, "explained_us"),
-                  .size_bytes = integer_from(json.at("size_bytes")),
-                  .kernels = integer_from(json.at("kernels")),
-                  .disturbed_runs = integer_from(json.at("disturbed_runs"))};
-  if (const auto& memory = json.at("memory"); memory.is_object()) {
-    whole.memory = {integer_from(memory.at("weights_bytes")),
-                    integer_from(memory.at("arena_peak_bytes")), std::nullopt};
-    if (memory.at("rss_delta_bytes").is_number()) {
-      whole.memory->rss_delta_bytes = integer_from(memory.at("rss_delta_bytes"));
-    }
-  }
-  return whole;
-}
-
-Roofline roofline_from(const Json& json) {
-  return {number(json, "fp32_gflops"), number(json, "int8_gops"),
-          number(json, "bandwidth_bytes_per_s"), json.at("method").get<std::string>()};
-}
-
-Json validation_json(const Validation& validation) {
-  const auto isolated = [&](double error) {
-    return validation.isolated_p95_abs_error > 0 ? Json(error) : Json();
-  };
-  auto points = Json::array();
-  for (const auto& point : validation.points) {
-    points.push_back({{"integer_layers", point.integer_layers},
-                      {"predicted_us", point.predicted_us},
-                      {"measured_us", point.measured_us},
-                      {"isolated_us", point.isolated_us}});
-  }
-  return {{"plans", validation.points.size()},
-          {"median_abs_error", validation.median_abs_error},
-          {"p95_abs_error", validation.p95_abs_error},
-          {"spearman", validation.spearman},
-          {"inside_interval", validation.inside_interval},
-          {"isolated_median_abs_error", isolated(validation.isolated_median_abs_error)},
-          {"isolated_p95_abs_error", isolated(validation.isolated_p95_abs_error)},
-          {"points", points}};
-}
-
-Validation validation_from(const Json& json) {
-  Validation validation{.median_abs_error = number(json, "median_abs_error"),
-                        .p95_abs_error = number(json, "p95_abs_error"),
-                        .spearman = number(json, "spearman"),
-                        .inside_interval = number(json, "inside_interval"),
-                        .isolated_median_abs_error = number(json, "isolated_median_abs_error"),
-                        .isolated_p95_abs_error = number(json, "isolated_p95_abs_error")};
-  for (const auto& point : json.at("points")) {
-    validation.points.push_back({integer_from(point.at("integer_layers")),
-                                 number(point, "predicted_us"), number(point, "measured_us"),
-                                 number(point, "isolated_us")});
-  }
-  return validation;
-}
-
-Json curve_json(const std::vector<CurvePoint>& curve) {
-  auto json = Json::array();
-  for (const auto& point : curve) {
-    json.push_back({{"k", point.k},
-                    {"layer", point.layer},
-                    {"predicted_us", point.predicted_us},
-                    {"measured_us", point.measured_us},
-                    {"speedup", point.speedup},
-                    {"sqnr_db", point.sqnr_db},
-                    {"l2_per_element", point.l2_per_element}});
-  }
-  return json;
-}
-
-CurvePoint curve_point_from(const Json& json) {
-  CurvePoint point{integer_from(json.at("k")),    json.at("layer").get<std::string>(),
-                   number(json, "predicted_us"),  number(json, "measured_us"),
-                   number(json, "speedup"),       number(json, "sqnr_db"),
-                   number(json, "l2_per_element")};
-  // The float model has no error at all, which is written as null.
-  if (const auto sqnr = json.find("sqnr_db"); sqnr != json.end() && sqnr->is_null()) {
-    point.sqnr_db = std::numeric_limits<double>::infinity();
-  }
-  return point;
+  return memory;
 }
 
 /// The value of `all` that is written so.
 template <class Enum, std::size_t count>
-Result<Enum> from_word(const std::array<Enum, count>& all, const std::string& word) {
+Enum from_word(const std::array<Enum, count>& all, const Json& json) {
+  const auto word = json.get<std::string>();
   const auto found =
       std::find_if(all.begin(), all.end(), [&](Enum value) { return to_string(value) == word; });
   if (found == all.end()) {
-    return fail(ErrorCode::kDataLoss, "the profile is damaged: '{}' is not known", word);
+    refuse_value(json, fmt::format("'{}' is not known", word));
   }
   return *found;
 }
 
-Result<evaluate::Timer> timer_from(const std::string& word) {
-  using enum evaluate::Timer;
-  return from_word(std::array{kWall, kThreadCpu, kProcessCpu}, word);
-}
-
-Result<graph::QuantizationState> state_from(const std::string& word) {
-  using enum graph::QuantizationState;
-  return from_word(std::array{kNone, kQdq, kQOperator, kDynamic, kWeightOnly, kFloat16, kMixed},
-                   word);
-}
-
-Json schemes_json(const std::vector<quantize::Scheme>& schemes) {
-  auto list = Json::array();
-  for (const auto& scheme : schemes) {
-    list.push_back(quantize::to_json(scheme));
-  }
-  return list;
-}
-
-Result<quantize::Scheme> scheme_from(Json fields) {
+quantize::Scheme scheme_from(Json fields) {
   fields.erase("exact_inputs");  // follows from the layer's neighbours, not from the scheme
-  return quantize::scheme_from_json(fields, {});
-}
-
-Json traced_json(const std::vector<TracedPlan>& traced) {
-  auto list = Json::array();
-  for (const auto& plan : traced) {
-    list.push_back({{"number", plan.number},
-                    {"reference_us", plan.reference_us},
-                    {"times", to_json(plan.times)}});
-  }
-  return list;
-}
-
-/// May throw Json::exception, as its caller handles.
-Result<std::vector<TracedPlan>> traced_from_json(const Json& list) {
-  std::vector<TracedPlan> traced;
-  for (const auto& plan : list) {
-    TESSERA_TRY(auto times, plan_times_from_json(plan.at("times")));
-    traced.push_back(
-        {integer_from(plan.at("number")), plan.at("reference_us").get<double>(), std::move(times)});
-  }
-  return traced;
+  return value_or_throw(quantize::scheme_from_json(fields, {}), fields);
 }
 
 }  // namespace
 
+Fields<PlanTimes> fields_of(const PlanTimes*) {
+  static constexpr std::array kFields = {
+      Field<PlanTimes>{"states", "a digit for every unit: 0 for float32, else the scheme",
+                       [](const PlanTimes& times) { return Json(digits_of(times.states)); },
+                       [](PlanTimes& times, const Json& json) {
+                         times.states = value_or_throw(states_from(json.get<std::string>()), json);
+                       }},
+      field<&PlanTimes::unit_us>("unit_us", "of every unit's own kernels"),
+      field<&PlanTimes::conversion_us>("conversion_us", "of conversions; the last: of the inputs"),
+      field<&PlanTimes::unit_kernels>("unit_kernels", "how many ran"),
+      field<&PlanTimes::conversion_kernels>("conversion_kernels", "how many ran")};
+  return kFields;
+}
+
+Fields<TracedPlan> fields_of(const TracedPlan*) {
+  static constexpr std::array kFields = {
+      field<&TracedPlan::number>("number", "among the plans that the seed draws"),
+      field<&TracedPlan::reference_us>("reference_us", "float32 beside it"),
+      field<&TracedPlan::times>("times", "where the time went")};
+  return kFields;
+}
+
+Fields<PrecisionCost> fields_of(const PrecisionCost*) {
+  static constexpr std::array kFields = {
+      fields_within<&PrecisionCost::time>(),
+      field<&PrecisionCost::conversion>("conversion", "type and layout changes of its result"),
+      field<&PrecisionCost::kernels>("kernels", "what ran; none: folded into a neighbour"),
+      field<&PrecisionCost::conversion_kernels>("conversion_kernels", "what ran to convert"),
+      field<&PrecisionCost::integer>("integer", "integer kernels did the work"),
+      field<&PrecisionCost::fused>("fused", "another layer's kernel did the work")};
+  return kFields;
+}
+
+Fields<Layer> fields_of(const Layer*) {
+  static constexpr std::array kFields = {
+      field<&Layer::name>("name", "of the layer: of its main operator"),
+      field<&Layer::type>("type", "of that operator"),
+      field<&Layer::ops>("ops", "operators that run together"),
+      field<&Layer::macs>("macs", "multiply-accumulates"),
+      field<&Layer::weight_bytes>("weight_bytes", "of its constants"),
+      field<&Layer::input_bytes>("input_bytes", "of the activations that it reads"),
+      field<&Layer::output_bytes>("output_bytes", "of its results"),
+      written<&Layer::arithmetic_intensity>("ops_per_byte", "two per MAC, of all these bytes"),
+      field<&Layer::quantizable>("quantizable", "it takes the scheme of int8"),
+      field<&Layer::precisions>("precisions", "what it costs: fp32, int8, further schemes by name"),
+      field<&Layer::speedup>("speedup", "of int8"),
+      word<&Layer::why>("why", "why int8 does not gain"),
+      Field<Layer>{"isolated", "timed alone: fp32_us and int8_us",
+                   [](const Layer& layer) {
+                     return Json{{"fp32_us", or_null(layer.isolated_fp32_us)},
+                                 {"int8_us", or_null(layer.isolated_int8_us)}};
+                   },
+                   [](Layer& layer, const Json& json) {
+                     read_value(layer.isolated_fp32_us, json.at("fp32_us"));
+                     read_value(layer.isolated_int8_us, json.at("int8_us"));
+                   }}};
+  return kFields;
+}
+
+Fields<WholeCost> fields_of(const WholeCost*) {
+  static constexpr std::array kFields = {
+      field<&WholeCost::scheme>("scheme", "of all operators that take it"),
+      field<&WholeCost::latency>("latency", "without the profiler, interleaved with float32"),
+      field<&WholeCost::speedup>("speedup", "over float32"),
+      figure<&WholeCost::kernel_sum_us>("kernel_sum_us", "sum of its kernels under the profiler"),
+      figure<&WholeCost::explained_us>("explained_us", "what the latency model says"),
+      field<&WholeCost::size_bytes>("size_bytes", "of the serialized model"),
+      field<&WholeCost::kernels>("kernels", "that one run calls"),
+      field<&WholeCost::disturbed_runs>("disturbed_runs",
+                                        "runs left out: others had the processor"),
+      Field<WholeCost>{
+          "memory", "of a session of its own; null if it was not measured",
+          [](const WholeCost& whole) { return as_json(whole.memory); },
+          [](WholeCost& whole, const Json& json) { whole.memory = memory_from(json); }}};
+  return kFields;
+}
+
+Fields<ValidationPoint> fields_of(const ValidationPoint*) {
+  static constexpr std::array kFields = {
+      field<&ValidationPoint::integer_layers>("integer_layers", "how many"),
+      figure<&ValidationPoint::predicted_us>("predicted_us", "by the latency model"),
+      figure<&ValidationPoint::measured_us>("measured_us", "raced against float32"),
+      figure<&ValidationPoint::isolated_us>("isolated_us",
+                                            "by layers timed alone; 0: they were not")};
+  return kFields;
+}
+
+Fields<Validation> fields_of(const Validation*) {
+  static constexpr std::array kFields = {
+      Field<Validation>{"plans", "mixes that the fit had not seen",
+                        [](const Validation& all) { return Json(all.points.size()); }},
+      figure<&Validation::median_abs_error>("median_abs_error", "|predicted / measured - 1|"),
+      figure<&Validation::p95_abs_error>("p95_abs_error", "95th percentile of it"),
+      figure<&Validation::spearman>("spearman", "rank correlation"),
+      figure<&Validation::inside_interval>("inside_interval", "share in the 90 % interval"),
+      isolated<&Validation::isolated_median_abs_error>("isolated_median_abs_error",
+                                                       "of the sum of layers timed alone"),
+      isolated<&Validation::isolated_p95_abs_error>("isolated_p95_abs_error",
+                                                    "95th percentile of it"),
+      field<&Validation::points>("points", "plan by plan")};
+  return kFields;
+}
+
+Fields<GainOnly> fields_of(const GainOnly*) {
+  static constexpr std::array kFields = {
+      field<&GainOnly::by>("by", "what chose them: layers timed alone, or in their context"),
+      field<&GainOnly::integer_layers>("integer_layers", "how many gain"),
+      figure<&GainOnly::predicted_speedup>("predicted_speedup", "by the same figures"),
+      field<&GainOnly::measured>("measured_speedup", "really")};
+  return kFields;
+}
+
+Fields<CurvePoint> fields_of(const CurvePoint*) {
+  static constexpr std::array kFields = {
+      field<&CurvePoint::k>("k", "layers in integers, those with most MACs"),
+      field<&CurvePoint::layer>("layer", "the one that this point adds"),
+      figure<&CurvePoint::predicted_us>("predicted_us", "by the latency model"),
+      figure<&CurvePoint::measured_us>("measured_us", "at the pace of float32"),
+      figure<&CurvePoint::speedup>("speedup", "over float32"),
+      Field<CurvePoint>{"sqnr_db", "of the outputs; null if they are those of float32",
+                        [](const CurvePoint& point) { return finite_or_null(point.sqnr_db); },
+                        [](CurvePoint& point, const Json& json) {
+                          point.sqnr_db = json.is_null() ? kInfinity : json.get<double>();
+                        }},
+      figure<&CurvePoint::l2_per_element>("l2_per_element", "|x - y|_2 / elements of the outputs")};
+  return kFields;
+}
+
+Fields<Profile::Stability> fields_of(const Profile::Stability*) {
+  using Stability = Profile::Stability;
+  static constexpr std::array kFields = {
+      field<&Stability::stable>("stable", "the machine was quiet enough to trust the figures"),
+      field<&Stability::runs>("runs", "under the profiler"),
+      field<&Stability::disturbed_runs>("disturbed_runs", "of these, left out"),
+      figure<&Stability::reference_spread>("reference_spread", "(p90 - p10) / median of float32")};
+  return kFields;
+}
+
+Fields<Profile::Fastest> fields_of(const Profile::Fastest*) {
+  using Fastest = Profile::Fastest;
+  static constexpr std::array kFields = {
+      figure<&Fastest::predicted_us>("predicted_us", "by the latency model"),
+      field<&Fastest::integer_layers>("integer_layers", "their names"),
+      field<&Fastest::float_layers>("float_layers", "those that could be integers and are not"),
+      field<&Fastest::further>("further",
+                               "of the integer layers those in a further scheme, and in which")
+          .later()};
+  return kFields;
+}
+
+Fields<Profile> fields_of(const Profile*) {
+  static constexpr std::array kFields = {
+      field<&Profile::scheme>("scheme", "of int8"),
+      Field<Profile>{"integer_scheme", "the same, field by field",
+                     [](const Profile& profile) { return as_json(profile.integer_scheme); },
+                     [](Profile& profile, const Json& json) {
+                       if (json.is_object()) {
+                         profile.integer_scheme = scheme_from(json);
+                       }
+                     }}
+          .later(),
+      Field<Profile>{"further_schemes", "schemes that mixes drew from besides",
+                     [](const Profile& profile) { return as_json(profile.further_schemes); },
+                     [](Profile& profile, const Json& json) {
+                       for (const auto& item : json) {
+                         profile.further_schemes.push_back(scheme_from(item));
+                       }
+                     }}
+          .later(),
+      Field<Profile>{
+          "quantization_state", "of the model as it was given",
+          [](const Profile& profile) { return as_json(profile.quantization.state); },
+          [](Profile& profile, const Json& json) {
+            using enum graph::QuantizationState;
+            profile.quantization.state = from_word(
+                std::array{kNone, kQdq, kQOperator, kDynamic, kWeightOnly, kFloat16, kMixed}, json);
+          }}
+          .later(),
+      field<&Profile::cut_off>("cut_off", "what the time budget left out").later(),
+      field<&Profile::interrupted>("interrupted",
+                                   "the user stopped it: layers are measured, predictions are not")
+          .later(),
+      field<&Profile::provider>("provider", "that it was measured on"),
+      Field<Profile>{"timer", "how latencies were taken",
+                     [](const Profile& profile) { return as_json(profile.timer); },
+                     [](Profile& profile, const Json& json) {
+                       using enum evaluate::Timer;
+                       profile.timer = from_word(std::array{kWall, kThreadCpu, kProcessCpu}, json);
+                     }},
+      field<&Profile::whole>("whole", "uniform models: fp32, int8, further schemes by name"),
+      field<&Profile::validation>("validation",
+                                  "predictions of mixes against measurements; errors are relative"),
+      field<&Profile::gain_only>("gain_only", "the plan of all layers that gain by themselves"),
+      Field<Profile>{"conversions", "kernels that change types, timed alone",
+                     [](const Profile& profile) { return as_json(profile.conversions); },
+                     [](Profile& profile, const Json& json) {
+                       profile.conversions = value_or_throw(conversions_from_json(json), json);
+                     }},
+      field<&Profile::roofline>("roofline", "what a core reaches; null if it was not measured"),
+      field<&Profile::stability>("stability", "how quiet the machine was"),
+      field<&Profile::fastest>("fastest", "the mix of the least predicted time"),
+      field<&Profile::training_plans>("training_plans",
+                                      "mixes that the latency model was fitted to"),
+      figure<&Profile::wall_us>("wall_us", "of everything"),
+      field<&Profile::layers>("layers", "in the order in which they run"),
+      field<&Profile::curve>("curve", "with --curve: more and more layers in integers"),
+      Field<Profile>{
+          "latency_model",
+          "what tessera reads it for; cells are [us, kernels, plans that they were seen in]",
+          [](const Profile& profile) { return as_json(profile.model); },
+          [](Profile& profile, const Json& json) {
+            if (!profile.interrupted) {
+              profile.model = value_or_throw(latency_model_from_json(json), json);
+            }
+          }},
+      Field<Profile>{"traced_plans",
+                     "of an interrupted one: mixes taken apart by kernels, for --resume",
+                     [](const Profile& profile) {
+                       return profile.interrupted ? as_json(profile.traced) : Json();
+                     },
+                     [](Profile& profile, const Json& json) { read_value(profile.traced, json); }}
+          .if_any()};
+  return kFields;
+}
+
 Json to_json(const PlanTimes& times) {
-  return {{"states", digits_of(times.states)},
-          {"unit_us", times.unit_us},
-          {"conversion_us", times.conversion_us},
-          {"unit_kernels", times.unit_kernels},
-          {"conversion_kernels", times.conversion_kernels}};
+  return as_json(times);
 }
 
 Result<PlanTimes> plan_times_from_json(const Json& json) {
   try {
-    TESSERA_TRY(auto states, states_from(json.at("states").get<std::string>()));
-    return PlanTimes{std::move(states), json.at("unit_us").get<std::vector<double>>(),
-                     json.at("conversion_us").get<std::vector<double>>(),
-                     json.at("unit_kernels").get<std::vector<double>>(),
-                     json.at("conversion_kernels").get<std::vector<double>>()};
+    PlanTimes times;
+    read_value(times, json);
+    return times;
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the times of a plan are damaged: {}", problem.what());
   }
 }
 
 Json to_json(const Profile& profile) {
-  auto layers = Json::array();
-  for (const auto& layer : profile.layers) {
-    layers.push_back(layer_json(layer));
-  }
-  auto whole = Json::object();
-  for (const auto& [precision, cost] : profile.whole) {
-    whole[precision] = whole_json(cost);
-  }
-  auto gain_only = Json::array();
-  for (const auto& gain : profile.gain_only) {
-    gain_only.push_back({{"by", gain.by},
-                         {"integer_layers", gain.integer_layers},
-                         {"predicted_speedup", gain.predicted_speedup},
-                         {"measured_speedup", speedup_json(gain.measured)}});
-  }
-  const auto& stability = profile.stability;
-  Json json = {{"scheme", profile.scheme},
-               {"integer_scheme",
-                profile.integer_scheme ? quantize::to_json(*profile.integer_scheme) : Json()},
-               {"further_schemes", schemes_json(profile.further_schemes)},
-               {"quantization_state", graph::to_string(profile.quantization.state)},
-               {"cut_off", profile.cut_off},
-               {"interrupted", profile.interrupted},
-               {"provider", profile.provider},
-               {"timer", evaluate::to_string(profile.timer)},
-               {"whole", whole},
-               {"validation", validation_json(profile.validation)},
-               {"gain_only", gain_only},
-               {"conversions", to_json(profile.conversions)},
-               {"roofline", profile.roofline ? to_json(*profile.roofline) : Json()},
-               {"stability",
-                {{"stable", stability.stable},
-                 {"runs", stability.runs},
-                 {"disturbed_runs", stability.disturbed_runs},
-                 {"reference_spread", stability.reference_spread}}},
-               {"fastest",
-                {{"predicted_us", profile.fastest.predicted_us},
-                 {"integer_layers", profile.fastest.integer_layers},
-                 {"float_layers", profile.fastest.float_layers},
-                 {"further", profile.fastest.further}}},
-               {"training_plans", profile.training_plans},
-               {"wall_us", profile.wall_us},
-               {"layers", layers},
-               {"curve", curve_json(profile.curve)},
-               {"latency_model", to_json(profile.model)}};
-  if (profile.interrupted) {
-    json["traced_plans"] = traced_json(profile.traced);
-  }
-  return json;
+  return as_json(profile);
 }
 
 Result<Profile> profile_from_json(const Json& result) {
-  Profile profile;
   try {
-    profile.scheme = result.at("scheme").get<std::string>();
-    if (const auto scheme = result.find("integer_scheme");
-        scheme != result.end() && scheme->is_object()) {
-      TESSERA_TRY(profile.integer_scheme, scheme_from(*scheme));
-    }
-    if (const auto further = result.find("further_schemes"); further != result.end()) {
-      for (const auto& item : *further) {
-        TESSERA_TRY(auto scheme, scheme_from(item));
-        profile.further_schemes.push_back(std::move(scheme));
-      }
-    }
-    if (const auto cut = result.find("cut_off"); cut != result.end()) {
-      profile.cut_off = cut->get<std::vector<std::string>>();
-    }
-    profile.interrupted = result.value("interrupted", false);
-    if (const auto traced = result.find("traced_plans"); traced != result.end()) {
-      TESSERA_TRY(profile.traced, traced_from_json(*traced));
-    }
-    profile.provider = result.at("provider").get<std::string>();
-    TESSERA_TRY(profile.timer, timer_from(result.at("timer").get<std::string>()));
-    if (const auto state = result.find("quantization_state"); state != result.end()) {
-      TESSERA_TRY(profile.quantization.state, state_from(state->get<std::string>()));
-    }
-    for (const auto& layer : result.at("layers")) {
-      profile.layers.push_back(layer_from(layer));
-    }
-    for (const auto& [precision, whole] : result.at("whole").items()) {
-      profile.whole.emplace(precision, whole_from(whole));
-    }
-    profile.validation = validation_from(result.at("validation"));
-    for (const auto& gain : result.at("gain_only")) {
-      profile.gain_only.push_back(
-          {gain.at("by").get<std::string>(), integer_from(gain.at("integer_layers")),
-           number(gain, "predicted_speedup"), speedup_from(gain.at("measured_speedup"))});
-    }
-    const auto& stability = result.at("stability");
-    profile.stability = {integer_from(stability.at("runs")),
-                         integer_from(stability.at("disturbed_runs")),
-                         number(stability, "reference_spread"), stability.at("stable").get<bool>()};
-    const auto& fastest = result.at("fastest");
-    profile.fastest = {number(fastest, "predicted_us"),
-                       fastest.at("integer_layers").get<std::vector<std::string>>(),
-                       fastest.at("float_layers").get<std::vector<std::string>>(),
-                       fastest.value("further", std::map<std::string, std::string>())};
-    profile.training_plans = integer_from(result.at("training_plans"));
-    profile.wall_us = number(result, "wall_us");
-    for (const auto& point : result.at("curve")) {
-      profile.curve.push_back(curve_point_from(point));
-    }
-    if (const auto& roofline = result.at("roofline"); roofline.is_object()) {
-      profile.roofline = roofline_from(roofline);
-    }
-    TESSERA_TRY(profile.conversions, conversions_from_json(result.at("conversions")));
-    if (!profile.interrupted) {
-      TESSERA_TRY(profile.model, latency_model_from_json(result.at("latency_model")));
-    }
+    Profile profile;
+    read_value(profile, result);
+    return profile;
   } catch (const Json::exception& problem) {
     return fail(ErrorCode::kDataLoss, "the profile is damaged: {}", problem.what())
         .hint("make it again: tessera profile MODEL --data D -o P.json");
   }
-  return profile;
 }
 
 Result<StoredProfile> stored_profile_from_json(const Json& document, std::string_view what) {

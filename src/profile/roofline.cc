@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
 #include "tessera/network/micro.h"
+#include "tessera/profile/fields.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::profile {
@@ -122,13 +124,19 @@ double Roofline::int8_ridge() const noexcept {
   return bandwidth_bytes_per_s > 0 ? int8_gops * 1e9 / bandwidth_bytes_per_s : 0;
 }
 
+Fields<Roofline> fields_of(const Roofline*) {
+  static constexpr std::array kFields = {
+      figure<&Roofline::fp32_gflops>("fp32_gflops", "1e9 operations per second, two per MAC"),
+      figure<&Roofline::int8_gops>("int8_gops", "the same in u8 x s8"),
+      figure<&Roofline::bandwidth_bytes_per_s>("bandwidth_bytes_per_s", "beyond the last cache"),
+      written<&Roofline::fp32_ridge>("fp32_ridge_flop_per_byte", "above it arithmetic limits"),
+      written<&Roofline::int8_ridge>("int8_ridge_op_per_byte", "the same of int8"),
+      field<&Roofline::method>("method", "which kernels gave the figures")};
+  return kFields;
+}
+
 Json to_json(const Roofline& roofline) {
-  return {{"fp32_gflops", roofline.fp32_gflops},
-          {"int8_gops", roofline.int8_gops},
-          {"bandwidth_bytes_per_s", roofline.bandwidth_bytes_per_s},
-          {"fp32_ridge_flop_per_byte", roofline.fp32_ridge()},
-          {"int8_ridge_op_per_byte", roofline.int8_ridge()},
-          {"method", roofline.method}};
+  return as_json(roofline);
 }
 
 Result<Roofline> measure_roofline(network::FileFormat format,

@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "tessera/evaluate/measurement_fields.h"
+#include "tessera/evaluate/fields.h"
 #include "tessera/report/format.h"
 
 namespace tessera::report {

@@ -1,54 +1,15 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tessera/evaluate/measurement_fields.h"
-
-#include <fmt/format.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "support/matchers.h"
-#include "tessera/core/file.h"
+#include "tessera/evaluate/fields.h"
+#include "tessera/evaluate/measurement.h"
 
 namespace tessera::evaluate {
 namespace {
-
-using ::testing::HasSubstr;
-using testing::IsOk;
-
-std::filesystem::path source(const char* file) {
-  return std::filesystem::path(TESSERA_SOURCE_DIR) / file;
-}
-
-/// The same words, in the same order, for whoever reads a document by its schema.
-TEST(MeasurementFields, AreThoseOfTheSchema) {
-  const auto schema = read_json(source("schema/common.schema.json"));
-  ASSERT_THAT(schema, IsOk());
-  const auto& properties = schema->at("$defs").at("measurement").at("properties");
-  ASSERT_EQ(properties.size(), measurement_fields().size());
-  auto property = properties.items().begin();
-  for (const auto& field : measurement_fields()) {
-    EXPECT_EQ(property.key(), field.name);
-    EXPECT_EQ(property.value().value("description", ""), field.says) << field.name;
-    ++property;
-  }
-}
-
-TEST(MeasurementFields, AreThoseOfThePage) {
-  const auto page = read_file(source("docs/bench.md"));
-  ASSERT_THAT(page, IsOk());
-  for (const auto& field : measurement_fields()) {
-    auto says = std::string(field.says);
-    for (auto at = says.find('|'); at != std::string::npos; at = says.find('|', at + 2)) {
-      says.insert(at, "\\");
-    }
-    EXPECT_THAT(*page, HasSubstr(fmt::format("| `{}` | {} |\n", field.name, says)));
-  }
-}
 
 /// What was measured, so that every column has something to show.
 Measurement whole_row() {

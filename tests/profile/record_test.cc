@@ -221,8 +221,8 @@ TEST(ProfileRecord, EveryMissingKey_IsNamed) {
     damaged["layers"][0]["precisions"]["int8"].erase(key);
     EXPECT_THAT(profile_from_json(damaged), FailsWith(ErrorCode::kDataLoss, HasSubstr(key)));
   }
-  for (const auto* const key :
-       {"scheme", "latency", "speedup", "size_bytes", "kernels", "disturbed_runs", "memory"}) {
+  for (const auto* const key : {"scheme", "latency", "speedup", "kernel_sum_us", "explained_us",
+                                "size_bytes", "kernels", "disturbed_runs", "memory"}) {
     auto damaged = json;
     damaged["whole"]["fp32"].erase(key);
     EXPECT_THAT(profile_from_json(damaged), FailsWith(ErrorCode::kDataLoss, HasSubstr(key)));

@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tessera/evaluate/fields.h"
+#include "tessera/optimize/record.h"
+
+/// What this room's records have in documents.
+namespace tessera::optimize {
+
+[[nodiscard]] Fields<Exclusion> fields_of(const Exclusion* exclusion);
+[[nodiscard]] Fields<Candidate> fields_of(const Candidate* candidate);
+
+}  // namespace tessera::optimize

@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "tessera/optimize/fields.h"
+
+#include <gtest/gtest.h>
+
+#include "support/fields.h"
+
+namespace tessera::optimize {
+namespace {
+
+using testing::expect_page;
+using testing::expect_schema;
+using testing::members_of;
+
+constexpr const char* kPage = "docs/records.md";
+
+/// The same words, in the same order, for whoever reads a document by its schema or the page.
+TEST(FieldsOfOptimize, AreThoseOfTheSchema) {
+  expect_schema(members_of<Candidate>(), "optimize",
+                "/properties/result/properties/candidates/items");
+  expect_schema(members_of<Exclusion>(), "optimize",
+                "/properties/result/properties/excluded/items");
+  expect_schema(members_of<Exclusion>(), "optimize", "/properties/result/properties/cut_off/items");
+}
+
+TEST(FieldsOfOptimize, AreThoseOfThePage) {
+  expect_page(members_of<Candidate>(), kPage, "### `candidates[]`: a row of `bench`, and");
+  expect_page(members_of<Exclusion>(), kPage, "### `excluded[]` and `cut_off[]`");
+}
+
+}  // namespace
+}  // namespace tessera::optimize
