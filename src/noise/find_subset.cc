@@ -61,7 +61,6 @@ class Subsets final : public search::Landscape {
   std::vector<std::int32_t> toggled_;
   search::Choices here_;
   double gain_ = 0;
-  std::int64_t size_ = 0;
 };
 
 search::Options Subsets::options() const {
@@ -99,11 +98,7 @@ double Subsets::use_after(std::span<const search::Change> changes) {
 }
 
 bool Subsets::fits_after(std::span<const search::Change> changes) {
-  auto size = size_;
-  for (const auto& [place, option] : changes) {
-    size += (option != 0 ? 1 : 0) - (here_[place] != 0 ? 1 : 0);
-  }
-  return size == 0 || allows(use_after(changes));
+  return allows(use_after(changes));
 }
 
 void Subsets::make(std::span<const search::Change> changes) {
@@ -112,7 +107,6 @@ void Subsets::make(std::span<const search::Change> changes) {
     sum_.toggle(layer);
   }
   for (const auto& [place, option] : changes) {
-    size_ += (option != 0 ? 1 : 0) - (here_[place] != 0 ? 1 : 0);
     here_[place] = option;
   }
 }

@@ -200,9 +200,27 @@ TEST(UnderLimit, ExchangeMendsGreed) {
 }
 
 TEST(UnderLimit, AnOptionGivesWayToAnotherOfItsPlace) {
-  const Made made{.costs = {{0, -3, -5}, {0, -1}}, .uses = {{0, 1, 4}, {0, 3}}, .limit = 4};
+  const Made made{
+      .costs = {{0, -3, -5, -4}, {0, -10}}, .uses = {{0, 1, 4, 3}, {0, 1}}, .limit = 4.9};
   Toy toy(made);
-  EXPECT_THAT(under_limit(toy, all_options(made), 1, 0).exchange, ElementsAre(2, 0));
+  const auto found = under_limit(toy, all_options(made), 1, 0);
+  EXPECT_THAT(found.greedy, ElementsAre(1, 1));
+  EXPECT_THAT(found.exchange, ElementsAre(3, 1));
+}
+
+/// Cheap by its use, the second would enter first.
+TEST(UnderLimit, AFullSetHasOfEachPlaceWhatSavesMost) {
+  const Made made{.costs = {{0, -5, -1}}, .uses = {{0, 4, 0.1}}, .limit = 4};
+  Toy toy(made);
+  EXPECT_THAT(under_limit(toy, all_options(made), 1, 0).greedy, ElementsAre(1));
+}
+
+TEST(UnderLimit, NothingFits_IsNothing) {
+  const Made made{.costs = {{0, -5}, {0, -1}}, .uses = {{0, 4}, {0, 3}}, .limit = 2};
+  Toy toy(made);
+  const auto found = under_limit(toy, all_options(made), 1, 4);
+  EXPECT_THAT(found.greedy, Each(0));
+  EXPECT_THAT(found.exchange, Each(0));
 }
 
 RC_GTEST_PROP(UnderLimit, AnyKnapsack_FitsAndExchangeIsNoWorseThanGreed, ()) {

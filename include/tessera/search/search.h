@@ -62,7 +62,7 @@ struct Found {
   Choices exchange;  ///< the greedy ones, or what costs less
 };
 
-/// Choices of little cost that fit. The landscape stands where nothing is chosen, and that fits.
+/// Choices of little cost that fit, or nothing. The landscape stands where nothing is chosen.
 ///
 /// Greedy: options that save cost there enter by cost saved per use, or leave a full set by use per
 /// cost, whichever ends better. Exchange: starts there and enters one, swaps one for one, one for
