@@ -2,48 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ort.h"
 
-#include <re2/re2.h>
-
 #include <array>
-#include <cctype>
 
+#include "runtime/message.h"
 #include "tessera/core/text.h"
 
 namespace tessera::runtime {
 namespace {
-
-/// What the runtime says holds names from the file: any bytes at any length. RE2 takes time in
-/// proportion to the text, and here it takes bytes for characters.
-class Pattern {
- public:
-  explicit Pattern(const char* text) : regex_(text, RE2::Latin1) {}
-
-  /// The parts in brackets at the first place that matches.
-  template <class... Parts>
-  [[nodiscard]] bool finds(std::string_view text, Parts*... parts) const {
-    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex_, parts...);
-  }
-  void remove_from(std::string& text) const { RE2::GlobalReplace(&text, regex_, ""); }
-
- private:
-  RE2 regex_;
-};
-
-std::string collapse_spaces(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
-    if (!space) {
-      line += c;
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
-    }
-  }
-  while (!line.empty() && (line.back() == ' ' || line.back() == '.')) {
-    line.pop_back();
-  }
-  return line;
-}
 
 std::string node_phrase(const std::string& name) {
   return name.empty() ? "an unnamed node" : fmt::format("node '{}'", name);
@@ -51,7 +16,7 @@ std::string node_phrase(const std::string& name) {
 
 /// "Could not find an implementation for ConvInteger(10) node with name 'conv'".
 std::optional<Error> missing_kernel(std::string_view message) {
-  static const Pattern pattern(
+  static const MessagePattern pattern(
       R"(Could not find an implementation for (\S+?)\((\d+)\) node with name '([^']*)')");
   std::string type;
   std::string opset;
@@ -70,9 +35,9 @@ std::optional<Error> missing_kernel(std::string_view message) {
 /// "com.foo:Bar(-1) is not a registered function/op", "No Op registered for Bar with domain..".
 std::optional<Error> unknown_operator(std::string_view message) {
   static const std::array patterns = {
-      Pattern(R"(([\w.]*:?\w+)\(-?\d+\) is not a registered function/op)"),
-      Pattern(R"(No Op registered for (\w+) )")};
-  static const Pattern in_node(R"re(In Node, \("([^"]*)", )re");
+      MessagePattern(R"(([\w.]*:?\w+)\(-?\d+\) is not a registered function/op)"),
+      MessagePattern(R"(No Op registered for (\w+) )")};
+  static const MessagePattern in_node(R"re(In Node, \("([^"]*)", )re");
   for (const auto& pattern : patterns) {
     std::string type;
     if (!pattern.finds(message, &type)) {
@@ -91,7 +56,7 @@ std::optional<Error> unknown_operator(std::string_view message) {
 
 /// "Type 'tensor(int8)' of input parameter (x) of operator (QLinearConv) in node (n) is invalid."
 std::optional<Error> wrong_type(std::string_view message) {
-  static const Pattern pattern(
+  static const MessagePattern pattern(
       R"(Type '([^']*)' of input parameter \((.*?)\) of operator \((.*?)\) in node \((.*?)\))");
   std::string element;
   std::string input;
@@ -107,7 +72,7 @@ std::optional<Error> wrong_type(std::string_view message) {
 }
 
 std::optional<Error> too_new(std::string_view message) {
-  static const Pattern pattern(
+  static const MessagePattern pattern(
       R"((Unsupported model IR version: \d+, max supported IR version: \d+|)"
       R"(Opset \d+ is under development|Current official support for domain \S+ is till opset \d+))");
   std::string what;
@@ -139,15 +104,15 @@ ErrorCode open_error_code(OrtErrorCode code, std::string_view message) {
 
 std::string clean_message(std::string_view message) {
   static const std::array noise = {
-      Pattern(R"(Load model from .*? failed:)"),
+      MessagePattern(R"(Load model from .*? failed:)"),
       // "/onnxruntime_src/onnxruntime/core/graph/graph.cc:1422 void f(int) " before the message
-      Pattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ .*?\) (const )?(\[with .*?\] )?)"),
-      Pattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ \S+ )"),
-      Pattern(R"(Non-zero status code returned while running )"),
-      Pattern(R"(Exception during initialization: )"),
-      Pattern(R"(Fatal error: )"),
-      Pattern(R"(Status Message: )"),
-      Pattern(R"(This is an invalid model\. )"),
+      MessagePattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ .*?\) (const )?(\[with .*?\] )?)"),
+      MessagePattern(R"(\S*/onnxruntime\S*\.(cc|h|cpp):\d+ \S+ )"),
+      MessagePattern(R"(Non-zero status code returned while running )"),
+      MessagePattern(R"(Exception during initialization: )"),
+      MessagePattern(R"(Fatal error: )"),
+      MessagePattern(R"(Status Message: )"),
+      MessagePattern(R"(This is an invalid model\. )"),
   };
   auto text = collapse_spaces(message);
   for (const auto& pattern : noise) {

@@ -92,9 +92,6 @@ class OnnxRuntime final : public Library {
   std::unique_ptr<State> state_;
 };
 
-/// Where scripts/setup puts what it fetches.
-[[nodiscard]] std::filesystem::path cache_folder();
-
 /// What a runtime of this process last logged as an error, and forgets it. Some failures say why
 /// only there.
 [[nodiscard]] std::string take_log();

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "runtime/finding.h"
 #include "runtime/providers.h"
 
 namespace tessera::runtime {

@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/message.h"
+
+#include <cctype>
+
+namespace tessera::runtime {
+
+std::string collapse_spaces(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool space = std::isspace(static_cast<unsigned char>(c)) != 0;
+    if (!space) {
+      line += c;
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  while (!line.empty() && (line.back() == ' ' || line.back() == '.')) {
+    line.pop_back();
+  }
+  return line;
+}
+
+}  // namespace tessera::runtime
