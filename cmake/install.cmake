@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # cmake --install: program, library, headers, CMake package, pkg-config file, manual page,
-# shell completions, and ONNX Runtime where the program looks for it.
+# shell completions, and ONNX Runtime and LiteRT where the program looks for them.
 
 include(CMakePackageConfigHelpers)
 
 option(TESSERA_INSTALL_ONNXRUNTIME "install ONNX Runtime into <prefix>/lib/tessera" ON)
+option(TESSERA_INSTALL_LITERT "install LiteRT into <prefix>/lib/tessera" ON)
 
 install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS tessera_library EXPORT tesseraTargets
@@ -35,6 +36,12 @@ if(TESSERA_INSTALL_ONNXRUNTIME AND EXISTS ${TESSERA_ONNXRUNTIME_LIBRARY})
   install(FILES ${runtime_dir}/../LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}/onnxruntime OPTIONAL)
   install(FILES ${runtime_dir}/../ThirdPartyNotices.txt
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/onnxruntime OPTIONAL)
+endif()
+
+if(TESSERA_INSTALL_LITERT AND EXISTS ${TESSERA_LITERT_LIBRARY})
+  install(PROGRAMS ${TESSERA_LITERT_LIBRARY} DESTINATION lib/tessera)
+  get_filename_component(litert_dir ${TESSERA_LITERT_LIBRARY} DIRECTORY)
+  install(FILES ${litert_dir}/../LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}/litert OPTIONAL)
 endif()
 
 # The program writes its own completions and manual, so they cannot fall behind its options.
