@@ -200,6 +200,10 @@ std::vector<fs::path> places_of(const SoughtLibrary& sought) {
   return places;
 }
 
+bool names(const SoughtLibrary& sought, const fs::path& path) {
+  return is_library_name(sought, library_at(sought, path).filename().string());
+}
+
 Status find_library(const SoughtLibrary& sought, const fs::path& path,
                     const std::function<Status(const fs::path&)>& attempt) {
   if (!path.empty()) {

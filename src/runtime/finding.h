@@ -33,6 +33,9 @@ struct SoughtLibrary {
 /// Where it is looked for without a path, in order. Names without a folder go to the loader path.
 [[nodiscard]] std::vector<std::filesystem::path> places_of(const SoughtLibrary& sought);
 
+/// True for a file of this library's name, and for a folder that has one.
+[[nodiscard]] bool names(const SoughtLibrary& sought, const std::filesystem::path& path);
+
 /// Gives `attempt` the file at `path` (a file or a folder), else the one that the environment
 /// names, else one after another of places_of() until one succeeds.
 /// Errors: kUnavailable with every place that was looked at and why it was not that.

@@ -100,10 +100,12 @@ struct TfLiteTensor {
   std::int32_t zero_point;
   int allocation;
   std::size_t bytes;
-  unsigned char more[64];
+  void* more[7];
+  const IntArray* signature;  ///< extents, -1 where the file leaves them open; may be null
 };
 static_assert(offsetof(TfLiteTensor, data) == 8 && offsetof(TfLiteTensor, dims) == 16 &&
-              offsetof(TfLiteTensor, bytes) == 40 && sizeof(TfLiteTensor) == 112);
+              offsetof(TfLiteTensor, bytes) == 40 && offsetof(TfLiteTensor, signature) == 104 &&
+              sizeof(TfLiteTensor) == 112);
 struct Node {
   IntArray* inputs;
   IntArray* outputs;

@@ -67,6 +67,20 @@ std::optional<Error> custom_operator(std::string_view printed) {
       .error();
 }
 
+/// "Unsupported data type 17 in tensor"
+std::optional<Error> unknown_type(std::string_view printed) {
+  static const MessagePattern pattern(R"(Unsupported data type (\d+) in tensor)");
+  std::string type;
+  if (!pattern.finds(printed, &type)) {
+    return std::nullopt;
+  }
+  static constexpr std::string_view kInt4 = "17";
+  return fail(ErrorCode::kUnimplemented, "the runtime does not know values of type {}",
+              type == kInt4 ? "int4" : type)
+      .hint("{}", kNewer)
+      .error();
+}
+
 std::string clean(std::string_view printed) {
   static const std::array noise = {
       MessagePattern(R"(\b(ERROR|WARNING|INFO|VERBOSE):( |$))"),
@@ -131,8 +145,9 @@ constexpr Code kBadFlatbuffer = 501;
 }  // namespace
 
 Error open_error(Code code, std::string_view printed) {
-  for (const auto& known : {unknown_version(printed), unknown_code(printed),
-                            custom_operator(printed), refused_operator(printed)}) {
+  for (const auto& known :
+       {unknown_version(printed), unknown_code(printed), custom_operator(printed),
+        unknown_type(printed), refused_operator(printed)}) {
     if (known) {
       return *known;
     }

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "runtime/finding.h"
+#include "runtime/tflite_library.h"
 #include "tessera/runtime/litert.h"
 
 namespace tessera::runtime {
@@ -98,14 +99,17 @@ Result<Functions> functions_of(void* handle) {
   return functions;
 }
 
-Result<LitertLibrary::State> open_library(const fs::path& file) {
+Result<std::shared_ptr<const Library>> open_library(const fs::path& file) {
   TESSERA_TRY(auto* handle, load_for_ever(file));
+  if (tflite::is_tflite(handle)) {
+    return tflite::library_of(handle, file);
+  }
   TESSERA_CHECK(refuse_others(handle));
   LitertLibrary::State state;
   TESSERA_TRY(state.functions, functions_of(handle));
   state.path = path_of_symbol(reinterpret_cast<void*>(state.functions.CreateCompiledModel), file);
   state.version = version_of(handle, state.path);
-  return state;
+  return std::make_shared<const LitertLibrary>(std::move(state));
 }
 
 }  // namespace
@@ -138,6 +142,11 @@ Result<const LitertLibrary*> LitertLibrary::in(const Library& given) {
 }
 
 Result<ProviderChoice> LitertLibrary::resolve(const ProviderChoice& choice) const {
+  if (tflite::is_delegate_path(choice.name)) {
+    return fail(ErrorCode::kUnavailable, "LiteRT takes no delegate from a library, such as '{}'",
+                choice.name)
+        .hint("the TFLite C library does (libtensorflowlite_c.so): name it by TESSERA_LITERT");
+  }
   if (choice.name != "cpu") {
     return fail(ErrorCode::kUnavailable, "LiteRT has no provider '{}' here; 'cpu' is what it has",
                 choice.name)
@@ -153,13 +162,18 @@ Result<ProviderChoice> LitertLibrary::resolve(const ProviderChoice& choice) cons
 }  // namespace litert
 
 Result<std::shared_ptr<const Library>> load_litert(const std::filesystem::path& path) {
-  litert::LitertLibrary::State state;
+  std::shared_ptr<const Library> library;
   TESSERA_CHECK(
       find_library(litert::kSought, path, [&](const std::filesystem::path& file) -> Status {
-        TESSERA_TRY(state, litert::open_library(file));
+        TESSERA_TRY(library, litert::open_library(file));
         return {};
       }));
-  return std::make_shared<const litert::LitertLibrary>(std::move(state));
+  return library;
+}
+
+bool names_litert(const std::filesystem::path& path) {
+  return names(litert::kSought, path) ||
+         path.filename().string().starts_with("libtensorflowlite_c");
 }
 
 std::vector<std::filesystem::path> litert_search_places() {

@@ -28,6 +28,7 @@ class LitertLibrary final : public Library {
   /// Errors: kFailedPrecondition if it is not among what is given.
   [[nodiscard]] static Result<const LitertLibrary*> in(const Library& given);
 
+  static constexpr std::string_view kName = "litert";
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   [[nodiscard]] const std::string& version() const noexcept override { return state_.version; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept override { return state_.path; }
@@ -38,7 +39,6 @@ class LitertLibrary final : public Library {
   [[nodiscard]] const Functions& functions() const noexcept { return state_.functions; }
 
  private:
-  static constexpr std::string_view kName = "litert";
   State state_;
 };
 

@@ -57,56 +57,14 @@ Observer::Scope::~Scope() {
   active = before_;
 }
 
-Observer::Observer(const Functions& functions, Plan plan)
-    : functions_(functions), plan_(std::move(plan)) {
+Observer* Observer::of_thread() noexcept {
+  return active;
+}
+
+Observer::Observer(Plan plan) : plan_(std::move(plan)) {
   delegate_.data = this;
   delegate_.Prepare = prepare;
   delegate_.flags = kAllowDynamicTensors;
-}
-
-Status Observer::join(Environment environment) const {
-  constexpr std::string_view kRefused = "this LiteRT takes no observer";
-  Accelerator accelerator = nullptr;
-  auto code = functions_.CreateAccelerator(&accelerator);
-  if (code != kOk || accelerator == nullptr) {
-    return fail(ErrorCode::kUnavailable, "{} (status {})", kRefused, code);
-  }
-  const auto named = functions_.SetAcceleratorGetName(
-      accelerator, [](const AcceleratorT*, const char** name) -> Code {
-        *name = "tessera";
-        return kOk;
-      });
-  const auto placed = functions_.SetAcceleratorGetHardwareSupport(
-      accelerator, [](const AcceleratorT*, int* hardware) -> Code {
-        *hardware = kCpu;
-        return kOk;
-      });
-  // Not responsible: then it is asked whatever hardware a model is compiled for.
-  const auto always = functions_.SetIsAcceleratorDelegateResponsibleForJitCompilation(
-      accelerator, [](const AcceleratorT*, bool* compiles) -> Code {
-        *compiles = false;
-        return kOk;
-      });
-  const auto asked = functions_.SetDelegateFunction(accelerator, create_delegate);
-  if (named != kOk || placed != kOk || always != kOk || asked != kOk) {
-    functions_.DestroyAccelerator(accelerator);
-    return fail(ErrorCode::kUnavailable, "{}", kRefused);
-  }
-  // Owns the accelerator from here on, also where it fails.
-  code = functions_.RegisterAccelerator(environment, accelerator, nullptr, nullptr);
-  if (code != kOk) {
-    return fail(ErrorCode::kUnavailable, "{} (status {})", kRefused, code);
-  }
-  return {};
-}
-
-Code Observer::create_delegate(RuntimeContextT*, Environment, const AcceleratorT*, Options,
-                               DelegateWrapper* wrapper) {
-  if (active == nullptr) {
-    return kError;
-  }
-  return active->functions_.WrapDelegate(
-      &active->delegate_, [](Delegate*) {}, wrapper);
 }
 
 int Observer::prepare(Context* context, Delegate* delegate) {

@@ -18,9 +18,9 @@
 namespace tessera::runtime::litert {
 
 /// Stands around every operator of one session: reads the clock, and shows what operators made.
-/// The library takes it for an accelerator, the last in the row, that takes no operator: when it is
-/// shown the graph, after XNNPACK took its part, it puts a function of its own before each
-/// operator's. Must outlive the compiled model.
+/// It is a delegate, the last in the row, that takes no operator: when it is shown the graph, after
+/// XNNPACK took its part, it puts a function of its own before each operator's. Must outlive the
+/// compiled model.
 class Observer {
  public:
   struct Plan {
@@ -31,13 +31,15 @@ class Observer {
     bool times = false;
     std::size_t subgraph = 0;  ///< the one that is looked at
   };
-  Observer(const Functions& functions, Plan plan);
+  explicit Observer(Plan plan);
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
   ~Observer() = default;
 
-  /// Adds it to an environment that has the library's own accelerators already.
-  [[nodiscard]] Status join(Environment environment) const;
+  /// What the library is given as a delegate.
+  [[nodiscard]] Delegate* delegate() noexcept { return &delegate_; }
+  /// The one of the scope that the calling thread is in; null outside.
+  [[nodiscard]] static Observer* of_thread() noexcept;
 
   /// Once the model is compiled. Errors: kUnimplemented for taps of values that no operator shows,
   /// kUnavailable if the library did not ask the observer.
@@ -76,8 +78,6 @@ class Observer {
     std::int64_t output_bytes;
   };
 
-  static Code create_delegate(RuntimeContextT*, Environment, const AcceleratorT*, Options,
-                              DelegateWrapper* wrapper);
   static int prepare(Context* context, Delegate* delegate);
   static int around(Context* context, Node* node);
 
@@ -92,7 +92,6 @@ class Observer {
   void learn_makers(const IntArray& plan, Context* context);
   int call(Context* context, Node* node);
 
-  const Functions& functions_;
   Plan plan_;
   Delegate delegate_{};
   Clock clock_ = steady_clock_us();
@@ -103,5 +102,9 @@ class Observer {
   std::int64_t run_ = -1;
   std::vector<Call> calls_;
 };
+
+/// Lets the sessions of an environment, which has the library's own accelerators already, be
+/// observed by Observer::of_thread().
+[[nodiscard]] Status join(const Functions& functions, Environment environment);
 
 }  // namespace tessera::runtime::litert

@@ -6,6 +6,7 @@
 
 #include "runtime/litert_library.h"
 #include "runtime/litert_tiny_model.h"
+#include "runtime/tflite_library.h"
 #include "tessera/runtime/litert.h"
 
 namespace tessera::runtime {
@@ -206,7 +207,9 @@ std::string_view to_string(LitertSkill skill) noexcept {
 }
 
 Result<LitertSkills> probe_litert(const std::shared_ptr<const Library>& library) {
-  TESSERA_CHECK(litert::LitertLibrary::in(*library).map([](const auto*) {}));
+  if (library->named(tflite::TfliteLibrary::kName) == nullptr) {
+    TESSERA_CHECK(litert::LitertLibrary::in(*library).map([](const auto*) {}));
+  }
   LitertSkills skills;
   skills.observer = litert::observes(library);
   for (const auto& storage : litert::kStorages) {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -12,9 +11,12 @@
 #include "runtime/litert_errors.h"
 #include "runtime/litert_library.h"
 #include "runtime/litert_observer.h"
+#include "runtime/litert_open.h"
 #include "runtime/litert_types.h"
 #include "runtime/overheard.h"
+#include "runtime/tflite_library.h"
 #include "runtime/watch.h"
+#include "tessera/core/file.h"
 #include "tessera/runtime/backend.h"
 #include "tessera/runtime/litert.h"
 
@@ -50,47 +52,18 @@ constexpr std::string_view kDescribe = "describe the model's inputs and outputs"
 
 // --- options ---------------------------------------------------------------------------------
 
-Result<std::string> config_line(const std::string& key, const std::string& value) {
-  if (key == "flags") {
-    unsigned number = 0;
-    const auto* const end = value.data() + value.size();
-    if (const auto [at, error] = std::from_chars(value.data(), end, number);
-        error != std::errc{} || at != end) {
-      return fail(ErrorCode::kInvalidArgument, "flags '{}' of LiteRT: a whole number was expected",
-                  value);
-    }
-    return fmt::format("flags = {}\n", number);
-  }
-  if (key == "kernel_mode" && (value == "builtin" || value == "reference")) {
-    return fmt::format("kernel_mode = \"{}\"\n", value);
-  }
-  return fail(ErrorCode::kInvalidArgument, "LiteRT has no setting '{}={}'", key, value)
-      .hint("flags=NUMBER, kernel_mode=builtin or kernel_mode=reference is what there is");
-}
-
 /// What the library is told of kernels and threads: lines of TOML.
-Result<std::string> cpu_settings(const SessionOptions& options) {
-  if (options.threads < 1) {
-    return fail(ErrorCode::kInvalidArgument, "{} threads; at least 1 was expected",
-                options.threads);
+std::string cpu_settings(const SessionOptions& options, const LitertSettings& settings) {
+  const bool builtin = settings.kernel_mode.empty() && options.opt_level == OptLevel::kDisabled;
+  const auto mode = builtin ? "builtin" : settings.kernel_mode;
+  auto lines = fmt::format("num_threads = {}\n", options.threads);
+  if (!mode.empty()) {
+    lines += fmt::format("kernel_mode = \"{}\"\n", mode);
   }
-  if (options.opt_level != OptLevel::kDisabled && options.opt_level != OptLevel::kAll) {
-    return fail(ErrorCode::kInvalidArgument, "LiteRT has no optimization level '{}'",
-                to_string(options.opt_level))
-        .hint("disabled runs its built-in kernels, all those of XNNPACK");
+  if (settings.flags) {
+    lines += fmt::format("flags = {}\n", *settings.flags);
   }
-  if (!options.optimized_model.empty()) {
-    return fail(ErrorCode::kUnimplemented, "LiteRT does not write the graph that it runs");
-  }
-  auto settings = fmt::format("num_threads = {}\n", options.threads);
-  if (options.opt_level == OptLevel::kDisabled && !options.config.contains("kernel_mode")) {
-    settings += "kernel_mode = \"builtin\"\n";
-  }
-  for (const auto& [key, value] : options.config) {
-    TESSERA_TRY(const auto line, config_line(key, value));
-    settings += line;
-  }
-  return settings;
+  return lines;
 }
 
 Result<Held<OptionsT>> make_options(const Functions& api, const std::string& settings) {
@@ -168,37 +141,16 @@ Result<Slot> read_slot(const Functions& api, Signature signature, std::size_t in
   }
   TESSERA_CHECK(checked(api.GetRankedTensorType(value, &slot.type), kDescribe));
   slot.dtype = dtype_of(slot.type.element);
-  if (bits_of(slot.dtype) < 8) {
-    return fail(ErrorCode::kUnimplemented, "'{}' is {}, which cannot be fed or read", slot.name,
-                slot.dtype == DType::kUndefined
-                    ? fmt::format("of element type {} of LiteRT", slot.type.element)
-                    : fmt::format("of type {}", to_string(slot.dtype)))
-        .hint("inputs and outputs of a session are tensors of numbers of at least 8 bits");
-  }
+  TESSERA_CHECK(check_value_type(slot.name, slot.dtype, slot.type.element));
   return slot;
 }
 
-/// Open extents are what `wanted` says, else 1.
 Status close_extents(Slot& slot, const std::map<std::string, Shape>& wanted) {
-  auto& layout = slot.type.layout;
-  const auto declared = shape_of(layout);
-  const auto found = wanted.find(slot.name);
-  if (found != wanted.end() && found->second.size() != declared.size()) {
-    return fail(ErrorCode::kInvalidArgument, "input '{}' is given {} dimensions; it has {}",
-                slot.name, found->second.size(), declared.size());
-  }
-  for (std::size_t i = 0; i < declared.size(); ++i) {
-    const auto value =
-        found == wanted.end() ? std::max<std::int64_t>(declared[i], -1) : found->second[i];
-    slot.was_open |= declared[i] < 0;
-    constexpr std::int64_t kMost = 1 << 30;
-    if (found != wanted.end() &&
-        (value < 1 || value > kMost || (declared[i] >= 0 && value != declared[i]))) {
-      return fail(ErrorCode::kInvalidArgument, "input '{}' is given extents {}; it has {}",
-                  slot.name, tessera::to_string(found->second), tessera::to_string(declared));
-    }
-    layout.extents[i] = static_cast<std::int32_t>(value < 0 ? 1 : value);
-  }
+  const auto declared = shape_of(slot.type.layout);
+  TESSERA_TRY(const auto shape, closed_extents(slot.name, declared, wanted));
+  slot.was_open = shape != declared;
+  std::transform(shape.begin(), shape.end(), slot.type.layout.extents,
+                 [](std::int64_t extent) { return static_cast<std::int32_t>(extent); });
   return {};
 }
 
@@ -268,7 +220,7 @@ class LitertSession final : public SessionBackend {
 
   /// Opens `file`, or `bytes` if there is none.
   [[nodiscard]] Status create(const std::filesystem::path& file, std::string_view bytes,
-                              const std::string& settings, const LitertModel& known);
+                              const SessionOptions& options, const LitertModel& known);
 
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept override { return inputs_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept override { return outputs_; }
@@ -279,7 +231,7 @@ class LitertSession final : public SessionBackend {
   [[nodiscard]] Status read(const std::filesystem::path& file, std::string_view bytes);
   [[nodiscard]] Status find_signature(const LitertModel& known);
   [[nodiscard]] Result<std::size_t> subgraph_of_signature() const;
-  [[nodiscard]] Status add_observer(const LitertModel& known);
+  [[nodiscard]] Status add_observer(const SessionOptions& options, const LitertModel& known);
   [[nodiscard]] Status compile(const std::string& settings);
   [[nodiscard]] Status describe_inputs(const LitertModel& known);
   [[nodiscard]] Status describe_outputs(const LitertModel& known);
@@ -312,17 +264,18 @@ class LitertSession final : public SessionBackend {
 };
 
 Status LitertSession::create(const std::filesystem::path& file, std::string_view bytes,
-                             const std::string& settings, const LitertModel& known) {
+                             const SessionOptions& options, const LitertModel& known) {
+  TESSERA_TRY(const auto settings, litert_settings(options));
   TESSERA_CHECK(refuse_fatal(key_));
   const Inside inside(key_);
   TESSERA_TRY(environment_, make_environment(library_, api_));
   TESSERA_CHECK(read(file, bytes));
   TESSERA_CHECK(find_signature(known));
-  if (profiling_ || (tap_ != nullptr && !known.taps.empty())) {
-    TESSERA_CHECK(add_observer(known));
+  if (wants_observer(options, known)) {
+    TESSERA_CHECK(add_observer(options, known));
   }
   const Observer::Scope scope(observer_.get());
-  TESSERA_CHECK(compile(settings));
+  TESSERA_CHECK(compile(cpu_settings(options, settings)));
   TESSERA_CHECK(describe_inputs(known));
   TESSERA_CHECK(describe_outputs(known));
   TESSERA_CHECK(make_buffers());
@@ -379,7 +332,7 @@ Result<std::size_t> LitertSession::subgraph_of_signature() const {
   return fail(ErrorCode::kDataLoss, "the signature has no subgraph");
 }
 
-Status LitertSession::add_observer(const LitertModel& known) {
+Status LitertSession::add_observer(const SessionOptions& options, const LitertModel& known) {
   if (!api_.has_observer) {
     return fail(ErrorCode::kFailedPrecondition,
                 "LiteRT {} takes no observer: values inside of a model and times of operators are "
@@ -387,13 +340,9 @@ Status LitertSession::add_observer(const LitertModel& known) {
                 library_->version())
         .hint("make the values outputs of the model, or use another LiteRT by TESSERA_LITERT");
   }
-  Observer::Plan plan{.operators = known.operators, .tap = tap_, .times = profiling_};
-  TESSERA_TRY(plan.subgraph, subgraph_of_signature());
-  for (std::size_t i = 0; i < known.taps.size(); ++i) {
-    plan.taps.emplace_back(known.taps[i], static_cast<std::int64_t>(i));
-  }
-  observer_ = std::make_unique<Observer>(api_, std::move(plan));
-  return observer_->join(environment_.get());
+  TESSERA_TRY(const auto subgraph, subgraph_of_signature());
+  observer_ = std::make_unique<Observer>(observer_plan(options, known, subgraph));
+  return join(api_, environment_.get());
 }
 
 Status LitertSession::compile(const std::string& settings) {
@@ -502,23 +451,11 @@ Status LitertSession::check_taps(const LitertModel& known) {
   if (observer_ == nullptr) {
     return {};
   }
-  TESSERA_CHECK(observer_->check());
-  for (std::size_t tag = 0; tag < known.taps.size(); ++tag) {
-    const auto tensor = known.taps[tag];
-    const auto input = std::find_if(input_slots_.begin(), input_slots_.end(),
-                                    [&](const Slot& slot) { return slot.tensor == tensor; });
-    if (input != input_slots_.end()) {
-      input_taps_.emplace_back(input - input_slots_.begin(), static_cast<std::int64_t>(tag));
-    } else if (!observer_->is_made(tensor)) {
-      const auto at = static_cast<std::size_t>(tensor);
-      return fail(ErrorCode::kUnimplemented, "the runtime does not show value {}",
-                  tensor >= 0 && at < known.tensors.size() ? fmt::format("'{}'", known.tensors[at])
-                                                           : fmt::format("{}", tensor))
-          .hint(
-              "XNNPACK keeps values between its operators to itself: use the built-in kernels "
-              "(level disabled), or make the value an output");
-    }
+  std::vector<std::int32_t> inputs;
+  for (const auto& slot : input_slots_) {
+    inputs.push_back(slot.tensor);
   }
+  TESSERA_TRY(input_taps_, taps_of_inputs(*observer_, inputs, known));
   return {};
 }
 
@@ -564,11 +501,17 @@ Result<Session> open(std::shared_ptr<const Library> library, const std::filesyst
   TESSERA_TRY(const auto* litert, LitertLibrary::in(*library));
   TESSERA_CHECK(
       litert->resolve({options.provider, options.provider_options}).map([](const auto&) {}));
-  TESSERA_TRY(const auto settings, cpu_settings(options));
   auto session =
       std::make_unique<LitertSession>(std::move(library), litert->functions(), options, key);
-  TESSERA_CHECK(session->create(file, bytes, settings, known));
+  TESSERA_CHECK(session->create(file, bytes, options, known));
   return Session(std::move(session));
+}
+
+/// The TFLite library computes what LiteRT cannot: delegates out of libraries of their own.
+bool is_for_tflite(const Library& library, const SessionOptions& options) {
+  return library.named(tflite::TfliteLibrary::kName) != nullptr &&
+         (library.named(LitertLibrary::kName) == nullptr ||
+          tflite::is_delegate_path(options.provider));
 }
 
 /// The library takes anything for a model; what the head says is checked before.
@@ -595,14 +538,24 @@ Result<Session> open_litert_file(std::shared_ptr<const Library> library,
   stream.read(head.data(), head.size());
   TESSERA_CHECK(litert::check_head({head.data(), static_cast<std::size_t>(stream.gcount())})
                     .map_error(in_file(model.string())));
-  return litert::open(std::move(library), model, {}, options, known, session_key(model, options))
+  const auto key = session_key(model, options);
+  if (litert::is_for_tflite(*library, options)) {
+    TESSERA_TRY(const auto bytes, read_file(model));
+    return open_tflite(std::move(library), bytes, options, known, key)
+        .map_error(in_file(model.string()));
+  }
+  return litert::open(std::move(library), model, {}, options, known, key)
       .map_error(in_file(model.string()));
 }
 
 Result<Session> open_litert(std::shared_ptr<const Library> library, std::string_view model,
                             const SessionOptions& options, const LitertModel& known) {
   TESSERA_CHECK(litert::check_head(model));
-  return litert::open(std::move(library), {}, model, options, known, session_key(model, options));
+  const auto key = session_key(model, options);
+  if (litert::is_for_tflite(*library, options)) {
+    return open_tflite(std::move(library), model, options, known, key);
+  }
+  return litert::open(std::move(library), {}, model, options, known, key);
 }
 
 }  // namespace tessera::runtime

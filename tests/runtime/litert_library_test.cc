@@ -65,8 +65,9 @@ TEST(LitertLibrary, OthersAreRefused_WithWhatTheyAre) {
               FailsWith(ErrorCode::kUnavailable, HasSubstr("too old; 2.1.6 or newer")));
   EXPECT_THAT(load_litert(tests / "litert_lacking"),
               FailsWith(ErrorCode::kUnavailable, HasSubstr("lacks the function LiteRt")));
-  EXPECT_THAT(load_litert(tests / "litert_tflite"),
-              FailsWith(ErrorCode::kUnavailable, HasSubstr("older TFLite C library")));
+  EXPECT_THAT(
+      load_litert(tests / "litert_tflite"),
+      FailsWith(ErrorCode::kUnavailable, HasSubstr("this TFLite lacks the function TfLite")));
   const auto onnx = Library::load();
   ASSERT_THAT(onnx, IsOk());
   const auto other = load_litert((*onnx)->path());

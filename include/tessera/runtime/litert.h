@@ -23,12 +23,20 @@ namespace tessera::runtime {
 /// TESSERA_LITERT, else beside the program, else the cache of scripts/setup, else the system's
 /// loader path. Its name() in records is "litert"; its version() is that of the package it lies in,
 /// and "2.3 or newer", "2.2" or "2.1.6" by what it exports where that is not known.
-/// Errors: kUnavailable with every place that was looked at, or why the one that was named cannot
-/// be used: it is no library, another one, older than 2.1.6, or for another processor.
+///
+/// The TFLite C library (libtensorflowlite_c.so), which came before it, serves, too, where its file
+/// is given: name() is "tflite". It takes delegates from libraries of their own: the provider is
+/// the path of one, with the delegate's options. It knows no signatures. Errors: kUnavailable with
+/// every place that was looked at, or why the one that was named cannot be used: it is no library,
+/// another one, older than 2.1.6, or for another processor.
 [[nodiscard]] Result<std::shared_ptr<const Library>> load_litert(
     const std::filesystem::path& path = {});
 /// Where load_litert() looks when no path is given, in order.
 [[nodiscard]] std::vector<std::filesystem::path> litert_search_places();
+
+/// True if a path that a user gave is that of LiteRT and not of another library: a file of its
+/// name, or a folder that has one.
+[[nodiscard]] bool names_litert(const std::filesystem::path& path);
 
 /// What the caller calls an operator, and what it does.
 struct LitertOperator {
