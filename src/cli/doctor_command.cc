@@ -12,8 +12,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "cli/context.h"
+#include "cli/doctor_litert.h"
 #include "tessera/core/affinity.h"
 #include "tessera/core/energy.h"
 #include "tessera/core/host.h"
@@ -55,6 +57,7 @@ struct Report {
   std::string runtime_error;
   std::vector<runtime::PluginProvider> plugins;
   std::vector<Probe> probes;
+  LitertReport litert;
   std::vector<int> cpus;
   std::vector<NumaNode> nodes;
   std::string energy;  ///< the counters that can be read, or why there are none
@@ -194,6 +197,22 @@ void probe(const RunOptions& options, Context& context, Report& report) {
   }
 }
 
+/// Only .tflite models need it, so that its absence is worth a note, unless it was asked for.
+void check_litert(const std::string& path, Report& report) {
+  report.litert = examine_litert(path);
+  if (report.litert.library == nullptr) {
+    report.findings.push_back({!path.empty(),
+                               path.empty() ? ".tflite models cannot be run: there is no LiteRT"
+                                            : report.litert.problem.message,
+                               report.litert.problem.hint});
+    return;
+  }
+  for (const auto& skill : wrong_skills(report.litert)) {
+    report.findings.push_back({false, fmt::format("LiteRT computes wrong values in {}", skill),
+                               "do not quantize .tflite models so, or take a newer LiteRT"});
+  }
+}
+
 Report examine(const RunOptions& options, Context& context) {
   Report report;
   report.host = describe_host();
@@ -203,15 +222,22 @@ Report examine(const RunOptions& options, Context& context) {
   check_energy(report);
   auto plain = options;
   plain.provider = RunOptions().provider;
+  std::string litert;
+  if (runtime::names_litert(options.runtime)) {
+    litert = std::exchange(plain.runtime, {});
+  }
   auto library = context.library(plain);
   if (library) {
     report.runtime = *library;
     report.plugins = runtime::find_plugins(**library);
-    probe(options, context, report);
+    auto probed = options;
+    probed.runtime = plain.runtime;
+    probe(probed, context, report);
   } else {
     report.runtime_error = library.error().message;
     report.findings.push_back({true, library.error().message, library.error().hint});
   }
+  check_litert(litert, report);
   check_machine(report);
   return report;
 }
@@ -269,10 +295,13 @@ Json to_json(const Report& report) {
                       {"ran_on", probe.error.empty() ? Json(probe.ran_on) : Json()},
                       {"error", probe.error.empty() ? Json() : Json(probe.error)}});
   }
-  auto places = Json::array();
-  for (const auto& place : runtime::Library::search_places()) {
-    places.push_back(place.string());
-  }
+  const auto listed = [](const std::vector<fs::path>& paths) {
+    auto places = Json::array();
+    for (const auto& path : paths) {
+      places.push_back(path.string());
+    }
+    return places;
+  };
   return {{"host",
            {{"cpu", report.host.cpu},
             {"architecture", report.host.architecture},
@@ -286,7 +315,9 @@ Json to_json(const Report& report) {
             {"default_scheme", to_string(quantize::scheme_for(report.host))}}},
           {"libraries", libraries},
           {"runtime", runtime},
-          {"searched", places},
+          {"searched", listed(runtime::Library::search_places())},
+          {"litert", to_json(report.litert)},
+          {"litert_searched", listed(runtime::litert_search_places())},
           {"absent_providers", absent},
           {"probes", probes},
           {"energy", {{"readable", report.energy_readable}, {"what", report.energy}}},
@@ -327,7 +358,8 @@ std::string to_text(const Report& report) {
     text += fmt::format("probe      {}: {}\n", probe.name,
                         probe.error.empty() ? "ran on " + probe.ran_on : probe.error);
   }
-  text += "\nproviders this runtime lacks, and how to have them (then --runtime FOLDER):\n";
+  text += to_text(report.litert);
+  text += "\nproviders ONNX Runtime lacks here, and how to have them (then --runtime FOLDER):\n";
   for (const auto& [name, how, beside] : runtime::known_providers()) {
     if (!has_provider(report, name)) {
       text += fmt::format("  {:<10} {}\n", name, how);

@@ -56,6 +56,9 @@ names one. Without both it is looked for beside the program, in
 .IR ../lib/tessera ,
 and in the cache.
 .TP
+.B TESSERA_LITERT
+the LiteRT library to load for .tflite models; looked for in the same places
+.TP
 .B XDG_CACHE_HOME
 where the cache
 .I tessera/

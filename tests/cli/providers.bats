@@ -81,6 +81,34 @@ setup() {
   expect_in "$stdout" "no energy counters"
 }
 
+@test "doctor tries what LiteRT can do" {
+  tessera doctor --json
+  expect_status 0
+  json '.result.litert_searched | length >= 3'
+  [[ $(json .result.litert) != null ]] || skip "NOT TESTED: no LiteRT; run scripts/setup"
+  json '.result.litert | .name == "litert" and .observer and (.version | startswith("2."))'
+  json '[.result.litert.skills[] | select(.outcome == "right")] | length == 12'
+  library=$(json .result.litert.path)
+  tessera doctor --runtime "$library" --json
+  expect_status 0
+  expect_equal "$(json .result.litert.path)" "$library"
+  expect_equal "$(json .result.runtime.name)" onnxruntime
+  tessera doctor
+  expect_in "$stdout" "runtime    litert 2."
+  expect_in "$stdout" "int16 activations (by built-in kernels)"
+}
+
+@test "without LiteRT only .tflite models are lost" {
+  TESSERA_LITERT=/no/such/library tessera doctor --json
+  expect_status 0
+  expect_equal "$(json .result.litert)" null
+  json '[.result.findings[] | select(.what | contains("no LiteRT"))] | length == 1'
+  printf text >"$BATS_TEST_TMPDIR/libLiteRt.so"
+  tessera doctor --runtime "$BATS_TEST_TMPDIR/libLiteRt.so"
+  expect_status 4
+  expect_in "$stdout" "serious: cannot use '$BATS_TEST_TMPDIR/libLiteRt.so'"
+}
+
 @test "doctor tries the provider that is asked for" {
   tessera doctor --json
   expect_status 0
