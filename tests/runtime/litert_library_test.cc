@@ -12,6 +12,7 @@
 #include "runtime/litert_library.h"
 #include "runtime/litert_models.h"
 #include "runtime/overheard.h"
+#include "runtime/tiny_model.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
 #include "tessera/runtime/litert.h"
@@ -71,7 +72,7 @@ TEST(LitertLibrary, OthersAreRefused_WithWhatTheyAre) {
   const auto onnx = Library::load();
   ASSERT_THAT(onnx, IsOk());
   const auto other = load_litert((*onnx)->path());
-  EXPECT_THAT(other, FailsWith(ErrorCode::kUnavailable, HasSubstr("not LiteRT")));
+  ASSERT_THAT(other, FailsWith(ErrorCode::kUnavailable, HasSubstr("not LiteRT")));
   EXPECT_THAT(other.error().hint, HasSubstr("2.1.6"));
 }
 
@@ -129,11 +130,28 @@ TEST(LitertLibrary, ModelsOfOtherFormats_NeedTheirOwnLibrary) {
   ASSERT_THAT(onnx, IsOk());
   const auto bytes = testing::relu_add_tanh().bytes();
   const auto other = open_litert(*onnx, bytes, {});
-  EXPECT_THAT(other, FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("LiteRT is needed")));
+  ASSERT_THAT(other, FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("LiteRT is needed")));
   EXPECT_THAT(other.error().hint, HasSubstr("load_litert"));
   EXPECT_THAT(probe_litert(*onnx), FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("LiteRT")));
   EXPECT_THAT(open_onnx(testing::litert(), "", {}, {}),
               FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("litert 2.")));
+}
+
+TEST(LitertLibrary, TwoAsOne_OpenBothFormats) {
+  TESSERA_NEEDS_LITERT();
+  const auto onnx = Library::load();
+  ASSERT_THAT(onnx, IsOk());
+  const auto both = joined(*onnx, testing::litert());
+  EXPECT_EQ(both->name(), "onnxruntime");
+  EXPECT_EQ(both->info().version, (*onnx)->version());
+  EXPECT_EQ(both->named("litert"), testing::litert().get());
+  EXPECT_EQ(both->named("third"), nullptr);
+  EXPECT_THAT(open_litert(both, testing::relu_add_tanh().bytes(), {}), IsOk());
+  EXPECT_THAT(open_onnx(both, testing::negate_relu().bytes(), {}, {}), IsOk());
+  EXPECT_THAT(open_onnx(joined(testing::litert(), *onnx), testing::negate_relu().bytes(), {}, {}),
+              IsOk());
+  EXPECT_THAT(both->resolve({.name = "cuda"}),
+              FailsWith(ErrorCode::kUnavailable, HasSubstr("'cuda'")));
 }
 
 TEST(LitertLibrary, ItsProviderIsTheCpu) {

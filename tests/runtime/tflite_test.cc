@@ -74,12 +74,18 @@ TEST_F(Tflite, OpenExtentsAreGiven_NamesAreTheOpeners) {
   for (auto& tensor : model.graphs[0].tensors) {
     tensor.signature = {-1, 4};
   }
-  auto session = open({}, {.tensors = {"in", "a", "b", "out"}, .shapes = {{"in", {3, 4}}}}, model);
+  auto session = open({.profile = true},
+                      {.tensors = {"in", "a", "b", "out"}, .shapes = {{"in", {3, 4}}}}, model);
   ASSERT_THAT(session, IsOk());
   EXPECT_EQ(session->inputs()[0].name, "in");
   EXPECT_EQ(session->outputs()[0].name, "out");
   EXPECT_THAT(session->outputs()[0].shape, ElementsAre(3, 4));
   ASSERT_THAT(run(*session, std::vector<float>(12, 1)), IsOk());
+  const auto kernels = session->end_profile();
+  ASSERT_THAT(kernels, IsOk());
+  ASSERT_THAT(*kernels, SizeIs(2)) << "RELU and ADD by XNNPACK, TANH by its built-in kernel";
+  EXPECT_THAT(kernels->front().sources, ElementsAre(0U, 1U));
+  EXPECT_THAT(kernels->back().sources, ElementsAre(2U));
   EXPECT_THAT(open({}, {.shapes = {{"x", {3, 5}}}}, model),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("'x'")));
 }
@@ -191,7 +197,7 @@ TEST(LitertDelegate, LiteRtItselfTakesNone_AndSaysWhatDoes) {
   TESSERA_NEEDS_LITERT();
   const auto session = open_litert(testing::litert(), relu_add_tanh().bytes(),
                                    {.provider = delegate_file().string()});
-  EXPECT_THAT(session, FailsWith(ErrorCode::kUnavailable, HasSubstr("takes no delegate")));
+  ASSERT_THAT(session, FailsWith(ErrorCode::kUnavailable, HasSubstr("takes no delegate")));
   EXPECT_THAT(session.error().hint, HasSubstr("libtensorflowlite_c.so"));
 }
 

@@ -38,6 +38,11 @@ namespace tessera::runtime {
 /// name, or a folder that has one.
 [[nodiscard]] bool names_litert(const std::filesystem::path& path);
 
+/// Two libraries as one: `first` with its name, version and providers, which brings `second` along
+/// (Library::named()). For commands that open networks of two formats.
+[[nodiscard]] std::shared_ptr<const Library> joined(std::shared_ptr<const Library> first,
+                                                    std::shared_ptr<const Library> second);
+
 /// What the caller calls an operator, and what it does.
 struct LitertOperator {
   std::string name;
