@@ -34,6 +34,21 @@ target_compile_definitions(tessera_onnx_proto INTERFACE ONNX_ML=1 ONNX_NAMESPACE
 target_link_libraries(tessera_onnx_proto INTERFACE
   ${TESSERA_ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
 
+# LiteRT files: headers alone, and those that the compiler of the same version makes of our schema.
+find_path(TESSERA_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_program(TESSERA_FLATC flatc REQUIRED)
+set(litert_generated ${PROJECT_BINARY_DIR}/litert_schema)
+add_custom_command(OUTPUT ${litert_generated}/litert_generated.h
+  COMMAND ${TESSERA_FLATC} --cpp --cpp-std c++17 -o ${litert_generated}
+          ${PROJECT_SOURCE_DIR}/src/litert/litert.fbs
+  DEPENDS ${PROJECT_SOURCE_DIR}/src/litert/litert.fbs VERBATIM
+  COMMENT "Compiling the schema of .tflite files")
+add_custom_target(tessera_litert_generated DEPENDS ${litert_generated}/litert_generated.h)
+add_library(tessera_litert_schema INTERFACE)
+target_include_directories(tessera_litert_schema SYSTEM INTERFACE
+  ${litert_generated} ${TESSERA_FLATBUFFERS_INCLUDE})
+add_dependencies(tessera_litert_schema tessera_litert_generated)
+
 # ONNX Runtime: headers to build, the library only at run time (dlopen).
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(TESSERA_CACHE "$ENV{XDG_CACHE_HOME}/tessera")

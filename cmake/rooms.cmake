@@ -5,8 +5,8 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core search tensor graph numerics onnx data runtime network calibrate quantize compat refine evaluate
-    profile noise optimize report cli)
+    core search tensor graph numerics onnx litert data runtime network calibrate quantize compat refine
+    evaluate profile noise optimize report cli)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_search_USES core)
@@ -14,9 +14,10 @@ set(TESSERA_ROOM_tensor_USES core)
 set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
 set(TESSERA_ROOM_onnx_USES graph tensor core)
+set(TESSERA_ROOM_litert_USES graph tensor core)
 set(TESSERA_ROOM_data_USES tensor core)
 set(TESSERA_ROOM_runtime_USES tensor core)
-set(TESSERA_ROOM_network_USES data runtime onnx graph tensor core)
+set(TESSERA_ROOM_network_USES data runtime onnx litert graph tensor core)
 set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph core)
 set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph tensor core)
 set(TESSERA_ROOM_compat_USES quantize calibrate network numerics onnx graph tensor core)
@@ -59,6 +60,8 @@ set(TESSERA_THIRD_PARTY
     "^Eigen/ profile noise quantize refine"
     "^onnx/ onnx"
     "^google/protobuf/ onnx"
+    "^flatbuffers/ litert"
+    "^litert_generated\\.h$ litert"
     "^(turbojpeg|jpeglib|png)\\.h$ data"
     "^onnxruntime runtime"
     "^dlfcn\\.h$ runtime"

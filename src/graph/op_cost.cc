@@ -68,13 +68,23 @@ Work elementwise(Count elements, std::int64_t operations) {
 
 // --- operators with multiply-accumulates ----------------------------------------------------
 
+/// Weights per output of a convolution, or per input of a transposed one.
+Count filter_size(const Site& site) {
+  auto shape = site.input(site.op.operands.weights);
+  const auto axis = site.op.operands.filter_axis;
+  if (!shape || axis >= shape->size()) {
+    return std::nullopt;
+  }
+  shape->erase(shape->begin() + static_cast<std::ptrdiff_t>(axis));
+  return product(*shape);
+}
+
 /// Every output is a dot product of one filter: weights [O, I / group, k...].
 Work convolution(const Site& site) {
-  const auto shape = site.input(site.op.operands.weights);
-  if (!shape || shape->empty()) {
+  const auto filter = filter_size(site);
+  if (!filter) {
     return {};
   }
-  const auto filter = product(std::span(*shape).subspan(1));
   const auto outputs = site.output_size();
   return from_macs(checked_mul(outputs, filter),
                    site.has_input(site.op.operands.bias) ? outputs : Count(0));
@@ -82,22 +92,28 @@ Work convolution(const Site& site) {
 
 /// Every input is spread over one filter: weights [I, O / group, k...].
 Work transposed_convolution(const Site& site) {
-  const auto shape = site.input(site.op.operands.weights);
-  if (!shape || shape->empty()) {
+  const auto filter = filter_size(site);
+  if (!filter) {
     return {};
   }
-  const auto filter = product(std::span(*shape).subspan(1));
-  return from_macs(checked_mul(site.input_size(0), filter),
+  return from_macs(checked_mul(site.input_size(site.op.operands.input), filter),
                    site.has_input(site.op.operands.bias) ? site.output_size() : Count(0));
 }
 
-Work matrix_product(const Site& site) {
+/// What one output is the sum of.
+Count depth_of(const Site& site) {
+  const auto& operands = site.op.operands;
+  if (operands.depth_axis) {
+    return site.extent(operands.weights, static_cast<std::ptrdiff_t>(*operands.depth_axis));
+  }
   const auto transposed = site.op.int_or("transA", 0) != 0;
   const auto shape = site.input(0);
-  const auto depth =
-      shape && shape->size() == 1 ? Count(shape->front()) : site.extent(0, transposed ? -2 : -1);
+  return shape && shape->size() == 1 ? Count(shape->front()) : site.extent(0, transposed ? -2 : -1);
+}
+
+Work matrix_product(const Site& site) {
   const auto outputs = site.output_size();
-  return from_macs(checked_mul(outputs, depth),
+  return from_macs(checked_mul(outputs, depth_of(site)),
                    site.has_input(site.op.operands.bias) ? outputs : Count(0));
 }
 
@@ -148,8 +164,34 @@ Work einsum(const Site& site) {
                      : from_macs(checked_mul(total, static_cast<std::int64_t>(operand) - 1));
 }
 
+constexpr std::int64_t kOperationsPerGate = 3;  // bias, activation, use
+
+/// Weights for inputs and states of each gate that are inputs of their own: [cells, width].
+Work recurrent_of_factors(const Site& site) {
+  auto extents = site.input(0);
+  if (!extents || extents->empty()) {
+    return {};
+  }
+  extents->pop_back();
+  const auto steps = product(*extents);
+  Count weights = 0;
+  Count cells = 0;
+  for (const auto factor : site.op.operands.factors) {
+    if (site.has_input(factor)) {
+      weights = checked_add(weights, site.input_size(factor));
+      cells = checked_add(cells, site.extent(factor, 0));
+    }
+  }
+  const auto gates = cells ? Count(*cells / 2) : std::nullopt;
+  return from_macs(checked_mul(steps, weights),
+                   checked_mul(checked_mul(steps, gates), kOperationsPerGate));
+}
+
 /// Input and recurrent weights are read once per step and sample; gates are element-wise.
 Work recurrent(const Site& site) {
+  if (!site.op.operands.factors.empty()) {
+    return recurrent_of_factors(site);
+  }
   const auto steps = checked_mul(site.extent(0, 0), site.extent(0, 1));
   const auto macs = checked_mul(steps, checked_add(site.input_size(1), site.input_size(2)));
   const auto input_extent = site.extent(0, 2);
@@ -157,7 +199,6 @@ Work recurrent(const Site& site) {
   const auto gates = input_extent && *input_extent > 0 && site.input_size(1)
                          ? Count(*site.input_size(1) / *input_extent)
                          : std::nullopt;
-  constexpr std::int64_t kOperationsPerGate = 3;  // bias, activation, use
   return from_macs(macs, checked_mul(checked_mul(steps, gates), kOperationsPerGate));
 }
 

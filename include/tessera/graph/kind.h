@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 /// What operators are, in terms that no file format owns. The reader of a format says it of every
 /// operator, from the one table of names that the format has; whoever counts, plans or measures
@@ -15,8 +16,8 @@ enum class OpKind : std::uint8_t {
   kOther,  ///< none of these, or nothing is known of it
 
   // Sums of products.
-  kConv,            ///< convolution, also grouped and depthwise; weights [O, ...]
-  kTransposedConv,  ///< weights [I, ...]
+  kConv,            ///< convolution, also grouped and depthwise; weights [O, ...], see Operands
+  kTransposedConv,  ///< weights [I, ...], see Operands
   kDeformableConv,
   kGemm,                 ///< product with a matrix of weights, and a bias: fully connected
   kMatMul,               ///< product of two matrices, or stacks of them
@@ -69,9 +70,16 @@ enum class Arithmetic : std::uint8_t {
 
 /// Which inputs of an operator are what, where its kind has such.
 struct Operands {
-  std::size_t weights = 1;              ///< of convolutions
+  std::size_t input = 0;                ///< of transposed convolutions: what is spread
+  std::size_t weights = 1;              ///< of convolutions, and of a kGemm with `depth_axis`
   std::optional<std::size_t> bias = 2;  ///< of convolutions and products
   std::optional<std::size_t> past;      ///< earlier keys of kDotProductAttention
+  /// Of the weights of a convolution: outputs, or inputs of a transposed one.
+  std::size_t filter_axis = 0;
+  /// Of the weights of a kGemm: what it sums over, where that is not the last of its first input.
+  std::optional<std::size_t> depth_axis;
+  /// Weights of a recurrent layer, each applied once per step, where they are several inputs.
+  std::vector<std::size_t> factors;
 };
 
 /// How integers stand for real numbers: real = (integer - zero_point) * scale.
