@@ -47,10 +47,8 @@ struct Foreign {
 };
 constexpr std::string_view kExportPytorch =
     "load it in PyTorch and export it: torch.onnx.export(model, inputs, \"model.onnx\")";
-constexpr std::array<Foreign, 7> kForeign{
-    {{4, "TFL3", "a TensorFlow Lite model",
-      "convert it: python -m tf2onnx.convert --tflite MODEL.tflite --output MODEL.onnx"},
-     {0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (.h5)",
+constexpr std::array<Foreign, 6> kForeign{
+    {{0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (.h5)",
       "load it in Keras and convert it: model.export(\"model.onnx\", format=\"onnx\"), or tf2onnx"},
      {0, "PK\x03\x04", "a zip archive, as PyTorch (.pt) and Keras (.keras) write", kExportPytorch},
      {0, "\x80\x02", "a pickle, as PyTorch writes (.pt, .pth)", kExportPytorch},

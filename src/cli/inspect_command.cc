@@ -9,6 +9,7 @@
 #include "cli/context.h"
 #include "cli/options.h"
 #include "tessera/graph/inspect.h"
+#include "tessera/network/driver.h"
 #include "tessera/network/load.h"
 #include "tessera/report/inspection.h"
 
@@ -32,6 +33,16 @@ struct Options {
   std::size_t top = 20;
 };
 
+/// None for a format that needs none.
+Result<std::shared_ptr<const runtime::Library>> library_for(const network::Network& model,
+                                                            const Options& options,
+                                                            Context& context) {
+  if (model.driver().tells_types()) {
+    return std::shared_ptr<const runtime::Library>();
+  }
+  return context.library({.runtime = options.runtime});
+}
+
 /// Types come from the runtime. Without one, or where it does not know an operator, the file's
 /// own declarations have to do: what can be told is told.
 network::Simplification learn_types(network::Network& model, const Options& options,
@@ -41,19 +52,20 @@ network::Simplification learn_types(network::Network& model, const Options& opti
         {"types-not-inferred",
          fmt::format("shapes are those that the file declares: {}", error.message), error.hint});
   };
-  const auto library = context.library({.runtime = options.runtime});
-  if (!library) {
-    warn(library.error());
+  const auto asked = library_for(model, options, context);
+  if (!asked) {
+    warn(asked.error());
   }
+  const auto library = asked.value_or(nullptr);
   network::Simplification simplified;
   if (context.simplify) {
-    simplified = network::simplify(model, library ? *library : nullptr, true);
+    simplified = network::simplify(model, library, true);
     if (simplified.problem) {
       warn(*simplified.problem);
     }
   }
-  if (library && !simplified.types_known) {
-    if (const auto status = model.infer_types(*library); !status) {
+  if (asked && !simplified.types_known) {
+    if (const auto status = model.infer_types(library); !status) {
       warn(status.error());
     }
   }
@@ -102,7 +114,7 @@ Status run(const Options& options, Context& context) {
   TESSERA_CHECK(network::give_extents(model, options.loading));
   const auto simplified = learn_types(model, options, context);
   TESSERA_CHECK(context.assume_extents(model, {}));
-  const auto library = context.library({.runtime = options.runtime});
+  const auto library = library_for(model, options, context);
   if (library && !model.assumed_shapes().empty()) {
     // Where even this fails, learn_types has warned.
     static_cast<void>(network::learn_assumed_types(model, *library, context.simplify));
@@ -134,7 +146,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto& command = *app.add_subcommand(
       "inspect", "Structure, shapes, MACs, bytes per tensor and cut, quantization state");
-  command.add_option("model", options->model, "the model, an .onnx file")
+  command.add_option("model", options->model, "the model, an .onnx or .tflite file")
       ->type_name("MODEL")
       ->required();
   add_load_options(command, options->loading);

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "network/litert_driver.h"
+#include "tessera/litert/model.h"
 #include "tessera/network/driver.h"
 #include "tessera/onnx/model.h"
 
@@ -129,6 +131,10 @@ Status simplify_and_infer(Network& network, const std::shared_ptr<const runtime:
 }  // namespace
 
 Result<Network> read(const std::filesystem::path& path) {
+  if (is_litert_file(path)) {
+    return litert::Model::load(path).map(
+        [](litert::Model model) { return Network::of(std::move(model)); });
+  }
   return onnx::Model::load(path).map(
       [](onnx::Model model) { return Network::of(std::move(model)); });
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "network/litert_driver.h"
 #include "network/onnx_source.h"
 #include "tessera/network/driver.h"
 
@@ -107,6 +108,10 @@ Status Network::infer_types(const std::shared_ptr<const runtime::Library>& libra
 Result<runtime::Session> open_file(std::shared_ptr<const runtime::Library> library,
                                    const std::filesystem::path& path,
                                    const runtime::SessionOptions& options) {
+  if (is_litert_file(path)) {
+    TESSERA_TRY(const auto network, read(path));
+    return network.open(std::move(library), options);
+  }
   return open_onnx_file(std::move(library), path, options);
 }
 
@@ -115,6 +120,15 @@ onnx::Model* Network::onnx() noexcept {
 }
 const onnx::Model* Network::onnx() const noexcept {
   return driver_->onnx();
+}
+litert::Model* Network::litert() noexcept {
+  return driver_->litert();
+}
+const litert::Model* Network::litert() const noexcept {
+  return driver_->litert();
+}
+void Network::edited() {
+  driver_->edited();
 }
 
 }  // namespace tessera::network

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "network/onnx_source.h"
+#include "network/part.h"
 #include "tessera/onnx/simplify.h"
 #include "tessera/runtime/evaluator.h"
 #include "tessera/runtime/type_oracle.h"
@@ -25,28 +26,6 @@ using onnx::NodeId;
 constexpr std::int64_t kFirstSupportedOpset = 7;
 /// Old enough for every tool, new enough for Q/DQ per channel.
 constexpr std::int64_t kCommonOpset = 13;
-
-/// The operators and those on constants alone that they read, directly or not.
-std::set<std::uint32_t> with_constants(const graph::Graph& graph,
-                                       std::span<const graph::OpId> ops) {
-  const auto constant = graph::constant_tensors(graph);
-  std::set<std::uint32_t> nodes;
-  std::vector<graph::OpId> open(ops.begin(), ops.end());
-  while (!open.empty()) {
-    const auto op = open.back();
-    open.pop_back();
-    if (!nodes.insert(graph.op(op).source).second) {
-      continue;
-    }
-    for_each_read(graph.op(op), [&](graph::TensorId tensor) {
-      const auto producer = graph.tensor(tensor).producer;
-      if (producer && constant[tensor.value]) {
-        open.push_back(*producer);
-      }
-    });
-  }
-  return nodes;
-}
 
 void keep_only(Model& model, const std::set<std::uint32_t>& kept) {
   std::vector<NodeId> constants;

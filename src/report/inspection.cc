@@ -110,11 +110,27 @@ Table value_table(const Graph& graph) {
   return table;
 }
 
-std::string quantization_text(const graph::Quantization& quantization) {
+/// What the format calls the operators of a kind, if the graph has any.
+const std::string* type_of(const Graph& graph, graph::OpKind kind) {
+  const auto found = std::find_if(graph.ops().begin(), graph.ops().end(),
+                                  [&](const graph::Op& op) { return op.kind == kind; });
+  return found == graph.ops().end() ? nullptr : &found->type;
+}
+
+std::string conversions_text(const graph::Quantization& quantization, const Graph& graph) {
+  const auto* const quantize = type_of(graph, graph::OpKind::kQuantize);
+  const auto* const dequantize = type_of(graph, graph::OpKind::kDequantize);
+  return (quantize == nullptr ? fmt::format(", {} QuantizeLinear", quantization.quantize_nodes)
+                              : fmt::format(", {} {}", quantization.quantize_nodes, *quantize)) +
+         (dequantize == nullptr
+              ? fmt::format(", {} DequantizeLinear", quantization.dequantize_nodes)
+              : fmt::format(", {} {}", quantization.dequantize_nodes, *dequantize));
+}
+
+std::string quantization_text(const graph::Quantization& quantization, const Graph& graph) {
   std::string text(to_string(quantization.state));
   if (quantization.quantize_nodes + quantization.dequantize_nodes > 0) {
-    text += fmt::format(", {} QuantizeLinear, {} DequantizeLinear", quantization.quantize_nodes,
-                        quantization.dequantize_nodes);
+    text += conversions_text(quantization, graph);
   }
   if (quantization.int8_ops > 0) {
     text += fmt::format(", {} integer operators", quantization.int8_ops);
@@ -157,7 +173,7 @@ std::string summary(const Inspection& inspection, const Graph& graph, const std:
       "quantized   {}\n",
       file, inspection.nodes, bodies, count_or_large(inspection.parameters),
       bytes_or_large(inspection.weight_bytes), compute_text(inspection),
-      peak_text(inspection, graph), quantization_text(inspection.quantization));
+      peak_text(inspection, graph), quantization_text(inspection.quantization, graph));
 }
 
 }  // namespace

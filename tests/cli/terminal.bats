@@ -89,10 +89,9 @@ for line in open(sys.argv[1], encoding="utf8"):
 }
 
 @test "files of other formats are named, with what to do" {
-  printf '\x1c\0\0\0TFL3more' >a.tflite
-  tessera inspect a.tflite
-  expect_error 3 "TensorFlow Lite"
-  expect_in "$stderr" "tf2onnx"
+  printf 'GGUF more of it, for all that it matters' >a.onnx
+  tessera inspect a.onnx
+  expect_error 3 "a GGUF model"
   printf '\x89HDF\r\n\x1a\n0000' >a.h5
   tessera quantize a.h5 --mode dynamic -o q.onnx
   expect_error 3 "HDF5"

@@ -96,7 +96,8 @@ Content with_signature() {
 }
 
 TEST(Part, HasWhatItsOperatorsNeedAndNothingElse) {
-  const auto content = with_signature();
+  auto content = with_signature();
+  content.archive = content.buffers[1];
   const auto& graph = content.subgraphs.front();
   const auto part =
       part_of(content, {1, 2}, graph.operators[0].outputs, graph.operators[2].outputs);
@@ -115,6 +116,7 @@ TEST(Part, HasWhatItsOperatorsNeedAndNothingElse) {
   EXPECT_EQ(part.signatures[0].inputs.front().name, "c");
   EXPECT_EQ(part.signatures[0].outputs.front().name, "r");
   EXPECT_EQ(metadata_of(part, "TFLITE_METADATA"), std::nullopt);
+  EXPECT_TRUE(part.archive.empty());
   EXPECT_EQ(metadata_of(part, "min_runtime_version"), "1.5.0");
 }
 

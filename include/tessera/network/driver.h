@@ -60,6 +60,8 @@ class Driver {
                                   bool /*as_written*/) {
     return {};
   }
+  /// The file itself tells all that is known of types: they are learned without a library.
+  [[nodiscard]] virtual bool tells_types() const noexcept { return false; }
   [[nodiscard]] virtual Status infer_types(const std::shared_ptr<const runtime::Library>&) = 0;
   /// The types under the shapes that are assumed.
   [[nodiscard]] virtual Status infer_assumed_types(
@@ -79,6 +81,8 @@ class Driver {
   [[nodiscard]] virtual std::set<std::uint32_t> sources() const = 0;
 
   [[nodiscard]] virtual onnx::Model* onnx() noexcept { return nullptr; }
+  [[nodiscard]] virtual litert::Model* litert() noexcept { return nullptr; }
+  virtual void edited() {}
 };
 
 }  // namespace tessera::network

@@ -27,6 +27,9 @@
 namespace tessera::onnx {
 class Model;
 }
+namespace tessera::litert {
+class Model;
+}
 
 /// The seam through which file formats enter: everything that measures, compares or plans works on
 /// a Network and on its graph, and knows no format. What a format is stands in its driver (see
@@ -35,7 +38,8 @@ namespace tessera::network {
 
 enum class FileFormat : std::uint8_t {
   kOnnx,
-  kOther,  ///< of a driver that is no part of the toolkit
+  kLitert,  ///< .tflite
+  kOther,   ///< of a driver that is no part of the toolkit
 };
 
 enum class ExternalData : std::uint8_t {
@@ -92,6 +96,7 @@ class Network {
   explicit Network(std::unique_ptr<Driver> driver);
   /// Of a model of that format, from memory.
   [[nodiscard]] static Network of(onnx::Model model);
+  [[nodiscard]] static Network of(litert::Model model);
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();
@@ -103,7 +108,7 @@ class Network {
   /// Path, SHA-256 of the file as read (computed when asked, streamed), format.
   [[nodiscard]] Result<ModelInfo> info() const;
   /// What the format says of the file as a whole, for `inspect`: for ONNX {"format", "ir_version",
-  /// "opset", "opsets"}.
+  /// "opset", "opsets"}; see schema/inspect.schema.json.
   [[nodiscard]] Json properties() const;
   /// The same in a line: "ONNX, IR 8, opset 17".
   [[nodiscard]] std::string description() const;
@@ -168,6 +173,10 @@ class Network {
   /// For the rooms that write this format, and for no others: null if it is another one.
   [[nodiscard]] onnx::Model* onnx() noexcept;
   [[nodiscard]] const onnx::Model* onnx() const noexcept;
+  [[nodiscard]] litert::Model* litert() noexcept;
+  [[nodiscard]] const litert::Model* litert() const noexcept;
+  /// To be called after a change by way of litert(): what was looked up of the model is stale.
+  void edited();
   /// The same of any format, by the type that its driver has.
   [[nodiscard]] Driver& driver() noexcept { return *driver_; }
   [[nodiscard]] const Driver& driver() const noexcept { return *driver_; }
