@@ -101,10 +101,16 @@ class Viewer {
     const auto is_used = used();
     const auto is_made = made();
     ids_.assign(types.size(), std::nullopt);
+    kept_.assign(types.size(), false);
+    std::vector<bool> is_output(types.size(), false);
+    for (const auto output : subgraph_->outputs) {
+      is_output[static_cast<std::size_t>(output)] = true;
+    }
     for (std::size_t i = 0; i < types.size(); ++i) {
       const auto& tensor = subgraph_->tensors[i];
-      // What an operator keeps from run to run is its own affair.
-      if (!is_used[i] || (tensor.is_variable && !is_made[i])) {
+      // What an operator keeps from run to run is its own affair, unless it is an output, too.
+      kept_[i] = tensor.is_variable && !is_made[i];
+      if (!is_used[i] || (kept_[i] && !is_output[i])) {
         continue;
       }
       const bool constant = content_.is_constant(tensor) || (!is_made[i] && is_empty(types[i]));
@@ -125,7 +131,8 @@ class Viewer {
   std::vector<std::optional<TensorId>> ids(const std::vector<std::int32_t>& tensors) const {
     std::vector<std::optional<TensorId>> ids;
     for (const auto tensor : tensors) {
-      ids.push_back(tensor < 0 ? std::nullopt : ids_[static_cast<std::size_t>(tensor)]);
+      const bool absent = tensor < 0 || kept_[static_cast<std::size_t>(tensor)];
+      ids.push_back(absent ? std::nullopt : ids_[static_cast<std::size_t>(tensor)]);
     }
     return ids;
   }
@@ -191,6 +198,7 @@ class Viewer {
   const Subgraph* subgraph_ = nullptr;
   std::vector<std::string> names_;
   std::vector<std::optional<TensorId>> ids_;  ///< by tensor
+  std::vector<bool> kept_;                    ///< a state
   std::set<std::string> taken_;
   Graph graph_;
 };

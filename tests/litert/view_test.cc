@@ -318,6 +318,16 @@ TEST(Bodies, OfAComposite_IsItsDecomposition) {
   EXPECT_EQ(macs_of(view_of(builder.build()), 0), 64);
 }
 
+TEST(View, OfAStateThatIsAnOutput_ShowsItThere) {
+  LitertBuilder builder;
+  builder.input("x", {4}).value("state", {4});
+  builder.last().is_variable = true;
+  builder.value("y", {4}).custom("Own", {"x", "state"}, {"y"}).output("y").output("state");
+  const auto graph = view_of(builder.build());
+  EXPECT_EQ(graph.outputs().size(), 2U);
+  EXPECT_EQ(graph.ops()[0].inputs[1], std::nullopt);
+}
+
 TEST(View, OfWhatNobodyMakes_IsAnError) {
   LitertBuilder builder;
   builder.input("x", {4}).value("gap", {4}).value("y", {4});
