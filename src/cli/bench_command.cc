@@ -96,6 +96,7 @@ void add_bench_command(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
       "bench", "Measure every combination of format, types, granularity and optimization level");
   command->add_option("model", options->model, "ONNX model in float32")->required();
+  context.reads(options->model);
   add_data_options(*command, options->data, true);
   add_run_options(*command, options->run, true);
   add_load_options(*command, options->loading);

@@ -165,6 +165,7 @@ void add_calibrate_command(CLI::App& app, Context& context) {
   CLI::App& command =
       *app.add_subcommand("calibrate", "Measure activation ranges by every method in one pass");
   command.add_option("model", arguments->model, "model to calibrate")->type_name("MODEL.onnx");
+  context.reads(arguments->model);
   add_data_options(command, arguments->data, false);
   command
       .add_option("--method", arguments->methods, "how ranges follow from samples (default: all)")

@@ -193,6 +193,8 @@ void add_compare_command(CLI::App& app, Context& context) {
       "compare", "Error of a model against its reference: outputs, values inside, top-1, gates");
   command->add_option("reference", arguments->reference, "ONNX model, usually float32")->required();
   command->add_option("candidate", arguments->candidate, "ONNX model made from it")->required();
+  context.reads(arguments->reference);
+  context.reads(arguments->candidate);
   add_data_options(*command, arguments->data, true);
   add_run_options(*command, arguments->run);
   add_load_options(*command, arguments->loading);

@@ -21,6 +21,7 @@
 #include "tessera/core/record.h"
 #include "tessera/core/text.h"
 #include "tessera/core/timing.h"
+#include "tessera/runtime/litert.h"
 
 namespace tessera::cli {
 namespace {
@@ -180,10 +181,37 @@ std::size_t Context::width() const {
   return terminal_columns();
 }
 
+Status Context::load_library(const RunOptions& options) {
+  const auto is_litert = [](const std::string* path) {
+    return network::format_of(*path) == network::FileFormat::kLitert;
+  };
+  std::vector<const std::string*> given;
+  std::copy_if(models_.begin(), models_.end(), std::back_inserter(given),
+               [](const std::string* path) { return !path->empty(); });
+  const bool litert = std::any_of(given.begin(), given.end(), is_litert);
+  const bool all_litert = litert && std::all_of(given.begin(), given.end(), is_litert);
+  // Beside another one, the option means the library that it names.
+  const bool named = all_litert || runtime::names_litert(options.runtime);
+  std::shared_ptr<const runtime::Library> second;
+  if (litert) {
+    TESSERA_TRY(second, runtime::load_litert(named ? options.runtime : ""));
+  }
+  if (all_litert) {
+    library_ = std::move(second);
+    return {};
+  }
+  TESSERA_TRY(library_,
+              runtime::Library::load(litert && named ? "" : options.runtime,
+                                     {options.custom_ops.begin(), options.custom_ops.end()}));
+  if (litert) {
+    library_ = runtime::joined(library_, std::move(second));
+  }
+  return {};
+}
+
 Result<std::shared_ptr<const runtime::Library>> Context::library(const RunOptions& options) {
   if (library_ == nullptr) {
-    TESSERA_TRY(library_, runtime::Library::load(options.runtime, {options.custom_ops.begin(),
-                                                                   options.custom_ops.end()}));
+    TESSERA_CHECK(load_library(options));
   }
   const auto usable = usable_cpus().size();
   if (usable > 0 && static_cast<std::size_t>(options.threads) > usable) {

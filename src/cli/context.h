@@ -100,7 +100,11 @@ class Context {
   [[nodiscard]] static Status check_output(const std::string& path, Overwrite overwrite,
                                            const std::vector<std::string>& endings);
 
-  /// The inference library, loaded on first use.
+  /// Says where a command will have the path of a model that it reads, once the line is parsed:
+  /// which inference library it needs follows from the files. `path` outlives the context.
+  void reads(const std::string& path) { models_.push_back(&path); }
+  /// The inference library, loaded on first use: the one for the formats of the command's models,
+  /// two that go as one where they have two formats.
   [[nodiscard]] Result<std::shared_ptr<const runtime::Library>> library(const RunOptions& options);
   /// Loads a model, gives its open extents values and learns the type of every tensor. Extents
   /// that stay open are assumed to be what all samples of `feeds` have; without samples, a batch
@@ -186,6 +190,8 @@ class Context {
   TerminalMonitor monitor_;
   bool answered_ = false;
   int output_errno_ = 0;  ///< of the first attempt to print that failed
+  [[nodiscard]] Status load_library(const RunOptions& options);
+  std::vector<const std::string*> models_;  ///< paths; empty for commands that do not run
   std::shared_ptr<const runtime::Library> library_;
   std::map<std::string, runtime::ProviderChoice> resolved_;
   std::optional<TemporaryDirectory> input_;  ///< what came by standard input

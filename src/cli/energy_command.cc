@@ -54,6 +54,7 @@ void add_energy_command(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
       "energy", "Say what one inference takes in joules, and which layers take it");
   command->add_option("model", options->model, "ONNX model, float or quantized")->required();
+  context.reads(options->model);
   add_data_options(*command, options->data, false);
   auto& energy = options->energy;
   command

@@ -57,6 +57,7 @@ void add_error_check_command(CLI::App& parent, Context& context) {
   auto* command = parent.add_subcommand(
       "check", "Builds random mixed models and compares their error with what a sweep says");
   add_switch_options(*command, arguments->switches);
+  context.reads(arguments->switches.model);
   command->add_option("--plans", arguments->plans, "how many models are built")
       ->check(at_least(1))
       ->capture_default_str();

@@ -14,6 +14,7 @@
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
 #include "tessera/quantize/assignment.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 
@@ -246,6 +247,7 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
+  TESSERA_CHECK(quantize::dialect_of(model));
   std::optional<calibrate::Ranges> known;
   if (!options.ranges.empty()) {
     // Before the samples: they know how those that they were measured on were preprocessed.

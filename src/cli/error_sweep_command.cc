@@ -142,6 +142,7 @@ void add_error_sweep_command(CLI::App& parent, Context& context) {
   auto* command = parent.add_subcommand(
       "sweep", "Error of many subsets of quantized layers, without building their models");
   add_switch_options(*command, arguments->switches);
+  context.reads(arguments->switches.model);
   command
       ->add_option("--subsets", arguments->subsets,
                    "random:N, one-in, one-out, pairs, all or list:FILE; repeatable (random:1000)")

@@ -149,6 +149,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
   command.add_option("model", options->model, "the model, an .onnx or .tflite file")
       ->type_name("MODEL")
       ->required();
+  context.reads(options->model);
   add_load_options(command, options->loading);
   command
       .add_option_function<std::string>(

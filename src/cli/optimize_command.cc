@@ -12,6 +12,7 @@
 #include "tessera/core/host.h"
 #include "tessera/evaluate/bench.h"
 #include "tessera/optimize/optimize.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/report/evaluation.h"
 
@@ -226,6 +227,7 @@ Status run(const Options& given, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(const auto model, context.load_model(options.model, options.loading, options.run,
                                                    {options.data, validation_data(options)}));
+  TESSERA_CHECK(quantize::dialect_of(model));
   std::optional<calibrate::Ranges> known;
   if (!options.ranges.empty()) {
     // Before the samples: they know how those that they were measured on were preprocessed.
@@ -292,6 +294,7 @@ void add_optimize_command(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
       "optimize", "Find, check and write the fastest model that keeps your limits on this machine");
   command->add_option("model", options->model, "ONNX model in float32")->required();
+  context.reads(options->model);
   add_data_options(*command, options->data, true);
   command
       ->add_option("--validation", options->validation,

@@ -14,6 +14,7 @@
 #include "tessera/core/host.h"
 #include "tessera/profile/evidence.h"
 #include "tessera/profile/profile.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/report/profile.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -179,6 +180,7 @@ Status run(Options options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
+  TESSERA_CHECK(quantize::dialect_of(model));
   if (options.resume && std::filesystem::exists(options.output)) {
     TESSERA_TRY(settings.known, known_plans(options, model));
   }
@@ -227,6 +229,7 @@ void add_profile_command(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
   command->add_option("model", options->model, "ONNX model in float32");
+  context.reads(options->model);
   add_data_options(*command, options->data, false);
   add_scheme_options(*command, options->scheme, SchemeScope::kStatic);
   add_further_schemes(*command, options->further,

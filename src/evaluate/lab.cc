@@ -131,6 +131,7 @@ Result<quantize::Assignment> Lab::assignment(const quantize::Scheme& scheme,
     return quantize::Assignment(view_.ops().size(), scheme);
   }
   TESSERA_CHECK(quantize::validate(scheme));
+  TESSERA_CHECK(quantize::dialect_of(*setup_.model));
   return assignment(recipe(scheme, selection), monitor);
 }
 

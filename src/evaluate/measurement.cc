@@ -167,7 +167,8 @@ Clock clock_of(Timer timer) {
 void warn_of_unused_providers(std::span<const Measurement> rows, Monitor& monitor) {
   std::map<std::string, bool> used;
   for (const auto& row : rows) {
-    if (!row.provider || !row.kernels || row.status != RowStatus::kOk) {
+    const bool asked = row.provider && runtime::short_provider_name(row.provider->name) != "cpu";
+    if (!asked || !row.kernels || row.status != RowStatus::kOk) {
       continue;
     }
     auto& seen = used[runtime::to_string(*row.provider)];

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "network/litert_source.h"
 #include "network/part.h"
 
 namespace tessera::network {
@@ -220,12 +221,9 @@ class LitertDriver final : public Driver {
     return {};
   }
 
-  Result<SessionSourcePtr> source(std::span<const std::string> /*taps*/) const override {
-    return fail(ErrorCode::kUnimplemented, "'{}' is a .tflite file, which cannot be run yet",
-                path().string())
-        .hint(
-            "`tessera inspect` looks at it; to run the network, convert it to ONNX: python -m "
-            "tf2onnx.convert --tflite MODEL.tflite --output MODEL.onnx");
+  Result<SessionSourcePtr> source(std::span<const std::string> taps) const override {
+    TESSERA_TRY(const auto graph, view());
+    return litert_source(model_, graph, taps, extents());
   }
 
   Result<std::unique_ptr<Driver>> part(const PartSpec& spec) const override {
@@ -280,12 +278,15 @@ class LitertDriver final : public Driver {
     learn_types();
   }
 
-  void learn_types() {
+  void learn_types() { types_ = litert::types_of(model_.content(), extents()); }
+
+  /// Of inputs whose extents are open, as far as they were given or assumed.
+  litert::AssumedShapes extents() const {
     auto shapes = given_;
     for (const auto& [name, dims] : assumed_) {
       shapes[name] = dims;
     }
-    types_ = litert::types_of(model_.content(), shapes);
+    return shapes;
   }
 
   std::optional<std::size_t> find(std::string_view name) const {

@@ -130,8 +130,12 @@ Status simplify_and_infer(Network& network, const std::shared_ptr<const runtime:
 
 }  // namespace
 
+FileFormat format_of(const std::filesystem::path& path) {
+  return is_litert_file(path) ? FileFormat::kLitert : FileFormat::kOnnx;
+}
+
 Result<Network> read(const std::filesystem::path& path) {
-  if (is_litert_file(path)) {
+  if (format_of(path) == FileFormat::kLitert) {
     return litert::Model::load(path).map(
         [](litert::Model model) { return Network::of(std::move(model)); });
   }

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "network/litert_driver.h"
 #include "network/onnx_source.h"
 #include "tessera/network/driver.h"
+#include "tessera/network/load.h"
 
 namespace tessera::network {
 
@@ -108,7 +108,7 @@ Status Network::infer_types(const std::shared_ptr<const runtime::Library>& libra
 Result<runtime::Session> open_file(std::shared_ptr<const runtime::Library> library,
                                    const std::filesystem::path& path,
                                    const runtime::SessionOptions& options) {
-  if (is_litert_file(path)) {
+  if (format_of(path) == FileFormat::kLitert) {
     TESSERA_TRY(const auto network, read(path));
     return network.open(std::move(library), options);
   }

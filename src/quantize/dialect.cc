@@ -64,7 +64,7 @@ Result<const Dialect*> dialect_of(const network::Network& model) {
   const Dialect* const found =
       model.format() == network::FileFormat::kOnnx ? &onnx : other_dialect.load();
   if (found == nullptr) {
-    return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not quantized",
+    return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not quantized yet",
                 model.path().string(), model.description())
         .hint("quantize an ONNX model");
   }

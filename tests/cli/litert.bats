@@ -10,6 +10,7 @@ setup() {
   seeds=$TESSERA_SOURCE/fuzz/corpus/litert
   cd "$BATS_TEST_TMPDIR"
   cp "$seeds/float.tflite" "$seeds/int8.tflite" "$seeds/bodies.tflite" .
+  cp "$seeds/archive.tflite" net.tflite
 }
 
 @test "litert: inspect tells what the file says and what it costs" {
@@ -100,28 +101,61 @@ setup() {
   expect_error 3 "none.tflite"
 }
 
-# Whatever runs the network or writes it anew says in a sentence that it cannot yet.
+needs_litert() {
+  tessera doctor --json
+  [[ $(json .result.litert) != null ]] || skip "NOT TESTED: no LiteRT; run scripts/setup"
+}
+
+@test "litert: calibrate, compare, bench and energy run the network" {
+  needs_litert
+  tessera calibrate net.tflite --data random:4 -o ranges.json
+  expect_status 0
+  expect_equal "$(jq -r '.context.runtime.name' ranges.json)" "litert"
+  expect_equal "$(jq '.result.tensors | length' ranges.json)" "2"
+  tessera compare net.tflite net.tflite --data random:2 --json
+  expect_status 0
+  expect_equal "$(json '.result.overall.max_abs')" "0"
+  expect_equal "$(json '.warnings | length')" "0"
+  tessera bench net.tflite --data random:2 --formats float32 --levels disabled,all --json
+  expect_status 0
+  expect_equal "$(json '[.result.rows[] | select(.status == "ok") | .opt_level] | sort | join(" ")')" "all disabled"
+  tessera energy net.tflite --watts 15 --json
+  expect_status 0
+  expect_equal "$(json '.result.energy.source')" "constant-power"
+}
+
+@test "litert: a published network and its library" {
+  needs_litert
+  needs_shared models/mlperf_tiny_vww_fp32.tflite
+  tessera calibrate "$TESSERA_SHARED/data/models/mlperf_tiny_vww_fp32.tflite" \
+    --data "$TESSERA_SHARED/data/images" --preprocess unit --samples 4 -o ranges.json
+  expect_status 0
+  TESSERA_LITERT=/no/such/library tessera calibrate net.tflite --data random:2 -o other.json
+  expect_error 4 "LiteRT"
+  tessera bench net.tflite --data random:2 --provider openvino
+  expect_error 4 "LiteRT has no provider 'openvino'"
+  tessera calibrate net.tflite --data random:2 --runtime "$BATS_TEST_TMPDIR" -o other.json
+  expect_error 4 "no libLiteRt.so in"
+  [[ ! -e other.json ]]
+}
+
+# Whatever quantizes the network says in a sentence that it cannot yet.
 @test "litert: what is not supported is refused, and nothing is left behind" {
+  needs_litert
   local data=(--data random:2)
   mkdir work && cd work
-  cp ../float.tflite .
-  tessera calibrate float.tflite "${data[@]}" -o ranges.json
-  expect_error 3 ".tflite"
-  tessera quantize float.tflite --mode dynamic -o q.onnx
-  expect_error 3 "float.tflite"
-  tessera quantize float.tflite "${data[@]}" -o q.onnx
-  expect_error 3 "float.tflite"
-  tessera bench float.tflite "${data[@]}"
-  expect_error 3 ".tflite"
-  tessera compare float.tflite float.tflite "${data[@]}"
-  expect_error 3 ".tflite"
-  tessera profile float.tflite "${data[@]}" -o profile.json
-  expect_error 3 ".tflite"
-  tessera energy float.tflite --watts 15
-  expect_error 3 ".tflite"
-  tessera error sweep float.tflite "${data[@]}" --layers all --subsets all -o sweep.jsonl
-  expect_error 3 ".tflite"
-  tessera optimize float.tflite "${data[@]}" -o out
-  expect_error 3 ".tflite"
-  expect_equal "$(ls)" "float.tflite"
+  cp ../net.tflite .
+  tessera quantize net.tflite --mode dynamic -o q.onnx
+  expect_error 3 "is of a format that is not quantized yet"
+  tessera quantize net.tflite "${data[@]}" -o q.onnx
+  expect_error 3 "is of a format that is not quantized yet"
+  tessera profile net.tflite "${data[@]}" -o profile.json
+  expect_error 3 "is of a format that is not quantized yet"
+  tessera error sweep net.tflite "${data[@]}" --layers all --subsets all -o sweep.jsonl
+  expect_error 3 "is of a format that is not quantized yet"
+  tessera optimize net.tflite "${data[@]}" -o out
+  expect_error 3 "is of a format that is not quantized yet"
+  expect_equal "$(ls)" "net.tflite"
+  tessera bench net.tflite "${data[@]}" --formats qdq --json
+  expect_in "$(json '.result.rows[].reason')" "is of a format that is not quantized yet"
 }

@@ -6,15 +6,21 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <span>
 
 #include "support/litert_builder.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
+#include "tessera/core/random.h"
 #include "tessera/litert/model.h"
 #include "tessera/network/load.h"
 #include "tessera/network/micro.h"
 #include "tessera/network/network.h"
+#include "tessera/runtime/litert.h"
+#include "tessera/runtime/session.h"
 
 namespace tessera::network {
 namespace {
@@ -143,11 +149,121 @@ TEST(LitertNetwork, ABatchOfOne_IsAssumed) {
   EXPECT_FALSE(network.type_of("y")->shape->front().known());
 }
 
-TEST(LitertNetwork, CannotBeRunYet) {
+/// Keeps what passes by.
+class Look final : public runtime::TensorTap {
+ public:
+  void visit(std::int64_t tag, DType /*dtype*/, std::span<const std::int64_t> /*shape*/,
+             std::span<std::byte> data) noexcept override {
+    seen[tag].assign(data.begin(), data.end());
+  }
+  std::map<std::int64_t, std::vector<std::byte>> seen;
+};
+
+/// With the built-in kernels, whose results do not depend on what stands around them.
+class LitertSession : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto loaded = runtime::load_litert();
+    if (!loaded) {
+      GTEST_SKIP() << "no .tflite model was run: " << loaded.error().message;
+    }
+    library_ = *std::move(loaded);
+    options_.opt_level = runtime::OptLevel::kDisabled;
+    Random random(1);
+    for (auto& value : x_) {
+      value = static_cast<float>(random.normal());
+    }
+  }
+  /// Bytes of every output for one input.
+  static std::vector<std::vector<std::byte>> run(runtime::Session& session, std::string_view name,
+                                                 const Shape& shape,
+                                                 std::span<const std::byte> bytes) {
+    const runtime::Feed feed{name, {DType::kFloat32, shape, bytes}};
+    const auto outputs = session.run({&feed, 1});
+    EXPECT_THAT(outputs, IsOk());
+    std::vector<std::vector<std::byte>> results;
+    for (std::size_t i = 0; outputs && i < outputs->size(); ++i) {
+      const auto result = (*outputs)[i].bytes;
+      results.emplace_back(result.begin(), result.end());
+    }
+    return results;
+  }
+
+  std::shared_ptr<const runtime::Library> library_;
+  runtime::SessionOptions options_;
+  std::vector<float> x_ = std::vector<float>(192);
+  const Shape shape_{1, 8, 8, 3};
+};
+
+TEST_F(LitertSession, ATapSeesWhatAnOutputWouldBe) {
   const auto network = network_of(small_litert());
-  const auto source = network.source();
-  ASSERT_THAT(source, FailsWith(ErrorCode::kUnimplemented, HasSubstr("cannot be run yet")));
-  EXPECT_THAT(source.error().hint, HasSubstr("ONNX"));
+  Look look;
+  options_.tap = &look;
+  const std::vector<std::string> taps{"x", "c"};
+  auto tapped = network.open(library_, options_, taps);
+  ASSERT_THAT(tapped, IsOk());
+  const auto x = std::as_bytes(std::span(x_));
+  const auto plain = run(*tapped, "x", shape_, x);
+  EXPECT_EQ(tapped->outputs().front().name, "y");
+
+  auto exposing = network.clone();
+  exposing.expose(std::vector<std::string>{"c"});
+  options_.tap = nullptr;
+  auto exposed = exposing.open(library_, options_);
+  ASSERT_THAT(exposed, IsOk());
+  const auto both = run(*exposed, "x", shape_, x);
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0], plain.front());
+  EXPECT_EQ(look.seen[1], both[1]);
+  EXPECT_EQ(look.seen[0], std::vector(x.begin(), x.end()));
+}
+
+TEST_F(LitertSession, APartGivesWhatTheWholeGives_AndItsTimesNameTheWholesOperators) {
+  const auto network = network_of(small_litert());
+  const auto graph = network.view();
+  ASSERT_THAT(graph, IsOk());
+  Look look;
+  options_.tap = &look;
+  const std::vector<std::string> taps{"c"};
+  auto whole = network.open(library_, options_, taps);
+  ASSERT_THAT(whole, IsOk());
+  const auto y = run(*whole, "x", shape_, std::as_bytes(std::span(x_)));
+
+  const std::vector<graph::OpId> behind{{1}, {2}, {3}};
+  const auto border = border_of(*graph, behind);
+  const auto part = network.part({*graph, behind, border.inputs, border.outputs});
+  ASSERT_THAT(part, IsOk());
+  options_.tap = nullptr;
+  options_.profile = true;
+  options_.kernel_sources = true;
+  auto session = part->open(library_, options_);
+  ASSERT_THAT(session, IsOk());
+  EXPECT_EQ(run(*session, "c", {1, 8, 8, 4}, look.seen[0]), y);
+
+  const auto kernels = session->end_profile();
+  ASSERT_THAT(kernels, IsOk());
+  std::set<std::uint32_t> sources;
+  for (const auto& kernel : *kernels) {
+    EXPECT_EQ(kernel.role, runtime::KernelRole::kFloat);
+    EXPECT_GE(kernel.duration_us, 0);
+    sources.insert(kernel.sources.begin(), kernel.sources.end());
+  }
+  std::set<std::uint32_t> wanted;
+  for (const auto op : behind) {
+    wanted.insert(graph->op(op).source);
+  }
+  EXPECT_EQ(sources, wanted);
+}
+
+TEST_F(LitertSession, AnotherLibrary_IsRefused) {
+  const auto onnx = runtime::Library::load();
+  ASSERT_THAT(onnx, IsOk());
+  EXPECT_THAT(network_of(small_litert()).open(*onnx, options_),
+              FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("LiteRT")));
+  EXPECT_THAT(network_of(small_litert()).open(runtime::joined(*onnx, library_), options_), IsOk());
+}
+
+TEST(LitertNetwork, DoesNotMeasureAMachineYet) {
   EXPECT_THAT(matrix_product(FileFormat::kLitert, false),
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("")));
 }

@@ -33,6 +33,10 @@ struct GivenExtents {
 using Extents = std::vector<std::int64_t>;
 using ExtentsByInput = std::map<std::string, Extents>;
 
+/// Which driver reads the file: by its first bytes, or, where those say nothing, by its name. ONNX
+/// for what is not there or is neither.
+[[nodiscard]] FileFormat format_of(const std::filesystem::path& path);
+
 /// Reads a file; types are those that it declares.
 /// Errors: kNotFound; kDataLoss for a damaged file; kUnimplemented for a format or version that is
 /// not known.
