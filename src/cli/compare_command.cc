@@ -191,8 +191,8 @@ void add_compare_command(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<CompareArguments>();
   auto* command = app.add_subcommand(
       "compare", "Error of a model against its reference: outputs, values inside, top-1, gates");
-  command->add_option("reference", arguments->reference, "ONNX model, usually float32")->required();
-  command->add_option("candidate", arguments->candidate, "ONNX model made from it")->required();
+  command->add_option("reference", arguments->reference, ".onnx or .tflite, usually float32")->required();
+  command->add_option("candidate", arguments->candidate, ".onnx or .tflite made from it")->required();
   context.reads(arguments->reference);
   context.reads(arguments->candidate);
   add_data_options(*command, arguments->data, true);

@@ -28,6 +28,8 @@ namespace {
 
 /// As a file name: standard input or output.
 constexpr std::string_view kStandard = "-";
+/// As a file: its ending would mean a format, and its bytes have to say that.
+constexpr std::string_view kStdinName = "stdin";
 
 std::string read_stdin() {
   constexpr std::size_t kBlock = 1 << 16;
@@ -181,30 +183,30 @@ std::size_t Context::width() const {
   return terminal_columns();
 }
 
+Result<std::shared_ptr<const runtime::Library>> Context::load_onnx_runtime(
+    const RunOptions& options, const std::string& path) {
+  return runtime::Library::load(path, {options.custom_ops.begin(), options.custom_ops.end()});
+}
+
 Status Context::load_library(const RunOptions& options) {
-  const auto is_litert = [](const std::string* path) {
-    return network::format_of(*path) == network::FileFormat::kLitert;
-  };
-  std::vector<const std::string*> given;
-  std::copy_if(models_.begin(), models_.end(), std::back_inserter(given),
-               [](const std::string* path) { return !path->empty(); });
-  const bool litert = std::any_of(given.begin(), given.end(), is_litert);
-  const bool all_litert = litert && std::all_of(given.begin(), given.end(), is_litert);
-  // Beside another one, the option means the library that it names.
-  const bool named = all_litert || runtime::names_litert(options.runtime);
-  std::shared_ptr<const runtime::Library> second;
-  if (litert) {
-    TESSERA_TRY(second, runtime::load_litert(named ? options.runtime : ""));
+  std::set<network::FileFormat> formats;
+  for (const auto* path : models_) {
+    if (!path->empty()) {
+      TESSERA_TRY(const auto file, file_of(*path));
+      formats.insert(network::format_of(file));
+    }
   }
-  if (all_litert) {
-    library_ = std::move(second);
+  if (!formats.contains(network::FileFormat::kLitert)) {
+    TESSERA_TRY(library_, load_onnx_runtime(options, options.runtime));
     return {};
   }
-  TESSERA_TRY(library_,
-              runtime::Library::load(litert && named ? "" : options.runtime,
-                                     {options.custom_ops.begin(), options.custom_ops.end()}));
-  if (litert) {
-    library_ = runtime::joined(library_, std::move(second));
+  const bool alone = formats.size() == 1;
+  // Beside another one, the option means the library that it names.
+  const bool named = alone || runtime::names_litert(options.runtime);
+  TESSERA_TRY(library_, runtime::load_litert(named ? options.runtime : ""));
+  if (!alone) {
+    TESSERA_TRY(auto first, load_onnx_runtime(options, named ? "" : options.runtime));
+    library_ = runtime::joined(std::move(first), library_);
   }
   return {};
 }
@@ -474,17 +476,22 @@ std::vector<std::string> sheet_endings() {
   return {".json", ".csv", ".md", ".jsonl"};
 }
 
-Result<network::Network> Context::open_model(const std::filesystem::path& path) {
+Result<std::filesystem::path> Context::file_of(const std::filesystem::path& path) {
   if (path != kStandard) {
-    return network::read(path).map_error(
-        [&](const Error& error) { return name_format(path, error); });
+    return path;
   }
-  // A file, because several steps look at the model as one.
-  TESSERA_TRY(auto folder, TemporaryDirectory::create("tessera-stdin"));
-  TESSERA_CHECK(write_file(folder.path() / "stdin.onnx", read_stdin(), Overwrite::kReplace));
-  auto model = open_model(folder.path() / "stdin.onnx");
-  input_.emplace(std::move(folder));
-  return model;
+  if (!input_) {
+    TESSERA_TRY(auto folder, TemporaryDirectory::create("tessera-stdin"));
+    TESSERA_CHECK(write_file(folder.path() / kStdinName, read_stdin(), Overwrite::kReplace));
+    input_.emplace(std::move(folder));
+  }
+  return input_->path() / kStdinName;
+}
+
+Result<network::Network> Context::open_model(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto file, file_of(path));
+  return network::read(file).map_error(
+      [&](const Error& error) { return name_format(file, error); });
 }
 
 std::string machine_text(const Envelope& envelope) {

@@ -176,7 +176,12 @@ class Context {
  private:
   /// The provider of that text, looked up and set up once.
   [[nodiscard]] Result<runtime::ProviderChoice> resolved(const std::string& provider);
-
+  /// What library() loads.
+  [[nodiscard]] Status load_library(const RunOptions& options);
+  [[nodiscard]] static Result<std::shared_ptr<const runtime::Library>> load_onnx_runtime(
+      const RunOptions& options, const std::string& path);
+  /// A file, because several steps look at a model as one: standard input is read into it, once.
+  [[nodiscard]] Result<std::filesystem::path> file_of(const std::filesystem::path& path);
   [[nodiscard]] Result<data::SampleSet> samples_of(const network::Network& model,
                                                    const DataOptions& options,
                                                    std::int64_t shard_index,
@@ -190,7 +195,6 @@ class Context {
   TerminalMonitor monitor_;
   bool answered_ = false;
   int output_errno_ = 0;  ///< of the first attempt to print that failed
-  [[nodiscard]] Status load_library(const RunOptions& options);
   std::vector<const std::string*> models_;  ///< paths; empty for commands that do not run
   std::shared_ptr<const runtime::Library> library_;
   std::map<std::string, runtime::ProviderChoice> resolved_;

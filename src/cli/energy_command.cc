@@ -53,7 +53,7 @@ void add_energy_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "energy", "Say what one inference takes in joules, and which layers take it");
-  command->add_option("model", options->model, "ONNX model, float or quantized")->required();
+  command->add_option("model", options->model, ".onnx or .tflite, float or quantized")->required();
   context.reads(options->model);
   add_data_options(*command, options->data, false);
   auto& energy = options->energy;

@@ -421,15 +421,9 @@ bool is_real(const Tensor* tensor) {
   return tensor != nullptr && is_floating(dtype_of(tensor->type));
 }
 
-/// Moves values as they are, whatever they stand for.
-bool only_moves(OpKind kind) {
+/// Computes nothing of its own: moves, converts, or runs other operators.
+bool only_passes_on(OpKind kind) {
   switch (kind) {
-    case OpKind::kReshape:
-    case OpKind::kPermute:
-    case OpKind::kGather:
-    case OpKind::kSelect:
-    case OpKind::kJoin:
-    case OpKind::kPad:
     case OpKind::kCast:
     case OpKind::kControl:
     case OpKind::kContainer:
@@ -437,25 +431,12 @@ bool only_moves(OpKind kind) {
     case OpKind::kDequantize:
       return true;
     default:
-      return false;
-  }
-}
-
-bool multiplies(OpKind kind) {
-  switch (kind) {
-    case OpKind::kConv:
-    case OpKind::kGemm:
-    case OpKind::kMatMul:
-    case OpKind::kLstm:
-    case OpKind::kRecurrent:
-      return true;
-    default:
-      return false;
+      return graph::only_moves(kind);
   }
 }
 
 Arithmetic arithmetic_of(const graph::Op& op, const Ends& ends) {
-  if (only_moves(op.kind) || op.operations == 0) {
+  if (only_passes_on(op.kind) || op.operations == 0) {
     return Arithmetic::kFloat;
   }
   const auto* const input = ends.at(op.operands.input);
@@ -463,7 +444,7 @@ Arithmetic arithmetic_of(const graph::Op& op, const Ends& ends) {
     return Arithmetic::kInteger;
   }
   // The kernel takes scales of its input at run time.
-  const bool hybrid = multiplies(op.kind) && is_real(input) && is_real(ends.output) &&
+  const bool hybrid = graph::is_sum_of_products(op.kind) && is_real(input) && is_real(ends.output) &&
                       stands_for_real(ends.at(op.operands.weights));
   return hybrid ? Arithmetic::kDynamic : Arithmetic::kFloat;
 }

@@ -17,20 +17,6 @@ namespace {
 using graph::OpKind;
 using runtime::KernelRole;
 
-bool is_product(OpKind kind) {
-  switch (kind) {
-    case OpKind::kConv:
-    case OpKind::kTransposedConv:
-    case OpKind::kGemm:
-    case OpKind::kMatMul:
-    case OpKind::kLstm:
-    case OpKind::kRecurrent:
-      return true;
-    default:
-      return false;
-  }
-}
-
 KernelRole role_of(const graph::Op& op) {
   switch (op.kind) {
     case OpKind::kQuantize:
@@ -46,7 +32,7 @@ KernelRole role_of(const graph::Op& op) {
       op.arithmetic != graph::Arithmetic::kDynamic) {
     return KernelRole::kFloat;
   }
-  return is_product(op.kind) ? KernelRole::kIntegerProduct : KernelRole::kInteger;
+  return graph::is_sum_of_products(op.kind) ? KernelRole::kIntegerProduct : KernelRole::kInteger;
 }
 
 /// Kernel times with the operators' handles where the library has their places in the file.

@@ -30,21 +30,6 @@ constexpr std::int64_t kNoiseSamples = 4;
 constexpr std::size_t kProposals = 6;
 constexpr std::size_t kLearned = 3;
 
-/// Told by kind, not by MACs: those are unknown where extents are symbolic.
-bool multiplies(const graph::Op& op) {
-  switch (op.kind) {
-    case graph::OpKind::kConv:
-    case graph::OpKind::kTransposedConv:
-    case graph::OpKind::kGemm:
-    case graph::OpKind::kMatMul:
-    case graph::OpKind::kLstm:
-    case graph::OpKind::kAttention:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// Plans of the study for a time: each is built, opened and run a few times.
 struct Plans {
   std::int64_t training = 44;
@@ -219,7 +204,8 @@ Mixer::Alone Mixer::layers_alone() const {
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const auto& unit = units_.units[i];
     const auto& op = setup_.lab.graph().op(unit.worker);
-    if (!multiplies(op)) {
+    // Told by kind, not by MACs: those are unknown where extents are symbolic.
+    if (!graph::is_sum_of_products(op.kind)) {
       continue;
     }
     noise::Switch one{op.name, {}};

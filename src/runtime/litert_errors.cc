@@ -91,12 +91,7 @@ std::string clean(std::string_view printed) {
       MessagePattern(R"(Created TensorFlow Lite XNNPACK delegate for CPU\.?)"),
       MessagePattern(R"(Initialized TensorFlow Lite runtime\.?)"),
   };
-  auto text = collapse_spaces(printed);
-  for (const auto& pattern : noise) {
-    pattern.remove_from(text);
-  }
-  constexpr std::size_t kLongest = 400;
-  return clipped(printable_message(collapse_spaces(text)), kLongest);
+  return without_noise(printed, noise);
 }
 
 /// "tflite/kernels/x.cc:12 a != b (1 != 2) ERROR: Node number 3 (CONV_2D) failed to prepare."

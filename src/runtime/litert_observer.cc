@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "runtime/litert_types.h"
+#include "tessera/runtime/backend.h"
 
 namespace tessera::runtime::litert {
 namespace {
@@ -222,8 +224,10 @@ Status Observer::check() const {
   return {};
 }
 
-std::vector<KernelTime> Observer::end_times() {
-  plan_.times = false;
+Result<std::vector<KernelTime>> Observer::end_profile() {
+  if (!std::exchange(plan_.times, false)) {
+    return tl::unexpected(not_profiled());
+  }
   std::vector<KernelTime> times;
   times.reserve(calls_.size());
   for (const auto& call : calls_) {

@@ -48,7 +48,8 @@ class Observer {
   [[nodiscard]] bool is_made(std::int32_t tensor) const;
 
   void begin_run() noexcept { ++run_; }
-  [[nodiscard]] std::vector<KernelTime> end_times();
+  /// As SessionBackend::end_profile().
+  [[nodiscard]] Result<std::vector<KernelTime>> end_profile();
 
   /// The library calls only between these two ends into this observer, on this thread.
   class Scope {

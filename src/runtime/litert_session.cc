@@ -213,7 +213,6 @@ class LitertSession final : public SessionBackend {
       : library_(std::move(library)),
         api_(api),
         tap_(options.tap),
-        profiling_(options.profile),
         key_(key),
         model_(held(api.DestroyModel)),
         compiled_(held(api.DestroyCompiledModel)) {}
@@ -243,7 +242,6 @@ class LitertSession final : public SessionBackend {
   std::shared_ptr<const Library> library_;
   const Functions& api_;
   TensorTap* tap_;
-  bool profiling_;
   std::uint64_t key_;  // see watch.h
   Tensor bytes_;       // of the model; aligned, as the library wants it
   std::unique_ptr<Observer> observer_;
@@ -486,12 +484,10 @@ Result<Outputs> LitertSession::run(std::span<const TensorView> tensors) {
 }
 
 Result<std::vector<KernelTime>> LitertSession::end_profile() {
-  if (!std::exchange(profiling_, false)) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the session is not being profiled; open it with SessionOptions::profile, and end "
-                "the profile once");
+  if (observer_ == nullptr) {
+    return tl::unexpected(not_profiled());
   }
-  return observer_->end_times();
+  return observer_->end_profile();
 }
 
 /// Opens `file`, or `bytes` if there is none.

@@ -4,6 +4,8 @@
 
 #include <cctype>
 
+#include "tessera/core/text.h"
+
 namespace tessera::runtime {
 
 std::string collapse_spaces(std::string_view text) {
@@ -20,6 +22,15 @@ std::string collapse_spaces(std::string_view text) {
     line.pop_back();
   }
   return line;
+}
+
+std::string without_noise(std::string_view message, std::span<const MessagePattern> noise) {
+  auto text = collapse_spaces(message);
+  for (const auto& pattern : noise) {
+    pattern.remove_from(text);
+  }
+  constexpr std::size_t kLongest = 400;
+  return clipped(printable_message(collapse_spaces(text)), kLongest);
 }
 
 }  // namespace tessera::runtime

@@ -4,6 +4,7 @@
 
 #include <re2/re2.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,5 +30,10 @@ class MessagePattern {
 
 /// One line: blanks of all kinds as one space, none at the ends, and no full stop there.
 [[nodiscard]] std::string collapse_spaces(std::string_view text);
+
+/// The message as one printable line of bearable length, without what matches: places in the source
+/// of the library, names of levels.
+[[nodiscard]] std::string without_noise(std::string_view message,
+                                        std::span<const MessagePattern> noise);
 
 }  // namespace tessera::runtime

@@ -114,12 +114,7 @@ std::string clean_message(std::string_view message) {
       MessagePattern(R"(Status Message: )"),
       MessagePattern(R"(This is an invalid model\. )"),
   };
-  auto text = collapse_spaces(message);
-  for (const auto& pattern : noise) {
-    pattern.remove_from(text);
-  }
-  constexpr std::size_t kLongest = 400;
-  return clipped(printable_message(collapse_spaces(text)), kLongest);
+  return without_noise(message, noise);
 }
 
 Error open_error(OrtErrorCode code, std::string_view message) {

@@ -316,9 +316,7 @@ Result<Outputs> OnnxSession::run(std::span<const TensorView> tensors) {
 
 Result<std::vector<KernelTime>> OnnxSession::end_profile() {
   if (!profiling_) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the session is not being profiled; open it with SessionOptions::profile, and end "
-                "the profile once");
+    return tl::unexpected(not_profiled());
   }
   profiling_ = false;
   OrtAllocator* allocator = nullptr;

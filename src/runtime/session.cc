@@ -110,6 +110,13 @@ Result<OptLevel> opt_level_from_string(std::string_view name) {
               name);
 }
 
+Error not_profiled() {
+  return fail(ErrorCode::kInvalidArgument,
+              "the session is not being profiled; open it with SessionOptions::profile, and end "
+              "the profile once")
+      .error();
+}
+
 Outputs::Outputs(std::unique_ptr<const OutputTensors> tensors) : tensors_(std::move(tensors)) {}
 Outputs::Outputs(Outputs&&) noexcept = default;
 Outputs& Outputs::operator=(Outputs&&) noexcept = default;

@@ -59,7 +59,6 @@ class TfliteSession final : public SessionBackend {
       : library_(std::move(library)),
         api_(api),
         tap_(options.tap),
-        profiling_(options.profile),
         key_(key),
         model_(nullptr, api.ModelDelete),
         external_(nullptr, nullptr),
@@ -87,7 +86,6 @@ class TfliteSession final : public SessionBackend {
   std::shared_ptr<const Library> library_;
   const Functions& api_;
   TensorTap* tap_;
-  bool profiling_;
   std::uint64_t key_;  // see watch.h
   Tensor bytes_;       // of the model; aligned, as the library wants it
   std::string reported_;
@@ -266,12 +264,10 @@ Result<Outputs> TfliteSession::run(std::span<const TensorView> tensors) {
 }
 
 Result<std::vector<KernelTime>> TfliteSession::end_profile() {
-  if (!std::exchange(profiling_, false)) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the session is not being profiled; open it with SessionOptions::profile, and end "
-                "the profile once");
+  if (observer_ == nullptr) {
+    return tl::unexpected(not_profiled());
   }
-  return observer_->end_times();
+  return observer_->end_profile();
 }
 
 }  // namespace

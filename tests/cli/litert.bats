@@ -159,3 +159,13 @@ needs_litert() {
   tessera bench net.tflite "${data[@]}" --formats qdq --json
   expect_in "$(json '.result.rows[].reason')" "is of a format that is not quantized yet"
 }
+
+@test "litert: a network by standard input" {
+  needs_litert
+  tessera calibrate - --data random:2 -o ranges.json <net.tflite
+  expect_status 0
+  expect_equal "$(jq -r '.context.runtime.name' ranges.json)" "litert"
+  tessera inspect - --json <float.tflite
+  expect_status 0
+  expect_equal "$(json '.model.format')" "litert"
+}

@@ -265,7 +265,7 @@ TEST_F(LitertSession, AnotherLibrary_IsRefused) {
 
 TEST(LitertNetwork, DoesNotMeasureAMachineYet) {
   EXPECT_THAT(matrix_product(FileFormat::kLitert, false),
-              FailsWith(ErrorCode::kUnimplemented, HasSubstr("")));
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("no networks to measure a machine")));
 }
 
 TEST(LitertNetwork, IsCutAtAnyOperator) {

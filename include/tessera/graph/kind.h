@@ -60,6 +60,39 @@ enum class OpKind : std::uint8_t {
   kRandom,     ///< makes other values each time
 };
 
+[[nodiscard]] constexpr bool is_sum_of_products(OpKind kind) noexcept {
+  switch (kind) {
+    case OpKind::kConv:
+    case OpKind::kTransposedConv:
+    case OpKind::kDeformableConv:
+    case OpKind::kGemm:
+    case OpKind::kMatMul:
+    case OpKind::kEinsum:
+    case OpKind::kLstm:
+    case OpKind::kRecurrent:
+    case OpKind::kAttention:
+    case OpKind::kDotProductAttention:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The numbers that come out are some of those that went in, whatever they stand for.
+[[nodiscard]] constexpr bool only_moves(OpKind kind) noexcept {
+  switch (kind) {
+    case OpKind::kReshape:
+    case OpKind::kPermute:
+    case OpKind::kGather:
+    case OpKind::kSelect:
+    case OpKind::kJoin:
+    case OpKind::kPad:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// In which numbers an operator computes.
 enum class Arithmetic : std::uint8_t {
   kFloat,       ///< as its operands are

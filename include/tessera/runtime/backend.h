@@ -40,4 +40,7 @@ class SessionBackend {
   [[nodiscard]] virtual Result<std::vector<KernelTime>> end_profile() = 0;
 };
 
+/// What end_profile() says of a session that was not opened for it, or that has ended already.
+[[nodiscard]] Error not_profiled();
+
 }  // namespace tessera::runtime
