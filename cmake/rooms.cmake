@@ -38,11 +38,12 @@ set(TESSERA_ROOM_cli_USES
 # nothing else but the rooms below, so that who plans by them parses no runtime and no file format.
 set(TESSERA_RECORD_ROOMS core search tensor graph numerics)
 set(TESSERA_RECORDS
-    runtime/record.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h quantize/recipe.h
-    refine/report.h evaluate/accuracy.h evaluate/race.h evaluate/measurement.h
-    evaluate/fields.h profile/units.h profile/latency_model.h profile/record.h profile/fields.h
-    profile/search.h noise/layer_set.h noise/sweep.h noise/observations.h noise/subset_file.h
-    noise/scores.h noise/model.h noise/rank.h optimize/record.h optimize/fields.h)
+    runtime/record.h runtime/fields.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h
+    quantize/recipe.h quantize/fields.h refine/report.h refine/fields.h evaluate/accuracy.h
+    evaluate/race.h evaluate/measurement.h evaluate/fields.h profile/units.h
+    profile/latency_model.h profile/record.h profile/fields.h profile/search.h noise/layer_set.h
+    noise/sweep.h noise/observations.h noise/subset_file.h noise/scores.h noise/model.h
+    noise/rank.h noise/fields.h optimize/record.h optimize/fields.h)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a

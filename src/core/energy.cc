@@ -3,12 +3,14 @@
 #include "tessera/core/energy.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "tessera/core/fields.h"
 #include "tessera/core/host.h"
 
 namespace tessera {
@@ -103,13 +105,19 @@ std::string_view to_string(EnergySource source) noexcept {
   return "powercap";
 }
 
+Fields<Energy> fields_of(const Energy*) {
+  static constexpr std::array kFields = {
+      written<&Energy::joules>("joules", "of one inference"),
+      Field<Energy>{"unit", "always J", [](const Energy&) { return Json("J"); }},
+      written<&Energy::source>("source", "a counter, a power that was stated, or a figure per MAC"),
+      written<&Energy::uncertainty_joules>("uncertainty_joules",
+                                           "half the 95 % interval; null if it was not measured"),
+      written<&Energy::method>("method", "what was counted, and on which assumption")};
+  return kFields;
+}
+
 Json to_json(const Energy& energy) {
-  return {
-      {"joules", energy.joules},
-      {"unit", "J"},
-      {"source", to_string(energy.source)},
-      {"uncertainty_joules", energy.uncertainty_joules ? Json(*energy.uncertainty_joules) : Json()},
-      {"method", energy.method}};
+  return as_json(energy);
 }
 
 Energy constant_power_energy(double watts, double seconds, bool assumed) {

@@ -14,6 +14,7 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/fields.h"
+#include "tessera/tensor/fields.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -185,6 +186,14 @@ Status check_label(const data::Sample& sample, std::size_t classes) {
       .hint("give labels that fit the model, or none");
 }
 
+template <auto member>
+constexpr Field<Accuracy> end_of_interval(std::string_view name, std::string_view says) {
+  return {name, says, [](const Accuracy& accuracy) {
+            const auto& interval = accuracy.sqnr_interval_db;
+            return interval ? Json(*interval.*member) : Json();
+          }};
+}
+
 }  // namespace
 
 std::optional<double> Top1::drop() const {
@@ -205,26 +214,27 @@ Fields<Top1> fields_of(const Top1*) {
   return kFields;
 }
 
+Fields<OutputError> fields_of(const OutputError*) {
+  static constexpr std::array kFields = {written<&OutputError::name>("name", "of the output"),
+                                         written_within<&OutputError::error>()};
+  return kFields;
+}
+
+Fields<Accuracy> fields_of(const Accuracy*) {
+  static constexpr std::array kFields = {
+      written<&Accuracy::samples>("samples", "that were compared"),
+      written<&Accuracy::outputs>("outputs", "floating outputs, each alone"),
+      written<&Accuracy::overall>("overall", "all outputs pooled"),
+      end_of_interval<&Interval::low>("sqnr_db_low",
+                                      "lower end of the 95 % interval of overall.sqnr_db, by "
+                                      "bootstrap over samples; null with fewer than 3"),
+      end_of_interval<&Interval::high>("sqnr_db_high", "upper end of it"),
+      written<&Accuracy::top1>("top1", "of classifiers").if_any()};
+  return kFields;
+}
+
 Json to_json(const Accuracy& accuracy) {
-  Json outputs = Json::array();
-  for (const auto& output : accuracy.outputs) {
-    Json row{{"name", output.name}};
-    row.update(to_json(output.error));
-    outputs.push_back(std::move(row));
-  }
-  Json json{{"samples", accuracy.samples},
-            {"outputs", std::move(outputs)},
-            {"overall", to_json(accuracy.overall)},
-            {"sqnr_db_low", Json()},
-            {"sqnr_db_high", Json()}};
-  if (const auto& interval = accuracy.sqnr_interval_db) {
-    json["sqnr_db_low"] = interval->low;
-    json["sqnr_db_high"] = interval->high;
-  }
-  if (accuracy.top1) {
-    json["top1"] = as_json(*accuracy.top1);
-  }
-  return json;
+  return as_json(accuracy);
 }
 
 std::optional<std::size_t> classifier_output(const std::vector<ValueInfo>& outputs) {

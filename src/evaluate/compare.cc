@@ -14,6 +14,7 @@
 #include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/fields.h"
 #include "tessera/graph/graph.h"
+#include "tessera/tensor/fields.h"
 
 namespace tessera::evaluate {
 namespace {

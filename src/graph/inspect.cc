@@ -3,12 +3,14 @@
 #include "tessera/graph/inspect.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "graph/folding.h"
 #include "tessera/core/checked.h"
+#include "tessera/graph/fields.h"
 
 namespace tessera::graph {
 namespace {
@@ -379,6 +381,29 @@ Inspection inspect(const Graph& graph, const InspectOptions& options) {
   return result;
 }
 
+Fields<Quantization> fields_of(const Quantization*) {
+  static constexpr std::array kFields = {
+      written<&Quantization::state>("state", "how the model is quantized"),
+      written<&Quantization::quantize_nodes>("quantize_nodes", "operators that round to integers"),
+      written<&Quantization::dequantize_nodes>("dequantize_nodes",
+                                               "operators that make floats of integers"),
+      written<&Quantization::int8_ops>(
+          "int8_ops", "computed in integers, or between Q/DQ that a runtime folds into them"),
+      written<&Quantization::int8_mac_share>(
+          "int8_mac_share", "of all MACs, of 1; null where they are unknown or there are none")};
+  return kFields;
+}
+
+Fields<TypeTotal> fields_of(const TypeTotal*) {
+  static constexpr std::array kFields = {
+      written<&TypeTotal::type>("type", "with its domain, where that is not the standard one"),
+      written<&TypeTotal::count>("count", "operators of it"),
+      written<&TypeTotal::macs>("macs",
+                                "multiply-accumulates, as far as they are known; null: too many"),
+      written<&TypeTotal::weight_bytes>("weight_bytes", "of their constants")};
+  return kFields;
+}
+
 Json to_json(const Inspection& inspection, const Graph& graph) {
   Json json = {{"qdq", to_string(inspection.qdq)},
                {"nodes", inspection.nodes},
@@ -390,22 +415,10 @@ Json to_json(const Inspection& inspection, const Graph& graph) {
                {"flops", or_null(inspection.flops)},
                {"unknown_macs", inspection.unknown_macs},
                {"peak_activation_bytes", or_null(inspection.peak_activation_bytes)},
-               {"quantization",
-                {{"state", to_string(inspection.quantization.state)},
-                 {"quantize_nodes", inspection.quantization.quantize_nodes},
-                 {"dequantize_nodes", inspection.quantization.dequantize_nodes},
-                 {"int8_ops", inspection.quantization.int8_ops},
-                 {"int8_mac_share", or_null(inspection.quantization.int8_mac_share)}}},
+               {"quantization", as_json(inspection.quantization)},
                {"inputs", tensors_json(graph, graph.inputs())},
                {"outputs", tensors_json(graph, graph.outputs())}};
-  auto types = Json::array();
-  for (const auto& total : inspection.types) {
-    types.push_back({{"type", total.type},
-                     {"count", total.count},
-                     {"macs", or_null(total.macs)},
-                     {"weight_bytes", total.weight_bytes}});
-  }
-  json["types"] = std::move(types);
+  json["types"] = as_json(inspection.types);
   json["ops"] = ops_json(graph, inspection.costs, inspection.qdq);
   if (inspection.cuts) {
     auto cuts = Json::array();

@@ -3,6 +3,7 @@
 #include "tessera/noise/check.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "tessera/evaluate/accuracy.h"
 #include "tessera/evaluate/baseline.h"
 #include "tessera/evaluate/lab.h"
+#include "tessera/noise/fields.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/quantize.h"
 
@@ -198,28 +200,43 @@ Result<Check> run_check(const SwitchableSetup& setup, const data::SampleSet& sam
   return check;
 }
 
+Fields<CheckRow> fields_of(const CheckRow*) {
+  static constexpr std::array kFields = {
+      written<&CheckRow::layers>("layers", "that are quantized"),
+      written_figure<&CheckRow::built_error>("built_error",
+                                             "of the model that the quantizer wrote, as it runs"),
+      written_figure<&CheckRow::engine_error>("engine_error", "what a sweep says"),
+      written_figure<&CheckRow::deviation>("deviation", "engine / built - 1"),
+      written_figure<&CheckRow::built_sqnr_db>("built_sqnr_db", "of the model that was written"),
+      written_figure<&CheckRow::engine_sqnr_db>("engine_sqnr_db", "what a sweep says")};
+  return kFields;
+}
+
+Fields<Agreement> fields_of(const Agreement*) {
+  static constexpr std::array kFields = {
+      written_figure<&Agreement::median_deviation>("median_deviation", "of |engine / built - 1|"),
+      written_figure<&Agreement::p95_deviation>("p95_deviation", "95th percentile of it"),
+      written_figure<&Agreement::worst_deviation>("worst_deviation", "largest of it"),
+      written_figure<&Agreement::spearman>(
+          "spearman", "rank correlation; null for fewer than two plans or no variation")};
+  return kFields;
+}
+
+Fields<Check> fields_of(const Check*) {
+  static constexpr std::array kFields = {
+      written<&Check::images>("images", "samples that errors are means over"),
+      written<&Check::engine>("engine", "the sweep's error against that of built models, relative"),
+      Field<Check>{"cpu_us_per_plan", "not with --timeless",
+                   [](const Check& check) {
+                     return Json{{"engine", check.engine_cpu_us}, {"built", check.built_cpu_us}};
+                   }}
+          .if_any(),
+      written<&Check::rows>("plans", "mixed models, measured both ways")};
+  return kFields;
+}
+
 Json to_json(const Check& check) {
-  auto plans = Json::array();
-  for (const auto& row : check.rows) {
-    Json plan{{"layers", row.layers},
-              {"built_error", finite_or_null(row.built_error)},
-              {"engine_error", finite_or_null(row.engine_error)},
-              {"deviation", finite_or_null(row.deviation())},
-              {"built_sqnr_db", finite_or_null(row.built_sqnr_db)},
-              {"engine_sqnr_db", finite_or_null(row.engine_sqnr_db)}};
-    if (row.predicted_error) {
-      plan["predicted_error"] = finite_or_null(*row.predicted_error);
-    }
-    plans.push_back(std::move(plan));
-  }
-  return Json{{"images", check.images},
-              {"engine",
-               {{"median_deviation", finite_or_null(check.engine.median_deviation)},
-                {"p95_deviation", finite_or_null(check.engine.p95_deviation)},
-                {"worst_deviation", finite_or_null(check.engine.worst_deviation)},
-                {"spearman", finite_or_null(check.engine.spearman)}}},
-              {"cpu_us_per_plan", {{"engine", check.engine_cpu_us}, {"built", check.built_cpu_us}}},
-              {"plans", std::move(plans)}};
+  return as_json(check);
 }
 
 }  // namespace tessera::noise

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tessera/noise/fields.h"
 #include "tessera/noise/model.h"
 
 namespace tessera::noise {
@@ -38,17 +40,6 @@ Json bound_to_json(const ErrorBound& bound, const std::vector<ObservedLayer>& la
           {"inflation", finite_or_null(bound.inflation)},
           {"looseness", finite_or_null(bound.looseness)},
           {"terms", terms_to_json(bound.model, layers)}};
-}
-
-Json intervals_to_json(const Intervals& intervals) {
-  Json bins = Json::array();
-  for (const auto& bin : intervals.bins) {
-    bins.push_back({{"up_to", finite_or_null(bin.up_to)},
-                    {"low", finite_or_null(bin.low)},
-                    {"high", finite_or_null(bin.high)},
-                    {"n", bin.n}});
-  }
-  return {{"level", intervals.level}, {"bins", std::move(bins)}};
 }
 
 /// Schemes are written where operators have several.
@@ -212,6 +203,22 @@ Status read_bounds(const Json& result, const LayerIndex& index, const std::strin
 
 }  // namespace
 
+Fields<IntervalBin> fields_of(const IntervalBin*) {
+  static constexpr std::array kFields = {
+      written_figure<&IntervalBin::up_to>("up_to", "predictions so far; null: without end"),
+      written_figure<&IntervalBin::low>("low", "least of measured / predicted"),
+      written_figure<&IntervalBin::high>("high", "most of it; null: without end"),
+      written<&IntervalBin::n>("n", "held-out subsets that it rests on")};
+  return kFields;
+}
+
+Fields<Intervals> fields_of(const Intervals*) {
+  static constexpr std::array kFields = {
+      written<&Intervals::level>("level", "how often errors lie inside"),
+      written<&Intervals::bins>("bins", "by the size of the prediction, ascending")};
+  return kFields;
+}
+
 Json to_json(const ErrorModel& model) {
   Json bounds = Json::array();
   for (const auto& bound : model.bounds) {
@@ -222,7 +229,7 @@ Json to_json(const ErrorModel& model) {
             {"degree", model.terms.degree()},
             {"exponent", model.terms.exponent},
             {"terms", terms_to_json(model.terms, model.layers)}}},
-          {"intervals", intervals_to_json(model.intervals)},
+          {"intervals", as_json(model.intervals)},
           {"bound", bounds.at(model.chosen_bound)},
           {"bounds", bounds},
           {"layers", layers_to_json(model.layers)},

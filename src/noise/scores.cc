@@ -3,6 +3,7 @@
 #include "tessera/noise/scores.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 
 #include "tessera/core/statistics.h"
 #include "tessera/core/timing.h"
+#include "tessera/noise/fields.h"
 
 namespace tessera::noise {
 namespace {
@@ -70,13 +72,22 @@ Scores score(std::span<const double> predicted, std::span<const double> measured
   return scores;
 }
 
+Fields<Scores> fields_of(const Scores*) {
+  static constexpr std::array kFields = {
+      written<&Scores::n>("n", "predictions"),
+      written_figure<&Scores::r2>("r2", "coefficient of determination"),
+      written_figure<&Scores::median_abs_relative_error>(
+          "median_abs_relative_error", "|predicted / measured - 1|, where that is not 0"),
+      written_figure<&Scores::p95_abs_relative_error>("p95_abs_relative_error",
+                                                      "95th percentile of it"),
+      written_figure<&Scores::spearman>("spearman", "rank correlation"),
+      written_figure<&Scores::mean_abs_log_ratio>(
+          "mean_abs_log_ratio", "mean of |log(predicted / measured)|, each at most 2")};
+  return kFields;
+}
+
 Json to_json(const Scores& scores) {
-  return {{"n", scores.n},
-          {"r2", finite_or_null(scores.r2)},
-          {"median_abs_relative_error", finite_or_null(scores.median_abs_relative_error)},
-          {"p95_abs_relative_error", finite_or_null(scores.p95_abs_relative_error)},
-          {"spearman", finite_or_null(scores.spearman)},
-          {"mean_abs_log_ratio", finite_or_null(scores.mean_abs_log_ratio)}};
+  return as_json(scores);
 }
 
 }  // namespace tessera::noise

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -14,6 +15,7 @@
 
 #include "noise/lines.h"
 #include "tessera/core/compact_text.h"
+#include "tessera/noise/fields.h"
 
 namespace tessera::noise {
 namespace {
@@ -52,24 +54,9 @@ double unlimited_db(double error) {
   return error == 0 ? kInfinity : -kInfinity;
 }
 
-Json layer_json(const SweepLayer& layer) {
-  Json json{{"name", layer.name},
-            {"type", layer.type},
-            {"macs", or_null(layer.macs)},
-            {"scheme", layer.scheme},
-            {"noise_power", finite_or_null(layer.noise_power)},
-            {"signal_power", finite_or_null(layer.signal_power)}};
-  if (!layer.op.empty()) {
-    json["op"] = layer.op;
-  }
-  return json;
-}
-
-Json output_json(const SweepOutput& output) {
-  return Json{{"name", output.name},
-              {"elements", output.elements},
-              {"power", finite_or_null(output.power)},
-              {"weight", output.weight}};
+/// Of what was kept as text; null for none.
+Json json_of(const std::string& text) {
+  return text.empty() ? Json() : Json::parse(text, nullptr, false);
 }
 
 SweepLayer layer_from_json(const Json& json) {
@@ -253,56 +240,86 @@ std::string names_of(const std::vector<SweepLayer>& layers) {
 
 }  // namespace
 
+Fields<SweepLayer> fields_of(const SweepLayer*) {
+  static constexpr std::array kFields = {
+      written<&SweepLayer::name>("name", "of the layer"),
+      written<&SweepLayer::type>("type", "of its operator"),
+      written<&SweepLayer::macs>("macs", "multiply-accumulates; null where unknown"),
+      written<&SweepLayer::scheme>("scheme", "that it is switched to"),
+      written_figure<&SweepLayer::noise_power>("noise_power",
+                                               "mean square of the rounding error at its output"),
+      written_figure<&SweepLayer::signal_power>("signal_power", "mean square of that output"),
+      written<&SweepLayer::op>(
+          "op", "the operator, where name is not its name: OP@SCHEME in a further scheme")
+          .if_any()};
+  return kFields;
+}
+
+Fields<SweepOutput> fields_of(const SweepOutput*) {
+  static constexpr std::array kFields = {
+      written<&SweepOutput::name>("name", "of the output"),
+      written<&SweepOutput::elements>("elements", "of one sample"),
+      written_figure<&SweepOutput::power>("power", "mean square in float32"),
+      written<&SweepOutput::weight>("weight", "it was multiplied by it before errors were taken")};
+  return kFields;
+}
+
+Fields<SweepHeader> fields_of(const SweepHeader*) {
+  using Header = const SweepHeader&;
+  static constexpr std::array kFields = {
+      written<&SweepHeader::layers>("layers", "that are switched"),
+      written<&SweepHeader::images>("images", "samples that errors are means over"),
+      written<&SweepHeader::metric>("metric", "what an error is; in it --normalize and weights"),
+      written<&SweepHeader::outputs>("outputs", "floating outputs"),
+      written<&SweepHeader::reference_metric>("reference_metric",
+                                              "what the metric command says of float32")
+          .if_any(),
+      Field<SweepHeader>{"data", "where samples came from",
+                         [](Header header) { return json_of(header.data); }}
+          .if_any(),
+      Field<SweepHeader>{"design", "how subsets were chosen",
+                         [](Header header) { return json_of(header.design); }}
+          .if_any()};
+  return kFields;
+}
+
 Json to_json(const SweepHeader& header) {
-  auto layers = Json::array();
-  for (const auto& layer : header.layers) {
-    layers.push_back(layer_json(layer));
-  }
-  auto outputs = Json::array();
-  for (const auto& output : header.outputs) {
-    outputs.push_back(output_json(output));
-  }
-  Json json{{"layers", std::move(layers)},
-            {"images", header.images},
-            {"metric", header.metric},
-            {"outputs", std::move(outputs)}};
-  if (header.reference_metric) {
-    json["reference_metric"] = finite_or_null(*header.reference_metric);
-  }
-  if (!header.data.empty()) {
-    json["data"] = Json::parse(header.data, nullptr, false);
-  }
-  if (!header.design.empty()) {
-    json["design"] = Json::parse(header.design, nullptr, false);
-  }
-  return json;
+  return as_json(header);
+}
+
+Fields<SweepOutputError> fields_of(const SweepOutputError*) {
+  static constexpr std::array kFields = {
+      written<&SweepOutputError::name>("name", "of the output"),
+      written_figure<&SweepOutputError::error>("error", "of it alone, without its weight"),
+      written_figure<&SweepOutputError::sqnr_db>("sqnr_db", "null if nothing differs")};
+  return kFields;
+}
+
+Fields<SweepRecord> fields_of(const SweepRecord*) {
+  static constexpr std::array kFields = {
+      written<&SweepRecord::index>("index", "in the whole sweep, before it was cut into shards"),
+      written<&SweepRecord::layers>("layers", "quantized; all others are exact"),
+      written_figure<&SweepRecord::error>(
+          "error", "mean over samples of |x-x'|_2 / elements; null if it is no number"),
+      written_figure<&SweepRecord::sqnr_db>("sqnr_db", "null if nothing differs"),
+      written_figure<&SweepRecord::cosine>("cosine", "of all samples together"),
+      written_figure<&SweepRecord::relative_l2>("relative_l2", "of all samples together"),
+      written<&SweepRecord::images>("images", "samples that errors are means over"),
+      Field<SweepRecord>{"non_finite", "elements that are NaN or infinite on one side only",
+                         [](const SweepRecord& record) {
+                           return record.non_finite > 0 ? Json(record.non_finite) : Json();
+                         }}
+          .if_any(),
+      written<&SweepRecord::outputs>("outputs", "each output alone"),
+      written<&SweepRecord::agreement>("agreement",
+                                       "percent of samples with the same top-1, of classifiers")
+          .if_any(),
+      written<&SweepRecord::metric>("metric", "what the metric command says").if_any()};
+  return kFields;
 }
 
 Json to_json(const SweepRecord& record) {
-  Json json{{"index", record.index},
-            {"layers", record.layers},
-            {"error", finite_or_null(record.error)},
-            {"sqnr_db", finite_or_null(record.sqnr_db)},
-            {"cosine", finite_or_null(record.cosine)},
-            {"relative_l2", finite_or_null(record.relative_l2)},
-            {"images", record.images}};
-  if (record.non_finite > 0) {
-    json["non_finite"] = record.non_finite;
-  }
-  auto outputs = Json::array();
-  for (const auto& output : record.outputs) {
-    outputs.push_back(Json{{"name", output.name},
-                           {"error", finite_or_null(output.error)},
-                           {"sqnr_db", finite_or_null(output.sqnr_db)}});
-  }
-  json["outputs"] = std::move(outputs);
-  if (record.agreement) {
-    json["agreement"] = finite_or_null(*record.agreement);
-  }
-  if (record.metric) {
-    json["metric"] = finite_or_null(*record.metric);
-  }
-  return json;
+  return as_json(record);
 }
 
 Failure malformed_sweep(std::string_view what, std::string_view detail) {

@@ -6,6 +6,7 @@
 #include "tessera/evaluate/bench.h"
 #include "tessera/optimize/fields.h"
 #include "tessera/optimize/record.h"
+#include "tessera/refine/fields.h"
 
 namespace tessera::optimize {
 namespace {
@@ -16,24 +17,6 @@ Json methods_json(const Candidate& candidate) {
     methods[std::string(numerics::to_string(method))] = {{"sqnr_db", sqnr_db}};
   }
   return methods;
-}
-
-Json limits_json(const Limits& limits) {
-  return {{"max_error", or_null(limits.max_error)},
-          {"min_sqnr_db", or_null(limits.min_sqnr_db)},
-          {"max_top1_drop", or_null(limits.max_top1_drop)}};
-}
-
-Json mixing_json(const OptimizeResult::Mixing& mixing) {
-  return {{"scheme", mixing.scheme},
-          {"further", mixing.further},
-          {"proposals", mixing.proposals},
-          {"best_predicted_us", mixing.best_predicted_us},
-          {"best_measured_us", mixing.best_measured_us},
-          {"latency_model",
-           {{"plans", mixing.validation.points.size()},
-            {"median_abs_error", mixing.validation.median_abs_error},
-            {"p95_abs_error", mixing.validation.p95_abs_error}}}};
 }
 
 }  // namespace
@@ -59,14 +42,45 @@ Fields<Exclusion> fields_of(const Exclusion*) {
   return kFields;
 }
 
+Fields<Limits> fields_of(const Limits*) {
+  static constexpr std::array kFields = {
+      written<&Limits::max_error>("max_error", "most l2_per_element; null: no limit"),
+      written<&Limits::min_sqnr_db>("min_sqnr_db", "least SQNR; null: no limit"),
+      written<&Limits::max_top1_drop>("max_top1_drop", "most points of top-1; null: no limit")};
+  return kFields;
+}
+
+Fields<OptimizeResult::Written> fields_of(const OptimizeResult::Written*) {
+  using Written = OptimizeResult::Written;
+  static constexpr std::array kFields = {
+      written<&Written::planned>(
+          "planned_integer_products",
+          "convolutions, matrix products and recurrent layers that were planned in integers"),
+      written<&Written::ran>("integer_products", "of these, what ran in integers"),
+      written<&Written::integer_kernels>("integer_kernels", "all that ran")};
+  return kFields;
+}
+
+Fields<OptimizeResult::Mixing> fields_of(const OptimizeResult::Mixing*) {
+  using Mixing = OptimizeResult::Mixing;
+  static constexpr std::array kFields = {
+      written<&Mixing::scheme>("scheme", "that mixes are of"),
+      written<&Mixing::further>("further", "schemes that mixes drew from besides").later(),
+      written<&Mixing::proposals>("proposals", "mixes that were built and measured"),
+      written<&Mixing::best_predicted_us>("best_predicted_us", "of the one measured fastest"),
+      written<&Mixing::best_measured_us>("best_measured_us", "what that took"),
+      Field<Mixing>{"latency_model", "how it met the plans that it had not seen",
+                    [](const Mixing& mixing) {
+                      const auto& met = mixing.validation;
+                      return Json{{"plans", met.points.size()},
+                                  {"median_abs_error", met.median_abs_error},
+                                  {"p95_abs_error", met.p95_abs_error}};
+                    }}};
+  return kFields;
+}
+
 Json to_json(const OptimizeResult& result) {
   const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
-  Json written;
-  if (result.written) {
-    written = {{"planned_integer_products", result.written->planned},
-               {"integer_products", result.written->ran},
-               {"integer_kernels", result.written->integer_kernels}};
-  }
   Json confirmation;
   if (result.confirmation) {
     confirmation = {{"speedup", as_json(*result.confirmation)},
@@ -84,9 +98,9 @@ Json to_json(const OptimizeResult& result) {
           {"cut_off", as_json(result.cut_off)},
           {"interrupted", result.interrupted},
           {"quantization", evaluate::given_json(result.quantization, result.requantize)},
-          {"applied_limits", limits_json(result.applied)},
-          {"written", written},
-          {"mixing", result.mixing ? mixing_json(*result.mixing) : Json()},
+          {"applied_limits", as_json(result.applied)},
+          {"written", as_json(result.written)},
+          {"mixing", as_json(result.mixing)},
           {"timer", to_string(result.timer)}};
 }
 

@@ -11,6 +11,7 @@
 #include "tessera/core/record.h"
 #include "tessera/profile/fields.h"
 #include "tessera/profile/record.h"
+#include "tessera/runtime/fields.h"
 
 namespace tessera::profile {
 namespace {
@@ -25,18 +26,6 @@ constexpr Field<Validation> isolated(std::string_view name, std::string_view say
     return all.isolated_p95_abs_error > 0 ? Json(all.*error) : Json();
   };
   return made;
-}
-
-std::optional<runtime::SessionMemory> memory_from(const Json& json) {
-  if (!json.is_object()) {
-    return std::nullopt;
-  }
-  runtime::SessionMemory memory{integer_from(json.at("weights_bytes")),
-                                integer_from(json.at("arena_peak_bytes")), std::nullopt};
-  if (json.at("rss_delta_bytes").is_number()) {
-    memory.rss_delta_bytes = integer_from(json.at("rss_delta_bytes"));
-  }
-  return memory;
 }
 
 /// The value of `all` that is written so.
@@ -128,10 +117,7 @@ Fields<WholeCost> fields_of(const WholeCost*) {
       field<&WholeCost::kernels>("kernels", "that one run calls"),
       field<&WholeCost::disturbed_runs>("disturbed_runs",
                                         "runs left out: others had the processor"),
-      Field<WholeCost>{
-          "memory", "of a session of its own; null if it was not measured",
-          [](const WholeCost& whole) { return as_json(whole.memory); },
-          [](WholeCost& whole, const Json& json) { whole.memory = memory_from(json); }}};
+      field<&WholeCost::memory>("memory", "of a session of its own; null if it was not measured")};
   return kFields;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -20,6 +21,7 @@
 #include "tessera/onnx/normalize.h"
 #include "tessera/onnx/query.h"
 #include "tessera/onnx/simplify.h"
+#include "tessera/quantize/fields.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::quantize {
@@ -430,24 +432,33 @@ Status check_loads(const onnx::Model& written, std::shared_ptr<const runtime::Li
   });
 }
 
+Fields<OpOutcome> fields_of(const OpOutcome*) {
+  static constexpr std::array kFields = {
+      written<&OpOutcome::op>("name", "of the operator"),
+      written<&OpOutcome::type>("type", "of the operator"),
+      Field<OpOutcome>{"scheme", "that was wanted",
+                       [](const OpOutcome& outcome) { return Json(to_string(outcome.scheme)); }},
+      written<&OpOutcome::quantized>("quantized", "it has the scheme"),
+      written<&OpOutcome::reason>("reason", "why it was left as it is, or what was adjusted")
+          .if_any()};
+  return kFields;
+}
+
+Fields<QuantizeReport> fields_of(const QuantizeReport*) {
+  static constexpr std::array kFields = {
+      written<&QuantizeReport::opset>("opset", "of the written model"),
+      written<&QuantizeReport::quantized_ops>("quantized_ops", "operators that have their scheme"),
+      written<&QuantizeReport::quantize_nodes>("quantize_nodes",
+                                               "operators that round to integers"),
+      written<&QuantizeReport::dequantize_nodes>("dequantize_nodes",
+                                                 "operators that make floats of integers"),
+      written<&QuantizeReport::size_bytes>("size_bytes", "of the model with its external data"),
+      written<&QuantizeReport::ops>("ops", "what became of each operator of the given model")};
+  return kFields;
+}
+
 Json to_json(const QuantizeReport& report) {
-  auto ops = Json::array();
-  for (const auto& op : report.ops) {
-    Json json{{"name", op.op},
-              {"type", op.type},
-              {"scheme", to_string(op.scheme)},
-              {"quantized", op.quantized}};
-    if (!op.reason.empty()) {
-      json["reason"] = op.reason;
-    }
-    ops.push_back(std::move(json));
-  }
-  return Json{{"opset", report.opset},
-              {"quantized_ops", report.quantized_ops},
-              {"quantize_nodes", report.quantize_nodes},
-              {"dequantize_nodes", report.dequantize_nodes},
-              {"size_bytes", report.size_bytes},
-              {"ops", std::move(ops)}};
+  return as_json(report);
 }
 
 }  // namespace tessera::quantize

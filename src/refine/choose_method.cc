@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -17,6 +18,7 @@
 #include "refine/simulator.h"
 #include "refine/step.h"
 #include "tessera/quantize/onnx.h"
+#include "tessera/refine/fields.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -502,28 +504,46 @@ Result<MethodChoice> choose_method(const MethodQuestion& question,
   return choice;
 }
 
+Fields<MethodTrial> fields_of(const MethodTrial*) {
+  static constexpr std::array kFields = {
+      written<&MethodTrial::method>("method", "by which ranges follow from samples"),
+      written<&MethodTrial::sqnr_db>("sqnr_db", "of the outputs, simulated"),
+      written<&MethodTrial::samples>("samples",
+                                     "that judged; fewer: clearly worse, and given up early")};
+  return kFields;
+}
+
+Fields<MethodMix> fields_of(const MethodMix*) {
+  static constexpr std::array kFields = {
+      written<&MethodMix::before_db>("before_db", "SQNR with one method, on the other half"),
+      written<&MethodMix::after_db>("after_db", "the same with the mix"),
+      written<&MethodMix::samples>("samples", "that proved it"),
+      written<&MethodMix::tensors>("tensors", "by another method"),
+      written<&MethodMix::kept>("kept", "it gained by more than chance")};
+  return kFields;
+}
+
+Fields<MethodChoice> fields_of(const MethodChoice*) {
+  static constexpr std::array kFields = {
+      written<&MethodChoice::method>("method", "that was chosen"),
+      written<&MethodChoice::judged>("judged_samples", "by which was chosen"),
+      written<&MethodChoice::reason>("reason", "why this one"),
+      written<&MethodChoice::trials>(
+          "methods",
+          "SQNR of the outputs by every method, simulated; empty if nothing could be judged"),
+      written<&MethodChoice::mix>("mix",
+                                  "another method for some tensors: found on one half of the "
+                                  "samples, proved on the other")
+          .if_any(),
+      written<&MethodChoice::weights_share>("weights_share",
+                                            "error with nothing but the weights rounded, relative "
+                                            "to that with everything rounded")
+          .if_any()};
+  return kFields;
+}
+
 Json to_json(const MethodChoice& choice) {
-  auto trials = Json::array();
-  for (const auto& trial : choice.trials) {
-    trials.push_back({{"method", numerics::to_string(trial.method)},
-                      {"sqnr_db", trial.sqnr_db},
-                      {"samples", trial.samples}});
-  }
-  Json json = {{"method", numerics::to_string(choice.method)},
-               {"judged_samples", choice.judged},
-               {"reason", choice.reason},
-               {"methods", std::move(trials)}};
-  if (const auto& mix = choice.mix) {
-    json["mix"] = {{"before_db", mix->before_db},
-                   {"after_db", mix->after_db},
-                   {"samples", mix->samples},
-                   {"tensors", mix->tensors},
-                   {"kept", mix->kept}};
-  }
-  if (choice.weights_share) {
-    json["weights_share"] = *choice.weights_share;
-  }
-  return json;
+  return as_json(choice);
 }
 
 }  // namespace tessera::refine

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -21,6 +22,7 @@
 #include "refine/weight_rounding.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/timing.h"
+#include "tessera/refine/fields.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -391,34 +393,57 @@ std::string_view to_string(Rounding rounding) noexcept {
   return "?";
 }
 
+Fields<RefineOptions> fields_of(const RefineOptions*) {
+  static constexpr std::array kFields = {
+      written<&RefineOptions::equalize>("equalize", "scale moves between channels"),
+      written<&RefineOptions::ranges_by_output>("ranges_by_output",
+                                                "the range method of every tensor by output error"),
+      written<&RefineOptions::scales>("scales",
+                                      "ends of ranges and scales of weights are searched"),
+      written<&RefineOptions::rounding>("rounding", "of weights"),
+      written<&RefineOptions::bias_correction>("bias_correction",
+                                               "mean errors are taken off the biases"),
+      written<&RefineOptions::error_samples>(
+          "error_samples",
+          "that judge, and at most as many others that prove; 0: by the model's size"),
+      written<&RefineOptions::fit_samples>("fit_samples", "at most so many samples are fitted to"),
+      written<&RefineOptions::effort_s>("effort_s",
+                                        "bound of the searches, in seconds of a reference core"),
+      written<&RefineOptions::rows_per_sample>("rows_per_sample",
+                                               "of a layer's input, for its second moments")};
+  return kFields;
+}
+
 Json to_json(const RefineOptions& options) {
-  return {{"equalize", options.equalize},
-          {"ranges_by_output", options.ranges_by_output},
-          {"scales", options.scales},
-          {"rounding", to_string(options.rounding)},
-          {"bias_correction", options.bias_correction},
-          {"error_samples", options.error_samples},
-          {"fit_samples", options.fit_samples},
-          {"effort_s", options.effort_s},
-          {"rows_per_sample", options.rows_per_sample}};
+  return as_json(options);
+}
+
+Fields<Step> fields_of(const Step*) {
+  static constexpr std::array kFields = {
+      written<&Step::branch>("branch", "full has the searches, fast has not"),
+      written<&Step::name>("name", "of the step"),
+      written<&Step::before_db>("before_db", "SQNR of the outputs without it, on what proves"),
+      written<&Step::after_db>("after_db", "the same with it"),
+      written<&Step::kept>("kept", "it gained, and its branch was taken"),
+      written<&Step::changed>("changed", "tensors, weights or layers"),
+      written<&Step::cpu_us>("cpu_us", "0 with --timeless")};
+  return kFields;
+}
+
+Fields<RefineReport> fields_of(const RefineReport*) {
+  static constexpr std::array kFields = {
+      written<&RefineReport::samples>("samples", "all that were given"),
+      written<&RefineReport::error_samples>("error_samples",
+                                            "of these, those that decided whether a step stays"),
+      written<&RefineReport::branch>("branch",
+                                     "whose steps were taken; those of the other are not kept"),
+      written<&RefineReport::steps>("steps", "in the order in which they were tried"),
+      written<&RefineReport::skipped>("skipped", "why tensors or layers were left out")};
+  return kFields;
 }
 
 Json to_json(const RefineReport& report) {
-  auto steps = Json::array();
-  for (const auto& step : report.steps) {
-    steps.push_back({{"branch", step.branch},
-                     {"name", step.name},
-                     {"before_db", step.before_db},
-                     {"after_db", step.after_db},
-                     {"kept", step.kept},
-                     {"changed", step.changed},
-                     {"cpu_us", step.cpu_us}});
-  }
-  return {{"samples", report.samples},
-          {"error_samples", report.error_samples},
-          {"branch", report.branch},
-          {"steps", std::move(steps)},
-          {"skipped", report.skipped}};
+  return as_json(report);
 }
 
 }  // namespace tessera::refine

@@ -3,6 +3,7 @@
 #include "tessera/runtime/memory.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <functional>
@@ -11,6 +12,7 @@
 
 #include "runtime/ort.h"
 #include "tessera/core/host.h"
+#include "tessera/runtime/fields.h"
 #include "tessera/runtime/onnx.h"
 
 #ifdef __GLIBC__
@@ -153,10 +155,18 @@ Result<SessionMemory> measure(const Library& library, const Opener& open,
 
 }  // namespace
 
+Fields<SessionMemory> fields_of(const SessionMemory*) {
+  static constexpr std::array kFields = {
+      field<&SessionMemory::weights_bytes>("weights_bytes", "held from opening on"),
+      field<&SessionMemory::arena_peak_bytes>("arena_peak_bytes",
+                                              "most that one run holds besides"),
+      field<&SessionMemory::rss_delta_bytes>(
+          "rss_delta_bytes", "growth of the process; null where the system does not say")};
+  return kFields;
+}
+
 Json to_json(const SessionMemory& memory) {
-  return {{"weights_bytes", memory.weights_bytes},
-          {"arena_peak_bytes", memory.arena_peak_bytes},
-          {"rss_delta_bytes", or_null(memory.rss_delta_bytes)}};
+  return as_json(memory);
 }
 
 Result<SessionMemory> session_memory(std::shared_ptr<const Library> library,

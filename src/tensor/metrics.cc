@@ -3,11 +3,14 @@
 #include "tessera/tensor/metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <nlohmann/json.hpp>
+
+#include "tessera/tensor/fields.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/metrics.cc"  // compiled once per instruction set
@@ -189,11 +192,22 @@ std::int64_t argmax(std::span<const float> values) noexcept {
   return best;
 }
 
+Fields<ErrorMetrics> fields_of(const ErrorMetrics*) {
+  static constexpr std::array kFields = {
+      written<&ErrorMetrics::sqnr_db>("sqnr_db",
+                                      "10 log10(sum x^2 / sum (x-x')^2); null if they are equal"),
+      written<&ErrorMetrics::cosine>("cosine", "x.x' / (|x| |x'|)"),
+      written<&ErrorMetrics::max_abs>("max_abs", "largest |x-x'|"),
+      written<&ErrorMetrics::l2_per_element>("l2_per_element", "sqrt(sum (x-x')^2) / elements"),
+      written<&ErrorMetrics::relative_l2>("relative_l2", "|x-x'|_2 / |x|_2"),
+      written<&ErrorMetrics::elements>("elements", "that were compared"),
+      written<&ErrorMetrics::non_finite>(
+          "non_finite", "elements that are NaN or infinite on one side only; they enter no sum")};
+  return kFields;
+}
+
 Json to_json(const ErrorMetrics& metrics) {
-  return Json{{"sqnr_db", metrics.sqnr_db},         {"cosine", metrics.cosine},
-              {"max_abs", metrics.max_abs},         {"l2_per_element", metrics.l2_per_element},
-              {"relative_l2", metrics.relative_l2}, {"elements", metrics.elements},
-              {"non_finite", metrics.non_finite}};
+  return as_json(metrics);
 }
 
 }  // namespace tessera

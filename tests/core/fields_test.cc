@@ -97,6 +97,13 @@ TEST(Fields, OfNothing_AreNullOrLeftOut) {
   EXPECT_TRUE(as_json(Leaf{0, std::numeric_limits<double>::infinity()}).at("area").is_null());
 }
 
+TEST(Fields, ThatAreFigures_AreNullWhereUnknown_AndReadOnlyIfTheySaySo) {
+  const auto figure = written_figure<&Leaf::area>("area", "in square millimetres");
+  EXPECT_EQ(figure.value(Leaf{0, 2.5}), Json(2.5));
+  EXPECT_TRUE(figure.value(Leaf{0, std::nan("")}).is_null());
+  EXPECT_EQ(figure.read, nullptr);
+}
+
 TEST(Fields, AreReadBack) {
   Tree tree{.leaves = {{9, 9}}, .birds = {{"crow", 2}}, .owner = "somebody"};
   read_value(tree, as_json(beech()));

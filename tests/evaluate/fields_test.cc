@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "support/fields.h"
+#include "tessera/core/energy.h"
+#include "tessera/evaluate/accuracy.h"
+#include "tessera/tensor/fields.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -22,6 +25,10 @@ TEST(FieldsOfEvaluations, AreThoseOfTheSchema) {
   expect_schema(members_of<KernelSummary>(), "common", "/$defs/kernels");
   expect_schema(members_of<Measurement>(), "common", "/$defs/measurement");
   expect_schema(members_of<Top1>(), "common", "/$defs/top1");
+  expect_schema(members_of<ErrorMetrics>(), "common", "/$defs/error");
+  expect_schema(members_of<OutputError>(), "common", "/$defs/named_error");
+  expect_schema(members_of<Accuracy>(), "common", "/$defs/accuracy");
+  expect_schema(members_of<Energy>(), "common", "/$defs/energy");
   expect_schema(members_of<TensorError>(), "compare",
                 "/properties/result/properties/tensors/items");
   expect_schema(members_of<GateResult>(), "compare", "/properties/result/properties/gates/items");
@@ -33,6 +40,11 @@ TEST(FieldsOfEvaluations, AreThoseOfThePage) {
   expect_page(members_of<Speedup>(), kPage, "### `speedup` of a race");
   expect_page(members_of<KernelSummary>(), kPage, "### `kernels` that ran");
   expect_page(members_of<Top1>(), kPage, "### `top1`, in percent");
+  expect_page(members_of<ErrorMetrics>(), kPage, "### An error, of a tensor or of all outputs");
+  expect_page(members_of<OutputError>(), kPage, "### `outputs[]` of it: an error, and");
+  expect_page(members_of<Accuracy>(), kPage,
+              "### `accuracy`: how far a model is from its reference");
+  expect_page(members_of<Energy>(), kPage, "### `energy` of one inference");
   expect_page(members_of<Measurement>(), "docs/bench.md", "## What a row says");
   expect_page(members_of<TensorError>(), kPage, "### `tensors[]`: an error, and");
   expect_page(members_of<GateResult>(), kPage, "### `gates[]`");

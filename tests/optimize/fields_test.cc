@@ -22,11 +22,19 @@ TEST(FieldsOfOptimize, AreThoseOfTheSchema) {
   expect_schema(members_of<Exclusion>(), "optimize",
                 "/properties/result/properties/excluded/items");
   expect_schema(members_of<Exclusion>(), "optimize", "/properties/result/properties/cut_off/items");
+  expect_schema(members_of<Limits>(), "optimize", "/properties/result/properties/applied_limits");
+  expect_schema(members_of<OptimizeResult::Written>(), "optimize",
+                "/properties/result/properties/written/anyOf/0");
+  expect_schema(members_of<OptimizeResult::Mixing>(), "optimize",
+                "/properties/result/properties/mixing/anyOf/0");
 }
 
 TEST(FieldsOfOptimize, AreThoseOfThePage) {
   expect_page(members_of<Candidate>(), kPage, "### `candidates[]`: a row of `bench`, and");
   expect_page(members_of<Exclusion>(), kPage, "### `excluded[]` and `cut_off[]`");
+  expect_page(members_of<Limits>(), kPage, "### `applied_limits`");
+  expect_page(members_of<OptimizeResult::Written>(), kPage, "### `written`");
+  expect_page(members_of<OptimizeResult::Mixing>(), kPage, "### `mixing`");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/fields.h"
+#include "tessera/runtime/fields.h"
 
 namespace tessera::profile {
 namespace {
@@ -23,6 +24,8 @@ TEST(FieldsOfProfiles, AreThoseOfTheSchema) {
   expect_schema(members_of<PrecisionCost>(), "profile", "/$defs/cost");
   expect_schema(members_of<Layer>(), "profile", "/$defs/layer");
   expect_schema(members_of<WholeCost>(), "profile", "/$defs/whole");
+  expect_schema(members_of<runtime::SessionMemory>(), "profile",
+                "/$defs/whole/properties/memory/anyOf/0");
   expect_schema(members_of<ValidationPoint>(), "profile",
                 "/$defs/profile/properties/validation/properties/points/items");
   expect_schema(members_of<Validation>(), "profile", "/$defs/profile/properties/validation");
@@ -42,6 +45,7 @@ TEST(FieldsOfProfiles, AreThoseOfThePage) {
   expect_page(members_of<Layer>(), kPage, "### `layers[]`");
   expect_page(members_of<PrecisionCost>(), kPage, "### `precisions{}`: a timing, and");
   expect_page(members_of<WholeCost>(), kPage, "### `whole{}`");
+  expect_page(members_of<runtime::SessionMemory>(), kPage, "### `whole{}.memory`");
   expect_page(members_of<Validation>(), kPage, "### `validation`");
   expect_page(members_of<ValidationPoint>(), kPage, "### `validation.points[]`");
   expect_page(members_of<GainOnly>(), kPage, "### `gain_only[]`");

@@ -194,15 +194,22 @@ template <auto member>
   return field<member>("", "");
 }
 
-/// A number that may be unknown: null for NaN and infinities, and null is read as 0.
+/// A number that may be unknown: null for NaN and infinities.
 template <auto member>
-[[nodiscard]] constexpr auto figure(std::string_view name, std::string_view says) {
+[[nodiscard]] constexpr auto written_figure(std::string_view name, std::string_view says) {
   using Record = RecordOf<member>;
   return Field<Record>{
-      name, says, [](const Record& record) { return finite_or_null(std::invoke(member, record)); },
-      [](Record& record, const auto& json) {
-        record.*member = json.is_null() ? 0 : json.template get<double>();
-      }};
+      name, says, [](const Record& record) { return finite_or_null(std::invoke(member, record)); }};
+}
+
+/// The same, and null is read as 0.
+template <auto member>
+[[nodiscard]] constexpr auto figure(std::string_view name, std::string_view says) {
+  auto made = written_figure<member>(name, says);
+  made.read = [](RecordOf<member>& record, const auto& json) {
+    record.*member = json.is_null() ? 0 : json.template get<double>();
+  };
+  return made;
 }
 
 /// A word: null where it is empty.
@@ -220,5 +227,6 @@ template <auto member>
 }
 
 [[nodiscard]] Fields<struct Timing> fields_of(const struct Timing* timing);
+[[nodiscard]] Fields<struct Energy> fields_of(const struct Energy* energy);
 
 }  // namespace tessera

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +23,6 @@ struct CheckRow {
   double engine_error = 0;
   double built_sqnr_db = 0;
   double engine_sqnr_db = 0;
-  std::optional<double> predicted_error;  ///< of a fitted model, if one was asked
 
   /// engine / built - 1; 0 if both are 0.
   [[nodiscard]] double deviation() const noexcept;
@@ -57,8 +55,6 @@ struct Check {
 [[nodiscard]] Agreement agreement_of(std::span<const double> estimates,
                                      std::span<const double> truths);
 
-/// {plans[{layers, built_error, engine_error, deviation, ...}], images, engine{median_deviation,
-/// p95_deviation, worst_deviation, spearman}, cpu_us{...}}.
 [[nodiscard]] Json to_json(const Check& check);
 
 }  // namespace tessera::noise

@@ -10,5 +10,8 @@ namespace tessera::optimize {
 
 [[nodiscard]] Fields<Exclusion> fields_of(const Exclusion* exclusion);
 [[nodiscard]] Fields<Candidate> fields_of(const Candidate* candidate);
+[[nodiscard]] Fields<Limits> fields_of(const Limits* limits);
+[[nodiscard]] Fields<OptimizeResult::Written> fields_of(const OptimizeResult::Written* written);
+[[nodiscard]] Fields<OptimizeResult::Mixing> fields_of(const OptimizeResult::Mixing* mixing);
 
 }  // namespace tessera::optimize

@@ -31,6 +31,15 @@ struct MethodTrial {
   std::int64_t samples = 0;  ///< fewer than were set apart: clearly worse, and given up early
 };
 
+/// What a mix of methods was found to do on samples that it was not found with.
+struct MethodMix {
+  double before_db = 0;
+  double after_db = 0;
+  std::int64_t samples = 0;
+  std::int64_t tensors = 0;  ///< by another method
+  bool kept = false;
+};
+
 struct MethodChoice {
   numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
   std::vector<MethodTrial> trials;  ///< in the order of numerics::kRangeMethods; none: not judged
@@ -38,15 +47,7 @@ struct MethodChoice {
   std::string reason;               ///< why this one, in one sentence
   /// Tensors whose range is better taken by another method, empty if that was not proved.
   std::map<std::string, numerics::RangeMethod> others;
-  /// What a mix of methods was found to do on samples that it was not found with.
-  struct Proof {
-    double before_db = 0;
-    double after_db = 0;
-    std::int64_t samples = 0;
-    std::int64_t tensors = 0;  ///< by another method
-    bool kept = false;
-  };
-  std::optional<Proof> mix;  ///< absent: none was found
+  std::optional<MethodMix> mix;  ///< absent: none was found
   /// The error with nothing but the weights rounded, relative to that with everything rounded.
   std::optional<double> weights_share;
 };
@@ -98,9 +99,6 @@ struct MethodQuestion {
                                                numerics::RangeMethod open,
                                                numerics::RangeMethod method);
 
-/// {"method", "judged_samples", "reason", "methods": [{"method", "sqnr_db", "samples"}],
-///  "mix": {"before_db", "after_db", "samples", "tensors", "kept"}, "weights_share"}, the last two
-/// if there is one.
 [[nodiscard]] Json to_json(const MethodChoice& choice);
 
 }  // namespace tessera::refine

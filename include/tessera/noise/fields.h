@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tessera/core/fields.h"
+
+/// What this room's records have in documents.
+namespace tessera::noise {
+
+[[nodiscard]] Fields<struct SweepLayer> fields_of(const struct SweepLayer* layer);
+[[nodiscard]] Fields<struct SweepOutput> fields_of(const struct SweepOutput* output);
+[[nodiscard]] Fields<struct SweepHeader> fields_of(const struct SweepHeader* header);
+[[nodiscard]] Fields<struct SweepOutputError> fields_of(const struct SweepOutputError* error);
+[[nodiscard]] Fields<struct SweepRecord> fields_of(const struct SweepRecord* record);
+[[nodiscard]] Fields<struct Scores> fields_of(const struct Scores* scores);
+[[nodiscard]] Fields<struct IntervalBin> fields_of(const struct IntervalBin* bin);
+[[nodiscard]] Fields<struct Intervals> fields_of(const struct Intervals* intervals);
+[[nodiscard]] Fields<struct Agreement> fields_of(const struct Agreement* agreement);
+[[nodiscard]] Fields<struct CheckRow> fields_of(const struct CheckRow* row);
+[[nodiscard]] Fields<struct Check> fields_of(const struct Check* check);
+
+}  // namespace tessera::noise
