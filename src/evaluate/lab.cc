@@ -371,7 +371,9 @@ Status Batches::finish() {
 Status Batches::flush() {
   RaceOptions race;
   race.seed = seed_;
-  race.max_rounds = max_rounds_;
+  race.settle_rounds = rounds_.settle;
+  race.max_rounds = rounds_.most;
+  race.wanted_precision = rounds_.precision;
   race.min_rounds = 1;  // a budget that is used up is kept
   race.budget_us = budget_us_per_lane_ * static_cast<double>(lanes_.size() + 1);
   auto status = lab_.time(lanes_, rows_, race, stage_, monitor_).map([](const auto&) {});

@@ -42,7 +42,9 @@ class Race {
         budget_clock_(options.budget_clock ? options.budget_clock : steady_clock_us()),
         random_(options.seed),
         tracks_(contestants.size()),
-        order_(contestants.size()) {
+        order_(contestants.size()),
+        slow_(contestants.size()),
+        known_(contestants.size()) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
   }
 
@@ -91,7 +93,8 @@ class Race {
   }
 
   [[nodiscard]] bool sits_out(std::size_t index, std::int64_t round) const {
-    return !tracks_[index].status || (index != 0 && slow_[index] && round % kSlowEvery != 0);
+    const bool waits = slow_[index] && round % kSlowEvery != 0;
+    return !tracks_[index].status || (index != 0 && (known_[index] || waits));
   }
 
   Status run_round(std::int64_t round, Monitor& monitor) {
@@ -140,7 +143,7 @@ class Race {
     return slow;
   }
 
-  [[nodiscard]] bool enough(std::int64_t rounds, double start) const {
+  [[nodiscard]] bool enough(std::int64_t rounds, double start) {
     if (rounds < options_.min_rounds) {
       return false;
     }
@@ -148,14 +151,15 @@ class Race {
            (rounds >= options_.settle_rounds && settled());
   }
 
-  [[nodiscard]] bool settled() const {
+  /// Who is known well enough leaves the rounds to those who are not.
+  [[nodiscard]] bool settled() {
+    bool all = true;
     for (std::size_t i = 1; i < tracks_.size(); ++i) {
-      if (tracks_[i].status && !slow_[i] &&
-          speedup_of(tracks_[0], tracks_[i]).half_width() > options_.wanted_precision) {
-        return false;
-      }
+      known_[i] =
+          known_[i] || speedup_of(tracks_[0], tracks_[i]).half_width() <= options_.wanted_precision;
+      all = all && (known_[i] || slow_[i] || !tracks_[i].status);
     }
-    return true;
+    return all;
   }
 
   std::span<const Contestant> contestants_;
@@ -167,6 +171,7 @@ class Race {
   double reference_us_ = 0;
   std::vector<std::size_t> order_;
   std::vector<bool> slow_;
+  std::vector<bool> known_;  ///< as well as is wanted: does not run any more
 };
 
 }  // namespace

@@ -50,8 +50,12 @@ constexpr double kConfirmingUntil = 0.98;
 constexpr std::string_view kTheBudget = "the time budget";
 /// By which range methods are compared: one is far from another where it matters.
 constexpr std::int64_t kMethodSamples = 32;
-/// Of races whose best meet once more; a median of so many is known well enough to tell which.
-constexpr std::int64_t kSurvivorRounds = 24;
+/// Those near the best of a first round of judging are judged by more samples, the others not.
+constexpr std::int64_t kFirstMethodSamples = 8;
+constexpr double kNearDb = 3;
+/// Of races whose best meet once more, those within a tenth of the fastest (kNear): a fifth of that
+/// is known well enough to tell which.
+constexpr evaluate::Batches::Rounds kSurvivorRounds{.settle = 8, .most = 24, .precision = 0.02};
 /// What choosing and writing builds and opens at the end, in models.
 constexpr double kLastModels = 6;
 /// Of the budget, even where nothing is left of it: nothing is deployed that was not confirmed.
@@ -324,28 +328,53 @@ class Optimizer {
   }
 
   Status try_methods(Candidate& candidate) {
-    auto best = candidate;
+    std::vector<Candidate> trials;
+    double best_db = -std::numeric_limits<double>::infinity();
     for (const auto method : given_.ranges->methods) {
-      if (candidate.methods.empty() ? over(kErrorsUntil) : over(kMethodsUntil)) {
+      if (trials.empty() ? over(kErrorsUntil) : over(kMethodsUntil)) {
         cut(fmt::format("{} with {} ranges", candidate.row.name(), numerics::to_string(method)));
         continue;
       }
-      auto trial = candidate;
+      auto& trial = trials.emplace_back(candidate);
       trial.row.scheme.method = method;
       TESSERA_CHECK(combine(trial));
-      TESSERA_CHECK(measure(trial, kMethodSamples));
-      const double sqnr_db = sqnr_of(trial.row);
-      const bool better = candidate.methods.empty() || sqnr_db > sqnr_of(best.row);
-      release(better ? best : trial);
-      if (better) {
-        best = std::move(trial);
-      }
-      candidate.methods.emplace_back(method, sqnr_db);
+      TESSERA_CHECK(measure(trial, kFirstMethodSamples));
+      best_db = std::max(best_db, sqnr_of(trial.row));
     }
-    best.methods = std::move(candidate.methods);
-    candidate = std::move(best);
-    const bool partly = candidate.row.accuracy && given_.samples->size() > kMethodSamples;
+    TESSERA_CHECK(judge_the_nearest(trials, best_db - kNearDb));
+    auto best = trials.begin();
+    for (auto trial = trials.begin(); trial != trials.end(); ++trial) {
+      candidate.methods.emplace_back(trial->row.scheme.method, sqnr_of(trial->row));
+      best = sqnr_of(trial->row) > sqnr_of(best->row) ? trial : best;
+    }
+    for (auto trial = trials.begin(); trial != trials.end(); ++trial) {
+      if (trial != best) {
+        release(*trial);
+      }
+    }
+    if (best == trials.end()) {
+      return {};
+    }
+    best->methods = std::move(candidate.methods);
+    candidate = std::move(*best);
+    const bool partly =
+        candidate.row.accuracy && candidate.row.accuracy->samples < given_.samples->size();
     return partly ? measure(candidate) : Status();
+  }
+
+  /// Of several methods at `least_db` and above: on more samples.
+  Status judge_the_nearest(std::vector<Candidate>& trials, double least_db) {
+    const auto is_near = [&](const Candidate& trial) { return sqnr_of(trial.row) >= least_db; };
+    if (!std::isfinite(least_db) || given_.samples->size() <= kFirstMethodSamples ||
+        std::count_if(trials.begin(), trials.end(), is_near) < 2) {
+      return {};
+    }
+    for (auto& trial : trials) {
+      if (is_near(trial) && !over(kMethodsUntil)) {
+        TESSERA_CHECK(measure(trial, kMethodSamples));
+      }
+    }
+    return {};
   }
 
   void release(Candidate& candidate) {
@@ -384,7 +413,7 @@ class Optimizer {
     });
     const double share_us = left_us(until) / static_cast<double>(order.size() + 1);
     evaluate::Batches batches(lab_, "timing candidates", share_us, options_.seed, monitor_);
-    batches.set_max_rounds(kSurvivorRounds);
+    batches.set_rounds(kSurvivorRounds);
     const double runs = fewest_runs(lab_.reference().first_run_us);
     double least_us = runs * lab_.reference().first_run_us;
     std::vector<Candidate*> timed;

@@ -88,6 +88,21 @@ TEST(Race, StopsWhenSettled) {
   EXPECT_EQ((*tracks)[0].rounds_us.size(), static_cast<std::size_t>(options.settle_rounds));
 }
 
+TEST(Race, WhoIsKnownWellEnough_LeavesTheRoundsToTheOthers) {
+  FakeTime time;
+  const Contestant wavering = [&](std::int64_t round) {
+    return time.takes(round % 2 == 0 ? 40e3 : 80e3)(round);
+  };
+  const std::vector contestants = {time.takes(60e3), time.takes(55e3), wavering};
+  const auto options = options_with(time);
+  const auto tracks = race(contestants, options, "", Monitor::silent());
+  ASSERT_THAT(tracks, IsOk());
+  EXPECT_EQ((*tracks)[0].timing.n, options.max_rounds);
+  EXPECT_EQ((*tracks)[1].timing.n, options.settle_rounds);
+  EXPECT_EQ((*tracks)[2].timing.n, options.max_rounds);
+  EXPECT_EQ(speedup_of((*tracks)[0], (*tracks)[1]).rounds, options.settle_rounds);
+}
+
 TEST(Race, BudgetEndsTheRounds_ButNotBeforeTheFewest) {
   FakeTime time;
   const std::vector contestants = {time.takes(60e3), time.takes(55e3)};

@@ -184,8 +184,13 @@ class Batches {
 
   /// From now on, rows get so much each: what is left of a time that building has shortened.
   void set_budget_per_lane(double us) noexcept { budget_us_per_lane_ = us; }
-  /// Of every race; at first RaceOptions' own.
-  void set_max_rounds(std::int64_t rounds) noexcept { max_rounds_ = rounds; }
+  /// Of every race: when a row is known well enough, and when all are (RaceOptions).
+  struct Rounds {
+    std::int64_t settle = RaceOptions().settle_rounds;
+    std::int64_t most = RaceOptions().max_rounds;
+    double precision = RaceOptions().wanted_precision;
+  };
+  void set_rounds(const Rounds& rounds) noexcept { rounds_ = rounds; }
   /// Times and closes what is open if a session of this build does not fit besides.
   [[nodiscard]] Status make_room(const Built& built);
   void add(const Built& built, Lane lane, Measurement& row);
@@ -198,7 +203,7 @@ class Batches {
   Lab& lab_;
   std::string stage_;
   double budget_us_per_lane_;
-  std::int64_t max_rounds_ = RaceOptions().max_rounds;
+  Rounds rounds_;
   std::uint64_t seed_;
   Monitor& monitor_;
   std::vector<Lane> lanes_;

@@ -22,8 +22,9 @@ struct RaceOptions {
   std::int64_t min_rounds = 3;  ///< even beyond the budget
   std::int64_t max_rounds = 60;
   double budget_us = 30e6;
-  /// Rounds end early once the speed-up of every contestant that matters is known this well
-  /// (half the width of its 95 % interval, relative), but not before `settle_rounds`.
+  /// A contestant whose speed-up is known this well (half the width of its 95 % interval, relative)
+  /// leaves the race, but not before `settle_rounds`; the rounds end early once all that matter
+  /// have left.
   double wanted_precision = 0.01;
   std::int64_t settle_rounds = 15;
   /// After five rounds, contestants this much slower than the fastest run every fourth round only.
