@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -44,18 +46,37 @@ std::size_t plane_of(const Target& target, std::span<const std::int64_t> shape) 
   return plane;
 }
 
+/// Adds up what counts of a plane, in eight columns so that vectors can do it.
+void add_plane(std::span<const float> values, float least, Mean& mean) {
+  constexpr std::size_t kColumns = 8;
+  std::array<double, kColumns> sums{};
+  std::array<double, kColumns> counts{};
+  const auto add = [&](std::size_t column, float value) {
+    const bool counted = value > least;
+    sums[column] += counted ? double{value} : 0;
+    counts[column] += counted ? 1 : 0;
+  };
+  std::size_t at = 0;
+  for (; at + kColumns <= values.size(); at += kColumns) {
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      add(i, values[at + i]);
+    }
+  }
+  for (; at < values.size(); ++at) {
+    add(0, values[at]);
+  }
+  mean.value += std::accumulate(sums.begin(), sums.end(), 0.0);
+  mean.share += std::accumulate(counts.begin(), counts.end(), 0.0);
+}
+
 std::vector<Mean> channel_means(const Target& target, std::span<const std::int64_t> shape,
                                 std::span<const float> values) {
   std::vector<Mean> means(static_cast<std::size_t>(target.channels), Mean{0, 0});
   const auto plane = plane_of(target, shape);
   for (std::size_t at = 0; at * plane < values.size(); ++at) {
-    auto& mean = means[at % means.size()];
-    for (const float value : values.subspan(at * plane, plane)) {
-      if (!target.rectified || value > 0) {
-        mean.value += double{value};
-        mean.share += 1;
-      }
-    }
+    constexpr float kAll = -std::numeric_limits<float>::infinity();
+    add_plane(values.subspan(at * plane, plane), target.rectified ? 0 : kAll,
+              means[at % means.size()]);
   }
   const auto per_channel = std::max<std::size_t>(values.size() / means.size(), 1);
   const auto count = static_cast<double>(per_channel);
@@ -96,31 +117,36 @@ class BiasCorrection {
   }
 
  private:
+  struct Trial {
+    onnx::Model model;
+    Hearing hearing;
+  };
+
   /// All of it, a half or a quarter, whichever brings the outputs closest; nothing if none does.
   Result<std::int64_t> apply_best_part(const Shifts& shift) {
-    const auto original = state_.model.clone();
-    auto best = original.clone();
-    TESSERA_TRY(double least, error_of(original));
+    TESSERA_TRY(auto best, open_trial(shift, 0));
     std::int64_t changed = 0;
     for (const double part : {1.0, 0.5, 0.25}) {
-      state_.model = original.clone();
-      for (std::size_t i = 0; i < targets_.size(); ++i) {
-        TESSERA_CHECK(apply(targets_[i], shift[i], part));
-      }
-      TESSERA_TRY(const double error, error_of(state_.model));
-      if (error < least) {
-        least = error;
-        best = std::move(state_.model);
+      TESSERA_TRY(auto trial, open_trial(shift, part));
+      TESSERA_TRY(const bool closer, context_.judge.is_closer(trial.hearing, best.hearing));
+      if (closer) {
+        best = std::move(trial);
         changed = std::ssize(targets_);
       }
     }
-    state_.model = std::move(best);
+    state_.model = std::move(best.model);
     return changed;
   }
 
-  Result<double> error_of(const onnx::Model& model) {
+  Result<Trial> open_trial(const Shifts& shift, double part) {
     TESSERA_CHECK(context_.monitor.check());
-    return quantized_error(context_, model, state_.assignment, state_.ranges, state_.weights);
+    auto model = state_.model.clone();
+    for (std::size_t i = 0; i < targets_.size() && part > 0; ++i) {
+      TESSERA_CHECK(apply(model, targets_[i], shift[i], part));
+    }
+    TESSERA_TRY(auto simulator,
+                open_quantized(context_, model, state_.assignment, state_.ranges, state_.weights));
+    return Trial{std::move(model), {std::move(simulator), {}}};
   }
 
   void find_targets() {
@@ -283,8 +309,8 @@ class BiasCorrection {
     return shift;
   }
 
-  Status apply(const Target& target, const std::vector<double>& shift, double part) {
-    auto& model = state_.model;
+  static Status apply(onnx::Model& model, const Target& target, const std::vector<double>& shift,
+                      double part) {
     auto inputs = model.inputs(target.node);
     Tensor bias(DType::kFloat32, {target.channels});
     auto values = bias.as<float>();

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -22,6 +23,7 @@
 #include "refine/weight_rounding.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/timing.h"
+#include "tessera/numerics/kernels.h"
 #include "tessera/refine/fields.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -205,7 +207,10 @@ class Refiner {
     Draft trial{state_->model.clone(), state_->assignment, state_->ranges, state_->weights, {}, {}};
     TESSERA_TRY(step.changed, change(trial));
     TESSERA_CHECK(monitor_.check());
-    TESSERA_TRY(auto after, error_of(trial));
+    auto after = error_;
+    if (step.changed > 0) {
+      TESSERA_TRY(after, error_of(trial));
+    }
     step.after_db = decibel(after.error);
     step.kept = stays(after, error_);
     if (step.kept) {
@@ -283,7 +288,9 @@ class Refiner {
         state.assignment.begin(), state.assignment.end(),
         [](const auto& scheme) { return scheme.mode != Mode::kStatic || scheme.per_channel; });
     TESSERA_TRY(const auto changed, equalize(state.model, paths, magnitude, {per_channel}));
-    TESSERA_CHECK(measure_ranges(state));
+    if (changed > 0) {
+      TESSERA_CHECK(measure_ranges(state));
+    }
     return changed;
   }
 
@@ -308,9 +315,14 @@ class Refiner {
           auto& largest = magnitude[tensor];
           const auto plane = values.size() / largest.size() /
                              static_cast<std::size_t>(std::max<std::int64_t>(1, shape[0]));
-          for (std::size_t k = 0; plane > 0 && k < values.size(); ++k) {
-            auto& known = largest[k / plane % largest.size()];
-            known = std::max(known, std::abs(values[k]));
+          for (std::size_t at = 0; plane > 0 && at * plane < values.size(); ++at) {
+            const auto found = numerics::find_min_max(values.subspan(at * plane, plane));
+            auto& known = largest[at % largest.size()];
+            if (found.infinite > 0) {
+              known = std::numeric_limits<float>::infinity();  // not to be scaled
+            } else if (found.finite > 0) {
+              known = std::max({known, std::abs(found.min), std::abs(found.max)});
+            }
           }
         }
       }));
@@ -334,25 +346,27 @@ class Refiner {
 
 }  // namespace
 
-Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model& model,
-                                  const Assignment& assignment, const calibrate::Ranges& ranges,
-                                  const quantize::WeightOverrides& weights) {
+Result<std::unique_ptr<Simulator>> open_quantized(const StepContext& context,
+                                                  const onnx::Model& model,
+                                                  const Assignment& assignment,
+                                                  const calibrate::Ranges& ranges,
+                                                  const quantize::WeightOverrides& weights) {
   auto options = context.quantizing;
   options.weights = &weights;
   TESSERA_TRY(const auto details,
               quantize::describe_static(model, assignment, ranges, options, context.monitor));
   TESSERA_TRY(const auto rounded, with_rounded_weights(model, details, weights));
-  TESSERA_TRY(const auto simulator,
+  TESSERA_TRY(auto simulator,
               Simulator::open(context.library, rounded, taps_of(details, context.judged)));
   round_activations(*simulator, details);
-  return context.judge.verdict(*simulator);
+  return simulator;
 }
 
-Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
-                               const Assignment& assignment, const calibrate::Ranges& ranges,
-                               const quantize::WeightOverrides& weights) {
-  return quantized_verdict(context, model, assignment, ranges, weights)
-      .map([](const Verdict& verdict) { return verdict.error; });
+Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model& model,
+                                  const Assignment& assignment, const calibrate::Ranges& ranges,
+                                  const quantize::WeightOverrides& weights) {
+  TESSERA_TRY(const auto simulator, open_quantized(context, model, assignment, ranges, weights));
+  return context.judge.verdict(*simulator);
 }
 
 Result<const onnx::Model*> onnx_of(const network::Network& model) {

@@ -379,6 +379,31 @@ Result<double> Judge::error(Simulator& simulator) const {
   return verdict(simulator).map([](const Verdict& verdict) { return verdict.error; });
 }
 
+Status Judge::hear(Hearing& hearing, std::size_t count) const {
+  while (hearing.noise.size() < count) {
+    TESSERA_TRY(auto one, noise(*hearing.simulator, hearing.noise.size()));
+    hearing.noise.push_back(std::move(one));
+  }
+  return {};
+}
+
+Result<bool> Judge::is_closer(Hearing& one, Hearing& other) const {
+  constexpr std::size_t kFewest = 8;
+  constexpr double kBeyondDoubt = 3;  // standard errors
+  for (auto count = std::min(kFewest, samples_.size());;
+       count = std::min(2 * count, samples_.size())) {
+    TESSERA_CHECK(hear(one, count));
+    TESSERA_CHECK(hear(other, count));
+    const auto mine = verdict_of(std::span(one.noise).first(count));
+    const auto theirs = verdict_of(std::span(other.noise).first(count));
+    const bool closer = mine.error < theirs.error;
+    const auto gain = closer ? gain_of(mine, theirs) : gain_of(theirs, mine);
+    if (count == samples_.size() || gain.mean > kBeyondDoubt * gain.standard_error) {
+      return closer;
+    }
+  }
+}
+
 double decibel(double error) noexcept {
   constexpr double kMost = 300;  // of an error of nothing, which JSON cannot say
   return std::clamp(-10 * std::log10(error), -kMost, kMost);

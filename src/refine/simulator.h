@@ -97,6 +97,12 @@ struct Verdict {
 /// change that is known to do good on average.
 [[nodiscard]] bool is_less(const Verdict& after, const Verdict& before);
 
+/// A simulator, and its noise on the samples that a judge has heard of it so far.
+struct Hearing {
+  std::unique_ptr<Simulator> simulator;
+  std::vector<std::vector<double>> noise;  ///< by sample, judged value
+};
+
 /// Measures how far the outputs are from those of the float model, on a fixed set of samples.
 class Judge {
  public:
@@ -115,9 +121,16 @@ class Judge {
   [[nodiscard]] Verdict verdict_of(std::span<const std::vector<double>> noise,
                                    std::size_t first = 0) const;
 
+  /// Whether `one` is closer to the float model than `other`: by the error on the first 8, 16, 32,
+  /// ... samples as soon as the samples' errors differ by three standard errors, else by that on
+  /// all. No more samples are heard than that takes.
+  Result<bool> is_closer(Hearing& one, Hearing& other) const;
+
   [[nodiscard]] std::int64_t samples() const noexcept { return std::ssize(samples_); }
 
  private:
+  Status hear(Hearing& hearing, std::size_t count) const;
+
   std::vector<std::string> values_;
   std::vector<data::Sample> samples_;
   std::vector<std::vector<std::vector<float>>> reference_;  // sample, value

@@ -74,16 +74,15 @@ struct StepContext {
   Budget& budget;
 };
 
-/// What the judge says of the model with everything rounded as quantize() would round it.
+/// The model with everything rounded as quantize() would round it, open to be judged.
+[[nodiscard]] Result<std::unique_ptr<Simulator>> open_quantized(
+    const StepContext& context, const onnx::Model& model, const quantize::Assignment& assignment,
+    const calibrate::Ranges& ranges, const quantize::WeightOverrides& weights);
+/// What the judge says of it.
 [[nodiscard]] Result<Verdict> quantized_verdict(const StepContext& context,
                                                 const onnx::Model& model,
                                                 const quantize::Assignment& assignment,
                                                 const calibrate::Ranges& ranges,
                                                 const quantize::WeightOverrides& weights);
-/// Its error alone.
-[[nodiscard]] Result<double> quantized_error(const StepContext& context, const onnx::Model& model,
-                                             const quantize::Assignment& assignment,
-                                             const calibrate::Ranges& ranges,
-                                             const quantize::WeightOverrides& weights);
 
 }  // namespace tessera::refine

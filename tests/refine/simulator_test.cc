@@ -26,6 +26,7 @@ using ::testing::ElementsAre;
 using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::IsOkAndHolds;
 using testing::ModelBuilder;
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
@@ -245,6 +246,57 @@ TEST(Judge, WhatIsNotFinite_IsInfinitelyFarOff) {
   const Judged judged;
   const std::vector<std::vector<double>> noise{{std::nan("")}};
   EXPECT_EQ(judged.judge().verdict_of(noise).error, kInfinite);
+}
+
+/// Of "y" on 40 samples.
+class ManyJudged {
+ public:
+  ManyJudged() {
+    auto network = network::Network::of(twice_and_one());
+    EXPECT_THAT(network.infer_types(library()), IsOk());
+    samples_ = data::SampleSet::open({.source = "random:40"}, *network::input_specs(network),
+                                     Monitor::silent())
+                   .value();
+    std::vector<std::int64_t> all(kSamples);
+    std::iota(all.begin(), all.end(), 0);
+    const auto reference = Simulator::open(library(), twice_and_one(), {"a", "y"}).value();
+    judge_ = Judge::make(*reference, {"y"}, *samples_, all).value();
+  }
+  /// "a" rounded in such steps.
+  [[nodiscard]] static Hearing rounded(float scale) {
+    auto simulator = Simulator::open(library(), twice_and_one(), {"a", "y"}).value();
+    simulator->round(*simulator->point_of("a"), Rounder{DType::kUInt8, {scale, 128}});
+    return {std::move(simulator), {}};
+  }
+  [[nodiscard]] const Judge& judge() const { return *judge_; }
+  static constexpr std::size_t kSamples = 40;
+
+ private:
+  std::optional<data::SampleSet> samples_;
+  std::optional<Judge> judge_;
+};
+
+TEST(Judge, OfTwoThatDifferClearly_HearsAFewSamples) {
+  const ManyJudged judged;
+  auto fine = ManyJudged::rounded(0.05F);
+  auto coarse = ManyJudged::rounded(1);
+  EXPECT_THAT(judged.judge().is_closer(fine, coarse), IsOkAndHolds(true));
+  EXPECT_THAT(judged.judge().is_closer(coarse, fine), IsOkAndHolds(false));
+  EXPECT_EQ(fine.noise.size(), 8U);
+  EXPECT_EQ(coarse.noise.size(), 8U);
+}
+
+TEST(Judge, OfTwoThatHardlyDiffer_HearsAll_AndGoesByTheirSum) {
+  const ManyJudged judged;
+  auto one = ManyJudged::rounded(0.1F);
+  auto same = ManyJudged::rounded(0.1F);
+  EXPECT_THAT(judged.judge().is_closer(one, same), IsOkAndHolds(false));
+  EXPECT_EQ(one.noise.size(), ManyJudged::kSamples);
+  auto other = ManyJudged::rounded(0.1001F);
+  const bool closer = *judged.judge().is_closer(one, other);
+  EXPECT_EQ(closer, judged.judge().verdict_of(one.noise).error <
+                        judged.judge().verdict_of(other.noise).error);
+  EXPECT_GT(other.noise.size(), 8U);
 }
 
 TEST(Judge, SilentModels_AreRefused) {
