@@ -237,27 +237,35 @@ bool lets_integers_pass(const std::string& type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
+std::vector<Predictor::Trait> traits_of(const Units& units) {
+  std::vector<Predictor::Trait> traits;
+  for (const auto& unit : units.units) {
+    traits.push_back({lets_integers_pass(unit.type), keeps_layout(unit.type), unit.type == "Conv"});
+  }
+  return traits;
+}
+
 /// What will really be computed on integers: operators that only move values follow an integer
 /// producer, or their only reader, whatever was asked of them.
-States effective(const Units& units, States states, const Forms& forms) {
+void make_effective(const Units& units, std::span<const Predictor::Trait> traits,
+                    const Forms& forms, States& states) {
   const auto passes_on = [&](std::size_t unit) {
     return states[unit] != 0 && is_integer(forms[states[unit]].values);
   };
   for (std::size_t i = 0; i < units.size(); ++i) {
     const auto& unit = units.units[i];
-    if (lets_integers_pass(unit.type) && !unit.producers.empty() &&
+    if (traits[i].lets_integers_pass && !unit.producers.empty() &&
         passes_on(unit.producers.front())) {
       states[i] = states[unit.producers.front()];
     }
   }
   for (auto i = units.size(); i-- > 0;) {
     const auto& unit = units.units[i];
-    if (lets_integers_pass(unit.type) && unit.consumers.size() == 1 && !unit.makes_output &&
+    if (traits[i].lets_integers_pass && unit.consumers.size() == 1 && !unit.makes_output &&
         passes_on(unit.consumers.front())) {
       states[i] = states[unit.consumers.front()];
     }
   }
-  return states;
 }
 
 /// The layout that all inputs of a unit have; plain if they differ.
@@ -271,12 +279,12 @@ Layout input_layout(const Unit& unit, const std::vector<Layout>& layouts) {
   return same ? first : Layout::kPlain;
 }
 
-Layout result_layout(const Unit& unit, const Form& form, Layout inputs) {
-  if (unit.type == "Conv") {
+Layout result_layout(const Predictor::Trait& trait, const Form& form, Layout inputs) {
+  if (trait.convolution) {
     return form.convolution;
   }
   const bool floats = form.values == DType::kFloat32;
-  const bool kept = keeps_layout(unit.type) && (floats || inputs != Layout::kBlocked);
+  const bool kept = trait.keeps_layout && (floats || inputs != Layout::kBlocked);
   return kept ? inputs : Layout::kPlain;
 }
 
@@ -391,58 +399,69 @@ double PlanTimes::kernels() const {
 }
 
 Neighbourhood neighbourhood_of(const Units& units, const States& asked, const Forms& forms) {
-  Neighbourhood around;
-  const auto states = effective(units, asked, forms);
-  const auto count = units.size();
-  around.layout.resize(count);
-  around.own.resize(count);
-  std::vector<Layout> inputs(count);
+  return Predictor(units, forms).look_around(asked);
+}
+
+Predictor::Predictor(const Units& units, const Forms& forms)
+    : units_(units), forms_(forms), traits_(traits_of(units)) {}
+
+const Neighbourhood& Predictor::look_around(const States& asked) {
+  const auto count = units_.size();
+  states_ = asked;
+  make_effective(units_, traits_, forms_, states_);
+  around_.layout.resize(count);
+  around_.own.resize(count);
+  around_.conversion.resize(count + 1);
+  inputs_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
-    inputs[i] = input_layout(units.units[i], around.layout);
-    around.layout[i] = result_layout(units.units[i], forms[states[i]], inputs[i]);
+    inputs_[i] = input_layout(units_.units[i], around_.layout);
+    around_.layout[i] = result_layout(traits_[i], forms_[states_[i]], inputs_[i]);
   }
-  const auto values = [&](std::size_t unit) { return forms[states[unit]].values; };
+  const auto values = [&](std::size_t unit) { return forms_[states_[unit]].values; };
   ReaderMix of_inputs(0, DType::kFloat32, Layout::kPlain);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto& unit = units.units[i];
-    ReaderMix readers(states[i], values(i), around.layout[i]);
+    const auto& unit = units_.units[i];
+    ReaderMix readers(states_[i], values(i), around_.layout[i]);
     for (const auto consumer : unit.consumers) {
-      readers.add(values(consumer), around.layout[consumer]);
+      readers.add(values(consumer), around_.layout[consumer]);
     }
     if (unit.makes_output) {
       readers.add(DType::kFloat32, Layout::kPlain);
     }
     if (unit.reads_input) {
-      of_inputs.add(values(i), around.layout[i]);
+      of_inputs.add(values(i), around_.layout[i]);
     }
-    around.own[i] = static_cast<std::uint8_t>(states[i] * kUnitContexts +
-                                              static_cast<std::size_t>(inputs[i]) * 2 +
-                                              (readers.has_other() ? 1 : 0));
-    around.conversion.push_back(readers.context());
+    around_.own[i] = static_cast<std::uint8_t>(states_[i] * kUnitContexts +
+                                               static_cast<std::size_t>(inputs_[i]) * 2 +
+                                               (readers.has_other() ? 1 : 0));
+    around_.conversion[i] = readers.context();
   }
-  around.conversion.push_back(of_inputs.context());
-  return around;
+  around_.conversion[count] = of_inputs.context();
+  return around_;
 }
 
-std::vector<double> LatencyModel::shares_us(const Units& units, const States& states) const {
-  const auto around = neighbourhood_of(units, states, forms);
-  std::vector<double> shares(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& conversion = rows[i].conversion[around.conversion[i]];
-    double us = conversion.us;
-    double kernels = conversion.kernels;
-    if (i < units.size()) {
-      us += rows[i].own[around.own[i]].us;
-      kernels += rows[i].own[around.own[i]].kernels;
-    }
-    shares[i] = scale * us + overhead_us_per_kernel * kernels;
+double Predictor::us(const LatencyModel& model, const States& states) {
+  const auto& around = look_around(states);
+  double us = 0;
+  for (std::size_t i = 0; i < model.rows.size(); ++i) {
+    us += model.share_us(i, around);
   }
-  return shares;
+  return us;
+}
+
+double LatencyModel::share_us(std::size_t row, const Neighbourhood& around) const {
+  const auto& conversion = rows[row].conversion[around.conversion[row]];
+  double us = conversion.us;
+  double kernels = conversion.kernels;
+  if (row < around.own.size()) {
+    us += rows[row].own[around.own[row]].us;
+    kernels += rows[row].own[around.own[row]].kernels;
+  }
+  return scale * us + overhead_us_per_kernel * kernels;
 }
 
 LatencyModel::Prediction LatencyModel::predict(const Units& units, const States& states) const {
-  const auto shares = shares_us(units, states);
-  const double us = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const double us = Predictor(units, forms).us(*this, states);
   return {us, us * (1 - interval), us * (1 + interval)};
 }
 

@@ -25,22 +25,18 @@ class Mixes final : public search::Landscape {
  public:
   Mixes(const LatencyModel& model, const Units& units, const Penalty& penalty, double limit,
         States start)
-      : model_(model), units_(units), penalty_(penalty), limit_(limit), states_(std::move(start)) {}
+      : model_(model),
+        penalty_(penalty),
+        limit_(limit),
+        predictor_(units, model.forms),
+        states_(std::move(start)) {}
 
   [[nodiscard]] const States& here() const noexcept override { return states_; }
   [[nodiscard]] double cost_after(std::span<const search::Change> changes) override {
-    const auto before = states_;
-    make(changes);
-    const double us = cost_us();
-    states_ = before;
-    return us;
+    return cost_us(after(changes));
   }
   [[nodiscard]] double use_after(std::span<const search::Change> changes) override {
-    const auto before = states_;
-    make(changes);
-    const double use = penalty_of(states_, penalty_.by_scheme);
-    states_ = before;
-    return use;
+    return penalty_of(after(changes), penalty_.by_scheme);
   }
   [[nodiscard]] bool fits_after(std::span<const search::Change> changes) override {
     return limit_ == kNoLimit || use_after(changes) <= limit_;
@@ -52,19 +48,28 @@ class Mixes final : public search::Landscape {
   }
 
  private:
-  [[nodiscard]] double cost_us() const {
-    double us = model_.predict(units_, states_).us;
-    for (std::size_t i = 0; i < states_.size() && penalty_.us_per_unit != 0; ++i) {
-      us += states_[i] != 0 ? penalty_.us_per_unit * penalty_.by_scheme[states_[i] - 1U][i] : 0;
+  [[nodiscard]] const States& after(std::span<const search::Change> changes) {
+    trial_ = states_;
+    for (const auto& [unit, state] : changes) {
+      trial_[unit] = state;
+    }
+    return trial_;
+  }
+
+  [[nodiscard]] double cost_us(const States& states) {
+    double us = predictor_.us(model_, states);
+    for (std::size_t i = 0; i < states.size() && penalty_.us_per_unit != 0; ++i) {
+      us += states[i] != 0 ? penalty_.us_per_unit * penalty_.by_scheme[states[i] - 1U][i] : 0;
     }
     return us;
   }
 
   const LatencyModel& model_;
-  const Units& units_;
   const Penalty& penalty_;
   double limit_;
+  Predictor predictor_;
   States states_;
+  States trial_;
 };
 
 /// Units one behind the other, up to three, become what the first is not.
@@ -177,7 +182,9 @@ States fastest_within(const LatencyModel& model, const Units& units,
   double high = best_us / std::max(limit, kLeastShare * penalty_of(fastest, penalties));
   double low = 0;
   constexpr int kSteps = 16;
-  for (int step = 0; step < kSteps; ++step) {
+  constexpr double kUsed = 0.9;
+  constexpr double kNear = 1.05;
+  for (int step = 0; step < kSteps && (low == 0 || high > kNear * low); ++step) {
     price.us_per_unit = step == 0 ? high : low == 0 ? high / 16 : std::sqrt(low * high);
     auto states = fastest_states(model, units, {}, price);
     if (penalty_of(states, penalties) > limit) {
@@ -185,9 +192,13 @@ States fastest_within(const LatencyModel& model, const Units& units,
       continue;
     }
     high = price.us_per_unit;
+    const bool enough = penalty_of(states, penalties) >= kUsed * limit;
     if (const double us = model.predict(units, states).us; us < best_us) {
       best_us = us;
       best = std::move(states);
+    }
+    if (enough) {
+      break;
     }
   }
   price.us_per_unit = 0;

@@ -109,18 +109,20 @@ TEST(LatencyModel, RecoversAMachineThatFollowsItsRules) {
   EXPECT_LT(errors[errors.size() / 2], 0.02);
 }
 
-TEST(LatencyModel, SharesAddUpToThePrediction) {
+TEST(Predictor, OneMixAfterAnother_IsWhatTheModelSaysOfEach) {
   const auto units = chain(9);
   auto model = fit_latency(units, observe(units, 20, 2));
   ASSERT_THAT(model, IsOk());
   model->scale = 0.9;
   model->overhead_us_per_kernel = -0.5;
   Random random(5);
-  const auto states = random_states(units, random);
-  const auto shares = model->shares_us(units, states);
-  EXPECT_EQ(shares.size(), units.size() + 1);
-  EXPECT_THAT(std::accumulate(shares.begin(), shares.end(), 0.0),
-              DoubleNear(model->predict(units, states).us, 1e-9));
+  Predictor predictor(units, model->forms);
+  for (int i = 0; i < 20; ++i) {
+    const auto states = random_states(units, random);
+    EXPECT_EQ(predictor.us(*model, states), model->predict(units, states).us);
+    EXPECT_EQ(predictor.look_around(states).own, neighbourhood_of(units, states).own);
+    EXPECT_EQ(predictor.look_around(states).conversion, neighbourhood_of(units, states).conversion);
+  }
 }
 
 TEST(LatencyModel, OverheadsOfTheProfiler_AreFound) {

@@ -108,9 +108,35 @@ struct LatencyModel {
   };
   /// `units` must be those that the model was fitted on.
   [[nodiscard]] Prediction predict(const Units& units, const States& states) const;
-  /// What every unit and its conversions add, in microseconds; last the model's inputs. predict()
-  /// is the sum of these.
-  [[nodiscard]] std::vector<double> shares_us(const Units& units, const States& states) const;
+  /// What a unit and its conversions add, in microseconds; last the model's inputs. predict() is
+  /// the sum of these.
+  [[nodiscard]] double share_us(std::size_t row, const Neighbourhood& around) const;
+};
+
+/// Looks at one mix of a model's units after another: what follows from the units alone is found
+/// once, and nothing is allocated from the second mix on. Both are kept by reference.
+class Predictor {
+ public:
+  Predictor(const Units& units, const Forms& forms);
+  /// As neighbourhood_of(), until the next call.
+  const Neighbourhood& look_around(const States& asked);
+  /// As LatencyModel::predict(); the model's forms must be those given.
+  [[nodiscard]] double us(const LatencyModel& model, const States& states);
+
+  /// How a type of unit treats what it reads.
+  struct Trait {
+    bool lets_integers_pass = false;
+    bool keeps_layout = false;
+    bool convolution = false;
+  };
+
+ private:
+  const Units& units_;
+  const Forms& forms_;
+  std::vector<Trait> traits_;
+  States states_;
+  std::vector<Layout> inputs_;
+  Neighbourhood around_;
 };
 
 /// Fits the cells. Errors: kInvalidArgument without a plan that is float throughout and one in
