@@ -19,9 +19,10 @@ set(TESSERA_ROOM_data_USES tensor core)
 set(TESSERA_ROOM_runtime_USES tensor core)
 set(TESSERA_ROOM_network_USES data runtime onnx litert graph tensor core)
 set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph core)
-set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx graph tensor core)
+set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx litert graph tensor core)
 set(TESSERA_ROOM_compat_USES quantize calibrate network numerics onnx graph tensor core)
-set(TESSERA_ROOM_refine_USES quantize calibrate network data runtime numerics onnx graph core)
+set(TESSERA_ROOM_refine_USES
+    quantize calibrate network data runtime numerics onnx graph tensor core)
 set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_profile_USES
     evaluate quantize calibrate network runtime data graph search core)

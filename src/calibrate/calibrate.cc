@@ -180,6 +180,11 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
   TESSERA_CHECK(check_options(options.estimator));
   TESSERA_TRY(const graph::Graph graph, model.view());
   const Plan plan = make_plan(graph, options.as_written);
+  if (plan.measured.empty()) {
+    monitor.warn({"no-float-values",
+                  "nothing was measured: the network computes on no floating value",
+                  "ranges are those of float networks; what a quantized one has is in its scales"});
+  }
   const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
   TESSERA_TRY(Collectors collectors,
               open_collectors(model, plan, workers, library, options, work.parts()));

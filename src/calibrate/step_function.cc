@@ -23,7 +23,8 @@ Result<std::vector<Tensor>> run(Runner& runner, const data::Sample& step) {
   TESSERA_TRY(const auto outputs, runner.session->run(feeds));
   std::vector<Tensor> states;
   for (const auto index : runner.outputs) {
-    states.emplace_back(outputs[index]);
+    TESSERA_TRY(auto state, runtime::as_real(outputs[index], runner.session->outputs()[index]));
+    states.push_back(std::move(state));
   }
   return states;
 }

@@ -44,7 +44,9 @@ Status run(Options options, Context& context) {
     TESSERA_TRY(const auto level, runtime::opt_level_from_string(name));
     bench.levels.push_back(level);
   }
-  TESSERA_TRY(bench.base, scheme_from(options.scheme, {}));
+  TESSERA_TRY(const auto* dialect, context.dialect(options.model));
+  bench.usual = dialect->trials();
+  TESSERA_TRY(bench.base, scheme_from(options.scheme, bench.usual.base));
   TESSERA_CHECK(evaluate::plan_bench(bench).map([](const auto&) {}));
   if (options.resume && !options.output.ends_with(".json")) {
     return fail(ErrorCode::kInvalidArgument, "--resume goes on from the document of -o FILE.json")
@@ -103,11 +105,12 @@ void add_bench_command(CLI::App& app, Context& context) {
   auto& bench = options->bench;
   command->add_option("--formats", bench.formats, "only these formats")
       ->type_name("A,B")
-      ->check(one_of({"float32", "float16", "dynamic", "qdq", "qoperator", "qdq-inputs"}))
+      ->check(one_of(
+          {"float32", "float16", "dynamic", "weight-only", "qdq", "qoperator", "qdq-inputs"}))
       ->delimiter(',');
   command->add_option("--types", bench.types, "only these types of activations and weights")
       ->type_name("A,B")
-      ->check(one_of({"u8u8", "u8s8", "s8u8", "s8s8"}))
+      ->check(one_of({"u8u8", "u8s8", "s8u8", "s8s8", "s16s8"}))
       ->delimiter(',');
   command->add_option("--granularity", bench.granularities, "only these scales of weights")
       ->type_name("A,B")

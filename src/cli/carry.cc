@@ -12,6 +12,7 @@
 #include "cli/context.h"
 #include "cli/options.h"
 #include "tessera/core/compact_text.h"
+#include "tessera/data/guess.h"
 
 namespace tessera::cli {
 namespace {
@@ -92,6 +93,27 @@ void Carry::take(const network::Network& model, Monitor& monitor) {
   }
   if (const auto labels = model.metadata(kLabelsKey); labels && labels_.empty()) {
     labels_ = *labels;
+  }
+}
+
+void Carry::take_scales(const network::Network& model) {
+  const auto inputs = network::input_specs(model);
+  if (carried_ || !inputs) {
+    return;
+  }
+  for (const auto& input : *inputs) {
+    if (!input.quantized) {
+      continue;
+    }
+    const auto range = range_of(input.quantized->quantization, input.quantized->dtype);
+    const bool takes_images = data::guess_preprocess(input.dtype, input.shape).has_value();
+    auto known = takes_images ? data::preprocess_of_range(range) : std::nullopt;
+    if (known) {
+      carried_ = *std::move(known);
+      from_ = model.path().string();
+      by_scales_ = true;
+      return;
+    }
   }
 }
 

@@ -33,6 +33,9 @@ class Carry {
   /// Takes what an artefact carries; what comes first counts, a later one that differs is warned
   /// about. Text that cannot be read is passed over: others may write such keys, too.
   void take(const network::Network& model, Monitor& monitor);
+  /// Where nothing was taken so far: what pixels became by what the integers of an image input
+  /// stand for. A guess.
+  void take_scales(const network::Network& model);
   void take(const calibrate::Ranges& ranges, const std::string& file, Monitor& monitor);
 
   /// The preprocessing for samples: that of the option, else what artefacts carry, else none.
@@ -41,6 +44,8 @@ class Carry {
                                                                    Monitor& monitor) const;
   /// The artefact that preprocess() follows without an option; empty if there is none.
   [[nodiscard]] const std::string& source() const noexcept { return from_; }
+  /// True if that was guessed here, and not written by who knew.
+  [[nodiscard]] bool is_guess() const noexcept { return by_scales_; }
   /// What samples were opened with in the end, guessed or not.
   void used(const data::SampleSet& samples, const DataOptions& options);
 
@@ -58,6 +63,7 @@ class Carry {
 
   std::optional<data::Preprocess> carried_;
   std::string from_;
+  bool by_scales_ = false;
   std::optional<data::Preprocess> used_;
   std::string data_;    ///< that ranges were measured on
   std::string labels_;  ///< that were given, here or before

@@ -8,12 +8,16 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 #include "cli/context.h"
 #include "cli/options.h"
 #include "tessera/evaluate/compare.h"
+#include "tessera/evaluate/kernel_check.h"
 #include "tessera/report/comparison.h"
 #include "tessera/report/figures.h"
+#include "tessera/report/kernel_check.h"
 
 namespace tessera::cli {
 namespace {
@@ -21,6 +25,8 @@ namespace {
 struct CompareArguments {
   std::string reference;
   std::string candidate;
+  std::string via;
+  std::vector<std::string> kernels;
   RunOptions run;
   DataOptions data;
   LoadOptions loading;
@@ -34,13 +40,13 @@ struct CompareArguments {
 };
 
 /// A model made with --dim has no symbols any more; giving them again is no mistake.
-Result<network::Network> load_candidate(const CompareArguments& arguments, Context& context) {
-  auto model =
-      context.load_model(arguments.candidate, arguments.loading, arguments.run, {arguments.data});
+Result<network::Network> load_made(const std::string& path, const CompareArguments& arguments,
+                                   Context& context) {
+  auto model = context.load_model(path, arguments.loading, arguments.run, {arguments.data});
   if (model || arguments.loading.empty() || model.error().code != ErrorCode::kInvalidArgument) {
     return model;
   }
-  return context.load_model(arguments.candidate, {}, arguments.run, {arguments.data});
+  return context.load_model(path, {}, arguments.run, {arguments.data});
 }
 
 std::string shape_text(const ValueType& type) {
@@ -65,9 +71,10 @@ bool same_extents(const ValueType& a, const ValueType& b) {
 }
 
 /// Both models must take the same inputs, or every later message would be about a tensor's shape.
-/// A candidate that says it was made from another model is only warned about.
-Status check_kinship(const network::Network& reference, const network::Network& candidate,
-                     const CompareArguments& arguments, Context& context) {
+/// A candidate that says it was made from another model than `source` is only warned about.
+Status check_kinship(const network::Network& reference, const network::Network& source,
+                     const network::Network& candidate, const CompareArguments& arguments,
+                     Context& context) {
   const auto wanted = reference.inputs();
   const auto given = candidate.inputs();
   const auto differ = [&](const std::string& how) {
@@ -78,7 +85,9 @@ Status check_kinship(const network::Network& reference, const network::Network& 
   if (wanted.size() != given.size()) {
     return differ(fmt::format("{} inputs and {}", wanted.size(), given.size()));
   }
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
+  const bool one_format = reference.format() == candidate.format();
+  // In two formats layouts may differ; they are reconciled where models are run.
+  for (std::size_t i = 0; one_format && i < wanted.size(); ++i) {
     const bool same_name = std::find(given.begin(), given.end(), wanted[i]) != given.end();
     const auto& other = same_name ? wanted[i] : given[i];
     const auto a = reference.type_of(wanted[i]);
@@ -88,12 +97,12 @@ Status check_kinship(const network::Network& reference, const network::Network& 
                                 wanted[i], shape_text(*a), other, shape_text(*b)));
     }
   }
-  TESSERA_TRY(const auto info, reference.info());
-  const auto source = candidate.metadata(kSourceKey);
-  if (source && !source->empty() && !info.sha256.empty() && *source != info.sha256) {
+  TESSERA_TRY(const auto info, source.info());
+  const auto said = candidate.metadata(kSourceKey);
+  if (said && !said->empty() && !info.sha256.empty() && *said != info.sha256) {
     context.monitor().warn({"other-source",
                             fmt::format("'{}' says that it was made from another model than '{}'",
-                                        arguments.candidate, arguments.reference),
+                                        arguments.candidate, info.path),
                             "compare it with the model that it was made from"});
   }
   return {};
@@ -151,8 +160,71 @@ Status write_chart(const CompareArguments& arguments, const network::Network& re
   return write_file(arguments.chart, report::svg(chart), arguments.overwrite);
 }
 
+/// Sessions of the kernel sets that --kernels names.
+Result<std::vector<evaluate::KernelSet>> kernel_sets(const CompareArguments& arguments,
+                                                     const network::Network& model,
+                                                     const std::string& path, Context& context) {
+  if (model.format() != network::FileFormat::kLitert) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--kernels compares the kernels of LiteRT; '{}' is no .tflite file", path)
+        .hint("what ONNX Runtime fuses is compared with: tessera compare MODEL MODEL --level ...");
+  }
+  const std::set<std::string> distinct(arguments.kernels.begin(), arguments.kernels.end());
+  if (arguments.kernels.size() < 2 || distinct.size() != arguments.kernels.size()) {
+    return fail(ErrorCode::kInvalidArgument, "--kernels {}: at least two different sets are needed",
+                fmt::join(arguments.kernels, ","))
+        .hint("write for example --kernels builtin,xnnpack");
+  }
+  std::vector<evaluate::KernelSet> sets;
+  for (const auto& name : arguments.kernels) {
+    TESSERA_TRY(auto session, context.session_options(arguments.run));
+    session.opt_level = name == "xnnpack" ? runtime::OptLevel::kAll : runtime::OptLevel::kDisabled;
+    if (name != "delegate") {
+      session.provider = "cpu";
+      session.provider_options.clear();
+    } else if (session.provider == "cpu") {
+      return fail(ErrorCode::kInvalidArgument, "--kernels delegate: which one is not said")
+          .hint("name its library: --delegate PATH");
+    }
+    sets.push_back({name, std::move(session)});
+  }
+  return sets;
+}
+
+/// Of one model, without a reference.
+Status run_kernels(const CompareArguments& arguments, Context& context) {
+  if (!arguments.gates.empty() || !arguments.chart.empty() || !arguments.via.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--gate, --chart and --via are about two models; one is given")
+        .hint("give the candidate, too");
+  }
+  TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, sheet_endings()));
+  TESSERA_TRY(const auto model, context.load_model(arguments.reference, arguments.loading,
+                                                   arguments.run, {arguments.data}));
+  TESSERA_TRY(const auto sets, kernel_sets(arguments, model, arguments.reference, context));
+  TESSERA_TRY(const auto samples, context.open_samples(model, arguments.data));
+  TESSERA_TRY(const auto library, context.library(arguments.run));
+  TESSERA_TRY(const auto check,
+              evaluate::check_kernels(model, samples, library, sets, context.monitor()));
+  const Json result{{"kernels", to_json(check)}, {"data", samples.describe()}};
+  const auto sheet = report::kernel_table(check);
+  const auto envelope = context.envelope("kernels", &arguments.run, &model);
+  TESSERA_CHECK(context.write(arguments.output, envelope, result, sheet, arguments.overwrite));
+  context.answer(envelope, result, report::kernel_text(check, context.page(), arguments.top),
+                 &sheet);
+  return {};
+}
+
 Status run(const CompareArguments& arguments, Context& context) {
-  TESSERA_TRY(const auto options, compare_options(arguments, context));
+  if (arguments.candidate.empty() && !arguments.kernels.empty()) {
+    return run_kernels(arguments, context);
+  }
+  if (arguments.candidate.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "compare needs a candidate besides '{}'",
+                arguments.reference)
+        .hint("give a second model, or --kernels builtin,xnnpack to compare the kernels of one");
+  }
+  TESSERA_TRY(auto options, compare_options(arguments, context));
   TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, sheet_endings()));
   if (!arguments.chart.empty()) {
     if (arguments.outputs_only) {
@@ -165,23 +237,41 @@ Status run(const CompareArguments& arguments, Context& context) {
   // The candidate knows how the samples of its maker were preprocessed; the reference does not.
   TESSERA_TRY(const auto made, network::read(arguments.candidate));
   context.carry.take(made, context.monitor());
+  context.carry.take_scales(made);
   TESSERA_TRY(const auto reference, context.load_model(arguments.reference, arguments.loading,
                                                        arguments.run, {arguments.data}));
-  TESSERA_TRY(const auto candidate, load_candidate(arguments, context));
-  TESSERA_CHECK(check_kinship(reference, candidate, arguments, context));
+  TESSERA_TRY(const auto candidate, load_made(arguments.candidate, arguments, context));
+  std::optional<network::Network> via;
+  if (!arguments.via.empty()) {
+    TESSERA_TRY(via, load_made(arguments.via, arguments, context));
+    options.via = &*via;
+  }
+  TESSERA_CHECK(check_kinship(reference, via ? *via : reference, candidate, arguments, context));
   TESSERA_TRY(const auto samples, context.open_samples(reference, arguments.data));
   TESSERA_TRY(const auto library, context.library(arguments.run));
   TESSERA_TRY(const auto comparison, evaluate::compare(reference, candidate, samples, library,
                                                        options, context.monitor()));
   auto result = to_json(comparison);
+  auto text = report::comparison_text(comparison, context.page(), arguments.top);
+  if (!arguments.kernels.empty()) {
+    TESSERA_TRY(const auto sets, kernel_sets(arguments, candidate, arguments.candidate, context));
+    TESSERA_TRY(const auto own, context.open_samples(candidate, arguments.data));
+    TESSERA_TRY(const auto check,
+                evaluate::check_kernels(candidate, own, library, sets, context.monitor()));
+    result["kernels"] = to_json(check);
+    text += "\n" + report::kernel_text(check, context.page(), arguments.top);
+  }
   result["reference_model"] = arguments.reference;
+  if (via) {
+    result["via_model"] = arguments.via;
+  }
   result["data"] = samples.describe();
-  TESSERA_CHECK(write_chart(arguments, reference, comparison));
+  const bool by_via = via && reference.format() != candidate.format();
+  TESSERA_CHECK(write_chart(arguments, by_via ? *via : reference, comparison));
   const auto sheet = report::tensor_error_table(comparison);
   const auto envelope = context.envelope("compare", &arguments.run, &candidate);
   TESSERA_CHECK(context.write(arguments.output, envelope, result, sheet, arguments.overwrite));
-  context.answer(envelope, result,
-                 report::comparison_text(comparison, context.page(), arguments.top), &sheet);
+  context.answer(envelope, result, text, &sheet);
   return missed_gates(comparison);
 }
 
@@ -191,10 +281,13 @@ void add_compare_command(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<CompareArguments>();
   auto* command = app.add_subcommand(
       "compare", "Error of a model against its reference: outputs, values inside, top-1, gates");
-  command->add_option("reference", arguments->reference, ".onnx or .tflite, usually float32")->required();
-  command->add_option("candidate", arguments->candidate, ".onnx or .tflite made from it")->required();
+  command->add_option("reference", arguments->reference, ".onnx or .tflite, usually float32")
+      ->required();
+  command->add_option("candidate", arguments->candidate,
+                      ".onnx or .tflite made from it; may be left out with --kernels");
   context.reads(arguments->reference);
   context.reads(arguments->candidate);
+  context.reads(arguments->via);
   add_data_options(*command, arguments->data, true);
   add_run_options(*command, arguments->run);
   add_load_options(*command, arguments->loading);
@@ -209,6 +302,18 @@ void add_compare_command(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_flag("--outputs-only", arguments->outputs_only,
                     "do not compare the values inside the models");
+  command
+      ->add_option("--via", arguments->via,
+                   "what the reference was converted to before it was quantized: tells the loss of "
+                   "conversion from that of quantization")
+      ->type_name("MODEL");
+  command
+      ->add_option("--kernels", arguments->kernels,
+                   "of a .tflite model (the candidate, if there are two): how far sets of kernels "
+                   "are apart, operator by operator; the first is the reference")
+      ->type_name("A,B")
+      ->delimiter(',')
+      ->check(one_of({"builtin", "xnnpack", "delegate"}));
   command->add_option("--chart", arguments->chart, "SVG of the error along the depth of the model")
       ->type_name("FILE");
   command->add_option("--top", arguments->top, "show the N worst values inside (0: all)")
@@ -218,7 +323,9 @@ void add_compare_command(CLI::App& app, Context& context) {
                      "tessera compare model.onnx model_int8.onnx --data images/ --preprocess "
                      "imagenet\n"
                      "  tessera compare a.onnx b.onnx --data images/ --labels labels.csv --gate "
-                     "'sqnr_db>=20' --gate 'top1_drop<=1.0'",
+                     "'sqnr_db>=20' --gate 'top1_drop<=1.0'\n"
+                     "  tessera compare net.onnx net_int8.tflite --via net.tflite --data images/\n"
+                     "  tessera compare net_int8.tflite --kernels builtin,xnnpack --data images/",
                      true);
   command->callback([arguments, &context] {
     context.action = [arguments, &context] { return run(*arguments, context); };

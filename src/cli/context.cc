@@ -196,7 +196,16 @@ Status Context::load_library(const RunOptions& options) {
       formats.insert(network::format_of(file));
     }
   }
-  if (!formats.contains(network::FileFormat::kLitert)) {
+  const bool has_litert = formats.contains(network::FileFormat::kLitert);
+  if (options.delegate && !(has_litert && formats.size() == 1)) {
+    return fail(ErrorCode::kInvalidArgument, "--delegate is for .tflite models{}",
+                has_litert ? "; the command has one of another format besides"
+                           : ", which this command has none of")
+        .hint("{}", has_litert ? "compare models of one format with it"
+                               : "for ONNX models a library of a provider is named by --provider "
+                                 "PATH");
+  }
+  if (!has_litert) {
     TESSERA_TRY(library_, load_onnx_runtime(options, options.runtime));
     return {};
   }
@@ -271,6 +280,13 @@ Result<data::SampleSet> Context::open_samples(const network::Network& model,
     const bool carried = options.preprocess.empty() && !carry.source().empty();
     monitor_.note(fmt::format("{} samples, preprocess {}{}", set.size(), set.preprocess()->name,
                               carried ? fmt::format(", as in {}", carry.source()) : ""));
+    if (carried && carry.is_guess()) {
+      monitor_.warn({"guessed-preprocess",
+                     fmt::format("preprocessing '{}' was guessed from what the integers of the "
+                                 "input of '{}' stand for",
+                                 set.preprocess()->name, carry.source()),
+                     "say which one the model was trained with: --preprocess NAME"});
+    }
   }
   return set;
 }
@@ -488,6 +504,16 @@ Result<std::filesystem::path> Context::file_of(const std::filesystem::path& path
   return input_->path() / kStdinName;
 }
 
+Result<const quantize::Dialect*> Context::dialect(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto file, file_of(path));
+  return quantize::dialect_of(network::format_of(file));
+}
+
+Result<std::string> Context::ending(const std::filesystem::path& path) {
+  TESSERA_TRY(const auto file, file_of(path));
+  return std::string(network::ending_of(network::format_of(file)));
+}
+
 Result<network::Network> Context::open_model(const std::filesystem::path& path) {
   TESSERA_TRY(const auto file, file_of(path));
   return network::read(file).map_error(
@@ -609,6 +635,19 @@ void add_run_options(CLI::App& command, RunOptions& options, bool many_providers
         ->type_name("NAME[:KEY=VALUE]")
         ->capture_default_str();
   }
+  command
+      .add_option_function<std::string>(
+          "--delegate",
+          [&options](const std::string& text) {
+            // With a folder it is a path for whoever is asked, and no provider's name.
+            const bool bare = text.substr(0, text.find(':')).find('/') == std::string::npos;
+            options.provider = (bare ? "./" : "") + text;
+            options.delegate = true;
+          },
+          "for .tflite models: library of a delegate with its options (exports "
+          "tflite_plugin_create_delegate); needs the TFLite C library by --runtime")
+      ->type_name("PATH[:KEY=VALUE]")
+      ->excludes("--provider");
   command
       .add_option_function<std::string>(
           "--cpus", [&options](const std::string& text) { pin(text, options); },

@@ -24,6 +24,7 @@
 #include "tessera/evaluate/measurement.h"
 #include "tessera/network/load.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/report/table.h"
 #include "tessera/runtime/library.h"
@@ -40,7 +41,8 @@ namespace tessera::cli {
 /// Options of commands that run a model.
 struct RunOptions {
   std::string runtime;           ///< --runtime
-  std::string provider = "cpu";  ///< --provider NAME[:key=value...]
+  std::string provider = "cpu";  ///< --provider NAME[:key=value...], or --delegate
+  bool delegate = false;         ///< the provider was named by --delegate
   /// --provider given several times or as a list, where the command takes several: those after
   /// the first.
   std::vector<std::string> other_providers;
@@ -100,6 +102,11 @@ class Context {
   [[nodiscard]] static Status check_output(const std::string& path, Overwrite overwrite,
                                            const std::vector<std::string>& endings);
 
+  /// How networks of a file's format are quantized; "-" is standard input.
+  /// Errors: those of reading standard input.
+  [[nodiscard]] Result<const quantize::Dialect*> dialect(const std::filesystem::path& path);
+  /// What names of files of the same format end in.
+  [[nodiscard]] Result<std::string> ending(const std::filesystem::path& path);
   /// Says where a command will have the path of a model that it reads, once the line is parsed:
   /// which inference library it needs follows from the files. `path` outlives the context.
   void reads(const std::string& path) { models_.push_back(&path); }
@@ -194,7 +201,7 @@ class Context {
   double start_us_ = clock_();
   TerminalMonitor monitor_;
   bool answered_ = false;
-  int output_errno_ = 0;  ///< of the first attempt to print that failed
+  int output_errno_ = 0;                    ///< of the first attempt to print that failed
   std::vector<const std::string*> models_;  ///< paths; empty for commands that do not run
   std::shared_ptr<const runtime::Library> library_;
   std::map<std::string, runtime::ProviderChoice> resolved_;
@@ -213,7 +220,8 @@ void add_common_options(CLI::App& command, Context& context, const std::string& 
                         bool sheet = false);
 /// Endings of -o where the answer has rows.
 [[nodiscard]] std::vector<std::string> sheet_endings();
-/// --runtime, --provider, --threads, --cpus. `many_providers`: --provider may name several.
+/// --runtime, --provider, --delegate, --threads, --cpus. `many_providers`: --provider may name
+/// several.
 void add_run_options(CLI::App& command, RunOptions& options, bool many_providers = false);
 /// --data, --preprocess, --labels, --samples, --state, --input.
 void add_data_options(CLI::App& command, DataOptions& options, bool required);

@@ -161,7 +161,9 @@ Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const
     return fail(ErrorCode::kInvalidArgument, "--recipe needs the model that it is about")
         .hint("tessera error predict --model fit.json --recipe recipe.json model.onnx");
   }
-  TESSERA_TRY(const auto recipe, quantize::read_recipe(command.recipe, quantize::Scheme{}));
+  TESSERA_TRY(const auto* dialect, context.dialect(command.model));
+  TESSERA_TRY(const auto recipe,
+              quantize::read_recipe(command.recipe, dialect->trials().base, types_of(*dialect)));
   TESSERA_TRY(const auto model, context.load_model(command.model, command.loading, command.run));
   const auto envelope = context.envelope("error-predict", nullptr, &model);
   if (envelope.model && !fitted.network.sha256.empty() &&

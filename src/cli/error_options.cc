@@ -30,22 +30,23 @@ struct Schemes {
 /// The first scheme is that of the options, or what the recipe says.
 Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& graph,
                            Context& context) {
-  TESSERA_TRY(const auto scheme,
-              scheme_from(options.scheme, quantize::scheme_for(describe_host())));
+  TESSERA_TRY(const auto* dialect, context.dialect(options.model));
+  TESSERA_TRY(const auto scheme, scheme_from(options.scheme, *dialect));
   // Named layers of every type are tried; what cannot be quantized is told with its reason.
   Schemes schemes{quantize::Assignment(graph.ops().size(), scheme), {}};
   if (!options.recipe.empty()) {
-    TESSERA_TRY(const auto recipe, quantize::read_recipe(options.recipe, scheme));
+    TESSERA_TRY(const auto recipe,
+                quantize::read_recipe(options.recipe, scheme, types_of(*dialect)));
     TESSERA_TRY(schemes.first, quantize::resolve(recipe, graph, context.monitor()));
   }
-  TESSERA_TRY(schemes.further, further_schemes(options.further, scheme));
+  TESSERA_TRY(schemes.further, further_schemes(options.further, scheme, *dialect));
   return schemes;
 }
 
 }  // namespace
 
 void add_switch_options(CLI::App& command, SwitchOptions& options) {
-  command.add_option("model", options.model, "float ONNX model")->required();
+  command.add_option("model", options.model, "float .onnx or .tflite")->required();
   add_data_options(command, options.data, true);
   command.add_option("--images", options.data.samples, "the same as --samples")
       ->type_name("N")

@@ -103,6 +103,11 @@ Result<calibrate::Ranges> ranges_for(const Options& options, const network::Netw
                               context.monitor());
 }
 
+/// Of the file that the command is for.
+std::string written_name(const network::Network& model) {
+  return fmt::format("model{}", network::ending_of(model.format()));
+}
+
 bool is_mix(const optimize::OptimizeResult& result) {
   return result.chosen && !result.candidates[*result.chosen].assignment.empty();
 }
@@ -110,7 +115,7 @@ bool is_mix(const optimize::OptimizeResult& result) {
 /// The file that was timed is the file that is kept; float32 is written as it is.
 Status place_model(const network::Network& model, const optimize::OptimizeResult& result,
                    const std::filesystem::path& folder) {
-  const auto target = folder / "model.onnx";
+  const auto target = folder / written_name(model);
   if (!result.written) {
     return model.save(target, {});
   }
@@ -162,9 +167,9 @@ Result<Json> write_artefacts(const Options& options, const network::Network& mod
   TESSERA_CHECK(write_file(folder.path() / "bench.csv", report::measurement_sheet(bench.rows).csv(),
                            Overwrite::kReplace));
   auto artefacts = Json::array();
-  std::vector<const char*> files = {"ranges.json", "bench.json", "bench.csv", "summary.json"};
+  std::vector<std::string> files = {"ranges.json", "bench.json", "bench.csv", "summary.json"};
   if (!result.interrupted) {
-    files.insert(files.begin(), "model.onnx");
+    files.insert(files.begin(), written_name(model));
   }
   if (is_mix(result)) {
     files.push_back("recipe.json");
@@ -172,7 +177,7 @@ Result<Json> write_artefacts(const Options& options, const network::Network& mod
                              to_json(result.candidates[*result.chosen].recipe),
                              Overwrite::kReplace));
   }
-  for (const auto* file : files) {
+  for (const auto& file : files) {
     artefacts.push_back((std::filesystem::path(options.output) / file).string());
   }
   summary["artefacts"] = artefacts;
@@ -189,9 +194,9 @@ std::string header(const Options& options, const Samples& samples) {
 
 /// What to type next, with the arguments of this run.
 std::string next_steps(const Options& options, const optimize::OptimizeResult& result,
-                       const Context& context) {
+                       const std::string& written, const Context& context) {
   const auto folder = std::filesystem::path(options.output);
-  const auto candidate = shell_word((folder / "model.onnx").string());
+  const auto candidate = shell_word((folder / written).string());
   auto fed = options.data;
   fed.source = options.validation.empty() ? options.data.source : options.validation;
   const auto data = context.carry.arguments(fed, options.loading);
@@ -200,9 +205,9 @@ std::string next_steps(const Options& options, const optimize::OptimizeResult& r
     return fmt::format("\nwritten to {}: ranges.json bench.json bench.csv summary.json\n",
                        folder.string());
   }
-  auto text = fmt::format(
-      "\nwritten to {}: model.onnx ranges.json bench.json bench.csv summary.json{}\nnext\n",
-      folder.string(), is_mix(result) ? " recipe.json" : "");
+  auto text =
+      fmt::format("\nwritten to {}: {} ranges.json bench.json bench.csv summary.json{}\nnext\n",
+                  folder.string(), written, is_mix(result) ? " recipe.json" : "");
   if (result.chosen) {
     text += fmt::format("  # where the error comes from\n  tessera compare {} {}{}\n", model,
                         candidate, data);
@@ -271,7 +276,7 @@ Status run(const Options& given, Context& context) {
   context.answer(envelope, summary,
                  header(options, samples) +
                      report::optimize_text(result, context.page(), options.top) +
-                     next_steps(options, result, context) +
+                     next_steps(options, result, written_name(model), context) +
                      fmt::format("\nmachine   {}\nmeaning   {}\n", machine_text(envelope),
                                  evaluate::explain_isa(envelope.host)));
   if (result.interrupted) {
@@ -293,7 +298,7 @@ void add_optimize_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "optimize", "Find, check and write the fastest model that keeps your limits on this machine");
-  command->add_option("model", options->model, "ONNX model in float32")->required();
+  command->add_option("model", options->model, ".onnx or .tflite in float32")->required();
   context.reads(options->model);
   add_data_options(*command, options->data, true);
   command

@@ -156,8 +156,9 @@ Status run(Options options, Context& context) {
   }
   auto& settings = options.profile;
   const auto host = describe_host();
-  TESSERA_TRY(settings.scheme, scheme_from(options.scheme, quantize::scheme_for(host)));
-  TESSERA_TRY(settings.further, further_schemes(options.further, settings.scheme));
+  TESSERA_TRY(const auto* dialect, context.dialect(options.model));
+  TESSERA_TRY(settings.scheme, scheme_from(options.scheme, *dialect));
+  TESSERA_TRY(settings.further, further_schemes(options.further, settings.scheme, *dialect));
   const bool native = host.has("asimdhp") || host.has("avx512_fp16");
   if (native && std::find(options.further.begin(), options.further.end(), "float16") ==
                     options.further.end()) {
@@ -228,7 +229,7 @@ void add_profile_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
-  command->add_option("model", options->model, "ONNX model in float32");
+  command->add_option("model", options->model, ".onnx or .tflite in float32");
   context.reads(options->model);
   add_data_options(*command, options->data, false);
   add_scheme_options(*command, options->scheme, SchemeScope::kStatic);

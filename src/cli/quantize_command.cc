@@ -66,6 +66,7 @@ struct Options {
   std::string compat;
   std::string external_data = "auto";
   bool keep_io = false;
+  std::string io = "float32";
   bool everywhere = false;
   bool no_check = false;
   bool strict = false;
@@ -185,6 +186,9 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
   result.opset = options.opset;
   result.threads = options.run.threads;
   result.everywhere = options.everywhere;
+  result.io = options.io == "int8"    ? quantize::IoType::kInt8
+              : options.io == "uint8" ? quantize::IoType::kUInt8
+                                      : quantize::IoType::kFloat32;
   return result;
 }
 
@@ -216,13 +220,13 @@ Result<profile::Profile> profile_of(const Options& options, const network::Netwo
 }
 
 /// The scheme that was profiled, but for what was typed: a warning says that it is another one.
-Result<quantize::Scheme> inherited_scheme(Options& options, const profile::Profile& profile,
-                                          Monitor& monitor) {
+Result<quantize::Scheme> inherited_scheme(Options& options, const quantize::Dialect& dialect,
+                                          const profile::Profile& profile, Monitor& monitor) {
   if (!profile.integer_scheme) {
     monitor.warn({"scheme-unknown",
                   fmt::format("the profile does not say how its '{}' was made", profile.scheme),
                   "give the scheme options of the profile, or profile again"});
-    return scheme_from(options.scheme, quantize::scheme_for(describe_host()));
+    return scheme_from(options.scheme, dialect);
   }
   const auto& profiled = *profile.integer_scheme;
   auto& given = options.scheme;
@@ -249,9 +253,9 @@ Result<quantize::Scheme> inherited_scheme(Options& options, const profile::Profi
 
 /// The mix that a profile takes for the fastest: its float layers in float, those of further
 /// schemes in these, the rest as wanted.
-quantize::Recipe fastest_recipe(const Options& options, const quantize::Scheme& scheme,
-                                const profile::Profile& profile) {
-  auto recipe = quantize::uniform_recipe(scheme, options.selection);
+quantize::Recipe fastest_recipe(const Options& options, const quantize::Dialect& dialect,
+                                const quantize::Scheme& scheme, const profile::Profile& profile) {
+  auto recipe = quantize::uniform_recipe(scheme, options.selection, types_of(dialect));
   quantize::Rule floats;
   floats.scheme = quantize::float32_scheme();
   const auto& names = profile.fastest.float_layers;
@@ -281,10 +285,12 @@ quantize::Recipe fastest_recipe(const Options& options, const quantize::Scheme& 
 
 /// Why operators stay float that the scheme could take, where the passes have not said: rules and
 /// options that leave them out. Counted with the others.
-Status note_left_out(const quantize::Scheme& scheme, const std::set<std::string>& kept,
-                     const graph::Graph& graph, quantize::QuantizeReport& report) {
+Status note_left_out(const quantize::Dialect& dialect, const quantize::Scheme& scheme,
+                     const std::set<std::string>& kept, const graph::Graph& graph,
+                     quantize::QuantizeReport& report) {
   TESSERA_TRY(const auto everything,
-              quantize::resolve(quantize::uniform_recipe(scheme), graph, Monitor::silent()));
+              quantize::resolve(quantize::uniform_recipe(scheme, {}, types_of(dialect)), graph,
+                                Monitor::silent()));
   for (std::size_t i = 0; i < report.ops.size() && i < everything.size(); ++i) {
     auto& op = report.ops[i];
     if (!op.reason.empty() || op.scheme.mode != quantize::Mode::kFloat32) {
@@ -367,10 +373,12 @@ Status prove_fastest(const Options& options, const network::Network& model,
   return model.save(options.output, {external, Overwrite::kReplace});
 }
 
-Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Scheme& scheme) {
+Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Dialect& dialect,
+                                     const quantize::Scheme& scheme) {
+  const auto types = types_of(dialect);
   if (options.recipe.empty()) {
     return as_ort(options) ? compat::ort_recipe(scheme, options.selection)
-                           : quantize::uniform_recipe(scheme, options.selection);
+                           : quantize::uniform_recipe(scheme, options.selection, types);
   }
   const auto& selection = options.selection;
   if (!selection.op_types.empty() || !selection.include.empty()) {
@@ -379,8 +387,11 @@ Result<quantize::Recipe> recipe_from(const Options& options, const quantize::Sch
   }
   TESSERA_TRY(auto recipe, quantize::read_recipe(
                                options.recipe, scheme,
-                               as_ort(options) ? compat::ort_types : quantize::quantizable_types));
-  const auto excluded = quantize::uniform_recipe(scheme, selection);
+                               as_ort(options) ? quantize::TypesOf(compat::ort_types) : types));
+  for (const auto& rule : recipe.rules) {
+    TESSERA_CHECK(dialect.validate(rule.scheme));
+  }
+  const auto excluded = quantize::uniform_recipe(scheme, selection, types);
   recipe.rules.insert(recipe.rules.end(), excluded.rules.begin() + 1, excluded.rules.end());
   return recipe;
 }
@@ -479,8 +490,9 @@ std::string summary(const Options& options, const quantize::QuantizeReport& repo
   const auto before = std::filesystem::file_size(options.model, problem);
   const auto from = problem ? std::string()
                             : fmt::format(" (from {})", report::bytes(static_cast<double>(before)));
-  return fmt::format("wrote {}: {}{}, opset {}\n{} of {} operators {}\n", options.output,
-                     report::bytes(static_cast<double>(report.size_bytes)), from, report.opset,
+  const auto opset = report.opset ? fmt::format(", opset {}", *report.opset) : std::string();
+  return fmt::format("wrote {}: {}{}{}\n{} of {} operators {}\n", options.output,
+                     report::bytes(static_cast<double>(report.size_bytes)), from, opset,
                      report.quantized_ops, wanted, what_became(report)) +
          left_over(report, context.page(), options.top) +
          fmt::format("\nnext: tessera compare {} {}{}\n", shell_word(options.model),
@@ -645,17 +657,17 @@ struct Subject {
 class Assigner {
  public:
   /// `profile` is needed for the recipe "fastest".
-  Assigner(const Options& options, quantize::Scheme scheme, const graph::Graph& graph,
-           const profile::Profile* profile)
-      : options_(options), scheme_(scheme), graph_(graph), profile_(profile) {}
+  Assigner(const Options& options, const quantize::Dialect& dialect, quantize::Scheme scheme,
+           const graph::Graph& graph, const profile::Profile* profile)
+      : options_(options), dialect_(dialect), scheme_(scheme), graph_(graph), profile_(profile) {}
 
   Status set(numerics::RangeMethod method, Monitor& monitor) {
     auto scheme = scheme_;
     scheme.method = method;
     if (profile_ != nullptr) {
-      recipe = fastest_recipe(options_, scheme, *profile_);
+      recipe = fastest_recipe(options_, dialect_, scheme, *profile_);
     } else {
-      TESSERA_TRY(recipe, recipe_from(options_, scheme));
+      TESSERA_TRY(recipe, recipe_from(options_, dialect_, scheme));
     }
     TESSERA_TRY(assignment, quantize::resolve(recipe, graph_, monitor));
     if (!as_ort(options_) && !options_.requantize) {
@@ -696,6 +708,7 @@ class Assigner {
 
  private:
   const Options& options_;
+  const quantize::Dialect& dialect_;
   quantize::Scheme scheme_;
   const graph::Graph& graph_;
   const profile::Profile* profile_;
@@ -804,10 +817,12 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(auto refining, refine_options_from(options, by_output));
   const bool compat = as_ort(options);
   // The reference's graphs do not depend on the machine; ours take the types it is fast with.
-  const auto base = compat ? quantize::Scheme{} : quantize::scheme_for(describe_host());
-  TESSERA_TRY(auto scheme, scheme_from(options.scheme, base));
+  TESSERA_TRY(const auto* dialect, context.dialect(options.model));
+  TESSERA_TRY(auto scheme, compat ? scheme_from(options.scheme, quantize::Scheme{})
+                                  : scheme_from(options.scheme, *dialect));
+  TESSERA_CHECK(dialect->validate(scheme));
   if (!fastest) {  // what is wrong with it is said before the work
-    TESSERA_CHECK(recipe_from(options, scheme).map([](const auto&) {}));
+    TESSERA_CHECK(recipe_from(options, *dialect, scheme).map([](const auto&) {}));
   }
   // The reference takes models as they are.
   context.simplify = context.simplify && !compat;
@@ -815,18 +830,19 @@ Status run(Options options, Context& context) {
     return fail(ErrorCode::kInvalidArgument, "--recipe fastest times the file that it writes")
         .hint("give -o the name of a file");
   }
-  TESSERA_CHECK(Context::check_output(options.output, options.overwrite, {".onnx"}));
+  TESSERA_TRY(const auto ending, context.ending(options.model));
+  TESSERA_CHECK(Context::check_output(options.output, options.overwrite, {ending}));
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
   std::optional<profile::Profile> profiled;
   if (fastest) {
     TESSERA_TRY(profiled, profile_of(options, model, context.monitor()));
-    TESSERA_TRY(scheme, inherited_scheme(options, *profiled, context.monitor()));
+    TESSERA_TRY(scheme, inherited_scheme(options, *dialect, *profiled, context.monitor()));
   }
   TESSERA_TRY(const auto graph, model.view());
   const auto given = graph::quantization_of(graph);
-  Assigner assigner(options, scheme, graph, profiled ? &*profiled : nullptr);
+  Assigner assigner(options, *dialect, scheme, graph, profiled ? &*profiled : nullptr);
   Chosen chosen;
   if (automatic && !compat) {
     TESSERA_TRY(chosen,
@@ -856,7 +872,7 @@ Status run(Options options, Context& context) {
   Subject subject{&model, &assignment, ranges ? &*ranges : nullptr};
   std::optional<refine::Refinement> refined;
   const bool asked = refining.any();
-  if (!asked) {
+  if (!asked && refine::takes(model)) {
     refining = unasked_refinement(options, assignment, choice);
   }
   if (refining.any()) {
@@ -884,7 +900,7 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(auto report, rewrite(*subject.model, *subject.assignment, subject.ranges, quantizing,
                                    context.monitor()));
   if (!compat) {
-    TESSERA_CHECK(note_left_out(scheme, assigner.kept, graph, report));
+    TESSERA_CHECK(note_left_out(*dialect, scheme, assigner.kept, graph, report));
   }
   if (refined) {
     report.ops.insert(report.ops.end(), refined->gone.begin(), refined->gone.end());
@@ -991,7 +1007,7 @@ void add_quantize_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "quantize", "Write one quantized model: static, dynamic, float16, weight-only or mixed");
-  command->add_option("model", options->model, "ONNX model")->required();
+  command->add_option("model", options->model, ".onnx or .tflite")->required();
   context.reads(options->model);
   add_output_options(*command, options->output, options->overwrite, true);
   add_scheme_options(*command, options->scheme, SchemeScope::kWhole,
@@ -1015,6 +1031,10 @@ void add_quantize_command(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(between(7, 24));
   command->add_flag("--keep-io", options->keep_io, "float16: inputs and outputs stay float32");
+  command->add_option("--io", options->io, "static, .tflite: types of inputs and outputs")
+      ->type_name("TYPE")
+      ->check(one_of({"float32", "int8", "uint8"}))
+      ->capture_default_str();
   command->add_option("--external-data", options->external_data, "weights in a file of their own")
       ->type_name("WHEN")
       ->check(one_of({"auto", "always", "never"}))

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cli/options.h"
+#include "tessera/core/host.h"
 
 namespace tessera::cli {
 namespace {
@@ -25,7 +26,8 @@ std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
   }
 }
 
-Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base) {
+Result<quantize::Scheme> further_scheme(const std::string& name, const quantize::Scheme& base,
+                                        const quantize::Dialect& dialect) {
   auto scheme = base;
   if (name == "float16") {
     scheme = {};
@@ -34,7 +36,7 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   }
   if (name == "dynamic") {
     scheme.mode = quantize::Mode::kDynamic;
-    scheme.activation = DType::kUInt8;
+    scheme.activation = dialect.usual_scheme(scheme.mode, describe_host()).activation;
     scheme.activation_symmetric = false;
     return scheme;
   }
@@ -52,7 +54,7 @@ Result<quantize::Scheme> further_scheme(const std::string& name, const quantize:
   TESSERA_TRY(scheme.weight, quantize::dtype_from_short_name(types.substr(middle)));
   scheme.per_channel = per_channel;
   scheme.reduce_range = false;
-  TESSERA_CHECK(quantize::validate(scheme));
+  TESSERA_CHECK(dialect.validate(scheme));
   return scheme;
 }
 
@@ -92,10 +94,12 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
     command.add_option("--weight", options.weight, "type of weights (default: s8)")
         ->type_name("TYPE")
         ->check(one_of({"s8", "u8", "s16", "u16", "s4", "u4"}));
-    command.add_flag("--per-channel,!--per-tensor", options.per_channel,
-                     fmt::format("one scale per output channel of a weight, or one per weight "
-                                 "(default: per {})",
-                                 options.per_channel ? "channel" : "tensor"));
+    command.add_flag_function(
+        "--per-channel,!--per-tensor",
+        [&options](std::int64_t count) { options.typed_per_channel = count > 0; },
+        fmt::format("one scale per output channel of a weight, or one per weight "
+                    "(default: per {}; per channel for .tflite)",
+                    options.per_channel ? "channel" : "tensor"));
   }
   command.add_flag("--reduce-range", options.reduce_range,
                    "7-bit weights, against saturation on CPUs without VNNI");
@@ -113,12 +117,9 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
 }
 
 Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Scheme base) {
-  if (options.mode == "dynamic") {
-    base.activation = DType::kUInt8;
-  }
   numerics::EstimatorOptions ignored;
   TESSERA_TRY(base.method, read_range_method(options.method, ignored));
-  base.per_channel = options.per_channel;
+  base.per_channel = options.typed_per_channel.value_or(options.per_channel || base.per_channel);
   base.activation_symmetric = options.activation_symmetric;
   // The bit that saves u8 x s8 products from saturation is nothing to other types.
   const bool typed = !options.activation.empty() || !options.weight.empty();
@@ -139,16 +140,26 @@ Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Sch
   return quantize::scheme_from_json(json, base);
 }
 
+Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
+                                     const quantize::Dialect& dialect) {
+  TESSERA_TRY(const auto named, quantize::scheme_from_json(Json(options.mode), {}));
+  TESSERA_TRY(const auto scheme,
+              scheme_from(options, dialect.usual_scheme(named.mode, describe_host())));
+  TESSERA_CHECK(dialect.validate(scheme));
+  return scheme;
+}
+
 void add_further_schemes(CLI::App& command, std::vector<std::string>& words,
                          const std::string& description) {
   command.add_option("--schemes", words, description)->delimiter(',');
 }
 
 Result<std::vector<quantize::Scheme>> further_schemes(const std::vector<std::string>& words,
-                                                      const quantize::Scheme& base) {
+                                                      const quantize::Scheme& base,
+                                                      const quantize::Dialect& dialect) {
   std::vector<quantize::Scheme> schemes;
   for (const auto& word : words) {
-    TESSERA_TRY(auto scheme, further_scheme(word, base));
+    TESSERA_TRY(auto scheme, further_scheme(word, base, dialect));
     schemes.push_back(scheme);
   }
   return schemes;

@@ -12,6 +12,7 @@
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/result.h"
 #include "tessera/numerics/range_estimator.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/scheme.h"
 
 /// How operators are quantized: options of the same names and meaning in every command.
@@ -25,7 +26,8 @@ struct SchemeOptions {
   std::string weight;
   std::string weight_symmetric;
   std::string method = "minmax";
-  bool per_channel = false;
+  bool per_channel = false;  ///< where neither --per-channel nor the base says otherwise
+  std::optional<bool> typed_per_channel;
   bool reduce_range = false;
   bool activation_symmetric = false;
   int block_size = 0;
@@ -47,6 +49,10 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options,
 /// The scheme that was typed. Errors: kInvalidArgument.
 [[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
                                                    quantize::Scheme base);
+/// The same from what is usual for a format on this machine.
+/// Errors: kInvalidArgument also for what the format does not have.
+[[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,
+                                                   const quantize::Dialect& dialect);
 
 /// Declares --schemes: words that further_schemes() reads.
 void add_further_schemes(CLI::App& command, std::vector<std::string>& words,
@@ -56,7 +62,8 @@ void add_further_schemes(CLI::App& command, std::vector<std::string>& words,
 /// they say otherwise; "dynamic" for activations that are rounded while it runs; "float16". All
 /// else is that of the base. Errors: kInvalidArgument naming the word.
 [[nodiscard]] Result<std::vector<quantize::Scheme>> further_schemes(
-    const std::vector<std::string>& words, const quantize::Scheme& base);
+    const std::vector<std::string>& words, const quantize::Scheme& base,
+    const quantize::Dialect& dialect);
 
 /// What must be measured for these schemes, nothing if none of them needs ranges.
 /// Errors: kInvalidArgument.

@@ -292,12 +292,13 @@ class RandomColumn final : public Column {
     // A generator per sample: the same values in any order and number of calls.
     Random mixer(seed_ + static_cast<std::uint64_t>(index));
     Random random(mixer());
-    if (!spec_.index_limit && bits_of(spec_.dtype) <= 16 && is_integer(spec_.dtype)) {
-      Tensor tensor(spec_.dtype, spec_.shape);
+    const auto dtype = spec_.quantized ? spec_.quantized->dtype : spec_.dtype;
+    if (!spec_.index_limit && bits_of(dtype) <= 16 && is_integer(dtype)) {
+      Tensor tensor(dtype, spec_.shape);
       for (auto& byte : tensor.bytes()) {
         byte = static_cast<std::byte>(random.below(256));
       }
-      return tensor;
+      return finish(std::move(tensor), spec_, name(index));
     }
     std::vector<double> values(static_cast<std::size_t>(element_count(spec_.shape)));
     for (auto& value : values) {
@@ -392,6 +393,9 @@ bool fits(const Shape& shape, const InputSpec& spec) {
 }
 
 Result<Tensor> finish(Tensor tensor, const InputSpec& spec, const std::string& what) {
+  if (spec.quantized && tensor.dtype() == spec.quantized->dtype) {
+    return dequantized(tensor.view(), spec.quantized->quantization);
+  }
   if (tensor.dtype() != spec.dtype) {
     auto converted = cast(tensor.view(), spec.dtype).map_error(in_file(what));
     TESSERA_TRY(tensor, std::move(converted));

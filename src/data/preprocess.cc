@@ -5,12 +5,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/layout.h"
+#include "tessera/data/guess.h"
 
 namespace tessera::data {
 namespace {
@@ -314,7 +316,29 @@ Json to_json(const Preprocess& preprocess) {
   return json;
 }
 
-std::optional<Preprocess> guess_preprocess(DType dtype, const std::vector<std::int64_t>& shape) {
+std::optional<Preprocess> preprocess_of_range(const RealRange& range) {
+  struct Known {
+    std::string_view name;
+    double low;
+    double high;
+  };
+  static constexpr std::array kKnown = {Known{"raw255", 0, 255}, Known{"unit", 0, 1},
+                                        Known{"signed", -1, 1}, Known{"int8", -128, 127}};
+  constexpr double kSlack = 0.02;  // of the span: a calibrated range is not quite the possible one
+  const auto* const found = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& known) {
+    const auto slack = kSlack * (known.high - known.low);
+    return std::abs(range.low - known.low) <= slack && std::abs(range.high - known.high) <= slack;
+  });
+  if (found == kKnown.end()) {
+    return std::nullopt;
+  }
+  auto result = preset(found->name);
+  result->guessed = true;
+  return result;
+}
+
+std::optional<Preprocess> guess_preprocess(DType dtype, const std::vector<std::int64_t>& shape,
+                                           const std::optional<RealRange>& range) {
   constexpr std::int64_t kSmallestDetector = 320;
   constexpr std::int64_t kDetectorStride = 32;
   const auto layout = image_layout(shape);
@@ -326,6 +350,9 @@ std::optional<Preprocess> guess_preprocess(DType dtype, const std::vector<std::i
   };
   constexpr std::int64_t kTallestLine = 64;  // of recognisers: 32, 48 or 64
   std::string_view name = "imagenet";
+  if (auto known = range ? preprocess_of_range(*range) : std::nullopt) {
+    return known;
+  }
   if (is_integer(dtype)) {
     name = dtype == DType::kInt8 ? "int8" : "raw255";
   } else if (layout->width < 0 && layout->height > 0 && layout->height <= kTallestLine) {

@@ -256,7 +256,11 @@ Result<Preprocess> guess(const std::vector<InputSpec>& inputs, const FileTable& 
       continue;
     }
     const auto& input = inputs[i];
-    const auto guessed = guess_preprocess(input.dtype, input.shape);
+    const auto range =
+        input.quantized
+            ? std::optional(range_of(input.quantized->quantization, input.quantized->dtype))
+            : std::nullopt;
+    const auto guessed = guess_preprocess(input.dtype, input.shape, range);
     if (!guessed) {
       return fail(ErrorCode::kInvalidArgument,
                   "'{}' is an image, but input '{}' ({}, {} axes) cannot take one", image->string(),

@@ -23,7 +23,7 @@ using runtime::Session;
 using runtime::ValueInfo;
 
 bool is_measured(const ValueInfo& value) {
-  return value.is_tensor && is_floating(value.dtype);
+  return value.is_real();
 }
 
 std::vector<std::size_t> measured_indices(const std::vector<ValueInfo>& outputs) {
@@ -71,10 +71,12 @@ Result<std::vector<std::size_t>> match_outputs(const std::vector<std::string>& r
 
 /// The measured outputs of one run, as float32 tensors that own their elements.
 Result<std::vector<Tensor>> keep_outputs(const runtime::Outputs& outputs,
+                                         const std::vector<ValueInfo>& infos,
                                          const std::vector<std::size_t>& indices) {
   std::vector<Tensor> kept;
   for (const auto index : indices) {
-    TESSERA_TRY(auto tensor, cast(outputs[index], DType::kFloat32));
+    TESSERA_TRY(auto real, runtime::as_real(outputs[index], infos[index]));
+    TESSERA_TRY(auto tensor, cast(real.view(), DType::kFloat32));
     kept.push_back(std::move(tensor));
   }
   return kept;
@@ -272,6 +274,13 @@ Result<std::vector<runtime::Feed>> feeds_of(const data::Sample& sample,
           .hint("compare models with the same inputs");
     }
     const auto& tensor = found->tensor;
+    if (inputs[i].quantization && is_floating(tensor.dtype())) {
+      TESSERA_TRY(auto integers,
+                  quantized(tensor.view(), *inputs[i].quantization, inputs[i].dtype));
+      casts.push_back(std::move(integers));
+      feeds.push_back({inputs[i].name, casts.back().view()});
+      continue;
+    }
     if (tensor.dtype() == inputs[i].dtype || !is_floating(tensor.dtype()) ||
         !is_floating(inputs[i].dtype)) {
       feeds.push_back({inputs[i].name, tensor.view()});
@@ -297,11 +306,16 @@ class CarriedStates {
     }
   }
 
-  void keep(const runtime::Outputs& outputs) {
+  Status keep(const runtime::Outputs& outputs, const std::vector<ValueInfo>& infos) {
     kept_.clear();
     for (const auto place : outputs_) {
-      kept_.emplace_back(place && *place < outputs.size() ? Tensor(outputs[*place]) : Tensor());
+      Tensor state;
+      if (place && *place < outputs.size()) {
+        TESSERA_TRY(state, runtime::as_real(outputs[*place], infos[*place]));
+      }
+      kept_.push_back(std::move(state));
     }
+    return {};
   }
 
   [[nodiscard]] data::Sample into(data::Sample sample) const {
@@ -353,13 +367,13 @@ struct Baseline::State {
     std::vector<Tensor> casts;
     TESSERA_TRY(const auto feeds, feeds_of(sample, reference->inputs(), casts));
     TESSERA_TRY(const auto outputs, reference->run(feeds));
-    return keep_outputs(outputs, measured);
+    return keep_outputs(outputs, reference->outputs(), measured);
   }
 
   /// Evenly spread; sequences from their first step on. 0: all.
   [[nodiscard]] std::vector<std::int64_t> some_of(std::int64_t at_most) const;
   [[nodiscard]] Status fill(const BaselineOptions& options, Monitor& monitor);
-  [[nodiscard]] Status add(const runtime::Outputs& candidate,
+  [[nodiscard]] Status add(const runtime::Outputs& candidate, const std::vector<ValueInfo>& infos,
                            const std::vector<std::size_t>& matched,
                            const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
                            std::vector<ErrorAccumulator>& errors, Votes& votes) const;
@@ -424,7 +438,7 @@ Status Baseline::State::fill(const BaselineOptions& options, Monitor& monitor) {
   return {};
 }
 
-Status Baseline::State::add(const runtime::Outputs& candidate,
+Status Baseline::State::add(const runtime::Outputs& candidate, const std::vector<ValueInfo>& infos,
                             const std::vector<std::size_t>& matched,
                             const std::vector<Tensor>& expected, std::optional<std::int64_t> label,
                             std::vector<ErrorAccumulator>& errors, Votes& votes) const {
@@ -437,7 +451,7 @@ Status Baseline::State::add(const runtime::Outputs& candidate,
                   to_string(expected[k].shape()), to_string(view.shape))
           .hint("compare models with the same outputs");
     }
-    TESSERA_TRY(const auto values, FloatView::of(view));
+    TESSERA_TRY(const auto values, FloatView::of(view, infos[matched[k]]));
     const auto reference_values = expected[k].as<float>();
     errors[k].add(reference_values, values.span());
     if (classifier == k) {
@@ -456,7 +470,7 @@ Result<Baseline> Baseline::measure(Session& reference, const data::SampleSet& sa
   state->names = names_at(reference.outputs(), state->measured);
   if (state->measured.empty()) {
     return fail(ErrorCode::kInvalidArgument, "the reference has no floating output to compare")
-        .hint("compare models with tensors of float values among their outputs");
+        .hint("compare models with tensors of real numbers among their outputs");
   }
   const auto classifier = classifier_output(reference.outputs());
   // Without labels nobody says that it is one: a state beside other outputs looks the same.
@@ -480,7 +494,7 @@ Result<Accuracy> Baseline::evaluate(Session& candidate, Monitor& monitor,
 
 Result<std::optional<Accuracy>> Baseline::free_running(Session& candidate, Monitor& monitor) const {
   bool any = false;
-  for (std::int64_t i = 0; i < samples(); ++i) {
+  for (std::int64_t i = 0; i < samples() && !state_->samples->states().empty(); ++i) {
     any = any || state_->samples->follows(i);
   }
   if (!any) {
@@ -520,7 +534,8 @@ Result<Accuracy> Baseline::run(Session& candidate, Monitor& monitor, std::int64_
     TESSERA_TRY(const auto feeds, feeds_of(own ? *own : sample, candidate.inputs(), casts));
     TESSERA_TRY(const auto outputs, candidate.run(feeds));
     std::vector<ErrorAccumulator> of_sample(matched.size());
-    TESSERA_CHECK(state_->add(outputs, matched, expected, sample.label, of_sample, votes));
+    TESSERA_CHECK(state_->add(outputs, candidate.outputs(), matched, expected, sample.label,
+                              of_sample, votes));
     ErrorAccumulator all_outputs;
     for (std::size_t k = 0; k < errors.size(); ++k) {
       errors[k].merge(of_sample[k]);
@@ -528,7 +543,7 @@ Result<Accuracy> Baseline::run(Session& candidate, Monitor& monitor, std::int64_
     }
     by_sample.push_back(all_outputs.sums());
     if (states == States::kItsOwn) {
-      carried.keep(outputs);
+      TESSERA_CHECK(carried.keep(outputs, candidate.outputs()));
     }
     monitor.progress("compare", std::ssize(by_sample), std::ssize(chosen));
   }

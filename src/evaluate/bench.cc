@@ -22,9 +22,10 @@ using quantize::Mode;
 using quantize::Scheme;
 using runtime::OptLevel;
 
-const std::vector<std::string> kFormats = {"float32", "float16",   "dynamic",
+/// Every word that some format of networks knows.
+const std::vector<std::string> kFormats = {"float32", "float16",   "dynamic",   "weight-only",
                                            "qdq",     "qoperator", "qdq-inputs"};
-const std::vector<std::string> kTypes = {"u8u8", "u8s8", "s8u8", "s8s8"};
+const std::vector<std::string> kTypes = {"u8u8", "u8s8", "s8u8", "s8s8", "s16s8"};
 const std::vector<std::string> kGranularities = {"tensor", "channel"};
 
 std::string join(const std::vector<std::string>& words) {
@@ -35,8 +36,9 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-/// `wanted` in the order of `known`; all of them if none is wanted.
+/// `wanted` in the order of `known`; the usual ones if none is wanted.
 Result<std::vector<std::string>> choose(const std::vector<std::string>& wanted,
+                                        const std::vector<std::string>& usual,
                                         const std::vector<std::string>& known,
                                         std::string_view what) {
   for (const auto& word : wanted) {
@@ -46,7 +48,7 @@ Result<std::vector<std::string>> choose(const std::vector<std::string>& wanted,
     }
   }
   if (wanted.empty()) {
-    return known;
+    return usual;
   }
   std::vector<std::string> chosen;
   std::copy_if(known.begin(), known.end(), std::back_inserter(chosen), [&](const auto& word) {
@@ -55,15 +57,14 @@ Result<std::vector<std::string>> choose(const std::vector<std::string>& wanted,
   return chosen;
 }
 
-std::vector<OptLevel> levels_of(const BenchOptions& options) {
-  return options.levels.empty() ? std::vector{OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll}
-                                : options.levels;
-}
-
 /// Collects the rows of the table.
 class Plan {
  public:
-  explicit Plan(const BenchOptions& options) : base_(options.base), levels_(levels_of(options)) {}
+  explicit Plan(const BenchOptions& options)
+      : base_(options.base),
+        levels_(options.levels.empty() ? options.usual.levels : options.levels),
+        float_levels_(options.usual.float_levels),
+        dynamic_types_(options.usual.dynamic_types) {}
 
   void add(const Scheme& scheme, const std::vector<OptLevel>& levels) {
     for (const auto level : levels) {
@@ -82,18 +83,19 @@ class Plan {
     add(with_mode(Mode::kFloat32), levels);
   }
 
-  /// float16 and dynamic quantization differ too little between levels to be worth three rows.
-  void add_float16() { add(with_mode(Mode::kFloat16), {OptLevel::kAll}); }
+  void add_float16() { add(with_mode(Mode::kFloat16), float_levels_); }
 
   void add_dynamic(const std::vector<std::string>& types) {
-    for (const auto* pair : {"u8u8", "u8s8"}) {
+    for (const auto& pair : dynamic_types_) {
       if (std::find(types.begin(), types.end(), pair) != types.end()) {
         auto scheme = with_types(with_mode(Mode::kDynamic), pair);
-        scheme.activation_symmetric = false;  // DynamicQuantizeLinear decides
-        add(scheme, {OptLevel::kAll});
+        scheme.activation_symmetric = false;  // the kernel decides
+        add(scheme, float_levels_);
       }
     }
   }
+
+  void add_weight_only() { add(with_mode(Mode::kWeightOnly), float_levels_); }
 
   void add_static(Format format, const std::vector<std::string>& types,
                   const std::vector<std::string>& granularities) {
@@ -115,14 +117,18 @@ class Plan {
     scheme.mode = mode;
     return scheme;
   }
+  /// "u8s8", "s16s8": one of kTypes.
   static Scheme with_types(Scheme scheme, std::string_view pair) {
-    scheme.activation = pair[0] == 'u' ? DType::kUInt8 : DType::kInt8;
-    scheme.weight = pair[2] == 'u' ? DType::kUInt8 : DType::kInt8;
+    const auto middle = pair.find_first_of("us", 1);
+    scheme.activation = *quantize::dtype_from_short_name(pair.substr(0, middle));
+    scheme.weight = *quantize::dtype_from_short_name(pair.substr(middle));
     return scheme;
   }
 
   Scheme base_;
   std::vector<OptLevel> levels_;
+  std::vector<OptLevel> float_levels_;
+  std::vector<std::string> dynamic_types_;
   std::vector<Measurement> rows_;
 };
 
@@ -264,10 +270,11 @@ class Bench {
 }  // namespace
 
 Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
-  TESSERA_TRY(const auto formats, choose(options.formats, kFormats, "format"));
-  TESSERA_TRY(const auto types, choose(options.types, kTypes, "pair of types"));
+  const auto& usual = options.usual;
+  TESSERA_TRY(const auto formats, choose(options.formats, usual.formats, kFormats, "format"));
+  TESSERA_TRY(const auto types, choose(options.types, usual.types, kTypes, "pair of types"));
   TESSERA_TRY(const auto granularities,
-              choose(options.granularities, kGranularities, "granularity"));
+              choose(options.granularities, usual.granularities, kGranularities, "granularity"));
   const auto wants = [&](std::string_view format) {
     return std::find(formats.begin(), formats.end(), format) != formats.end();
   };
@@ -282,6 +289,9 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   }
   if (wants("dynamic")) {
     plan.add_dynamic(types);
+  }
+  if (wants("weight-only")) {
+    plan.add_weight_only();
   }
   if (wants("qdq")) {
     plan.add_static(Format::kQdq, types, granularities);

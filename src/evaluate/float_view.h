@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "tessera/core/result.h"
+#include "tessera/runtime/session.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::evaluate {
 
-/// Float32 elements of a tensor: a look at them where they are float32, else a converted copy.
+/// Float32 elements of a tensor: a look at them where they are float32, else a converted copy; the
+/// real numbers where integers stand for such.
 class FloatView {
  public:
   [[nodiscard]] static Result<FloatView> of(const TensorView& tensor) {
@@ -20,6 +22,17 @@ class FloatView {
       return view;
     }
     TESSERA_TRY(view.owned_, to_float32(tensor));
+    view.span_ = view.owned_;
+    return view;
+  }
+  [[nodiscard]] static Result<FloatView> of(const TensorView& tensor,
+                                            const runtime::ValueInfo& value) {
+    if (!value.quantization) {
+      return of(tensor);
+    }
+    TESSERA_TRY(const auto real, runtime::as_real(tensor, value));
+    FloatView view;
+    TESSERA_TRY(view.owned_, to_float32(real.view()));
     view.span_ = view.owned_;
     return view;
   }

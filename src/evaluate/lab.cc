@@ -130,8 +130,8 @@ Result<quantize::Assignment> Lab::assignment(const quantize::Scheme& scheme,
   if (scheme.mode == Mode::kFloat32) {
     return quantize::Assignment(view_.ops().size(), scheme);
   }
-  TESSERA_CHECK(quantize::validate(scheme));
-  TESSERA_CHECK(quantize::dialect_of(*setup_.model));
+  TESSERA_TRY(const auto* dialect, quantize::dialect_of(*setup_.model));
+  TESSERA_CHECK(dialect->validate(scheme));
   return assignment(recipe(scheme, selection), monitor);
 }
 

@@ -18,14 +18,6 @@ LockStep::Side other(LockStep::Side side) {
                                             : LockStep::Side::kReference;
 }
 
-void dequantize(std::vector<float>& values, const graph::AffineQuantization& quantization) {
-  const auto zero_point = static_cast<float>(quantization.zero_point);
-  const auto scale = static_cast<float>(quantization.scale);
-  for (auto& value : values) {
-    value = (value - zero_point) * scale;
-  }
-}
-
 }  // namespace
 
 LockStep::LockStep(std::vector<TensorPair> pairs, std::size_t max_backlog_bytes)
@@ -117,22 +109,20 @@ void LockStep::leave(Side side, std::size_t tag, const TensorView& tensor) {
 }
 
 void LockStep::compare(std::size_t tag, const TensorView& reference, const TensorView& candidate) {
-  const auto& quantization = pairs_[tag].quantization;
-  const auto expected = FloatView::of(reference);
-  auto actual = to_float32(candidate);
+  const auto& pair = pairs_[tag];
+  const auto expected = FloatView::of(reference, {.quantization = pair.reference_quantization});
+  const auto actual = FloatView::of(candidate, {.quantization = pair.quantization});
   const bool same_shape = std::equal(reference.shape.begin(), reference.shape.end(),
                                      candidate.shape.begin(), candidate.shape.end());
-  const bool real = is_floating(candidate.dtype) || quantization;
+  const bool real = (is_floating(candidate.dtype) || pair.quantization) &&
+                    (is_floating(reference.dtype) || pair.reference_quantization);
   if (!same_shape || !real || !expected || !actual) {
     const std::lock_guard lock(mutex_);
     mismatched_[tag] = true;
     return;
   }
-  if (quantization && !is_floating(candidate.dtype)) {
-    dequantize(*actual, *quantization);
-  }
   // Only one side compares a tensor of a sample, and samples follow each other: no lock needed.
-  errors_[tag].add(expected->span(), *actual);
+  errors_[tag].add(expected->span(), actual->span());
 }
 
 Status LockStep::status() const {

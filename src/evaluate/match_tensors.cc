@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "evaluate/match_tensors.h"
 #include "tessera/evaluate/compare.h"
 #include "tessera/graph/cost.h"
 
@@ -123,6 +124,13 @@ const graph::TensorInfo* folded_result(const graph::Graph& graph, const graph::T
 
 }  // namespace
 
+bool is_compared(const graph::Graph& graph, TensorId value) {
+  const auto& tensor = graph.tensor(value);
+  const bool integers =
+      tensor.quantization && tensor.producer && graph::is_integer_op(graph.op(*tensor.producer));
+  return is_floating(tensor.dtype) || (is_integer(tensor.dtype) && integers);
+}
+
 Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
                                               const network::Network& candidate) {
   TESSERA_TRY(const auto graph, reference.view());
@@ -133,7 +141,7 @@ Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
   std::map<std::string, std::string> folded;  // output of a folded Relu -> name of its input
   for (const auto& op : graph.ops()) {
     for (const auto& id : op.outputs) {
-      if (!id || constant[id->value] || !is_floating(graph.tensor(*id).dtype)) {
+      if (!id || constant[id->value] || !is_compared(graph, *id)) {
         continue;
       }
       const auto& value = graph.tensor(*id);
@@ -147,7 +155,8 @@ Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
       // Quantized to the range of the Relu or Clip that follows, it is clipped on purpose.
       const bool clipped = match && result != nullptr && match->value != value.name;
       if (match && !clipped) {
-        pairs.push_back({value.name, match->value, op.type, match->quantization});
+        pairs.push_back({value.name, match->value, op.type, match->quantization,
+                         is_floating(value.dtype) ? std::nullopt : value.quantization});
       }
     }
   }

@@ -44,7 +44,8 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
     const bool copy = is(KernelRole::kCopy);
     ++summary.kernels;
     summary.integer_kernels += integer ? 1 : 0;
-    summary.integer_products += is(KernelRole::kIntegerProduct) ? 1 : 0;
+    const std::int64_t own = is(KernelRole::kIntegerProduct) ? 1 : 0;
+    summary.integer_products += std::max(own, kernel.integer_products);
     summary.quantize_kernels += quantize ? 1 : 0;
     summary.dequantize_kernels += dequantize ? 1 : 0;
     summary.reorders += reorder ? 1 : 0;

@@ -261,35 +261,118 @@ void remove_unused(Content& content) {
   buffers.compact(content.buffers);
 }
 
-std::vector<std::uint32_t> bodies_of(const Content& content, const Operator& op) {
-  const auto subgraph_at = [](const Options& options, std::uint16_t place) {
-    return static_cast<std::uint32_t>(options.int_or(place, 0));
-  };
-  switch (content.code(op).code) {
+namespace {
+
+/// Where the options of an operator name the subgraphs that it calls: numbers in these fields, or
+/// one list.
+struct CallFields {
+  bool in_options2 = false;
+  std::vector<std::uint16_t> places;
+  bool listed = false;
+};
+
+CallFields call_fields(Builtin code) {
+  switch (code) {
     case Builtin::kIf:
     case Builtin::kWhile:
-      return {subgraph_at(op.options, 0), subgraph_at(op.options, 1)};
+      return {.places = {0, 1}};
     case Builtin::kCall:
     case Builtin::kCallOnce:
-      return {subgraph_at(op.options, 0)};
+      return {.places = {0}};
     case Builtin::kStablehloWhile:
-      return {subgraph_at(op.options2, 0), subgraph_at(op.options2, 1)};
+      return {.in_options2 = true, .places = {0, 1}};
     case Builtin::kStablehloReduce:
     case Builtin::kStablehloComposite:
-      return {subgraph_at(op.options2, 1)};
+      return {.in_options2 = true, .places = {1}};
     case Builtin::kStablehloReduceWindow:
-      return {subgraph_at(op.options2, 5)};
+      return {.in_options2 = true, .places = {5}};
     case Builtin::kStablehloSort:
-      return {subgraph_at(op.options2, 2)};
+      return {.in_options2 = true, .places = {2}};
     case Builtin::kStablehloScatter:
-      return {subgraph_at(op.options2, 6)};
-    case Builtin::kStablehloCase: {
-      const auto branches = op.options2.ints(0);
-      return {branches.begin(), branches.end()};
-    }
+      return {.in_options2 = true, .places = {6}};
+    case Builtin::kStablehloCase:
+      return {.in_options2 = true, .places = {0}, .listed = true};
     default:
       return {};
   }
+}
+
+/// Subgraphs by their new places.
+void renumber_bodies(const Content& content, Operator& op, const Renumbering& subgraphs) {
+  const auto fields = call_fields(content.code(op).code);
+  auto& options = fields.in_options2 ? op.options2 : op.options;
+  for (const auto place : fields.places) {
+    auto bodies = fields.listed ? options.ints(place) : std::vector{options.int_or(place, 0)};
+    for (auto& body : bodies) {
+      subgraphs.apply(body);
+    }
+    if (fields.listed) {
+      options.set_ints(place, bodies);
+    } else {
+      options.set_int(place, bodies.front());
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> bodies_of(const Content& content, const Operator& op) {
+  const auto fields = call_fields(content.code(op).code);
+  const auto& options = fields.in_options2 ? op.options2 : op.options;
+  std::vector<std::uint32_t> bodies;
+  for (const auto place : fields.places) {
+    if (fields.listed) {
+      const auto branches = options.ints(place);
+      bodies.assign(branches.begin(), branches.end());
+    } else {
+      bodies.push_back(static_cast<std::uint32_t>(options.int_or(place, 0)));
+    }
+  }
+  return bodies;
+}
+
+std::set<std::uint32_t> called_subgraphs(const Content& content,
+                                         std::span<const Operator> operators) {
+  std::set<std::uint32_t> called;
+  std::vector<std::uint32_t> open;
+  const auto follow = [&](const Operator& op) {
+    for (const auto body : bodies_of(content, op)) {
+      if (called.insert(body).second) {
+        open.push_back(body);
+      }
+    }
+  };
+  std::for_each(operators.begin(), operators.end(), follow);
+  while (!open.empty()) {
+    const auto& inner = content.subgraphs[open.back()].operators;
+    open.pop_back();
+    std::for_each(inner.begin(), inner.end(), follow);
+  }
+  return called;
+}
+
+void remove_uncalled(Content& content) {
+  Renumbering subgraphs(content.subgraphs.size());
+  const auto keep = [&](std::uint32_t entry) {
+    subgraphs.keep(entry);
+    for (const auto called : called_subgraphs(content, content.subgraphs[entry].operators)) {
+      subgraphs.keep(called);
+    }
+  };
+  keep(0);
+  for (const auto& signature : content.signatures) {
+    keep(signature.subgraph);
+  }
+  subgraphs.finish();
+  for (auto& subgraph : content.subgraphs) {
+    for (auto& op : subgraph.operators) {
+      renumber_bodies(content, op, subgraphs);
+    }
+  }
+  for (auto& signature : content.signatures) {
+    subgraphs.apply(signature.subgraph);
+  }
+  subgraphs.compact(content.subgraphs);
 }
 
 }  // namespace tessera::litert

@@ -27,10 +27,51 @@ std::vector<SignatureValue> named(const Subgraph& subgraph, const std::vector<st
   return values;
 }
 
-bool calls_bodies(const Content& content, const Subgraph& subgraph) {
-  return std::any_of(subgraph.operators.begin(), subgraph.operators.end(),
-                     [&](const Operator& op) { return !bodies_of(content, op).empty(); });
+/// What handles of the same variable or table have alike.
+std::optional<std::string> handle_name(const Content& content, const Operator& op) {
+  switch (content.code(op).code) {
+    case Builtin::kVarHandle:
+      return (op.options.text(0).empty() ? "" : op.options.text(0) + "/") + op.options.text(1);
+    case Builtin::kHashtable:
+      return "table " + std::to_string(op.options.int_or(0, 0));
+    default:
+      return std::nullopt;
+  }
 }
+
+/// What operators of the first subgraph keep from run to run, in which tensor or by which name.
+class States {
+ public:
+  explicit States(const Content& content)
+      : content_(content), names_(value_names(content.subgraphs.front())) {}
+
+  void add(const Operator& op) {
+    for (const auto input : op.inputs) {
+      if (input >= 0 &&
+          content_.subgraphs.front().tensors[static_cast<std::size_t>(input)].is_variable) {
+        all_.insert(names_[static_cast<std::size_t>(input)]);
+      }
+    }
+    add_handle(op);
+    for (const auto body : called_subgraphs(content_, {&op, 1})) {
+      for (const auto& inner : content_.subgraphs[body].operators) {
+        add_handle(inner);
+      }
+    }
+  }
+  [[nodiscard]] const std::set<std::string>& all() const { return all_; }
+
+ private:
+  void add_handle(const Operator& op) {
+    if (auto name = handle_name(content_, op)) {
+      all_.insert(*std::move(name));
+    }
+  }
+
+  const Content& content_;
+  std::vector<std::string> names_;
+  std::set<std::string> all_;
+};
 
 }  // namespace
 
@@ -76,13 +117,24 @@ Content part_of(const Content& content, const std::set<std::uint32_t>& operators
                                .inputs = named(subgraph, subgraph.inputs),
                                .outputs = named(subgraph, subgraph.outputs)});
   }
-  if (!calls_bodies(part, subgraph)) {
-    part.subgraphs.resize(1);  // their places are named in options: all of them stay, or none
-  }
+  remove_uncalled(part);
   std::erase_if(part.metadata, [](const Metadata& entry) { return entry.name == kAboutValues; });
   part.archive = {};
   remove_unused(part);
   return part;
+}
+
+std::optional<std::string> shared_state(const Content& content,
+                                        const std::set<std::uint32_t>& operators) {
+  States inside(content);
+  States outside(content);
+  for (const auto& op : content.subgraphs.front().operators) {
+    (operators.contains(op.id) ? inside : outside).add(op);
+  }
+  const auto& others = outside.all();
+  const auto found = std::find_if(inside.all().begin(), inside.all().end(),
+                                  [&](const std::string& name) { return others.contains(name); });
+  return found == inside.all().end() ? std::nullopt : std::optional(*found);
 }
 
 void expose(Content& content, std::int32_t tensor) {

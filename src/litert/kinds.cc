@@ -444,8 +444,8 @@ Arithmetic arithmetic_of(const graph::Op& op, const Ends& ends) {
     return Arithmetic::kInteger;
   }
   // The kernel takes scales of its input at run time.
-  const bool hybrid = graph::is_sum_of_products(op.kind) && is_real(input) && is_real(ends.output) &&
-                      stands_for_real(ends.at(op.operands.weights));
+  const bool hybrid = graph::is_sum_of_products(op.kind) && is_real(input) &&
+                      is_real(ends.output) && stands_for_real(ends.at(op.operands.weights));
   return hybrid ? Arithmetic::kDynamic : Arithmetic::kFloat;
 }
 

@@ -52,6 +52,8 @@ class ShapeFlow {
 
   /// The tensor's shape follows from those of the inputs.
   [[nodiscard]] bool has_shape(std::size_t tensor) const { return shape_[tensor]; }
+  /// So do its values, or the file has them.
+  [[nodiscard]] bool has_value(std::size_t tensor) const { return value_[tensor]; }
 
  private:
   [[nodiscard]] bool all(const std::vector<std::int32_t>& tensors,
@@ -89,6 +91,18 @@ class ShapeFlow {
   std::vector<bool> shape_;  ///< by tensor
   std::vector<bool> value_;  ///< its values follow from shapes alone
 };
+
+/// The extents of what an operator makes are values that another one computes, or may be others
+/// whenever it runs.
+bool computes_extents(const Content& content, const Subgraph& subgraph, const Operator& op) {
+  const auto& meaning = meaning_of(content.code(op).code);
+  const auto is_computed = [&](std::size_t place) {
+    const auto input = place < op.inputs.size() ? op.inputs[place] : -1;
+    return input >= 0 && !content.is_constant(subgraph.tensors[static_cast<std::size_t>(input)]);
+  };
+  return meaning.shape_from_values ||
+         std::any_of(meaning.shape_inputs.begin(), meaning.shape_inputs.end(), is_computed);
+}
 
 /// What the extents that inputs have mean for the shapes of the file.
 enum class Extents {
@@ -160,6 +174,22 @@ std::vector<ValueType> types_of(const Content& content, const AssumedShapes& ass
     }
   }
   return types;
+}
+
+std::vector<bool> tensors_apart(const Content& content) {
+  const auto& subgraph = content.subgraphs.front();
+  const ShapeFlow flow(content, subgraph);
+  std::vector<bool> apart(subgraph.tensors.size(), false);
+  for (const auto& op : subgraph.operators) {
+    const bool computed = computes_extents(content, subgraph, op);
+    for (const auto output : op.outputs) {
+      if (output >= 0) {
+        const auto place = static_cast<std::size_t>(output);
+        apart[place] = computed || flow.has_value(place);
+      }
+    }
+  }
+  return apart;
 }
 
 }  // namespace tessera::litert

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -23,7 +24,8 @@ constexpr std::size_t kMostOperators = 100000;
 std::optional<graph::AffineQuantization> quantization_of(const Tensor& tensor) {
   const auto& from = tensor.quantization;
   if (!from || from->scales.size() != 1 || from->details.type() != 0 ||
-      !is_integer(dtype_of(tensor.type))) {
+      !is_integer(dtype_of(tensor.type)) || !(from->scales.front() > 0) ||
+      !std::isfinite(from->scales.front())) {
     return std::nullopt;
   }
   return graph::AffineQuantization{

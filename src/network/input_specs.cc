@@ -57,7 +57,15 @@ Result<data::InputSpec> input_spec(const Network& network, const graph::Graph& g
   }
   data::InputSpec spec{.name = name, .dtype = type->dtype};
   if (const auto id = graph.find_tensor(name); id && is_integer(spec.dtype)) {
-    spec.index_limit = index_limit(graph, *id);
+    const auto& quantization = graph.tensor(*id).quantization;
+    // Wider ones are no samples of real numbers, whatever scale a file gives them.
+    const bool narrow = bits_of(spec.dtype) == 8 || bits_of(spec.dtype) == 16;
+    if (quantization && narrow) {
+      spec.quantized = {spec.dtype, *quantization};
+      spec.dtype = DType::kFloat32;
+    } else {
+      spec.index_limit = index_limit(graph, *id);
+    }
   }
   spec.any_rank = !type->shape;
   if (!spec.any_rank) {

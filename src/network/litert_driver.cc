@@ -234,10 +234,23 @@ class LitertDriver final : public Driver {
       }
       return tensors;
     };
+    const auto operators = with_constants(spec.graph, spec.ops);
+    const auto inputs = places(spec.inputs);
+    const auto outputs = places(spec.outputs);
+    TESSERA_CHECK(check_crossing(inputs));
+    TESSERA_CHECK(check_crossing(outputs));
+    if (const auto state = litert::shared_state(model_.content(), operators)) {
+      return fail(ErrorCode::kUnimplemented,
+                  "the operators and the rest of the network share the state '{}'", *state)
+          .hint("cut elsewhere: whatever reads or writes a state has to stay together");
+    }
     auto part = model_;
-    part.content() = litert::part_of(model_.content(), with_constants(spec.graph, spec.ops),
-                                     places(spec.inputs), places(spec.outputs));
-    return litert_driver(std::move(part));
+    part.content() = litert::part_of(model_.content(), operators, inputs, outputs);
+    auto driver = std::make_unique<LitertDriver>(std::move(part));
+    for (const auto input : spec.inputs) {
+      driver->learn_shape(spec.graph.tensor(input));
+    }
+    return std::unique_ptr<Driver>(std::move(driver));
   }
 
   void expose(std::span<const std::string> values) override {
@@ -260,6 +273,26 @@ class LitertDriver final : public Driver {
   void edited() override { refresh(); }
 
  private:
+  /// An input that the file leaves open has the extents that it has in the whole.
+  void learn_shape(const graph::TensorInfo& input) {
+    if (input.shape && declared_type(input.name)->shape != input.shape) {
+      assume_shape(input.name, input.shape);
+    }
+  }
+
+  /// Handles of variables, tables and lists are nothing that a caller could pass on.
+  Status check_crossing(const std::vector<std::int32_t>& tensors) const {
+    for (const auto tensor : tensors) {
+      const auto place = static_cast<std::size_t>(tensor);
+      if (declared_[place].dtype == DType::kUndefined) {
+        return fail(ErrorCode::kUnimplemented, "'{}' ({}) cannot go from one part to another",
+                    names_[place], litert::to_string(network().tensors[place].type))
+            .hint("cut where numbers cross");
+      }
+    }
+    return {};
+  }
+
   const litert::Subgraph& network() const { return model_.content().subgraphs.front(); }
 
   void refresh() {

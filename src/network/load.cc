@@ -134,6 +134,18 @@ FileFormat format_of(const std::filesystem::path& path) {
   return is_litert_file(path) ? FileFormat::kLitert : FileFormat::kOnnx;
 }
 
+std::string_view ending_of(FileFormat format) noexcept {
+  switch (format) {
+    case FileFormat::kOnnx:
+      return ".onnx";
+    case FileFormat::kLitert:
+      return ".tflite";
+    case FileFormat::kOther:
+      break;
+  }
+  return "";
+}
+
 Result<Network> read(const std::filesystem::path& path) {
   if (format_of(path) == FileFormat::kLitert) {
     return litert::Model::load(path).map(

@@ -4,8 +4,7 @@
 
 #include <utility>
 
-#include "tessera/core/random.h"
-#include "tessera/network/micro.h"
+#include "network/micro_parts.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::network {
@@ -13,17 +12,8 @@ namespace {
 
 constexpr std::int64_t kConversionOpset = 17;
 constexpr std::int64_t kArithmeticOpset = 13;
-
-/// Operands of matrix products that stay in the cache of a core (1 MiB each in float32).
-constexpr std::int64_t kRows = 512;
-constexpr std::int64_t kChannels = 128;
-constexpr std::int64_t kExtent = 28;
-constexpr std::int64_t kTaps = 9;
-
-Failure no_such_operators() {
-  return fail(ErrorCode::kUnimplemented, "this format has no networks to measure a machine by")
-      .hint("measure the machine with an ONNX model");
-}
+constexpr const char* kFloats = "float32";
+constexpr const char* kIntegers = "u8 x s8";
 
 ValueType type_of(DType dtype, const Shape& shape) {
   ValueType type{dtype, std::vector<Dim>()};
@@ -33,57 +23,12 @@ ValueType type_of(DType dtype, const Shape& shape) {
   return type;
 }
 
-bool reads_integers(Conversion kind) {
-  return kind == Conversion::kDequantize || kind == Conversion::kTransposeInt8;
-}
-
-/// Extents of a feature map of so many elements: channels last in transposes.
-Shape extents(std::int64_t elements) {
-  constexpr std::int64_t kMapChannels = 32;
-  return {1, kMapChannels, elements / kMapChannels, 1};
-}
-
-Tensor feature_map(Conversion kind, std::int64_t elements) {
-  if (reads_integers(kind)) {
-    Tensor tensor(DType::kUInt8, extents(elements));
-    auto values = tensor.as<std::uint8_t>();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<std::uint8_t>(i * 37);
-    }
-    return tensor;
-  }
-  Tensor tensor(DType::kFloat32, extents(elements));
-  auto values = tensor.as<float>();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(i % 251) * 0.02F - 2.3F;
-  }
-  return tensor;
-}
-
-/// Values of the whole range of the type, or normal ones: products of zeros may be cheaper.
-Tensor noise(DType dtype, Shape shape) {
-  Tensor tensor(dtype, std::move(shape));
-  Random random(1);
-  if (dtype == DType::kFloat32) {
-    for (auto& value : tensor.as<float>()) {
-      value = static_cast<float>(random.normal());
-    }
-    return tensor;
-  }
-  for (auto& byte : tensor.bytes()) {
-    byte = static_cast<std::byte>(random() & 0xFF);
-  }
-  return tensor;
-}
-
 }  // namespace
 
-Result<Micro> conversion(FileFormat format, Conversion kind, std::int64_t elements) {
-  if (format != FileFormat::kOnnx) {
-    return no_such_operators();
-  }
+Micro onnx_conversion(Conversion kind, std::int64_t elements) {
   auto model = onnx::Model::empty(kConversionOpset);
-  auto type = type_of(reads_integers(kind) ? DType::kUInt8 : DType::kFloat32, extents(elements));
+  auto type =
+      type_of(reads_integers(kind) ? DType::kUInt8 : DType::kFloat32, map_extents(elements));
   model.add_input("x", type);
   onnx::NodeSpec node{.name = "convert", .inputs = {"x"}, .outputs = {"y"}};
   if (kind == Conversion::kQuantize || kind == Conversion::kDequantize) {
@@ -106,37 +51,40 @@ Result<Micro> conversion(FileFormat format, Conversion kind, std::int64_t elemen
   model.add_node(node);
   model.set_type("y", type);
   model.add_output("y");
-  return Micro{fmt::format("{} of {}", node.op_type, elements), Network::of(std::move(model)), "x",
-               feature_map(kind, elements), 0};
+  return {
+      .name = fmt::format("{} of {}", node.op_type, elements),
+      .types = {},
+      .network = Network::of(std::move(model)),
+      .input = "x",
+      .values = reads_integers(kind) ? integer_map(DType::kUInt8, elements) : float_map(elements)};
 }
 
-Result<Micro> matrix_product(FileFormat format, bool integer) {
-  if (format != FileFormat::kOnnx) {
-    return no_such_operators();
-  }
+Micro onnx_matrix_product(bool integer) {
   const std::string type = integer ? "MatMulInteger" : "MatMul";
-  auto input = noise(integer ? DType::kUInt8 : DType::kFloat32, {kRows, kRows});
+  auto input = random_operand(integer ? DType::kUInt8 : DType::kFloat32, {kRows, kRows});
   auto model = onnx::Model::empty(kArithmeticOpset);
   model.add_input("x", type_of(input.dtype(), input.shape()));
-  model.set_initializer("w", noise(integer ? DType::kInt8 : DType::kFloat32, {kRows, kRows}));
+  model.set_initializer("w",
+                        random_operand(integer ? DType::kInt8 : DType::kFloat32, {kRows, kRows}));
   model.add_node({"product", type, "", {"x", "w"}, {"y"}, {}});
   model.set_type("y", type_of(integer ? DType::kInt32 : DType::kFloat32, {kRows, kRows}));
   model.add_output("y");
-  return Micro{fmt::format("{} {}x{}x{}", type, kRows, kRows, kRows), Network::of(std::move(model)),
-               "x", std::move(input), 2.0 * kRows * kRows * kRows};
+  return {.name = product_name(type),
+          .types = integer ? kIntegers : kFloats,
+          .network = Network::of(std::move(model)),
+          .input = "x",
+          .values = std::move(input),
+          .operations = kProductOperations};
 }
 
-Result<Micro> convolution(FileFormat format, bool integer) {
-  if (format != FileFormat::kOnnx) {
-    return no_such_operators();
-  }
+Micro onnx_convolution(bool integer) {
   const std::string type = integer ? "QLinearConv" : "Conv";
   const auto dtype = integer ? DType::kUInt8 : DType::kFloat32;
   const Shape shape{1, kChannels, kExtent, kExtent};
   auto model = onnx::Model::empty(kArithmeticOpset);
   model.add_input("x", type_of(dtype, shape));
   model.set_initializer(
-      "w", noise(integer ? DType::kInt8 : DType::kFloat32, {kChannels, kChannels, 3, 3}));
+      "w", random_operand(integer ? DType::kInt8 : DType::kFloat32, {kChannels, kChannels, 3, 3}));
   onnx::NodeSpec node{.name = "conv", .op_type = type, .inputs = {"x", "w"}, .outputs = {"y"}};
   node.attributes = {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}},
                      {"kernel_shape", std::vector<std::int64_t>{3, 3}}};
@@ -149,9 +97,12 @@ Result<Micro> convolution(FileFormat format, bool integer) {
   model.add_node(node);
   model.set_type("y", type_of(dtype, shape));
   model.add_output("y");
-  return Micro{fmt::format("{} 3x3, {} channels of {}x{}", type, kChannels, kExtent, kExtent),
-               Network::of(std::move(model)), "x", noise(dtype, shape),
-               2.0 * kChannels * kChannels * kExtent * kExtent * kTaps};
+  return {.name = convolution_name(type),
+          .types = integer ? kIntegers : kFloats,
+          .network = Network::of(std::move(model)),
+          .input = "x",
+          .values = random_operand(dtype, shape),
+          .operations = kConvolutionOperations};
 }
 
 }  // namespace tessera::network

@@ -23,6 +23,16 @@ bool is_floating_value(const Graph& graph, TensorId id) {
   return tensor.producer && is_dequantize(graph.op(*tensor.producer));
 }
 
+/// Floats, and integers of which the file says what real numbers they stand for. What is only
+/// rounded to integers at the very end is judged before that.
+bool is_real_value(const Graph& graph, TensorId id) {
+  const auto& tensor = graph.tensor(id);
+  const bool integers = is_integer(tensor.dtype) && tensor.quantization;
+  const bool rounded = tensor.producer && is_quantize(graph.op(*tensor.producer)) &&
+                       !is_integer_op(graph.op(*tensor.producer));
+  return is_floating_value(graph, id) || (integers && !rounded);
+}
+
 /// The nearest floating activation that `output` is computed from, by breadth-first search. Beyond
 /// integer operators, a value is a number in a quantized domain and its floating ancestors stand
 /// for something else.
@@ -57,7 +67,7 @@ Result<std::vector<TensorId>> judged_values(const Graph& graph, std::string_view
   std::vector<TensorId> values;
   for (const auto output : graph.outputs()) {
     const auto value =
-        is_floating_value(graph, output) ? std::optional(output) : floating_ancestor(graph, output);
+        is_real_value(graph, output) ? std::optional(output) : floating_ancestor(graph, output);
     if (value && std::find(values.begin(), values.end(), *value) == values.end()) {
       values.push_back(*value);
     }
@@ -101,9 +111,12 @@ Border border_of(const Graph& graph, std::span<const OpId> ops) {
         continue;
       }
       const auto& tensor = graph.tensor(*output);
-      const bool leaves = tensor.is_output || tensor.used_by_body ||
-                          std::any_of(tensor.consumers.begin(), tensor.consumers.end(),
-                                      [&](OpId reader) { return !chosen.contains(reader); });
+      // Constants are made again where they are read.
+      const bool read = !constant[output->value] &&
+                        (tensor.used_by_body ||
+                         std::any_of(tensor.consumers.begin(), tensor.consumers.end(),
+                                     [&](OpId reader) { return !chosen.contains(reader); }));
+      const bool leaves = tensor.is_output || read;
       if (leaves) {
         border.outputs.push_back(*output);
       }

@@ -99,7 +99,8 @@ class Builder {
     for (const auto& name : outputs_) {
       for (std::size_t i = 0; i < session.outputs().size(); ++i) {
         if (session.outputs()[i].name == name) {
-          values.emplace_back(outputs[i]);
+          TESSERA_TRY(auto real, runtime::as_real(outputs[i], session.outputs()[i]));
+          values.push_back(std::move(real));
         }
       }
     }

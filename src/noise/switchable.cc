@@ -17,6 +17,7 @@
 #include "tessera/evaluate/lab.h"
 #include "tessera/noise/entries.h"
 #include "tessera/quantize/assignment.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/quantize.h"
 
 namespace tessera::noise {
@@ -149,18 +150,19 @@ Status SwitchableModel::State::raise(Monitor& monitor) {
   }
   TESSERA_CHECK(find_layers(model));
   evaluate::QuietMonitor quiet(monitor);
+  TESSERA_TRY(const auto* dialect, quantize::dialect_of(model));
   bool normalizes = false;
   std::map<std::string, Scheme> first;
   for (const auto& item : setup.switches) {
     first.emplace(item.op, item.schemes.front());
     for (const auto& scheme : item.schemes) {
-      TESSERA_CHECK(quantize::validate(scheme));
+      TESSERA_CHECK(dialect->validate(scheme));
       normalizes = normalizes || scheme.mode == Mode::kStatic;
     }
   }
   auto trial = model.clone();
   TESSERA_TRY(const auto report, quantize_ops(trial, first, ranges, quiet));
-  TESSERA_CHECK(quantize::bring_into_form(model, report.opset, normalizes));
+  TESSERA_CHECK(quantize::bring_into_form(model, report.opset.value_or(0), normalizes));
   TESSERA_CHECK(network::expose_judged_values(model).map([](bool) {}));
   TESSERA_CHECK(model.infer_types(setup.library));
   base.emplace(std::move(model));
@@ -254,7 +256,7 @@ Status SwitchableModel::State::prepare(Monitor& monitor) {
 Result<Session> SwitchableModel::State::open(const network::Network& model) const {
   auto options = setup.session;
   // Hundreds of small sessions must not hold an arena each.
-  options.config.emplace("session.use_env_allocators", "1");
+  options.shared_arena = true;
   return model.open(setup.library, options);
 }
 

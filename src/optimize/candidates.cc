@@ -288,6 +288,20 @@ class Planner {
 
 }  // namespace
 
+CandidatePlan plan_candidates(const quantize::Candidates& named) {
+  CandidatePlan plan;
+  for (const auto& scheme : named.schemes) {
+    Candidate candidate{.row = {}, .making = Uniform{}};
+    candidate.row.scheme = scheme;
+    candidate.row.operators = name_of(Uniform{});
+    plan.candidates.push_back(std::move(candidate));
+  }
+  for (const auto& [what, why] : named.excluded) {
+    plan.excluded.push_back({what, why});
+  }
+  return plan;
+}
+
 CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
                               const std::string& provider) {
   return Planner(host, graph, runtime::short_provider_name(provider)).plan();

@@ -20,6 +20,8 @@
 #include "tessera/evaluate/bench.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/evaluate/measuring.h"
+#include "tessera/network/load.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/refine/refine.h"
 
 namespace tessera::optimize {
@@ -519,8 +521,8 @@ class Optimizer {
     const auto folder = folder_ / fmt::format("finalist{}", index);
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    const auto file = folder / "model.onnx";
     TESSERA_TRY(auto model, make(candidate));
+    const auto file = folder / fmt::format("model{}", network::ending_of(model.format()));
     if (options_.mark) {
       options_.mark(model, candidate.row.name());
     }
@@ -905,7 +907,10 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
         .hint("use --min-sqnr-db or --max-error");
   }
   OptimizeResult result;
-  auto plan = plan_candidates(describe_host(), lab.graph(), options.session.provider);
+  TESSERA_TRY(const auto* dialect, quantize::dialect_of(model));
+  const auto named = dialect->candidates();
+  auto plan = named ? plan_candidates(*named)
+                    : plan_candidates(describe_host(), lab.graph(), options.session.provider);
   result.excluded = std::move(plan.excluded);
   result.timer = evaluate::timer_for(options.session);
   result.candidates = std::move(plan.candidates);

@@ -20,6 +20,7 @@
 #include "tessera/profile/evidence.h"
 #include "tessera/profile/roofline.h"
 #include "tessera/quantize/assignment.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/keep.h"
 #include "tessera/quantize/quantize.h"
 
@@ -927,10 +928,12 @@ Study::~Study() = default;
 
 namespace {
 
-Status check_options(const ProfileOptions& options, Monitor& monitor) {
-  TESSERA_CHECK(quantize::validate(options.scheme));
+Status check_options(const network::Network& model, const ProfileOptions& options,
+                     Monitor& monitor) {
+  TESSERA_TRY(const auto* dialect, quantize::dialect_of(model));
+  TESSERA_CHECK(dialect->validate(options.scheme));
   for (const auto& scheme : options.further) {
-    TESSERA_CHECK(quantize::validate(scheme));
+    TESSERA_CHECK(dialect->validate(scheme));
   }
   if (options.further.size() >= kMostSchemes) {
     return fail(ErrorCode::kInvalidArgument, "{} schemes are too many to mix",
@@ -953,7 +956,7 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
                           const calibrate::Ranges& ranges,
                           std::shared_ptr<const runtime::Library> library,
                           const ProfileOptions& options, Monitor& monitor) {
-  TESSERA_CHECK(check_options(options, monitor));
+  TESSERA_CHECK(check_options(model, options, monitor));
   TESSERA_TRY(auto opened, Lab::open({.model = &model,
                                       .library = std::move(library),
                                       .session = options.session,
@@ -973,7 +976,7 @@ Result<Study> Study::open(const network::Network& model, const data::SampleSet& 
 Result<Study> Study::in(evaluate::Lab& lab, ProfileOptions options, Monitor& monitor) {
   options.session = lab.setup().session;
   options.requantize = lab.setup().requantize;
-  TESSERA_CHECK(check_options(options, monitor));
+  TESSERA_CHECK(check_options(*lab.setup().model, options, monitor));
   auto profiler = std::make_unique<Profiler>(lab, nullptr, options, monitor);
   TESSERA_CHECK(profiler->find_units());
   return Study(std::move(profiler));

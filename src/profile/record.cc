@@ -237,11 +237,14 @@ Fields<Profile> fields_of(const Profile*) {
       field<&Profile::validation>("validation",
                                   "predictions of mixes against measurements; errors are relative"),
       field<&Profile::gain_only>("gain_only", "the plan of all layers that gain by themselves"),
-      Field<Profile>{"conversions", "kernels that change types, timed alone",
-                     [](const Profile& profile) { return as_json(profile.conversions); },
-                     [](Profile& profile, const Json& json) {
-                       profile.conversions = value_or_throw(conversions_from_json(json), json);
-                     }},
+      Field<Profile>{
+          "conversions",
+          "kernels that change types, timed alone; null and without points where that was "
+          "not measured, or the library has none",
+          [](const Profile& profile) { return as_json(profile.conversions); },
+          [](Profile& profile, const Json& json) {
+            profile.conversions = value_or_throw(conversions_from_json(json), json);
+          }},
       field<&Profile::roofline>("roofline", "what a core reaches; null if it was not measured"),
       field<&Profile::stability>("stability", "how quiet the machine was"),
       field<&Profile::fastest>("fastest", "the mix of the least predicted time"),

@@ -41,29 +41,16 @@ Result<double> fastest_us(const Work& work, double budget_us, Monitor& monitor) 
   return best;
 }
 
-struct Rate {
-  double giga_per_s = 0;
-  std::string name;
-};
-
-Result<Rate> rate_of(const network::Micro& micro, std::shared_ptr<const runtime::Library> library,
-                     double budget_us, Monitor& monitor) {
-  TESSERA_TRY(auto session, micro.network.open(std::move(library), {}));
+Result<ArithmeticRate> rate_of(const network::Micro& micro,
+                               std::shared_ptr<const runtime::Library> library,
+                               const runtime::SessionOptions& options, double budget_us,
+                               Monitor& monitor) {
+  TESSERA_TRY(auto session, micro.network.open(std::move(library), options));
   const std::vector<runtime::Feed> feeds{{micro.input, micro.values.view()}};
   const auto run = [&] { return session.run(feeds).map([](const auto&) {}); };
   TESSERA_CHECK(run());
   TESSERA_TRY(const auto best_us, fastest_us(run, budget_us, monitor));
-  return Rate{micro.operations / best_us * 1e-3, micro.name};
-}
-
-Result<Rate> peak(network::FileFormat format, bool integer,
-                  const std::shared_ptr<const runtime::Library>& library, double budget_us,
-                  Monitor& monitor) {
-  TESSERA_TRY(const auto product, network::matrix_product(format, integer));
-  TESSERA_TRY(auto best, rate_of(product, library, budget_us, monitor));
-  TESSERA_TRY(const auto convolution, network::convolution(format, integer));
-  TESSERA_TRY(auto other, rate_of(convolution, library, budget_us, monitor));
-  return other.giga_per_s > best.giga_per_s ? other : best;
+  return ArithmeticRate{micro.operations / best_us * 1e-3, micro.name, micro.types};
 }
 
 /// Largest cache that the kernel tells of for the first processor; 32 MiB if it tells nothing.
@@ -127,7 +114,7 @@ double Roofline::int8_ridge() const noexcept {
 Fields<Roofline> fields_of(const Roofline*) {
   static constexpr std::array kFields = {
       figure<&Roofline::fp32_gflops>("fp32_gflops", "1e9 operations per second, two per MAC"),
-      figure<&Roofline::int8_gops>("int8_gops", "the same in u8 x s8"),
+      figure<&Roofline::int8_gops>("int8_gops", "the same in 8-bit integers"),
       figure<&Roofline::bandwidth_bytes_per_s>("bandwidth_bytes_per_s", "beyond the last cache"),
       written<&Roofline::fp32_ridge>("fp32_ridge_flop_per_byte", "above it arithmetic limits"),
       written<&Roofline::int8_ridge>("int8_ridge_op_per_byte", "the same of int8"),
@@ -139,24 +126,36 @@ Json to_json(const Roofline& roofline) {
   return as_json(roofline);
 }
 
+Result<ArithmeticRate> measure_arithmetic(network::FileFormat format, bool integer,
+                                          const std::shared_ptr<const runtime::Library>& library,
+                                          const runtime::SessionOptions& options, double budget_us,
+                                          Monitor& monitor) {
+  TESSERA_TRY(const auto product, network::matrix_product(format, integer));
+  TESSERA_TRY(auto best, rate_of(product, library, options, budget_us, monitor));
+  TESSERA_TRY(const auto convolution, network::convolution(format, integer));
+  TESSERA_TRY(auto other, rate_of(convolution, library, options, budget_us, monitor));
+  return other.giga_per_s > best.giga_per_s ? other : best;
+}
+
 Result<Roofline> measure_roofline(network::FileFormat format,
                                   const std::shared_ptr<const runtime::Library>& library,
                                   const RooflineOptions& options, Monitor& monitor) {
   constexpr std::string_view kStage = "measuring the roofline";
   const auto share_us = options.budget_us / kMeasurements;
   monitor.progress(kStage, 0, 3);
-  TESSERA_TRY(const auto fp32, peak(format, false, library, share_us, monitor));
+  TESSERA_TRY(const auto fp32, measure_arithmetic(format, false, library, {}, share_us, monitor));
   monitor.progress(kStage, 1, 3);
-  TESSERA_TRY(const auto int8, peak(format, true, library, share_us, monitor));
+  TESSERA_TRY(const auto int8, measure_arithmetic(format, true, library, {}, share_us, monitor));
   monitor.progress(kStage, 2, 3);
   const auto count = triad_elements();
   TESSERA_TRY(const auto bytes_per_s, bandwidth(count, share_us, monitor));
   monitor.progress(kStage, 3, 3);
   return Roofline{
       fp32.giga_per_s, int8.giga_per_s, bytes_per_s,
-      fmt::format("one thread, best of repeated runs by CPU time; float32: {}; int8: {} (u8 x s8); "
+      fmt::format("one thread, best of repeated runs by CPU time; float32: {}; int8: {} ({}); "
                   "both through the runtime; memory: triad on three arrays of {} MiB",
-                  fp32.name, int8.name, static_cast<std::int64_t>(count * sizeof(double)) / kMiB)};
+                  fp32.network, int8.network, int8.types,
+                  static_cast<std::int64_t>(count * sizeof(double)) / kMiB)};
 }
 
 }  // namespace tessera::profile

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "quantize/litert_dialect.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/quantize/onnx.h"
 
@@ -22,9 +23,34 @@ class OnnxDialect final : public Dialect {
     return quantizable_types(scheme);
   }
 
+  Scheme usual_scheme(Mode mode, const Host& host) const override {
+    auto scheme = scheme_for(host);
+    scheme.mode = mode;
+    if (mode == Mode::kDynamic) {
+      scheme.activation = DType::kUInt8;  // what DynamicQuantizeLinear makes
+    }
+    return scheme;
+  }
+  Status validate(const Scheme& scheme) const override { return validate_onnx(scheme); }
+  Trials trials() const override {
+    using runtime::OptLevel;
+    return {.formats = {"float32", "float16", "dynamic", "qdq", "qoperator", "qdq-inputs"},
+            .types = {"u8u8", "u8s8", "s8u8", "s8s8"},
+            .dynamic_types = {"u8u8", "u8s8"},
+            .granularities = {"tensor", "channel"},
+            .levels = {OptLevel::kBasic, OptLevel::kExtended, OptLevel::kAll},
+            .float_levels = {OptLevel::kAll},
+            .base = {}};
+  }
+
   Result<QuantizeReport> quantize(network::Network& model, const Assignment& assignment,
                                   const calibrate::Ranges* ranges, const QuantizeOptions& options,
                                   Monitor& monitor) const override {
+    if (options.io != IoType::kFloat32) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "inputs and outputs of ONNX models keep their types when it is quantized")
+          .hint("leave --io out: it is for .tflite files");
+    }
     return quantize::quantize(*model.onnx(), assignment, ranges, options, monitor);
   }
 
@@ -59,10 +85,21 @@ void set_other_dialect(const Dialect* dialect) noexcept {
   other_dialect = dialect;
 }
 
-Result<const Dialect*> dialect_of(const network::Network& model) {
+const Dialect* dialect_of(network::FileFormat format) noexcept {
   static const OnnxDialect onnx;
-  const Dialect* const found =
-      model.format() == network::FileFormat::kOnnx ? &onnx : other_dialect.load();
+  switch (format) {
+    case network::FileFormat::kOnnx:
+      return &onnx;
+    case network::FileFormat::kLitert:
+      return &litert_dialect();
+    case network::FileFormat::kOther:
+      break;
+  }
+  return other_dialect.load();
+}
+
+Result<const Dialect*> dialect_of(const network::Network& model) {
+  const auto* const found = dialect_of(model.format());
   if (found == nullptr) {
     return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not quantized yet",
                 model.path().string(), model.description())
@@ -71,11 +108,14 @@ Result<const Dialect*> dialect_of(const network::Network& model) {
   return found;
 }
 
+TypesOf types_of(const Dialect& dialect) {
+  return [&dialect](const Scheme& scheme) { return dialect.types(scheme); };
+}
+
 Recipe uniform_recipe(const network::Network& model, const Scheme& scheme,
                       const Selection& selection) {
   const auto dialect = dialect_of(model);
-  return dialect ? uniform_recipe(scheme, selection,
-                                  [&](const Scheme& one) { return (*dialect)->types(one); })
+  return dialect ? uniform_recipe(scheme, selection, types_of(**dialect))
                  : uniform_recipe(scheme, selection);
 }
 

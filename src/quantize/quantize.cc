@@ -14,6 +14,7 @@
 
 #include "quantize/float_guard.h"
 #include "quantize/passes.h"
+#include "quantize/request.h"
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
 #include "tessera/network/network.h"
@@ -40,36 +41,8 @@ struct Groups {
   [[nodiscard]] bool any_static() const { return !static_qdq.empty() || !static_qoperator.empty(); }
 };
 
-Status check_ranges(const onnx::Model& model, const calibrate::Ranges* ranges,
-                    const Assignment& assignment) {
-  const auto wanting = std::find_if(assignment.begin(), assignment.end(), [](const Scheme& scheme) {
-    return scheme.mode == Mode::kStatic;
-  });
-  if (wanting == assignment.end()) {
-    return {};
-  }
-  if (ranges == nullptr) {
-    return fail(ErrorCode::kInvalidArgument, "static quantization needs the ranges of activations")
-        .hint(
-            "give --ranges FILE (made by `tessera calibrate`) or --data D; or use --mode dynamic");
-  }
-  TESSERA_TRY(const auto info, model.info());
-  return calibrate::check_model(*ranges, info);
-}
-
 Status validate_all(const Assignment& assignment, const graph::Graph& graph) {
-  if (assignment.size() != graph.ops().size()) {
-    return fail(ErrorCode::kInternal, "{} schemes for {} operators", assignment.size(),
-                graph.ops().size());
-  }
-  const Scheme* last = nullptr;
-  for (const auto& scheme : assignment) {
-    if (last == nullptr || scheme != *last) {
-      TESSERA_CHECK(validate(scheme));
-    }
-    last = &scheme;
-  }
-  return {};
+  return check_schemes(graph, assignment, validate_onnx);
 }
 
 /// Schemes that need no ranges, which nobody measures within bodies.
@@ -314,7 +287,7 @@ Result<onnx::Model> with_names(const onnx::Model& model) {
 Status check_request(const onnx::Model& model, const graph::Graph& graph,
                      const Assignment& assignment, const calibrate::Ranges* ranges) {
   TESSERA_CHECK(validate_all(assignment, graph));
-  return check_ranges(model, ranges, assignment);
+  return check_ranges(model, assignment, ranges);
 }
 
 std::vector<OpOutcome> outcomes_of(const graph::Graph& graph, const Assignment& assignment) {
@@ -336,7 +309,7 @@ QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcom
     report.quantize_nodes += type == "QuantizeLinear" || type == "DynamicQuantizeLinear" ? 1 : 0;
     report.dequantize_nodes += type == "DequantizeLinear" ? 1 : 0;
   }
-  report.opset = model.opset().value_or(0);
+  report.opset = model.opset();
   return report;
 }
 
@@ -446,7 +419,8 @@ Fields<OpOutcome> fields_of(const OpOutcome*) {
 
 Fields<QuantizeReport> fields_of(const QuantizeReport*) {
   static constexpr std::array kFields = {
-      written<&QuantizeReport::opset>("opset", "of the written model"),
+      written<&QuantizeReport::opset>("opset",
+                                      "of the written model; null where the format has none"),
       written<&QuantizeReport::quantized_ops>("quantized_ops", "operators that have their scheme"),
       written<&QuantizeReport::quantize_nodes>("quantize_nodes",
                                                "operators that round to integers"),

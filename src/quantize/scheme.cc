@@ -62,10 +62,6 @@ bool one_of(DType dtype, std::initializer_list<DType> known) {
   return std::find(known.begin(), known.end(), dtype) != known.end();
 }
 
-bool is_16_bit(DType dtype) {
-  return one_of(dtype, {DType::kUInt16, DType::kInt16});
-}
-
 Status validate_static(const Scheme& scheme) {
   if (!one_of(scheme.activation, {DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16})) {
     return fail(ErrorCode::kInvalidArgument, "activations cannot be quantized to {}",
@@ -77,35 +73,6 @@ Status validate_static(const Scheme& scheme) {
     return fail(ErrorCode::kInvalidArgument, "weights cannot be quantized to {}",
                 short_name(scheme.weight))
         .hint("use s8, u8, s16, u16, s4 or u4");
-  }
-  if (scheme.activation == DType::kInt8 && scheme.weight == DType::kUInt8) {
-    return fail(ErrorCode::kInvalidArgument,
-                "s8 activations with u8 weights: no kernel of the runtime computes this pair")
-        .hint("use u8 activations, or s8 weights");
-  }
-  if (scheme.format != Format::kQOperator) {
-    return {};
-  }
-  if (is_16_bit(scheme.activation) || !one_of(scheme.weight, {DType::kInt8, DType::kUInt8})) {
-    return fail(ErrorCode::kInvalidArgument, "QOperator format has no {} x {} operators",
-                short_name(scheme.activation), short_name(scheme.weight))
-        .hint("use --format qdq, or 8-bit types");
-  }
-  return {};
-}
-
-Status validate_dynamic(const Scheme& scheme) {
-  if (scheme.activation != DType::kUInt8) {
-    return fail(ErrorCode::kInvalidArgument,
-                "dynamic quantization makes u8 activations only (DynamicQuantizeLinear), not {}",
-                short_name(scheme.activation))
-        .hint("use --activation u8");
-  }
-  if (!one_of(scheme.weight, {DType::kInt8, DType::kUInt8})) {
-    return fail(ErrorCode::kInvalidArgument,
-                "dynamic quantization has no integer operators for {} weights",
-                short_name(scheme.weight))
-        .hint("use --weight s8 or u8");
   }
   return {};
 }
@@ -121,6 +88,9 @@ Status validate_weight_only(const Scheme& scheme) {
         .hint("use --weight s8, u8, s4 or u4");
   }
   const auto block = scheme.block_size;
+  if (block == 0) {
+    return {};
+  }
   if (block < 16 || (block & (block - 1)) != 0) {
     return fail(ErrorCode::kInvalidArgument, "block size {} is not a power of two of at least 16",
                 block)
@@ -163,9 +133,9 @@ Status read_field(const std::string& key, const Json& value, Scheme& scheme) {
   }
   if (key == "block_size") {
     // Through 64 bits: a value beyond int must be refused, not wrapped around.
-    const auto size = whole_number(value).value_or(0);
-    if (size < 1 || size > (1 << 20)) {
-      return wrong_type(key, "an integer between 1 and 1048576");
+    const auto size = whole_number(value).value_or(-1);
+    if (size < 0 || size > (1 << 20)) {
+      return wrong_type(key, "an integer between 0 and 1048576");
     }
     scheme.block_size = static_cast<int>(size);
     return {};
@@ -211,8 +181,11 @@ std::string to_string(const Scheme& scheme) {
     case Mode::kFloat16:
       return std::string(to_string(scheme.mode));
     case Mode::kWeightOnly:
-      return fmt::format("weight-only-{}{}-b{}", short_name(scheme.weight),
-                         scheme.format == Format::kQdq ? "-qdq" : "", scheme.block_size);
+      return scheme.block_size == 0
+                 ? fmt::format("weight-only-{}{}", short_name(scheme.weight),
+                               scheme.per_channel ? "-channel" : "")
+                 : fmt::format("weight-only-{}{}-b{}", short_name(scheme.weight),
+                               scheme.format == Format::kQdq ? "-qdq" : "", scheme.block_size);
     case Mode::kDynamic:
     case Mode::kStatic:
       break;
@@ -264,10 +237,9 @@ Status validate(const Scheme& scheme) {
   switch (scheme.mode) {
     case Mode::kStatic:
       return validate_static(scheme);
-    case Mode::kDynamic:
-      return validate_dynamic(scheme);
     case Mode::kWeightOnly:
       return validate_weight_only(scheme);
+    case Mode::kDynamic:
     case Mode::kFloat32:
     case Mode::kFloat16:
       break;

@@ -14,11 +14,13 @@
 #include <span>
 #include <utility>
 
+#include "refine/choose_built.h"
 #include "refine/quantized.h"
 #include "refine/simulator.h"
 #include "refine/step.h"
 #include "tessera/quantize/onnx.h"
 #include "tessera/refine/fields.h"
+#include "tessera/refine/refine.h"
 #include "tessera/runtime/type_oracle.h"
 
 namespace tessera::refine {
@@ -496,7 +498,8 @@ Result<MethodChoice> choose_method(const MethodQuestion& question,
   if (question.judging.empty()) {
     return unjudged(question.ranges, "one sample cannot judge ranges that were measured on it");
   }
-  auto choice = Chooser(question, std::move(library), monitor).run();
+  auto choice = takes(question.model) ? Chooser(question, std::move(library), monitor).run()
+                                      : choose_by_building(question, library, monitor);
   if (!choice && choice.error().code != ErrorCode::kCancelled) {
     return unjudged(question.ranges,
                     fmt::format("the outputs cannot be judged: {}", choice.error().message));

@@ -379,6 +379,10 @@ Result<const onnx::Model*> onnx_of(const network::Network& model) {
   return onnx;
 }
 
+bool takes(const network::Network& model) noexcept {
+  return model.onnx() != nullptr;
+}
+
 Result<Refinement> refine(const network::Network& model, const Assignment& assignment,
                           const data::SampleSet& samples, const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,

@@ -62,6 +62,21 @@ std::string non_finite_text(const Accuracy& accuracy) {
   return text;
 }
 
+/// What the conversion of the file cost, and what quantizing.
+std::string loss_text(const Comparison& comparison) {
+  std::string text;
+  if (!comparison.loss) {
+    return text;
+  }
+  const auto line = [&](std::string_view step, const Accuracy& accuracy) {
+    text += fmt::format("{:<13} SQNR {} dB, max abs {}\n", step, decibels(accuracy.overall.sqnr_db),
+                        number(accuracy.overall.max_abs));
+  };
+  line("conversion", comparison.loss->conversion);
+  line("quantization", comparison.loss->quantization);
+  return text + "\n";
+}
+
 std::string gates_text(const Comparison& comparison) {
   std::string text;
   for (const auto& [gate, value, passed] : comparison.gates) {
@@ -95,7 +110,7 @@ Table tensor_error_table(const Comparison& comparison) {
 
 std::string comparison_text(const Comparison& comparison, Page page, std::size_t top) {
   const auto& accuracy = comparison.accuracy;
-  auto text = output_error_table(accuracy).text(page) + "\n";
+  auto text = output_error_table(accuracy).text(page) + "\n" + loss_text(comparison);
   if (!comparison.tensors.empty()) {
     text += tensor_error_table(comparison).text(page, top);
     text += fmt::format("{} of {} values inside the reference have a counterpart\n\n",

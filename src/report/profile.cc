@@ -54,12 +54,17 @@ std::vector<std::string> precisions_of(const Profile& profile) {
   return names;
 }
 
+std::string rate_text(const profile::ConversionCurve& curve) {
+  return curve.points.empty() ? "unknown" : fmt::format("{:.2f}", curve.ns_per_element);
+}
+
 std::string conversions_text(const profile::ConversionCosts& costs) {
   return fmt::format(
-      "conversions  quantize {:.2f}, dequantize {:.2f}, cast {:.2f}, transpose {:.2f} (float) and "
-      "{:.2f} (u8) ns per element\n",
-      costs.quantize.ns_per_element, costs.dequantize.ns_per_element, costs.cast.ns_per_element,
-      costs.transpose_float.ns_per_element, costs.transpose_int8.ns_per_element);
+      "conversions  quantize {}, dequantize {}, cast {}, transpose {} (float) and {} (8 bits) ns "
+      "per "
+      "element\n",
+      rate_text(costs.quantize), rate_text(costs.dequantize), rate_text(costs.cast),
+      rate_text(costs.transpose_float), rate_text(costs.transpose_int8));
 }
 
 std::string whole_text(const Profile& profile) {

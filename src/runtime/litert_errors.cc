@@ -13,6 +13,8 @@
 namespace tessera::runtime::litert {
 namespace {
 
+constexpr std::string_view kCutBefore =
+    "cut the model before the operator whose result has no fixed shape";
 constexpr std::string_view kNewer = "use a newer LiteRT by --runtime PATH or TESSERA_LITERT";
 
 /// "ERROR: Didn't find op for builtin opcode 'CONV_2D' version '9'. An older version of this ..."
@@ -118,13 +120,28 @@ std::optional<Error> refused_operator(std::string_view printed) {
 
 /// Memory for results is ours, and such a result takes its own.
 std::optional<Error> unknown_extents(std::string_view printed) {
-  static const MessagePattern pattern(R"(set custom allocation for output)");
+  static const MessagePattern pattern(
+      R"(set custom allocation for output|allocation_type != kTfLiteCustom|allocation is too small)");
   if (!pattern.finds(printed)) {
     return std::nullopt;
   }
   return fail(ErrorCode::kUnimplemented,
               "the extents of an output depend on the values that are fed, which is not supported")
-      .hint("cut the model before the operator whose result has no fixed shape")
+      .hint("{}", kCutBefore)
+      .error();
+}
+
+/// "Stub operation invoked. ... Node number 3 (X) failed to invoke": it stands in for XNNPACK's.
+std::optional<Error> stub_operator(std::string_view printed) {
+  static const MessagePattern pattern(
+      R"((?s)Stub operation invoked.*Node number \d+ \(([^)]*)\) failed to invoke)");
+  std::string type;
+  if (!pattern.finds(printed, &type)) {
+    return std::nullopt;
+  }
+  return fail(ErrorCode::kUnimplemented,
+              "the built-in kernels of the runtime do not have custom operator '{}'", type)
+      .hint("XNNPACK has it: leave level 'disabled' out")
       .error();
 }
 
@@ -153,9 +170,19 @@ Error open_error(Code code, std::string_view printed) {
   return fail(kind, "the runtime cannot open the model: {}", told(code, printed)).error();
 }
 
+Error kept_output_error(std::string_view output) {
+  return fail(ErrorCode::kUnimplemented,
+              "the runtime does not hand out '{}', whose extents it learns when the model runs",
+              output)
+      .hint("{}", kCutBefore)
+      .error();
+}
+
 Error call_error(Code code, std::string_view printed, std::string_view doing) {
-  if (const auto known = unknown_extents(printed)) {
-    return *known;
+  for (const auto& known : {unknown_extents(printed), stub_operator(printed)}) {
+    if (known) {
+      return *known;
+    }
   }
   return fail(code == kNoMemory ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
               "the runtime failed to {}: {}", doing, told(code, printed))

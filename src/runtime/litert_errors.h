@@ -13,6 +13,9 @@ namespace tessera::runtime::litert {
 /// printed meanwhile.
 [[nodiscard]] Error open_error(Code code, std::string_view printed);
 
+/// The library keeps a result to itself whose extents it learns only when the model runs.
+[[nodiscard]] Error kept_output_error(std::string_view output);
+
 /// kUnavailable with what the library printed while `doing` ("run the model").
 [[nodiscard]] Error call_error(Code code, std::string_view printed, std::string_view doing);
 

@@ -145,7 +145,9 @@ Result<ProviderChoice> LitertLibrary::resolve(const ProviderChoice& choice) cons
   if (tflite::is_delegate_path(choice.name)) {
     return fail(ErrorCode::kUnavailable, "LiteRT takes no delegate from a library, such as '{}'",
                 choice.name)
-        .hint("the TFLite C library does (libtensorflowlite_c.so): name it by TESSERA_LITERT");
+        .hint(
+            "the TFLite C library does: get it by scripts/setup tflite, and name its "
+            "libtensorflowlite_c.so by --runtime or TESSERA_LITERT");
   }
   if (choice.name != "cpu") {
     return fail(ErrorCode::kUnavailable, "LiteRT has no provider '{}' here; 'cpu' is what it has",

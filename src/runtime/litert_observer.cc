@@ -142,6 +142,7 @@ KernelTime Observer::describe_partition(const DelegateParams& partition,
           .op_type = type,
           .provider = provider,
           .role = role_of(roles),
+          .integer_products = std::count(roles.begin(), roles.end(), KernelRole::kIntegerProduct),
           .sources = {nodes.begin(), nodes.end()}};
 }
 
@@ -194,7 +195,7 @@ int Observer::call(Context* context, Node* node) {
   const double start_us = clock_();
   const int code = kernel.compute(context, node);
   const double end_us = clock_();
-  if (code != kOk) {
+  if (code != kOk || away_) {
     return code;
   }
   if (plan_.times && run_ >= 0) {

@@ -48,6 +48,8 @@ class Observer {
   [[nodiscard]] bool is_made(std::int32_t tensor) const;
 
   void begin_run() noexcept { ++run_; }
+  /// What runs meanwhile is neither timed nor shown.
+  void look_away(bool away) noexcept { away_ = away; }
   /// As SessionBackend::end_profile().
   [[nodiscard]] Result<std::vector<KernelTime>> end_profile();
 
@@ -101,6 +103,7 @@ class Observer {
   std::unordered_map<int, Kernel> kernels_;          ///< by node index
   std::unordered_map<const Node*, int> node_index_;  ///< of the objects that are there now
   std::int64_t run_ = -1;
+  bool away_ = false;
   std::vector<Call> calls_;
 };
 

@@ -85,6 +85,11 @@ Status check_value_type(const std::string& value, DType dtype, int number) {
       .hint("inputs and outputs of a session are tensors of numbers of at least 8 bits");
 }
 
+std::optional<AffineQuantization> quantization_of(const LitertModel& known, std::int32_t tensor) {
+  const auto at = static_cast<std::size_t>(tensor);
+  return tensor >= 0 && at < known.quantization.size() ? known.quantization[at] : std::nullopt;
+}
+
 bool wants_observer(const SessionOptions& options, const LitertModel& known) {
   return options.profile || (options.tap != nullptr && !known.taps.empty());
 }

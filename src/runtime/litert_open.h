@@ -37,6 +37,10 @@ struct LitertSettings {
 /// kUnimplemented if values of this type cannot be fed or read; `number` is the library's own.
 [[nodiscard]] Status check_value_type(const std::string& value, DType dtype, int number);
 
+/// LitertModel::quantization of a tensor.
+[[nodiscard]] std::optional<AffineQuantization> quantization_of(const LitertModel& known,
+                                                                std::int32_t tensor);
+
 /// The observer's plan for a session.
 [[nodiscard]] litert::Observer::Plan observer_plan(const SessionOptions& options,
                                                    const LitertModel& known, std::size_t subgraph);

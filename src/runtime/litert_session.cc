@@ -109,6 +109,7 @@ struct Slot {
   TensorType type;
   DType dtype = DType::kUndefined;
   std::string name;
+  std::optional<AffineQuantization> quantization;
   bool was_open = false;  ///< the file leaves an extent of it open
 };
 
@@ -133,6 +134,7 @@ Result<Slot> read_slot(const Functions& api, Signature signature, std::size_t in
   if (tensor < known.tensors.size()) {
     slot.name = known.tensors[tensor];
   }
+  slot.quantization = quantization_of(known, slot.tensor);
   int kind = kRanked;
   TESSERA_CHECK(checked(api.GetTensorTypeId(value, &kind), kDescribe));
   if (kind != kRanked) {
@@ -155,7 +157,10 @@ Status close_extents(Slot& slot, const std::map<std::string, Shape>& wanted) {
 }
 
 ValueInfo info_of(const Slot& slot) {
-  ValueInfo info{.name = slot.name, .dtype = slot.dtype, .shape = shape_of(slot.type.layout)};
+  ValueInfo info{.name = slot.name,
+                 .dtype = slot.dtype,
+                 .shape = shape_of(slot.type.layout),
+                 .quantization = slot.quantization};
   info.symbols.resize(info.shape.size());
   return info;
 }
@@ -194,6 +199,27 @@ struct OutputSet {
   std::vector<Shape> shapes;
   std::vector<TensorView> views;
 };
+
+constexpr std::byte kFirstMark{0xA5};
+constexpr std::byte kSecondMark{0x5A};
+
+void fill(const OutputSet& outputs, std::byte mark) {
+  for (const auto& buffer : outputs.buffers) {
+    std::ranges::fill(buffer.bytes, mark);
+  }
+}
+
+/// The first output that has nothing but this byte.
+std::optional<std::size_t> left_alone(const OutputSet& outputs, std::byte mark) {
+  const auto is_marked = [&](const Buffer& buffer) {
+    return !buffer.bytes.empty() &&
+           std::ranges::all_of(buffer.bytes, [&](std::byte byte) { return byte == mark; });
+  };
+  const auto found = std::ranges::find_if(outputs.buffers, is_marked);
+  return found == outputs.buffers.end()
+             ? std::nullopt
+             : std::optional(static_cast<std::size_t>(found - outputs.buffers.begin()));
+}
 
 class LitertOutputs final : public OutputTensors {
  public:
@@ -238,6 +264,8 @@ class LitertSession final : public SessionBackend {
   [[nodiscard]] Status check_taps(const LitertModel& known);
   [[nodiscard]] Result<std::shared_ptr<OutputSet>> make_outputs();
   [[nodiscard]] Result<std::shared_ptr<OutputSet>> free_outputs();
+  [[nodiscard]] Status call_library(const OutputSet& outputs);
+  [[nodiscard]] Status check_written(const OutputSet& outputs);
 
   std::shared_ptr<const Library> library_;
   const Functions& api_;
@@ -259,6 +287,7 @@ class LitertSession final : public SessionBackend {
   /// Inputs that are tapped, and their tags.
   std::vector<std::pair<std::size_t, std::int64_t>> input_taps_;
   std::vector<std::shared_ptr<OutputSet>> output_sets_;
+  bool outputs_are_written_ = false;  ///< known from the first run on
 };
 
 Status LitertSession::create(const std::filesystem::path& file, std::string_view bytes,
@@ -471,16 +500,50 @@ Result<Outputs> LitertSession::run(std::span<const TensorView> tensors) {
   if (observer_ != nullptr) {
     observer_->begin_run();
   }
+  if (!outputs_are_written_) {
+    fill(*outputs, kFirstMark);
+  }
+  TESSERA_CHECK(call_library(*outputs));
+  if (!outputs_are_written_) {
+    TESSERA_CHECK(check_written(*outputs));
+    outputs_are_written_ = true;
+  }
+  return Outputs(std::make_unique<const LitertOutputs>(std::move(outputs)));
+}
+
+Status LitertSession::call_library(const OutputSet& outputs) {
+  auto handles = outputs.handles;
   const Observer::Scope scope(observer_.get());
   const Inside inside(key_);
   const Overheard overheard;
   const auto code = api_.RunCompiledModel(compiled_.get(), signature_index_, input_handles_.size(),
-                                          input_handles_.data(), outputs->handles.size(),
-                                          outputs->handles.data());
+                                          input_handles_.data(), handles.size(), handles.data());
   if (code != kOk) {
     return tl::unexpected(call_error(code, overheard.text(), "run the model"));
   }
-  return Outputs(std::make_unique<const LitertOutputs>(std::move(outputs)));
+  return {};
+}
+
+/// A result that the library takes memory for while the model runs does not get into ours, and no
+/// error says so. What still looks as before the first run was left alone, or has these bytes by
+/// chance: then another run over other bytes tells.
+Status LitertSession::check_written(const OutputSet& outputs) {
+  if (!left_alone(outputs, kFirstMark)) {
+    return {};
+  }
+  fill(outputs, kSecondMark);
+  if (observer_ != nullptr) {
+    observer_->look_away(true);
+  }
+  const auto status = call_library(outputs);
+  if (observer_ != nullptr) {
+    observer_->look_away(false);
+  }
+  TESSERA_CHECK(status);
+  if (const auto left = left_alone(outputs, kSecondMark)) {
+    return tl::unexpected(kept_output_error(outputs_[*left].name));
+  }
+  return {};
 }
 
 Result<std::vector<KernelTime>> LitertSession::end_profile() {

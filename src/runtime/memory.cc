@@ -118,7 +118,7 @@ Status count(const OnnxRuntime& library, const Opener& open, SessionOptions opti
   CountingAllocator allocator(info.get());
   const Registration registration(state, allocator);
   TESSERA_CHECK(registration.status());
-  options.config["session.use_env_allocators"] = "1";
+  options.shared_arena = true;
   TESSERA_TRY(auto session, open(options));
   memory.weights_bytes = allocator.live_bytes();
   allocator.reset_peak();

@@ -130,7 +130,11 @@ Result<NativeOptions> make_options(const OnnxRuntime& library, const SessionOpti
   if (!options.optimized_model.empty()) {
     TESSERA_ORT(api, SetOptimizedModelFilePath(native, options.optimized_model.c_str()));
   }
-  TESSERA_CHECK(add_config(api, native, options.config));
+  auto config = options.config;
+  if (options.shared_arena) {
+    config.emplace("session.use_env_allocators", "1");
+  }
+  TESSERA_CHECK(add_config(api, native, config));
   TESSERA_CHECK(add_custom_ops(library.state(), native));
   if (options.tap != nullptr) {
     TESSERA_TRY(result.tap, TapDomain::add_to(api, native, *options.tap));

@@ -67,9 +67,10 @@ std::string names_of(const std::vector<ValueInfo>& values) {
   return names;
 }
 
-/// The tensors of the feeds in the order of the inputs.
+/// The tensors of the feeds in the order of the inputs. What had to be quantized is in `made`.
 Result<std::vector<TensorView>> in_order(std::span<const Feed> feeds,
-                                         const std::vector<ValueInfo>& inputs) {
+                                         const std::vector<ValueInfo>& inputs,
+                                         std::vector<Tensor>& made) {
   std::vector<TensorView> tensors;
   tensors.reserve(inputs.size());
   for (const auto& input : inputs) {
@@ -78,6 +79,13 @@ Result<std::vector<TensorView>> in_order(std::span<const Feed> feeds,
     if (feed == feeds.end()) {
       return fail(ErrorCode::kInvalidArgument, "input '{}' is not fed; the model expects {}",
                   input.name, names_of(inputs));
+    }
+    if (input.quantization && feed->tensor.dtype == DType::kFloat32) {
+      TESSERA_TRY(auto integers, quantized(feed->tensor, *input.quantization, input.dtype));
+      TESSERA_CHECK(check_feed({feed->name, integers.view()}, input));
+      made.push_back(std::move(integers));
+      tensors.push_back(made.back().view());
+      continue;
     }
     TESSERA_CHECK(check_feed(*feed, input));
     tensors.push_back(feed->tensor);
@@ -108,6 +116,11 @@ Result<OptLevel> opt_level_from_string(std::string_view name) {
   return fail(ErrorCode::kInvalidArgument,
               "'{}' is not an optimization level; disabled, basic, extended or all was expected",
               name);
+}
+
+Result<Tensor> as_real(const TensorView& tensor, const ValueInfo& value) {
+  return value.quantization && is_integer(tensor.dtype) ? dequantized(tensor, *value.quantization)
+                                                        : Result<Tensor>(Tensor(tensor));
 }
 
 Error not_profiled() {
@@ -142,7 +155,9 @@ const std::vector<ValueInfo>& Session::outputs() const noexcept {
 }
 
 Result<Outputs> Session::run(std::span<const Feed> feeds) {
-  TESSERA_TRY(const auto tensors, in_order(feeds, backend_->inputs()));
+  std::vector<Tensor> made;
+  made.reserve(backend_->inputs().size());  // views look into its elements
+  TESSERA_TRY(const auto tensors, in_order(feeds, backend_->inputs(), made));
   return backend_->run(tensors);
 }
 

@@ -53,7 +53,8 @@ Result<HeldDelegate> external_delegate(const ProviderChoice& choice) {
   const fs::path file = choice.name;
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
-    return fail(ErrorCode::kNotFound, "no library of a delegate at '{}'", choice.name);
+    return fail(ErrorCode::kNotFound, "no library of a delegate at '{}'", choice.name)
+        .hint("give the path of its .so, and options behind colons: PATH:KEY=VALUE");
   }
   const auto explained = [&](const Error& cause) {
     return fail(ErrorCode::kUnavailable, "cannot use delegate '{}': {}", choice.name, cause.message)

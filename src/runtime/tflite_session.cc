@@ -175,6 +175,7 @@ Result<ValueInfo> TfliteSession::describe(const TfLiteTensor* tensor, std::int32
   if (index >= 0 && static_cast<std::size_t>(index) < known.tensors.size()) {
     info.name = known.tensors[static_cast<std::size_t>(index)];
   }
+  info.quantization = quantization_of(known, index);
   const int type = api_.TensorType(tensor);
   info.dtype = dtype_of(type);
   TESSERA_CHECK(check_value_type(info.name, info.dtype, type));

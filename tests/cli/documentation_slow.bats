@@ -15,6 +15,7 @@ setup() {
   ln -s "$TESSERA_SOURCE/tests" tests
   # What the README calls a model and its images.
   cp examples/01_textures/textures.onnx model.onnx
+  cp "$TESSERA_SOURCE/fuzz/corpus/litert/small.tflite" model.tflite
   ln -s examples/01_textures/calibration images
   export tessera=build/release/tessera
 }

@@ -108,8 +108,9 @@ of_profile() { jq -e "$1" "$measured/profile.json" >/dev/null || { echo "not so:
 }
 
 @test "--recipe fastest gives the layers of a further scheme that scheme" {
-  of_profile '.result.further_schemes | length == 1'
-  of_profile '.result.latency_model.schemes | map(.scheme) | length == 2 and .[0] != .[1]'
+  # float16 comes by itself where the processor computes in it.
+  of_profile '.result.further_schemes | map(select(.mode == "static")) | length == 1'
+  of_profile '.result.latency_model.schemes | map(.scheme) | length >= 2 and .[0] != .[1]'
   jq '(first(.result.layers[] | select(.quantizable)).name) as $layer
     | .result.latency_model.schemes[1].scheme as $further
     | .result.fastest.float_layers -= [$layer]

@@ -88,6 +88,8 @@ setup() {
   [[ $(json .result.litert) != null ]] || skip "NOT TESTED: no LiteRT; run scripts/setup"
   json '.result.litert | .name == "litert" and .observer and (.version | startswith("2."))'
   json '[.result.litert.skills[] | select(.outcome == "right")] | length == 12'
+  json '[.result.litert.arithmetic[] | select(.giga_per_s > 1 and .error == null)] | length == 4'
+  validate doctor "$BATS_TEST_TMPDIR/stdout"
   library=$(json .result.litert.path)
   tessera doctor --runtime "$library" --json
   expect_status 0
@@ -95,6 +97,7 @@ setup() {
   expect_equal "$(json .result.runtime.name)" onnxruntime
   tessera doctor
   expect_in "$stdout" "runtime    litert 2."
+  expect_in "$stdout" "speed      float32 "
   expect_in "$stdout" "int16 activations (by built-in kernels)"
 }
 

@@ -181,7 +181,7 @@ same_opinion() { # KIND NUMBER-ACCEPTED NUMBER-REFUSED
 {"default": {"activations": "u8"}}
 {"default": {"activation": "u32"}}
 {"default": {"per_channel": 1}}
-{"default": {"block_size": 0}}
+{"default": {"block_size": -1}}
 {"default": {"block_size": 1.5}}
 {"rules": {}}
 {"rules": [{"match": "a"}]}

@@ -429,6 +429,57 @@ TEST_F(SampleSetTest, SeveralInputs_HaveOneFolderEach) {
   EXPECT_THAT(open("d", {image_, vector_}), FailsWith(ErrorCode::kNotFound, HasSubstr("/v'")));
 }
 
+/// Samples of an input of integers with a scale are real numbers, whatever they come from.
+TEST_F(SampleSetTest, QuantizedInput_IsGivenRealNumbers) {
+  const InputSpec input{.name = "x",
+                        .dtype = DType::kFloat32,
+                        .shape = {1, 3},
+                        .quantized = QuantizedType{DType::kInt8, {0.5, -2}}};
+  array("real.npy", Tensor::of(std::vector<float>{0.3F, 1, -9}, {1, 3}));
+  array("whole.npy", Tensor::of(std::vector<std::int16_t>{1, 2, 3}, {1, 3}));
+  array("integers.npy", Tensor::of(std::vector<std::int8_t>{-2, 0, 127}, {1, 3}));
+  const auto values = [&](const std::string& name) {
+    const auto set = open(name, {input});
+    EXPECT_THAT(set, IsOk());
+    const auto sample = set->load(0);
+    EXPECT_THAT(sample, IsOk());
+    const auto tensor = sample->tensors.front().tensor;
+    EXPECT_EQ(tensor.dtype(), DType::kFloat32);
+    return std::vector<float>(tensor.as<float>().begin(), tensor.as<float>().end());
+  };
+  EXPECT_THAT(values("real.npy"), ElementsAre(0.3F, 1, -9));
+  EXPECT_THAT(values("whole.npy"), ElementsAre(1, 2, 3));
+  EXPECT_THAT(values("integers.npy"), ElementsAre(0, 1, 64.5F)) << "quantized already";
+  InputSpec wide = input;
+  wide.shape = {1, 4000};
+  const auto set = open("random:1", {wide});
+  ASSERT_THAT(set, IsOk());
+  const auto drawn = set->load(0);
+  const auto random = drawn->tensors.front().tensor.as<float>();
+  const auto [low, high] = std::minmax_element(random.begin(), random.end());
+  EXPECT_EQ(*low, -63) << "all that the integers can stand for";
+  EXPECT_EQ(*high, 64.5F);
+}
+
+/// What the integers can stand for tells how images were scaled.
+TEST_F(SampleSetTest, QuantizedImageInput_TellsItsPreprocessing) {
+  image("photos/a.jpg");
+  const auto guessed = [&](double scale, std::int64_t zero_point) {
+    const InputSpec input{.name = "x",
+                          .dtype = DType::kFloat32,
+                          .shape = {1, 8, 8, 3},
+                          .quantized = QuantizedType{DType::kInt8, {scale, zero_point}}};
+    const auto set = open("photos", {input});
+    EXPECT_THAT(set, IsOk());
+    return set->preprocess()->name;
+  };
+  EXPECT_EQ(guessed(1, -128), "raw255");
+  EXPECT_EQ(guessed(1.0 / 255, -128), "unit");
+  EXPECT_EQ(guessed(2.0 / 255, 0), "signed");
+  EXPECT_EQ(guessed(1, 0), "int8");
+  EXPECT_EQ(guessed(0.0187, -14), "imagenet");
+}
+
 TEST_F(SampleSetTest, Random_DependsOnSeedAlone) {
   const std::vector<InputSpec> inputs{
       vector_, {"ids", DType::kInt64, {-1, 5}}, {"u", DType::kUInt8, {1, 64}}};

@@ -13,7 +13,9 @@
 #include "support/matchers.h"
 #include "support/model_builder.h"
 #include "support/renamed_network.h"
+#include "tessera/core/file.h"
 #include "tessera/evaluate/baseline.h"
+#include "tessera/tensor/npy.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -135,6 +137,24 @@ TEST(Baseline, OtherModel_HasTheErrorOfItsOutputs) {
   EXPECT_EQ(sqnr[0], sqnr[1]);
   EXPECT_GT(sqnr[0], 5);
   EXPECT_LT(sqnr[0], 40);
+}
+
+/// Samples that follow each other in a folder are no steps of a sequence.
+TEST(Baseline, WithoutStates_NothingRunsFreely) {
+  auto reference = session_of(chain(0.5f).build());
+  auto candidate = session_of(chain(0.6f).build());
+  const auto folder = TemporaryDirectory::create("samples");
+  ASSERT_THAT(folder, IsOk());
+  for (const auto* name : {"a.npy", "b.npy", "c.npy"}) {
+    const auto x = Tensor::of(std::vector<float>{1, 2, 3, 4}, {1, 4});
+    ASSERT_THAT(write_npy(folder->path() / name, x.view(), Overwrite::kRefuse), IsOk());
+  }
+  const auto set = samples(kInputs, folder->path().string());
+  const auto baseline = Baseline::measure(reference, set, {}, Monitor::silent());
+  ASSERT_THAT(baseline, IsOk());
+  const auto own = baseline->free_running(candidate, Monitor::silent());
+  ASSERT_THAT(own, IsOk());
+  EXPECT_EQ(own->has_value(), false);
 }
 
 TEST(Baseline, SeveralOutputs_AreNoClassifierUntilLabelsSaySo) {

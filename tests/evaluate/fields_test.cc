@@ -32,6 +32,9 @@ TEST(FieldsOfEvaluations, AreThoseOfTheSchema) {
   expect_schema(members_of<TensorError>(), "compare",
                 "/properties/result/properties/tensors/items");
   expect_schema(members_of<GateResult>(), "compare", "/properties/result/properties/gates/items");
+  expect_schema(members_of<KernelRow>(), "common",
+                "/$defs/kernel_check/properties/operators/items");
+  expect_schema(members_of<KernelDifference>(), "common", "/$defs/kernel_difference");
   expect_schema(members_of<LayerEnergy>(), "energy", "/properties/result/properties/layers/items");
 }
 
@@ -48,6 +51,8 @@ TEST(FieldsOfEvaluations, AreThoseOfThePage) {
   expect_page(members_of<Measurement>(), "docs/bench.md", "## What a row says");
   expect_page(members_of<TensorError>(), kPage, "### `tensors[]`: an error, and");
   expect_page(members_of<GateResult>(), kPage, "### `gates[]`");
+  expect_page(members_of<KernelRow>(), kPage, "### `kernels.operators[]`");
+  expect_page(members_of<KernelDifference>(), kPage, "### `alone` and `accumulated`");
   expect_page(members_of<LayerEnergy>(), kPage, "### `layers[]` of `energy`");
 }
 

@@ -225,10 +225,11 @@ TEST(KernelSummary, ProductsAndMovers_AreToldApart) {
         Role::kDynamicQuantize, Role::kReorder, Role::kReorder, Role::kCast, Role::kFloat}) {
     kernels.push_back({"", "", "CPUExecutionProvider", 0, 10, 0, 0, role});
   }
+  kernels.front().integer_products = 3;  // several operators in one kernel
   const auto summary = summarize_kernels(kernels);
   EXPECT_EQ(summary.kernels, 9);
   EXPECT_EQ(summary.integer_kernels, 4);
-  EXPECT_EQ(summary.integer_products, 2);
+  EXPECT_EQ(summary.integer_products, 4);
   EXPECT_EQ(summary.quantize_kernels, 1);
   EXPECT_EQ(summary.reorders, 2);
   EXPECT_EQ(summary.casts, 1);

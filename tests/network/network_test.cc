@@ -222,6 +222,20 @@ TEST(Network, JudgedValues_NoneIsAnError) {
 }
 
 TEST(Network, JudgedValues_AreNoneBeyondOperatorsOnIntegers) {
+  auto network = Network::of(ModelBuilder(13)
+                                 .input("q", {1, 4}, DType::kUInt8)
+                                 .constant("w", Tensor::of(std::vector<std::uint8_t>(8, 1), {4, 2}))
+                                 .op("MatMulInteger", {"q", "w"}, {"y"})
+                                 .output("y", {1, 2}, DType::kInt32)
+                                 .build());
+  ASSERT_THAT(network.infer_types(library()), IsOk());
+  const auto refused = FailsWith(ErrorCode::kUnimplemented, HasSubstr("no output of"));
+  EXPECT_THAT(expose_judged_values(network), refused);
+  auto renamed = testing::under_other_names(network);
+  EXPECT_THAT(expose_judged_values(renamed), refused) << "whatever the format calls them";
+}
+
+TEST(Network, JudgedValues_IntegersWithAScaleAreRealNumbers) {
   auto network = Network::of(
       ModelBuilder(13)
           .input("x", {1, 4})
@@ -233,10 +247,9 @@ TEST(Network, JudgedValues_AreNoneBeyondOperatorsOnIntegers) {
           .output("y", {1, 4}, DType::kUInt8)
           .build());
   ASSERT_THAT(network.infer_types(library()), IsOk());
-  const auto refused = FailsWith(ErrorCode::kUnimplemented, HasSubstr("no output of"));
-  EXPECT_THAT(expose_judged_values(network), refused);
-  auto renamed = testing::under_other_names(network);
-  EXPECT_THAT(expose_judged_values(renamed), refused) << "whatever the format calls them";
+  const auto added = expose_judged_values(network);
+  ASSERT_THAT(added, IsOk());
+  EXPECT_FALSE(*added) << "the output itself is judged";
 }
 
 TEST(Network, JudgedValues_WhatIsDequantizedIsFloatingWhateverIsKnown) {

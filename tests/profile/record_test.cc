@@ -391,6 +391,7 @@ TEST(ReadProfile, OfAFile_IsTheSame_AndWithoutOneSaysSo) {
 TEST(ConversionCosts, MissingCurvesAndKeys_AreNamed) {
   const auto json = to_json(full_profile().conversions);
   EXPECT_EQ(json["quantize_ns_per_element"], 0.97);
+  EXPECT_TRUE(to_json(ConversionCosts())["cast_ns_per_element"].is_null()) << "nobody measured it";
   for (const auto* const name :
        {"quantize", "dequantize", "cast", "transpose_float", "transpose_int8"}) {
     auto damaged = json;

@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
 #include "tessera/core/host.h"
 #include "tessera/core/timing.h"
+#include "tessera/profile/conversions.h"
+#include "tessera/runtime/litert.h"
 
 namespace tessera::profile {
 namespace {
@@ -39,6 +42,66 @@ TEST(RooflineSlow, IsWithinWhatCoresCanDo_AndTakesSeconds) {
   EXPECT_TRUE(roofline->method.find("MatMul") != std::string::npos ||
               roofline->method.find("Conv") != std::string::npos)
       << roofline->method;
+}
+
+TEST(RooflineSlow, OfLitert_IsWithinWhatCoresCanDo) {
+  const auto library = runtime::load_litert();
+  if (!library) {
+    GTEST_SKIP() << "NOT TESTED: no LiteRT; run scripts/setup: " << library.error().message;
+  }
+  const auto roofline =
+      measure_roofline(network::FileFormat::kLitert, *library, {}, Monitor::silent());
+  ASSERT_THAT(roofline, IsOk());
+  RecordProperty("figures", to_text(to_json(*roofline)));
+  EXPECT_GT(roofline->fp32_gflops, 1);
+  EXPECT_LT(roofline->fp32_gflops, 800);
+  EXPECT_GT(roofline->int8_gops, 1);
+  EXPECT_LT(roofline->int8_gops, 8 * 800);
+  EXPECT_THAT(roofline->method, ::testing::HasSubstr("(s8 x s8)"));
+}
+
+TEST(ConversionsSlow, OfLitert_GrowWithTheSize) {
+  const auto library = runtime::load_litert();
+  if (!library) {
+    GTEST_SKIP() << "NOT TESTED: no LiteRT; run scripts/setup: " << library.error().message;
+  }
+  const auto costs =
+      measure_conversions(network::FileFormat::kLitert, *library, {}, Monitor::silent());
+  ASSERT_THAT(costs, IsOk());
+  RecordProperty("figures", to_text(to_json(*costs)));
+  for (const auto* curve : {&costs->quantize, &costs->dequantize, &costs->cast,
+                            &costs->transpose_float, &costs->transpose_int8}) {
+    ASSERT_EQ(curve->points.size(), 5U);
+    EXPECT_GT(curve->ns_per_element, 0);
+    EXPECT_GT(curve->points.back().us, curve->points.front().us);
+  }
+}
+
+/// Where scripts/setup puts it, beside LiteRT; empty if it is not there.
+std::filesystem::path old_library() {
+  for (const auto& place : runtime::litert_search_places()) {
+    auto file = place.parent_path().parent_path() / "tflite-2.9.0/lib/libtensorflowlite_c.so";
+    if (std::filesystem::exists(file)) {
+      return file;
+    }
+  }
+  return {};
+}
+
+/// The TFLite C library of 2022 casts to no 16 bits.
+TEST(ConversionsSlow, ThatTheLibraryLacks_AreUnknown) {
+  const auto file = old_library();
+  if (file.empty()) {
+    GTEST_SKIP() << "NOT TESTED: no TFLite C library; run scripts/setup tflite";
+  }
+  const auto library = runtime::load_litert(file);
+  ASSERT_THAT(library, IsOk());
+  const auto costs =
+      measure_conversions(network::FileFormat::kLitert, *library, {}, Monitor::silent());
+  ASSERT_THAT(costs, IsOk());
+  EXPECT_TRUE(costs->cast.points.empty());
+  EXPECT_FALSE(costs->quantize.points.empty());
+  EXPECT_TRUE(to_json(*costs)["cast_ns_per_element"].is_null());
 }
 
 TEST(Roofline, Ridges_AreOperationsPerByte) {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/quantize/recipe.h"
+#include "tessera/quantize/onnx.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -199,20 +200,21 @@ TEST(Validate, CombinationsWithoutKernel_AreRefusedWithAnAlternative) {
   Scheme scheme;
   scheme.activation = DType::kInt8;
   scheme.weight = DType::kUInt8;
-  EXPECT_THAT(validate(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("s8")));
+  EXPECT_THAT(validate_onnx(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("s8")));
   scheme = {};
   scheme.format = Format::kQOperator;
   scheme.activation = DType::kUInt16;
-  EXPECT_THAT(validate(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("QOperator")));
+  EXPECT_THAT(validate_onnx(scheme),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("QOperator")));
   scheme = {};
   scheme.mode = Mode::kDynamic;
   scheme.activation = DType::kInt8;
-  EXPECT_THAT(validate(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("dynamic")));
+  EXPECT_THAT(validate_onnx(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("dynamic")));
   scheme = {};
   scheme.mode = Mode::kWeightOnly;
   scheme.block_size = 33;
-  EXPECT_THAT(validate(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("33")));
-  EXPECT_FALSE(validate(scheme).error().hint.empty());
+  EXPECT_THAT(validate_onnx(scheme), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("33")));
+  EXPECT_FALSE(validate_onnx(scheme).error().hint.empty());
 }
 
 TEST(SchemeFor, TypesFollowTheInstructionSet) {

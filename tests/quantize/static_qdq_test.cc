@@ -174,7 +174,7 @@ TEST(StaticQdq, EveryScheme_LoadsAtEveryLevelAndStaysClose) {
          {DType::kInt8, DType::kUInt8, DType::kInt16, DType::kInt4, DType::kUInt4}) {
       for (const bool per_channel : {false, true}) {
         auto scheme = static_scheme(Format::kQdq, activation, weight, per_channel);
-        if (!validate(scheme)) {
+        if (!validate_onnx(scheme)) {
           continue;
         }
         const auto result = quantize_default(model, *ranges, scheme);

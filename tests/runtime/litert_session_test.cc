@@ -373,6 +373,90 @@ TEST(Litert, ResultsWhoseExtentsDependOnValues_AreRefused) {
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("extents of an output")));
 }
 
+/// x [1, 4] -> RESHAPE by a sum of constants -> a -> RESHAPE by the same -> y [4, 1]
+litert::TinyModel reshaped_twice() {
+  using namespace litert;  // NOLINT(google-build-using-namespace)
+  constexpr std::uint8_t kAddOptions = 11;
+  const auto constant = [](const char* name, std::vector<std::int32_t> values) {
+    return TinyTensor{
+        .name = name, .type = FileType::kInt32, .shape = {2}, .data = bytes_of(values)};
+  };
+  return {.graphs = {{.tensors = {{.name = "x", .shape = {1, 4}},
+                                  constant("one", {3, 0}),
+                                  constant("other", {1, 1}),
+                                  {.name = "shape", .type = FileType::kInt32, .shape = {2}},
+                                  {.name = "a", .shape = {4, 1}},
+                                  {.name = "y", .shape = {4, 1}}},
+                      .operators = {{.code = kAdd,
+                                     .inputs = {1, 2},
+                                     .outputs = {3},
+                                     .options_kind = kAddOptions,
+                                     .options = FlatTable()},
+                                    {.code = kReshape, .inputs = {0, 3}, .outputs = {4}},
+                                    {.code = kReshape, .inputs = {4, 3}, .outputs = {5}}},
+                      .inputs = {0},
+                      .outputs = {5}}}};
+}
+
+/// The library says nothing and leaves the output as it was.
+TEST(Litert, ResultsThatTheLibraryKeeps_AreRefusedAndNotMadeUp) {
+  TESSERA_NEEDS_LITERT();
+  for (const auto level : {OptLevel::kDisabled, OptLevel::kAll}) {
+    auto session = open_litert(testing::litert(), reshaped_twice().bytes(), {.opt_level = level});
+    ASSERT_THAT(session, IsOk());
+    const auto outputs = run(*session, {1, 2, 3, 4});
+    ASSERT_THAT(outputs, FailsWith(ErrorCode::kUnimplemented, HasSubstr("extents")));
+    EXPECT_NE(outputs.error().hint, "");
+  }
+}
+
+/// Its bytes are those that outputs are marked with before the first run.
+TEST(Litert, AResultThatLooksLikeNone_IsTaken_AndCountsOnce) {
+  TESSERA_NEEDS_LITERT();
+  const std::string marks(16, '\xA5');
+  float mark = 0;
+  std::memcpy(&mark, marks.data(), sizeof mark);
+  const litert::TinyTensor shape{.name = "shape",
+                                 .type = litert::FileType::kInt32,
+                                 .shape = {2},
+                                 .data = litert::bytes_of(std::vector<std::int32_t>{1, 4})};
+  const litert::TinyModel model{
+      .graphs = {
+          {.tensors = {{.name = "x", .shape = {1, 4}}, shape, {.name = "y", .shape = {1, 4}}},
+           .operators = {{.code = litert::kReshape, .inputs = {0, 1}, .outputs = {2}}},
+           .inputs = {0},
+           .outputs = {2}}}};
+  Look look;
+  auto session =
+      open_litert(testing::litert(), model.bytes(),
+                  {.opt_level = OptLevel::kDisabled, .profile = true, .tap = &look}, {.taps = {2}});
+  ASSERT_THAT(session, IsOk());
+  const auto outputs = run(*session, {mark, mark, mark, mark});
+  ASSERT_THAT(outputs, IsOk());
+  const auto bytes = (*outputs)[0].bytes;
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), marks);
+  const auto kernels = session->end_profile();
+  ASSERT_THAT(kernels, IsOk());
+  EXPECT_THAT(*kernels, SizeIs(1));
+}
+
+/// Operators that only XNNPACK has.
+TEST(Litert, StubsAreNamed) {
+  TESSERA_NEEDS_LITERT();
+  litert::TinyModel model{
+      .graphs = {{.tensors = {{.name = "x", .shape = {1, 4}}, {.name = "y", .shape = {1, 4}}},
+                  .operators = {{.code = litert::kCustom,
+                                 .inputs = {0},
+                                 .outputs = {1},
+                                 .custom = "Convolution2DTransposeBias"}},
+                  .inputs = {0},
+                  .outputs = {1}}}};
+  auto session = open_litert(testing::litert(), model.bytes(), kBuiltin);
+  ASSERT_THAT(session, IsOk());
+  EXPECT_THAT(run(*session, {1, 2, 3, 4}),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("'Convolution2DTransposeBias'")));
+}
+
 TEST(Litert, FeedsAreCheckedBeforeItSeesThem) {
   TESSERA_NEEDS_LITERT();
   auto session = open_litert(testing::litert(), relu_add_tanh().bytes(), {});
@@ -537,13 +621,16 @@ TEST(Litert, WhatXnnpackTook_IsOneKernelWithAllItsOperators) {
   EXPECT_EQ((*kernels)[1].node, "mid");
   EXPECT_THAT((*kernels)[2].sources, ElementsAre(2U));
   EXPECT_THAT((*kernels)[2].behind, ElementsAre(1U));
-  session = open_litert(testing::litert(), relu_add_tanh().bytes(), {.profile = true});
+  session = open_litert(testing::litert(), relu_add_tanh().bytes(), {.profile = true},
+                        {.operators = {{"cut", "RELU", KernelRole::kIntegerProduct},
+                                       {"mid", "ADD", KernelRole::kIntegerProduct}}});
   ASSERT_THAT(session, IsOk());
   ASSERT_THAT(run(*session, {1, 2, 3, 4}), IsOk());
   const auto whole = session->end_profile();
   ASSERT_THAT(whole, IsOk());
   ASSERT_THAT(*whole, SizeIs(1));
   EXPECT_THAT(whole->front().sources, ElementsAre(0U, 1U, 2U));
+  EXPECT_EQ(whole->front().integer_products, 2);
 }
 
 TEST(Litert, SessionsRunInSeveralThreadsAtOnce) {

@@ -22,6 +22,13 @@ class ToyDialect final : public quantize::Dialect {
     return scheme.mode == quantize::Mode::kStatic ? std::vector<std::string>{"DENSE"}
                                                   : std::vector<std::string>{};
   }
+  quantize::Scheme usual_scheme(quantize::Mode mode, const Host& host) const override {
+    auto scheme = quantize::scheme_for(host);
+    scheme.mode = mode;
+    return scheme;
+  }
+  Status validate(const quantize::Scheme&) const override { return {}; }
+  quantize::Trials trials() const override { return {}; }
   Result<quantize::QuantizeReport> quantize(network::Network& model,
                                             const quantize::Assignment& assignment,
                                             const calibrate::Ranges* ranges,

@@ -13,6 +13,7 @@
 #include "tessera/core/json.h"
 #include "tessera/core/result.h"
 #include "tessera/data/image.h"
+#include "tessera/tensor/affine.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::data {
@@ -83,9 +84,11 @@ struct Preprocess {
 /// The preset a model with such an input most likely wants: int8 and raw255 for integers, ocr for
 /// a height of at most 64 with an open width, unit for one channel, yolo for extents of at least
 /// 320 that are multiples of 32, imagenet otherwise.
-/// Absent if the input is no image's.
-[[nodiscard]] std::optional<Preprocess> guess_preprocess(DType dtype,
-                                                         const std::vector<std::int64_t>& shape);
+/// `range`: what an input of integers with a scale can stand for, where it is one; raw255, unit,
+/// signed or int8 if that is what these make of pixels. Absent if the input is no image's.
+[[nodiscard]] std::optional<Preprocess> guess_preprocess(
+    DType dtype, const std::vector<std::int64_t>& shape,
+    const std::optional<RealRange>& range = std::nullopt);
 
 /// The image as a tensor of the wanted dtype and shape (NCHW, NHWC, CHW or HWC; 1 or 3 channels;
 /// -1 for an extent that `preprocess.size`, its open_size or the image decides). Where both layouts

@@ -14,9 +14,16 @@
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/data/preprocess.h"
+#include "tessera/tensor/affine.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::data {
+
+/// Integers that stand for real numbers.
+struct QuantizedType {
+  DType dtype = DType::kInt8;
+  AffineQuantization quantization;
+};
 
 /// What a model wants to be fed. Extents are -1 where any value will do; a first extent of -1
 /// counts 1 where the data does not say more.
@@ -27,6 +34,9 @@ struct InputSpec {
   bool any_rank = false;  ///< nothing is known of the shape, which is empty
   /// Rows of the table that an integer input is an index into, if that is known.
   std::optional<std::int64_t> index_limit;
+  /// Of an input of integers that stand for real numbers: samples are these numbers (`dtype` is
+  /// float32), and whoever runs the model quantizes them. Arrays of its type are quantized already.
+  std::optional<QuantizedType> quantized;
 };
 
 /// One sample: a tensor per input of the model, in the order of the specs, batch axis included.
@@ -66,12 +76,14 @@ struct ConstantInput {
 ///   value for all samples;
 /// - one .jpg, .png or .npy file;
 /// - "random:N": N samples from the seed: floating inputs standard normal, 8- and 16-bit integers
-///   uniform over their type, indices uniform below their limit, other wide integers and bool 0 or
-///   1, the first of them 1 (safe as masks and lengths). An open first extent is 1, open height and
-///   width of an image 224, others 16.
+///   uniform over their type (as real numbers where they stand for such), indices uniform below
+///   their limit, other wide integers and bool 0 or 1, the first of them 1 (safe as masks and
+///   lengths). An open first extent is 1, open height and width of an image 224, others 16.
 /// Array files that cannot be one sample (a fixed batch of 1) are cut as FILE.npz is. Extents may
 /// differ between samples where the input leaves them open.
-/// Tensors are cast to the input's type where every value fits (see cast()); NaN is refused.
+/// Real numbers are what inputs of integers with a scale are given, too; an array of their integer
+/// type holds them quantized. Tensors are cast to the input's type where every value fits (see
+/// cast()); NaN is refused.
 ///
 /// With `states`, samples are the steps of sequences. Each array file is a sequence whose first
 /// axis counts the steps; files in a folder further down are the steps of one sequence each. Inputs

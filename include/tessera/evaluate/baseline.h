@@ -74,8 +74,9 @@ class Baseline {
 };
 
 /// Feeds of a session from the tensors of a sample, cast where the session wants another floating
-/// type. The casts are kept in `casts`, which must outlive the feeds, as must the sample.
-/// Errors: kInvalidArgument if the sample lacks an input.
+/// type, and quantized where it wants integers for real numbers. The casts are kept in `casts`,
+/// which must outlive the feeds, as must the sample. Errors: kInvalidArgument if the sample lacks
+/// an input.
 [[nodiscard]] Result<std::vector<runtime::Feed>> feeds_of(
     const data::Sample& sample, const std::vector<runtime::ValueInfo>& inputs,
     std::vector<Tensor>& casts);

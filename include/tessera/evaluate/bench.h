@@ -15,18 +15,21 @@
 #include "tessera/evaluate/measurement.h"
 #include "tessera/graph/inspect.h"
 #include "tessera/network/network.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::evaluate {
 
-/// Which combinations are measured. Empty lists mean all.
+/// Which combinations are measured. Empty lists mean those that are usual.
 struct BenchOptions {
-  std::vector<std::string> formats;        ///< float32 float16 dynamic qdq qoperator qdq-inputs
-  std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8
+  /// Of the networks' format.
+  quantize::Trials usual = quantize::dialect_of(network::FileFormat::kOnnx)->trials();
+  std::vector<std::string> formats;        ///< float32 float16 dynamic weight-only qdq ...
+  std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8 s16s8
   std::vector<std::string> granularities;  ///< tensor channel
-  std::vector<runtime::OptLevel> levels;   ///< basic extended all
+  std::vector<runtime::OptLevel> levels;   ///< disabled basic extended all
   quantize::Scheme base;                   ///< of every row, but for what is an axis
   quantize::Selection selection;           ///< operators that are quantized
   runtime::SessionOptions session;  ///< provider of the float32 that all are compared with; threads

@@ -51,6 +51,8 @@ struct TensorPair {
   std::string op_type;    ///< that makes it in the reference
   /// For a value that the candidate holds as integers.
   std::optional<graph::AffineQuantization> quantization;
+  /// For one that the reference holds as integers.
+  std::optional<graph::AffineQuantization> reference_quantization;
 };
 
 struct TensorError {
@@ -58,7 +60,8 @@ struct TensorError {
   ErrorMetrics error;
 };
 
-/// Values of the reference that the candidate has too, in the reference's order of operators.
+/// Values of the reference that the candidate has too, in the reference's order of operators:
+/// floats, and what integer operators make where the file says its scale.
 /// Names are matched as they are and by what quantizers make of them: T_DequantizeLinear_Output,
 /// T_QuantizeLinear_Input, T_quantized; a value that goes through QuantizeLinear is taken behind
 /// it. Where the candidate has folded a Relu or Clip into its producer, the folded result is
@@ -70,16 +73,27 @@ struct TensorError {
 struct CompareOptions {
   runtime::SessionOptions session;  ///< how both models run for the outputs
   bool tensors = true;              ///< also compare the values inside
+  /// What the reference was converted to before the candidate was made of it: tells the loss of
+  /// conversion from that of quantization. Null: not known.
+  const network::Network* via = nullptr;
   std::vector<Gate> gates;
+};
+
+/// The error of a candidate in two steps. They do not add up: each is against its own reference.
+struct SplitLoss {
+  Accuracy conversion;    ///< of CompareOptions::via against the reference
+  Accuracy quantization;  ///< of the candidate against CompareOptions::via
 };
 
 struct Comparison {
   Accuracy accuracy;
+  std::optional<SplitLoss> loss;  ///< with CompareOptions::via
   /// The error with the candidate's own states, where samples are steps of sequences; `accuracy`
   /// is that with the states of the reference.
   std::optional<ErrorMetrics> free_running;
-  std::vector<TensorError> tensors;    ///< worst SQNR first
-  std::int64_t reference_tensors = 0;  ///< floating values inside the reference, matched or not
+  std::vector<TensorError> tensors;  ///< worst SQNR first
+  /// Values of real numbers inside the reference, matched or not.
+  std::int64_t reference_tensors = 0;
   std::vector<GateResult> gates;
 
   [[nodiscard]] bool passed() const noexcept;
@@ -91,7 +105,14 @@ struct Comparison {
 /// from a second pass with graph optimizations off, in which both models run at the same time and
 /// hand each other their tensors one by one: nothing is gathered, and memory stays near that of
 /// two inferences. Types of both models must have been inferred.
-/// Errors: kInvalidArgument if the models' inputs or outputs do not correspond, or a gate needs
+///
+/// Models of two formats are compared by their outputs alone (the values inside are those of
+/// `options.via` where that has the candidate's format). Inputs and outputs are those of the
+/// reference by name where their shapes fit, else by place and shape; values of four dimensions are
+/// transposed where channels stand first in one model and last in the other, so that both get the
+/// same samples. Warning: matched-by-place.
+/// Errors: kInvalidArgument if the models' inputs or outputs do not correspond, if the layout of
+/// one cannot be told from its shape, or a gate needs
 /// labels or a classifier that are not there; those of data and runtime; kCancelled.
 [[nodiscard]] Result<Comparison> compare(const network::Network& reference,
                                          const network::Network& candidate,
@@ -99,8 +120,8 @@ struct Comparison {
                                          const std::shared_ptr<const runtime::Library>& library,
                                          const CompareOptions& options, Monitor& monitor);
 
-/// {samples, outputs[], overall (with free_running_sqnr_db for steps), top1, tensors[], gates[],
-/// passed}.
+/// {samples, outputs[], overall (with free_running_sqnr_db for steps), top1, conversion,
+/// quantization (both if there is a SplitLoss, as Accuracy), tensors[], gates[], passed}.
 [[nodiscard]] Json to_json(const Comparison& comparison);
 
 }  // namespace tessera::evaluate

@@ -19,6 +19,8 @@ namespace tessera::evaluate {
 [[nodiscard]] Fields<struct TensorError> fields_of(const struct TensorError* tensor);
 [[nodiscard]] Fields<struct GateResult> fields_of(const struct GateResult* result);
 [[nodiscard]] Fields<struct LayerEnergy> fields_of(const struct LayerEnergy* layer);
+[[nodiscard]] Fields<struct KernelDifference> fields_of(const struct KernelDifference* difference);
+[[nodiscard]] Fields<struct KernelRow> fields_of(const struct KernelRow* row);
 
 /// A column of the sheet of measurements (CSV): what stands at `pointer` in the document's row, as
 /// text; null and what is not there are empty.

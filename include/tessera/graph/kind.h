@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "tessera/tensor/affine.h"
+
 /// What operators are, in terms that no file format owns. The reader of a format says it of every
 /// operator, from the one table of names that the format has; whoever counts, plans or measures
 /// asks for kinds and never for names.
@@ -115,10 +117,6 @@ struct Operands {
   std::vector<std::size_t> factors;
 };
 
-/// How integers stand for real numbers: real = (integer - zero_point) * scale.
-struct AffineQuantization {
-  double scale = 1;
-  std::int64_t zero_point = 0;
-};
+using tessera::AffineQuantization;
 
 }  // namespace tessera::graph

@@ -203,22 +203,36 @@ struct Content {
 /// the same order. Subgraphs stay. Every index has to be valid.
 void remove_unused(Content& content);
 
+/// Removes subgraphs that neither the first one nor one with a signature calls, directly or not,
+/// and renumbers the rest in the same order. Every index has to be valid.
+void remove_uncalled(Content& content);
+
 /// The bytes of an entry of the metadata, trailing zeros left out; none if there is no such entry.
 [[nodiscard]] std::optional<std::string> metadata_of(const Content& content, std::string_view name);
 void set_metadata(Content& content, std::string_view name, std::string_view value);
 
-/// Operators of the first subgraph as a network of its own, with the subgraphs that they call.
-/// Inputs and outputs are tensors by index. It has one signature by the names of its values if the
-/// whole had any; what the whole says about its own values (TFLITE_METADATA, the archive) is left
-/// out. Tensors that shared a name have the unique ones of value_names().
+/// Operators of the first subgraph as a network of its own, with the subgraphs that they call and
+/// no others. Inputs and outputs are tensors by index. It has one signature by the names of its
+/// values if the whole had any; what the whole says about its own values (TFLITE_METADATA, the
+/// archive) is left out. Tensors that shared a name have the unique ones of value_names().
 [[nodiscard]] Content part_of(const Content& content, const std::set<std::uint32_t>& operators,
                               std::span<const std::int32_t> inputs,
                               std::span<const std::int32_t> outputs);
+
+/// What these operators of the first subgraph, by their ids, and the others keep in common from run
+/// to run, by its name: a part would have one of its own. Variables and tables count by the names
+/// that handles have for them, also within the subgraphs that operators call.
+[[nodiscard]] std::optional<std::string> shared_state(const Content& content,
+                                                      const std::set<std::uint32_t>& operators);
 
 /// Makes a tensor of the first subgraph an output, also of its signatures, unless it is one.
 void expose(Content& content, std::int32_t tensor);
 
 /// Subgraphs that an operator calls, as its options name them.
 [[nodiscard]] std::vector<std::uint32_t> bodies_of(const Content& content, const Operator& op);
+
+/// Those that operators call, and that these call.
+[[nodiscard]] std::set<std::uint32_t> called_subgraphs(const Content& content,
+                                                       std::span<const Operator> operators);
 
 }  // namespace tessera::litert

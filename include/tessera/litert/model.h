@@ -77,6 +77,11 @@ using AssumedShapes = std::map<std::string, std::vector<Dim>, std::less<>>;
 /// has in its place. For any others the inference library has to be asked: unknown.
 [[nodiscard]] std::vector<ValueType> types_of(const Content& content, const AssumedShapes& assumed);
 
+/// By tensor of the first subgraph: whether libraries take memory for it apart from that of the
+/// other values, because its extents are computed or may be others whenever the network runs, or
+/// because what it holds follows from extents alone and is computed before.
+[[nodiscard]] std::vector<bool> tensors_apart(const Content& content);
+
 /// The format-neutral view of the first subgraph, with these types. Tensors have the names of
 /// value_names(), an operator that of its first output; Op::source is Operator::id; bodies are
 /// the subgraphs that an operator calls.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ using ExtentsByInput = std::map<std::string, Extents>;
 /// Which driver reads the file: by its first bytes, or, where those say nothing, by its name. ONNX
 /// for what is not there or is neither.
 [[nodiscard]] FileFormat format_of(const std::filesystem::path& path);
+
+/// What names of such files end in: ".onnx", ".tflite"; empty for kOther.
+[[nodiscard]] std::string_view ending_of(FileFormat format) noexcept;
 
 /// Reads a file; types are those that it declares.
 /// Errors: kNotFound; kDataLoss for a damaged file; kUnimplemented for a format or version that is

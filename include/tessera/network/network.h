@@ -190,15 +190,16 @@ class Network {
                                                  const std::filesystem::path& path,
                                                  const runtime::SessionOptions& options);
 
-/// The values by which a network's outputs are judged: each floating output, and for others the
-/// nearest floating value that they are computed from (not beyond operators on integers).
-/// Errors: kUnimplemented if there is none.
+/// The values by which a network's outputs are judged: each output of real numbers (floats, or
+/// integers whose scale the file says), and for others the nearest floating value that they are
+/// computed from (not beyond operators on integers). Errors: kUnimplemented if there is none.
 [[nodiscard]] Result<std::vector<graph::TensorId>> judged_values(const graph::Graph& graph,
                                                                  std::string_view what);
 /// Makes the judged values outputs. True if one was added. Errors: those of judged_values().
 [[nodiscard]] Result<bool> expose_judged_values(Network& network);
 
 /// Operators of a view as a part: what they read from outside and what others read of them.
+/// Constants, also those that operators make, do not cross: PartSpec brings them along.
 struct Border {
   std::vector<graph::TensorId> inputs;
   std::vector<graph::TensorId> outputs;

@@ -18,6 +18,7 @@
 #include "tessera/graph/graph.h"
 #include "tessera/network/network.h"
 #include "tessera/optimize/record.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -53,6 +54,8 @@ struct CandidatePlan {
   std::vector<Candidate> candidates;  ///< nothing measured yet
   std::vector<Exclusion> excluded;
 };
+/// What a format's dialect names.
+[[nodiscard]] CandidatePlan plan_candidates(const quantize::Candidates& named);
 /// Rules, from the instruction set and what the runtime's kernels are known to do: see
 /// docs/optimize.md. `provider` as in SessionOptions.
 [[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,

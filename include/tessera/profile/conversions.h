@@ -14,7 +14,8 @@
 namespace tessera::profile {
 
 /// Times the conversion kernels of the runtime alone, of networks of that format, from 1 Ki to 4 Mi
-/// elements, one tensor per call. `session`: provider and threads. Cost: about a second.
+/// elements, one tensor per call. What the library has no operator for has no points. `session`:
+/// provider and threads. Cost: about a second.
 [[nodiscard]] Result<ConversionCosts> measure_conversions(
     network::FileFormat format, const std::shared_ptr<const runtime::Library>& library,
     const runtime::SessionOptions& session, Monitor& monitor);

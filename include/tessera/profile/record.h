@@ -31,7 +31,8 @@ struct ConversionPoint {
 };
 
 /// What it takes to change the type of a tensor, as a function of its size: a start and a rate,
-/// fitted (least relative squares) to the points.
+/// fitted (least relative squares) to the points. Without points nothing is known: the library
+/// lacks the operator.
 struct ConversionCurve {
   std::vector<ConversionPoint> points;
   double base_us = 0;
@@ -39,11 +40,11 @@ struct ConversionCurve {
 };
 
 struct ConversionCosts {
-  ConversionCurve quantize;         ///< float32 -> u8
-  ConversionCurve dequantize;       ///< u8 -> float32
+  ConversionCurve quantize;         ///< float32 -> 8-bit integers
+  ConversionCurve dequantize;       ///< 8-bit integers -> float32
   ConversionCurve cast;             ///< float32 -> float16
   ConversionCurve transpose_float;  ///< NCHW -> NHWC, float32
-  ConversionCurve transpose_int8;   ///< NCHW -> NHWC, u8
+  ConversionCurve transpose_int8;   ///< NCHW -> NHWC, 8-bit integers
 };
 
 /// {quantize_ns_per_element, dequantize_ns_per_element, cast_ns_per_element, ..., curves{}}.
@@ -56,7 +57,7 @@ struct Roofline {
   /// 2 x multiply-accumulates per second, in 1e9, of the faster of a large MatMul and a large Conv
   /// through the runtime: what layers can reach there, not what the instruction set could do.
   double fp32_gflops = 0;
-  double int8_gops = 0;  ///< the same in u8 x s8, by MatMulInteger and QLinearConv
+  double int8_gops = 0;  ///< the same in 8-bit integers: see network::matrix_product()
   /// Triad a = b + s c on arrays well beyond the last-level cache, 24 bytes per element as STREAM
   /// counts them (McCalpin 1995): the read of `a` before it is written is not counted.
   double bandwidth_bytes_per_s = 0;

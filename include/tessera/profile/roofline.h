@@ -3,14 +3,31 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/network/network.h"
 #include "tessera/profile/record.h"
 #include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
 
 namespace tessera::profile {
+
+/// How fast a library multiplies.
+struct ArithmeticRate {
+  double giga_per_s = 0;  ///< 1e9 operations per second, two per MAC
+  std::string network;    ///< that reached it: "MatMul 512x512x512"
+  std::string types;      ///< of its operands: "u8 x s8"
+};
+
+/// The faster of a matrix product and a convolution of that format, in sessions of these options.
+/// Best of repeated runs by CPU time of the thread; takes about twice `budget_us`, or six runs.
+/// Errors: those of network::matrix_product(), Network::open() and Session::run(); kCancelled.
+[[nodiscard]] Result<ArithmeticRate> measure_arithmetic(
+    network::FileFormat format, bool integer,
+    const std::shared_ptr<const runtime::Library>& library, const runtime::SessionOptions& options,
+    double budget_us, Monitor& monitor);
 
 struct RooflineOptions {
   double budget_us = 2e6;  ///< of CPU time; a fifth of it goes to each of five measurements

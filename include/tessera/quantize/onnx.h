@@ -74,6 +74,10 @@ struct StaticDetails {
                                                     const QuantizeOptions& options,
                                                     Monitor& monitor);
 
+/// Refuses what validate() lets pass and no kernel of ONNX Runtime or operator of ONNX knows (s8
+/// activations with u8 weights, 16-bit QOperator, ...), with the reason and what to use instead.
+[[nodiscard]] Status validate_onnx(const Scheme& scheme);
+
 [[nodiscard]] Status check_loads(const onnx::Model& model,
                                  std::shared_ptr<const runtime::Library> library);
 
@@ -81,10 +85,7 @@ struct StaticDetails {
 /// it touches anything (`graph` is the model's view),
 [[nodiscard]] Status check_request(const onnx::Model& model, const graph::Graph& graph,
                                    const Assignment& assignment, const calibrate::Ranges* ranges);
-/// an entry for every operator, as wanted and with nothing done,
-[[nodiscard]] std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
-                                                 const Assignment& assignment);
-/// and what is told in the end, the size of the file apart.
+/// and what is told in the end, the size of the file apart. See outcomes_of(), too.
 [[nodiscard]] QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcomes);
 
 }  // namespace tessera::quantize

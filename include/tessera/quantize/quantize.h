@@ -33,6 +33,13 @@ struct WeightOverride {
 /// makes a scale grow, the weight is rounded to nearest with the new scale.
 using WeightOverrides = std::map<std::string, WeightOverride, std::less<>>;
 
+/// What networks of a format that can have it take and give.
+enum class IoType : std::uint8_t {
+  kFloat32,
+  kInt8,   ///< where integers are read or made; what is not quantized stays float
+  kUInt8,  ///< the same, 128 higher
+};
+
 struct QuantizeOptions {
   bool keep_io = true;     ///< inputs and outputs keep their float type (float16 mode)
   std::int64_t opset = 0;  ///< 0: the lowest that the schemes need, at least the model's
@@ -42,6 +49,11 @@ struct QuantizeOptions {
   bool everywhere = false;
   /// Static mode: not owned, none if null.
   const WeightOverrides* weights = nullptr;
+  /// Static mode, .tflite: the types of inputs and outputs.
+  IoType io = IoType::kFloat32;
+  /// Static mode, .tflite, per channel: fully connected layers, too, have a scale per channel.
+  /// Libraries before TensorFlow 2.17 load such a layer and compute it wrongly.
+  bool channels_of_products = false;
 };
 
 /// What became of one operator.
@@ -58,9 +70,13 @@ struct QuantizeReport {
   std::int64_t quantized_ops = 0;
   std::int64_t quantize_nodes = 0;
   std::int64_t dequantize_nodes = 0;
-  std::int64_t opset = 0;
+  std::optional<std::int64_t> opset;  ///< of formats that have one
   std::int64_t size_bytes = 0;
 };
+
+/// An entry for every operator of a graph, as wanted and with nothing done.
+[[nodiscard]] std::vector<OpOutcome> outcomes_of(const graph::Graph& graph,
+                                                 const Assignment& assignment);
 
 /// Rewrites `model` in one pass so that every operator is computed by its scheme, with the right
 /// conversions wherever neighbours differ. The model's types must have been inferred; `ranges`

@@ -49,7 +49,9 @@ struct Scheme {
   bool activation_symmetric = false;
   WeightSymmetry weight_symmetric = WeightSymmetry::kAuto;  ///< auto: on for signed types
   numerics::RangeMethod method = numerics::RangeMethod::kMinMax;
-  int block_size = 128;  ///< weight-only: elements that share a scale
+  /// Weight-only: elements that share a scale; 0: one scale, or one per channel, as `per_channel`
+  /// says.
+  int block_size = 128;
   /// kFloat32 only: reads the float result of its producers even where that keeps them from an
   /// integer kernel. Operators that the user excludes are so; without it, a float operator behind
   /// an integer kernel reads what the kernel made, dequantized.
@@ -77,8 +79,7 @@ struct Scheme {
 [[nodiscard]] std::string short_name(DType dtype);
 [[nodiscard]] Result<DType> dtype_from_short_name(std::string_view name);
 
-/// Refuses combinations that no kernel or specification knows (s8 activations with u8 weights,
-/// 16-bit QOperator, ...), with the reason and what to use instead.
+/// Refuses what no format knows, with what to use instead. What a format knows says its dialect.
 [[nodiscard]] Status validate(const Scheme& scheme);
 
 /// Scheme fields from JSON, those absent taken from `base`. A string stands for a mode with the

@@ -76,6 +76,9 @@ struct Refinement {
   RefineReport report;
 };
 
+/// Refinement knows the network's format: today ONNX alone.
+[[nodiscard]] bool takes(const network::Network& model) noexcept;
+
 /// Runs the wanted steps in the order of RefineOptions on a float model whose types are known.
 /// Only operators with a static scheme are touched. Where ranges are searched besides other steps,
 /// those steps are also done without the search, and the search is kept only if the whole is

@@ -14,6 +14,7 @@
 #include "tessera/core/result.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
+#include "tessera/tensor/affine.h"
 #include "tessera/tensor/tensor.h"
 
 /// .tflite models in LiteRT.
@@ -57,6 +58,9 @@ struct LitertModel {
   /// What the values of its subgraph are called, by tensor index: names of inputs and outputs.
   /// Empty: the signature's own names.
   std::vector<std::string> tensors;
+  /// How its integers stand for real numbers, by tensor index, where the file says it; inputs and
+  /// outputs have that in ValueInfo::quantization.
+  std::vector<std::optional<AffineQuantization>> quantization;
   /// The operators of its subgraph, by operator index: for kernel times. Empty: "#3", "builtin 3".
   std::vector<LitertOperator> operators;
   /// Tensor indices that pass by SessionOptions::tap, each under its index here as the tag.
@@ -82,10 +86,11 @@ struct LitertModel {
 /// Errors: kFailedPrecondition if `library` has no LiteRT, or has none with an observer and taps or
 /// times are wanted; kUnimplemented naming the operator and version that the library does not know,
 /// for custom operators and those of TensorFlow, for inputs and outputs that are no numeric
-/// tensors, for results whose extents are known only when the model runs, and for taps of values
-/// that XNNPACK keeps inside; kInvalidArgument for levels between, unknown signatures and options;
-/// kUnavailable for another provider than the CPU; kDataLoss if it is no model. The library does
-/// not check offsets inside of a file: give it only what was verified.
+/// tensors, for results whose extents are known only when the model runs (the first run tells, and
+/// fails), and for taps of values that XNNPACK keeps inside; kInvalidArgument for levels between,
+/// unknown signatures and options; kUnavailable for another provider than the CPU; kDataLoss if it
+/// is no model. The library does not check offsets inside of a file: give it only what was
+/// verified.
 [[nodiscard]] Result<Session> open_litert_file(std::shared_ptr<const Library> library,
                                                const std::filesystem::path& model,
                                                const SessionOptions& options,

@@ -14,6 +14,7 @@
 
 #include "tessera/core/result.h"
 #include "tessera/runtime/record.h"
+#include "tessera/tensor/affine.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::runtime {
@@ -26,7 +27,17 @@ struct ValueInfo {
   bool is_tensor = true;
   std::vector<std::int64_t> shape;
   std::vector<std::string> symbols;  ///< one per extent, empty where known or nameless
+  /// Of integers that stand for real numbers, where the file says it of the value itself.
+  std::optional<AffineQuantization> quantization;
+
+  /// Real numbers, or integers that are known to stand for such.
+  [[nodiscard]] bool is_real() const noexcept {
+    return is_tensor && (is_floating(dtype) || quantization);
+  }
 };
+/// A tensor of that value, where it holds integers that stand for real numbers, as these: float32.
+/// Else a copy. Errors: those of dequantized().
+[[nodiscard]] Result<Tensor> as_real(const TensorView& tensor, const ValueInfo& value);
 
 /// Visits tensors inside a run. A model asks for it with an operator
 /// `tessera::Tap(x) -> x` (int attribute `tag`), which runs in place at no cost of its own.
@@ -49,6 +60,8 @@ struct SessionOptions {
   std::map<std::string, std::string> provider_options;
   std::map<std::string, std::string> config;  ///< session config entries of the runtime
   bool memory_arena = true;
+  /// Memory comes from one arena with all other sessions that say so, where the library has such.
+  bool shared_arena = false;
   bool profile = false;  ///< collect kernel times, see end_profile()
   /// Besides, learn which operators each kernel computes: KernelTime::sources and `behind`. Costs a
   /// copy of the model and the graph that the library makes of it, once.
@@ -95,6 +108,8 @@ struct KernelTime {
   std::int64_t output_bytes = 0;
   std::int64_t run = 0;  ///< of the session, counted from 0
   KernelRole role = KernelRole::kFloat;
+  /// Of a kernel that computes several operators: how many of them multiply integers.
+  std::int64_t integer_products = 0;
   /// Op::source of the operators of the opened network that the kernel computes; what quantizing
   /// made of an operator counts as that operator. Empty if it computes none, or if that is not
   /// known (see SessionOptions::kernel_sources).
@@ -140,7 +155,8 @@ class Session {
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept;
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept;
 
-  /// Runs on all inputs, returns all outputs.
+  /// Runs on all inputs, returns all outputs. Real numbers (float32) for an input of integers with
+  /// a scale are quantized by that; integers are taken as they are.
   /// Errors: kInvalidArgument if a feed is missing or has another dtype or shape (expected and
   /// actual are named); kUnavailable if the runtime fails.
   [[nodiscard]] Result<Outputs> run(std::span<const Feed> feeds);
