@@ -358,6 +358,66 @@ TEST(LitertQuantize, BiasBeyond31Bits_WidensTheScaleOfItsChannel) {
   EXPECT_THAT(made->reason("y"), HasSubstr("1 of its channels"));
 }
 
+TEST(LitertQuantize, BiasOfMoreThanHalfItsBits_WidensTheScaleToo) {
+  // 1.5e9 steps of 2 / 255 x 1 / 127: they would fit 32 bits, and leave the sum no room.
+  auto content =
+      LitertBuilder()
+          .input("x", {1, 4, 4, 1})
+          .constant<float>("w", {2, 1, 1, 1}, {1.0F, 1.0F})
+          .constant<float>("b", {2}, {92632.0F, 30000.0F})
+          .value("y", {1, 4, 4, 2})
+          .op(Builtin::kConv2d, {"x", "w", "b"}, {"y"}, litert_options(1, {{1, 1}, {2, 1}}))
+          .output("y")
+          .build();
+  auto made = quantized(std::move(content), scheme_of(Mode::kStatic));
+  ASSERT_THAT(made, IsOk());
+  EXPECT_GT(made->tensor("w").quantization->scales[0], 1.0F / 127);
+  EXPECT_EQ(made->tensor("w").quantization->scales[1], 1.0F / 127);
+}
+
+litert::Content scaled_by_three(Builtin code) {
+  return LitertBuilder()
+      .input("x", {1, 4})
+      .constant<float>("k", {1}, {3.0F})
+      .value("y", {1, 4})
+      .op(code, {"x", "k"}, {"y"}, litert_options(code == Builtin::kAdd ? 11 : 21, {}))
+      .output("y")
+      .build();
+}
+
+TEST(LitertQuantize, ConstantOperand_HasTheScaleOfItsOwnValues) {
+  auto made = quantized(scaled_by_three(Builtin::kAdd), scheme_of(Mode::kStatic));
+  ASSERT_THAT(made, IsOk());
+  EXPECT_EQ(made->tensor("k").type, ElementType::kInt8);
+  EXPECT_THAT(made->tensor("k").quantization->scales, ElementsAre(3.0F / 255));
+}
+
+TEST(LitertQuantize, ProductThatScalesUp_IsOfTheVersionThatCan) {
+  for (const bool up : {false, true}) {
+    const double end = up ? 1e-3 : 3;
+    auto made = quantized(scaled_by_three(Builtin::kMul), scheme_of(Mode::kStatic), {},
+                          {{"y", {-end, end}}});
+    ASSERT_THAT(made, IsOk());
+    EXPECT_EQ(made->content().code(made->op(Builtin::kMul)).version, up ? 3 : 2);
+  }
+}
+
+TEST(LitertQuantize, IntegerOutput_KeepsWhatIsBehindTheLastProductInIntegers) {
+  auto content = LitertBuilder()
+                     .input("x", {1, 8})
+                     .weight("m", {4, 8})
+                     .value("p", {1, 4})
+                     .op(Builtin::kFullyConnected, {"x", "m", ""}, {"p"}, litert_options(8, {}))
+                     .value("y", {1, 4})
+                     .op(Builtin::kSoftmax, {"p"}, {"y"}, litert_options(9, {}))
+                     .output("y")
+                     .build();
+  auto made =
+      quantized(std::move(content), scheme_of(Mode::kStatic), {}, {}, {.io = IoType::kInt8});
+  ASSERT_THAT(made, IsOk());
+  EXPECT_THAT(made->types(), ElementsAre("FULLY_CONNECTED", "SOFTMAX"));
+}
+
 TEST(LitertQuantize, WhatIsAskedWrongly_IsRefusedBeforeAnythingChanges) {
   auto scheme = scheme_of(Mode::kStatic);
   scheme.activation = DType::kUInt8;
