@@ -157,8 +157,8 @@ TEST_P(LitertParts, OfIntegersFloatsChoicesAndLoops_GiveWhatTheWholeGives) {
   std::set<std::string> results;
   for (const auto seed : {1, 2, 3, 4, 5, 6}) {
     EXPECT_EQ(testing::cut_everywhere(cutting, static_cast<std::uint64_t>(seed), 10) > 15, true);
-    const auto bytes =
-        cutting.whole(static_cast<std::uint64_t>(seed)).at("y").bytes().subspan(0, 4);
+    const auto values = cutting.whole(static_cast<std::uint64_t>(seed));
+    const auto bytes = values.at("y").bytes().subspan(0, 4);
     results.insert({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
   EXPECT_EQ(results.size(), 6U) << "the results tell nothing";
