@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -92,6 +93,12 @@ std::optional<refine::Rounding> rounding_from(std::string_view name) {
   return std::nullopt;
 }
 
+quantize::IoType io_from(const Options& options) {
+  return options.io == "int8"    ? quantize::IoType::kInt8
+         : options.io == "uint8" ? quantize::IoType::kUInt8
+                                 : quantize::IoType::kFloat32;
+}
+
 Result<refine::RefineOptions> refine_options_from(const Options& options, bool by_output) {
   const auto& arguments = options.refine;
   refine::RefineOptions result;
@@ -117,6 +124,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
   result.effort_s = arguments.effort_s;
   result.threads = options.run.threads;
   result.everywhere = options.everywhere;
+  result.io = io_from(options);
   if (!result.any()) {
     return result;
   }
@@ -135,6 +143,27 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
         .hint("leave out --mode, or the options that refine");
   }
   return result;
+}
+
+/// What of the wanted refinement the model's format has. A preset makes do with that and says so;
+/// what was asked for by name is refused.
+Result<refine::RefineOptions> refinement_for(const Options& options, bool by_output,
+                                             const network::Network& model, Monitor& monitor) {
+  auto without_preset = options;
+  without_preset.refine.preset = "none";
+  TESSERA_TRY(const auto named, refine_options_from(without_preset, by_output));
+  TESSERA_CHECK(refine::check_doable(model, named));
+  TESSERA_TRY(const auto wanted, refine_options_from(options, by_output));
+  auto found = refine::doable(model, wanted);
+  if (found.options.any() && !found.missing.empty()) {
+    monitor.warn({"refined-in-part",
+                  fmt::format("of --refine {}, models of this format have no {}",
+                              options.refine.preset, fmt::join(found.missing, ", no ")),
+                  "the other steps are done; an ONNX model has all of them"});
+    return found.options;
+  }
+  TESSERA_CHECK(refine::check_doable(model, wanted));
+  return wanted;
 }
 
 /// What is done unasked: where weights make a good part of the error, a few seconds for their
@@ -186,9 +215,7 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
   result.opset = options.opset;
   result.threads = options.run.threads;
   result.everywhere = options.everywhere;
-  result.io = options.io == "int8"    ? quantize::IoType::kInt8
-              : options.io == "uint8" ? quantize::IoType::kUInt8
-                                      : quantize::IoType::kFloat32;
+  result.io = io_from(options);
   return result;
 }
 
@@ -835,6 +862,7 @@ Status run(Options options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
+  TESSERA_TRY(refining, refinement_for(options, by_output, model, context.monitor()));
   std::optional<profile::Profile> profiled;
   if (fastest) {
     TESSERA_TRY(profiled, profile_of(options, model, context.monitor()));
@@ -872,8 +900,8 @@ Status run(Options options, Context& context) {
   Subject subject{&model, &assignment, ranges ? &*ranges : nullptr};
   std::optional<refine::Refinement> refined;
   const bool asked = refining.any();
-  if (!asked && refine::takes(model)) {
-    refining = unasked_refinement(options, assignment, choice);
+  if (!asked) {
+    refining = doable(model, unasked_refinement(options, assignment, choice)).options;
   }
   if (refining.any()) {
     if (!chosen.samples) {

@@ -746,8 +746,10 @@ class Optimizer {
       TESSERA_TRY(assignment, lab_.assignment(candidate.row.scheme, selection_of(*where), quiet_));
     }
     // The quick steps: what costs minutes is left to `quantize --refine full`.
-    const refine::RefineOptions quick{
-        .equalize = true, .rounding = refine::Rounding::kAdaptive, .bias_correction = true};
+    const auto quick = refine::doable(*given_.model, {.equalize = true,
+                                                      .rounding = refine::Rounding::kAdaptive,
+                                                      .bias_correction = true})
+                           .options;
     TESSERA_TRY(auto refinement, refine::refine(*given_.model, assignment, *options_.calibration,
                                                 given_.ranges, given_.library, quick, monitor));
     candidate.refinement = refinement.report;

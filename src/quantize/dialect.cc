@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "quantize/litert_dialect.h"
+#include "quantize/onnx_simulation.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/quantize/onnx.h"
 
@@ -75,11 +76,48 @@ class OnnxDialect final : public Dialect {
                      std::shared_ptr<const runtime::Library> library) const override {
     return quantize::check_loads(*model.onnx(), std::move(library));
   }
+
+  /// Activation functions are operators of their own.
+  Result<network::Network> lay_open(const network::Network& model) const override {
+    return model.clone();
+  }
+  Result<Simulation> simulate(const network::Network& model, const Assignment& assignment,
+                              const calibrate::Ranges& ranges, const QuantizeOptions& options,
+                              Monitor& monitor) const override {
+    return simulate_onnx(*model.onnx(), assignment, ranges, options, monitor);
+  }
+  Status add_to_bias(network::Network& model, const Product& product,
+                     std::span<const double> by) const override {
+    return quantize::add_to_bias(*model.onnx(), product, by);
+  }
 };
+
+Failure not_told(const network::Network& model) {
+  return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not refined",
+              model.path().string(), model.description())
+      .hint("leave out what wins accuracy back, or give an ONNX model");
+}
 
 std::atomic<const Dialect*> other_dialect = nullptr;
 
 }  // namespace
+
+Result<network::Network> Dialect::lay_open(const network::Network& model) const {
+  return not_told(model);
+}
+
+Result<Simulation> Dialect::simulate(const network::Network& model,
+                                     const Assignment& /*assignment*/,
+                                     const calibrate::Ranges& /*ranges*/,
+                                     const QuantizeOptions& /*options*/,
+                                     Monitor& /*monitor*/) const {
+  return not_told(model);
+}
+
+Status Dialect::add_to_bias(network::Network& model, const Product& /*product*/,
+                            std::span<const double> /*by*/) const {
+  return not_told(model);
+}
 
 void set_other_dialect(const Dialect* dialect) noexcept {
   other_dialect = dialect;

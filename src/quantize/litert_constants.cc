@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "tessera/litert/builtin.h"
 
@@ -45,6 +47,11 @@ void apply_scales(const litert::Quantization& quantization, const Shape& shape,
 }
 
 }  // namespace
+
+litert::Data litert_data(Tensor tensor) {
+  const auto owner = std::make_shared<const Tensor>(std::move(tensor));
+  return {owner, owner->bytes()};
+}
 
 LitertConstants::LitertConstants(const litert::Content& content)
     : content_(content), source_(network(content).tensors.size(), -1) {

@@ -12,6 +12,9 @@
 
 namespace tessera::quantize {
 
+/// The tensor's bytes for a buffer of a file, which keeps them.
+[[nodiscard]] litert::Data litert_data(Tensor tensor);
+
 /// Constants of a network, also those that the file has in another type behind a DEQUANTIZE.
 class LitertConstants {
  public:

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "quantize/litert_plan.h"
+#include "quantize/litert_simulation.h"
 #include "quantize/litert_write.h"
 #include "quantize/request.h"
 #include "tessera/core/record.h"
@@ -126,23 +127,7 @@ class LitertDialect final : public Dialect {
     TESSERA_TRY(const auto graph, model.view());
     TESSERA_CHECK(check_schemes(graph, assignment, validate_one));
     TESSERA_CHECK(check_ranges(model, assignment, ranges));
-    if (options.opset != 0) {
-      return refused("a .tflite file has no opset", "leave --opset out");
-    }
-    if (const auto& reason = model.litert()->not_writable()) {
-      return tl::unexpected(*reason);
-    }
-    auto outcomes = outcomes_of(graph, assignment);
-    // Indices of tensors stay valid while operators are rewritten: what is not needed any more
-    // goes in the end. An error leaves the network as it was.
-    auto content = model.litert()->content();
-    const auto work = work_by_place(graph, content, outcomes);
-    const LitertConstants constants(content);
-    TESSERA_TRY(const auto plan, plan_litert(content, constants, work, ranges, options));
-    TESSERA_CHECK(write_litert(content, constants, plan, work, options));
-    model.litert()->content() = std::move(content);
-    model.edited();
-    return report_of(model.litert()->content(), std::move(outcomes));
+    return rewrite(model, graph, assignment, ranges, options);
   }
 
   /// Nothing has to be folded: converters did it.
@@ -166,7 +151,60 @@ class LitertDialect final : public Dialect {
     return {};
   }
 
+  Result<network::Network> lay_open(const network::Network& model) const override {
+    auto open = model.clone();
+    quantize::lay_open(open.litert()->content());
+    open.edited();
+    return open;
+  }
+
+  Result<Simulation> simulate(const network::Network& model, const Assignment& assignment,
+                              const calibrate::Ranges& ranges, const QuantizeOptions& options,
+                              Monitor& /*monitor*/) const override {
+    TESSERA_TRY(const auto graph, model.view());
+    TESSERA_CHECK(check_schemes(graph, assignment, validate_one));
+    auto written = model.clone();
+    TESSERA_CHECK(rewrite(written, graph, assignment, &ranges, options).map([](const auto&) {}));
+    TESSERA_TRY(auto open, lay_open(model));
+    TESSERA_TRY(auto told, simulate_litert(model.litert()->content(), written.litert()->content(),
+                                           open.litert()->content()));
+    open.edited();
+    return Simulation{std::move(open), std::move(told.rounded), std::move(told.products),
+                      std::move(told.without_biases)};
+  }
+
+  Status add_to_bias(network::Network& model, const Product& product,
+                     std::span<const double> by) const override {
+    TESSERA_CHECK(quantize::add_to_bias(model.litert()->content(), product, by));
+    model.edited();
+    return {};
+  }
+
  private:
+  /// Of whatever model the ranges are said to be. `graph` is the network's.
+  static Result<QuantizeReport> rewrite(network::Network& model, const graph::Graph& graph,
+                                        const Assignment& assignment,
+                                        const calibrate::Ranges* ranges,
+                                        const QuantizeOptions& options) {
+    if (options.opset != 0) {
+      return refused("a .tflite file has no opset", "leave --opset out");
+    }
+    if (const auto& reason = model.litert()->not_writable()) {
+      return tl::unexpected(*reason);
+    }
+    auto outcomes = outcomes_of(graph, assignment);
+    // Indices of tensors stay valid while operators are rewritten: what is not needed any more
+    // goes in the end. An error leaves the network as it was.
+    auto content = model.litert()->content();
+    const auto work = work_by_place(graph, content, outcomes);
+    const LitertConstants constants(content);
+    TESSERA_TRY(const auto plan, plan_litert(content, constants, work, ranges, options));
+    TESSERA_CHECK(write_litert(content, constants, plan, work, options));
+    model.litert()->content() = std::move(content);
+    model.edited();
+    return report_of(model.litert()->content(), std::move(outcomes));
+  }
+
   static std::vector<LitertWork> work_by_place(const graph::Graph& graph,
                                                const litert::Content& content,
                                                std::vector<OpOutcome>& outcomes) {

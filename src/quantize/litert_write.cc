@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <tuple>
@@ -31,11 +30,6 @@ constexpr std::string_view kOldestRelease = "min_runtime_version";
 
 std::size_t at(std::int32_t index) {
   return static_cast<std::size_t>(index);
-}
-
-litert::Data data_of(Tensor tensor) {
-  const auto owner = std::make_shared<const Tensor>(std::move(tensor));
-  return {owner, owner->bytes()};
 }
 
 litert::Quantization quantization_of(std::span<const QParams> qparams, int axis) {
@@ -333,7 +327,7 @@ class Writer {
     }
     twin.shape = std::move(extents);
     twin.signature.clear();
-    twin.buffer = content_.add_buffer(data_of(std::move(values)));
+    twin.buffer = content_.add_buffer(litert_data(std::move(values)));
     return add(std::move(twin), suffix);
   }
 

@@ -237,7 +237,8 @@ class Chooser {
   Result<std::int64_t> affordable_runs() {
     TESSERA_TRY(const auto sample, question_.samples.load(question_.judging.front()));
     TESSERA_TRY(const auto values, values_per_run(*simulator_, sample));
-    return runs_within(question_.effort_s, prepared_->model, values);
+    TESSERA_TRY(const auto graph, prepared_->model.view());
+    return runs_within(question_.effort_s, graph, values);
   }
 
   void round(const Part& part, const numerics::QParams& qparams) {
@@ -316,12 +317,12 @@ class Chooser {
   }
 
   Status open() {
-    TESSERA_TRY(const auto* const model, onnx_of(question_.model));
-    TESSERA_TRY(auto prepared,
-                quantize::prepare(*model, question_.assignment, quantizing_, Monitor::silent()));
+    TESSERA_TRY(auto prepared, quantize::prepare(*question_.model.onnx(), question_.assignment,
+                                                 quantizing_, Monitor::silent()));
     TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
     prepared_.emplace(std::move(prepared));
-    TESSERA_TRY(judged_, judged_values(prepared_->model));
+    TESSERA_TRY(const auto graph, prepared_->model.view());
+    TESSERA_TRY(judged_, judged_values(graph, prepared_->model.path()));
     TESSERA_TRY(const auto reference, Simulator::open(library_, prepared_->model, judged_));
     TESSERA_TRY(judge_, Judge::make(*reference, judged_, question_.samples, judging()));
     return {};
@@ -382,7 +383,8 @@ class Chooser {
     auto taps = taps_of(details, judged_);
     if (!simulator_ || !same_weights(*loaded_, details) || simulator_->tensors() != taps) {
       simulator_.reset();
-      TESSERA_TRY(const auto rounded, with_rounded_weights(prepared_->model, details, {}));
+      TESSERA_TRY(const auto rounded,
+                  quantize::with_rounded_weights(prepared_->model, details, {}));
       TESSERA_TRY(simulator_, Simulator::open(library_, rounded, std::move(taps)));
       loaded_ = &details;
     }
@@ -498,8 +500,9 @@ Result<MethodChoice> choose_method(const MethodQuestion& question,
   if (question.judging.empty()) {
     return unjudged(question.ranges, "one sample cannot judge ranges that were measured on it");
   }
-  auto choice = takes(question.model) ? Chooser(question, std::move(library), monitor).run()
-                                      : choose_by_building(question, library, monitor);
+  auto choice = question.model.onnx() != nullptr
+                    ? Chooser(question, std::move(library), monitor).run()
+                    : choose_by_building(question, library, monitor);
   if (!choice && choice.error().code != ErrorCode::kCancelled) {
     return unjudged(question.ranges,
                     fmt::format("the outputs cannot be judged: {}", choice.error().message));

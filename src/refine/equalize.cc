@@ -214,7 +214,7 @@ class Weights {
 
   void store() {
     for (auto& [name, entry] : loaded_) {
-      replace_constant(model_, entry.node, entry.input, std::move(entry.value));
+      quantize::replace_constant(model_, entry.node, entry.input, std::move(entry.value));
     }
   }
 

@@ -179,16 +179,4 @@ std::int64_t sample_rows(const Layer& layer, std::span<const std::int64_t> shape
   return rows;
 }
 
-void replace_constant(onnx::Model& model, onnx::NodeId node, std::size_t input, Tensor value) {
-  const auto name = model.inputs(node)[input];
-  if (model.has_initializer(name) && model.consumers(name).size() == 1 &&
-      !model.used_by_body(name) && !model.is_output(name)) {
-    model.set_initializer(name, std::move(value));
-    return;
-  }
-  const auto fresh = model.unique_name(name.empty() ? model.name(node) + "_constant" : name);
-  model.set_initializer(fresh, std::move(value));
-  model.set_input(node, input, fresh);
-}
-
 }  // namespace tessera::refine

@@ -64,8 +64,4 @@ std::int64_t sample_rows(const Layer& layer, std::span<const std::int64_t> shape
                          std::span<const float> values, std::int64_t want, std::int64_t sample,
                          std::vector<float>& out);
 
-/// Puts a constant in the place of the one that `node` reads: under its name if it is an
-/// initializer that nobody else reads, else under a new one.
-void replace_constant(onnx::Model& model, onnx::NodeId node, std::size_t input, Tensor value);
-
 }  // namespace tessera::refine

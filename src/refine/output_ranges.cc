@@ -73,7 +73,7 @@ class Together {
     Together self(context);
     TESSERA_TRY(const auto details, quantize::describe_static(model, assignment, ranges,
                                                               context.quantizing, context.monitor));
-    TESSERA_TRY(const auto rounded, with_rounded_weights(model, details, {}));
+    TESSERA_TRY(const auto rounded, quantize::with_rounded_weights(model, details, {}));
     TESSERA_TRY(self.simulator_,
                 Simulator::open(context.library, rounded, taps_of(details, context.judged)));
     round_activations(*self.simulator_, details);

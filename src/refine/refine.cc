@@ -4,6 +4,7 @@
 #include "tessera/quantize/assignment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "refine/bias_correction.h"
+#include "refine/choose_built.h"
 #include "refine/equalize.h"
 #include "refine/output_ranges.h"
 #include "refine/quantized.h"
@@ -24,6 +26,7 @@
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/timing.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/quantize/onnx.h"
 #include "tessera/refine/fields.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -74,7 +77,7 @@ class Refiner {
           const RefineOptions& options, Monitor& monitor)
       : samples_(samples), library_(std::move(library)), options_(options), monitor_(monitor) {}
 
-  Result<Refinement> run(const onnx::Model& model, const Assignment& assignment,
+  Result<Refinement> run(const network::Network& model, const Assignment& assignment,
                          const calibrate::Ranges* ranges) {
     const bool any_static = std::any_of(assignment.begin(), assignment.end(),
                                         [](const auto& one) { return one.mode == Mode::kStatic; });
@@ -82,14 +85,9 @@ class Refiner {
       return fail(ErrorCode::kInvalidArgument, "there is nothing to refine: no static scheme")
           .hint("refinement goes with --mode static");
     }
-    TESSERA_TRY(auto prepared, quantize::prepare(model, assignment, quantizing_, monitor_));
-    TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
-    state_.emplace(Draft{std::move(prepared.model),
-                         std::move(prepared.assignment),
-                         {},
-                         {},
-                         std::move(prepared.gone),
-                         {}});
+    TESSERA_TRY(dialect_, quantize::dialect_of(model));
+    TESSERA_TRY(auto draft, prepared(model, assignment));
+    state_.emplace(std::move(draft));
     state_->report.samples = samples_.size();
     if (ranges != nullptr) {
       state_->ranges = *ranges;
@@ -104,15 +102,26 @@ class Refiner {
       state_->ranges.model = *std::move(info);
     }
     auto& made = *state_;
-    return Refinement{network::Network::of(std::move(made.model)),
-                      std::move(made.assignment),
-                      std::move(made.ranges),
-                      std::move(made.weights),
-                      std::move(made.gone),
-                      std::move(made.report)};
+    return Refinement{std::move(made.model),   std::move(made.assignment), std::move(made.ranges),
+                      std::move(made.weights), std::move(made.gone),       std::move(made.report)};
   }
 
  private:
+  /// In the form that quantize() rewrites.
+  Result<Draft> prepared(const network::Network& model, const Assignment& assignment) {
+    if (model.onnx() == nullptr) {
+      return Draft{model.clone(), assignment, {}, {}, {}, {}};
+    }
+    TESSERA_TRY(auto prepared, quantize::prepare(*model.onnx(), assignment, quantizing_, monitor_));
+    TESSERA_CHECK(prepared.model.infer_types(runtime::type_oracle(library_)));
+    return Draft{network::Network::of(std::move(prepared.model)),
+                 std::move(prepared.assignment),
+                 {},
+                 {},
+                 std::move(prepared.gone),
+                 {}};
+  }
+
   /// What a step changes, and how many things.
   using Change = std::function<Result<std::int64_t>(Draft&)>;
   /// Whether what a change did to the outputs is enough for it to stay.
@@ -167,12 +176,14 @@ class Refiner {
     }
     if (options_.ranges_by_output) {
       TESSERA_CHECK(step("ranges-by-output", [&](Draft& state) {
-        return choose_methods(context(), state.model, state.assignment, state.ranges);
+        return state.model.onnx() != nullptr
+                   ? choose_methods(context(), *state.model.onnx(), state.assignment, state.ranges)
+                   : mix_methods(state);
       }));
     }
     if (options_.scales) {
       TESSERA_CHECK(step("scales", [&](Draft& state) {
-        return refine_ends(context(), state.model, state.assignment, state.ranges);
+        return refine_ends(context(), *state.model.onnx(), state.assignment, state.ranges);
       }));
     }
     const bool rounding = options_.rounding != Rounding::kNearest;
@@ -193,8 +204,9 @@ class Refiner {
   }
 
   [[nodiscard]] StepContext context() {
-    return {*fit_,       library_, judge_ ? *judge_ : *proof_, judged_,
-            quantizing_, monitor_, state_->report.skipped,     *budget_};
+    return {*fit_,   library_,    *dialect_, judge_ ? *judge_ : *proof_,
+            judged_, quantizing_, monitor_,  state_->report.skipped,
+            *budget_};
   }
 
   /// Makes a change and takes it back if the outputs are not closer for it.
@@ -226,18 +238,19 @@ class Refiner {
 
   /// Of the outputs of the model as it would be quantized now.
   Result<Verdict> error_of(const Draft& state) {
-    const StepContext proof{
-        *fit_, library_, *proof_, judged_, quantizing_, monitor_, state_->report.skipped, *budget_};
+    const StepContext proof{*fit_,   library_,    *dialect_, *proof_,
+                            judged_, quantizing_, monitor_,  state_->report.skipped,
+                            *budget_};
     return quantized_verdict(proof, state.model, state.assignment, state.ranges, state.weights);
   }
 
   Status open_judge() {
-    TESSERA_TRY(judged_, judged_values(state_->model));
-    TESSERA_TRY(const auto details,
-                quantize::describe_static(state_->model, state_->assignment, state_->ranges,
-                                          quantizing_, monitor_));
+    TESSERA_TRY(const auto graph, state_->model.view());
+    TESSERA_TRY(judged_, judged_values(graph, state_->model.path()));
+    TESSERA_TRY(const auto simulation, dialect_->simulate(state_->model, state_->assignment,
+                                                          state_->ranges, quantizing_, monitor_));
     TESSERA_TRY(const auto reference,
-                Simulator::open(library_, state_->model, taps_of(details, judged_)));
+                Simulator::open(library_, state_->model, taps_of(simulation.rounded, judged_)));
     TESSERA_TRY(const auto first, samples_.load(0));
     TESSERA_TRY(const auto values, values_per_run(*reference, first));
     const auto parts = divide(samples_.size(), error_samples(values), options_.fit_samples);
@@ -246,8 +259,9 @@ class Refiner {
     }
     TESSERA_TRY(proof_, Judge::make(*reference, judged_, samples_, parts.proof));
     fit_.emplace(samples_, parts.fit);
+    search_ = parts.search;
     state_->report.error_samples = proof_->samples();
-    TESSERA_TRY(const auto runs, runs_within(options_.effort_s, state_->model, values));
+    TESSERA_TRY(const auto runs, runs_within(options_.effort_s, graph, values));
     budget_.emplace(runs);
     return {};
   }
@@ -273,21 +287,52 @@ class Refiner {
         }
       }
     }
-    TESSERA_TRY(state.ranges, calibrate::calibrate(network::Network::of(state.model.clone()),
-                                                   samples_, library_, calibration, monitor_));
+    TESSERA_TRY(state.ranges,
+                calibrate::calibrate(state.model, samples_, library_, calibration, monitor_));
     return {};
   }
 
+  /// Methods for parts of the network, judged by building it.
+  Result<std::int64_t> mix_methods(Draft& state) {
+    const auto own =
+        std::find_if(state.assignment.begin(), state.assignment.end(), [](const auto& one) {
+          return one.mode == Mode::kStatic;
+        })->method;
+    TESSERA_TRY(const auto choice, choose_by_building({.model = state.model,
+                                                       .assignment = state.assignment,
+                                                       .open = own,
+                                                       .samples = samples_,
+                                                       .judging = search_,
+                                                       .ranges = state.ranges,
+                                                       .effort_s = options_.effort_s,
+                                                       .everywhere = options_.everywhere},
+                                                      library_, monitor_));
+    std::int64_t changed = 0;
+    for (auto& [tensor, by_method] : state.ranges.tensors) {
+      const auto other = choice.others.find(tensor);
+      const auto found =
+          by_method.find(other == choice.others.end() ? choice.method : other->second);
+      const auto known = by_method.find(own);
+      if (found != by_method.end() && known != by_method.end() &&
+          !(found->second == known->second)) {
+        known->second = found->second;
+        ++changed;
+      }
+    }
+    return changed;
+  }
+
   Result<std::int64_t> equalize_step(Draft& state) {
-    TESSERA_TRY(const auto paths, scalable_paths(state.model, &state_->report.skipped));
+    auto& model = *state.model.onnx();
+    TESSERA_TRY(const auto paths, scalable_paths(model, &state_->report.skipped));
     if (paths.empty()) {
       return 0;
     }
-    TESSERA_TRY(const auto magnitude, measure_channels(state.model, paths));
+    TESSERA_TRY(const auto magnitude, measure_channels(model, paths));
     const bool per_channel = std::all_of(
         state.assignment.begin(), state.assignment.end(),
         [](const auto& scheme) { return scheme.mode != Mode::kStatic || scheme.per_channel; });
-    TESSERA_TRY(const auto changed, equalize(state.model, paths, magnitude, {per_channel}));
+    TESSERA_TRY(const auto changed, equalize(model, paths, magnitude, {per_channel}));
     if (changed > 0) {
       TESSERA_CHECK(measure_ranges(state));
     }
@@ -333,54 +378,79 @@ class Refiner {
   const data::SampleSet& samples_;
   std::shared_ptr<const runtime::Library> library_;
   RefineOptions options_;
-  quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere};
+  quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere, .io = options_.io};
   Monitor& monitor_;
+  const quantize::Dialect* dialect_ = nullptr;
   std::optional<Draft> state_;
   std::vector<std::string> judged_;
   std::optional<Judge> judge_;  // by which steps choose; none: no step does
   std::optional<Judge> proof_;  // by which they are kept
   std::optional<SomeSamples> fit_;
+  std::vector<std::int64_t> search_;
   std::optional<Budget> budget_;
   Verdict error_;  // of the state, on what proves
 };
 
 }  // namespace
 
+Result<quantize::Simulation> simulate(const StepContext& context, const network::Network& model,
+                                      const Assignment& assignment, const calibrate::Ranges& ranges,
+                                      const quantize::WeightOverrides& weights) {
+  auto options = context.quantizing;
+  options.weights = &weights;
+  return context.dialect.simulate(model, assignment, ranges, options, context.monitor);
+}
+
 Result<std::unique_ptr<Simulator>> open_quantized(const StepContext& context,
-                                                  const onnx::Model& model,
+                                                  const network::Network& model,
                                                   const Assignment& assignment,
                                                   const calibrate::Ranges& ranges,
                                                   const quantize::WeightOverrides& weights) {
-  auto options = context.quantizing;
-  options.weights = &weights;
-  TESSERA_TRY(const auto details,
-              quantize::describe_static(model, assignment, ranges, options, context.monitor));
-  TESSERA_TRY(const auto rounded, with_rounded_weights(model, details, weights));
-  TESSERA_TRY(auto simulator,
-              Simulator::open(context.library, rounded, taps_of(details, context.judged)));
-  round_activations(*simulator, details);
+  TESSERA_TRY(const auto simulation, simulate(context, model, assignment, ranges, weights));
+  TESSERA_TRY(auto simulator, Simulator::open(context.library, simulation.network,
+                                              taps_of(simulation.rounded, context.judged)));
+  round_activations(*simulator, simulation.rounded);
   return simulator;
 }
 
-Result<Verdict> quantized_verdict(const StepContext& context, const onnx::Model& model,
+Result<Verdict> quantized_verdict(const StepContext& context, const network::Network& model,
                                   const Assignment& assignment, const calibrate::Ranges& ranges,
                                   const quantize::WeightOverrides& weights) {
   TESSERA_TRY(const auto simulator, open_quantized(context, model, assignment, ranges, weights));
   return context.judge.verdict(*simulator);
 }
 
-Result<const onnx::Model*> onnx_of(const network::Network& model) {
-  const auto* const onnx = model.onnx();
-  if (onnx == nullptr) {
-    return fail(ErrorCode::kUnimplemented, "'{}' ({}) is of a format that is not refined",
-                model.path().string(), model.description())
-        .hint("leave out refinement, or give an ONNX model");
+Doable doable(const network::Network& model, RefineOptions options) {
+  Doable result{std::move(options), {}};
+  const auto leave_out = [&](auto& option, auto without, const char* name) {
+    if (option != without) {
+      option = without;
+      result.missing.emplace_back(name);
+    }
+  };
+  if (model.onnx() == nullptr) {
+    leave_out(result.options.equalize, false, "equalization");
+    leave_out(result.options.scales, false, "search of scales");
+    leave_out(result.options.rounding, Rounding::kNearest, "rounding of weights");
   }
-  return onnx;
+  if (model.onnx() == nullptr && model.litert() == nullptr) {
+    leave_out(result.options.ranges_by_output, false, "ranges by output error");
+    leave_out(result.options.bias_correction, false, "bias correction");
+  }
+  return result;
 }
 
-bool takes(const network::Network& model) noexcept {
-  return model.onnx() != nullptr;
+Status check_doable(const network::Network& model, const RefineOptions& options) {
+  const auto missing = doable(model, options).missing;
+  if (missing.empty()) {
+    return {};
+  }
+  return fail(ErrorCode::kUnimplemented, "'{}' is of a format ({}) that has no {}",
+              model.path().string(), model.description(), fmt::join(missing, ", no "))
+      .hint("{}", model.litert() == nullptr
+                      ? "leave out what wins accuracy back, or give an ONNX model"
+                      : "--bias-correction and --method output work on .tflite files; the rest "
+                        "needs an ONNX model");
 }
 
 Result<Refinement> refine(const network::Network& model, const Assignment& assignment,
@@ -395,8 +465,8 @@ Result<Refinement> refine(const network::Network& model, const Assignment& assig
                 options.effort_s)
         .hint("leave them at their defaults");
   }
-  TESSERA_TRY(const auto* const onnx, onnx_of(model));
-  return Refiner(samples, std::move(library), options, monitor).run(*onnx, assignment, ranges);
+  TESSERA_CHECK(check_doable(model, options));
+  return Refiner(samples, std::move(library), options, monitor).run(model, assignment, ranges);
 }
 
 std::string_view to_string(Rounding rounding) noexcept {

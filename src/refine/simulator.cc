@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "tessera/graph/kind.h"
 #include "tessera/network/network.h"
 #include "tessera/numerics/kernels.h"
 
@@ -19,29 +20,31 @@ namespace {
 /// What refining takes at most: one message of the format.
 constexpr std::int64_t kLargestModelBytes = std::numeric_limits<std::int32_t>::max();
 
-bool is_float32(const onnx::Model& model, const std::string& value) {
-  const auto type = model.type_of(value);
-  return type && type->dtype == DType::kFloat32;
+using graph::Graph;
+using graph::OpKind;
+using graph::TensorId;
+
+bool is_float32(const Graph& graph, TensorId value) {
+  return graph.tensor(value).dtype == DType::kFloat32;
 }
 
 /// Breadth first, so that the nearest is found.
-std::optional<std::string> floating_ancestor(const onnx::Model& model, const std::string& output) {
-  std::vector<std::string> front{output};
-  std::set<std::string> seen{output};
+std::optional<TensorId> floating_ancestor(const Graph& graph, TensorId output) {
+  std::vector<TensorId> front{output};
+  std::set<TensorId> seen{output};
   for (std::size_t i = 0; i < front.size(); ++i) {
-    const auto producer = model.producer(front[i]);
+    const auto producer = graph.tensor(front[i]).producer;
     if (!producer) {
       continue;
     }
-    for (const auto& input : model.inputs(*producer)) {
-      if (input.empty() || !model.producer(input) || model.is_constant(input) ||
-          !seen.insert(input).second) {
-        continue;
+    for (const auto& input : graph.op(*producer).inputs) {
+      if (!input || !graph.tensor(*input).producer || !seen.insert(*input).second) {
+        continue;  // absent, fed, a constant, or seen
       }
-      if (is_float32(model, input)) {
+      if (is_float32(graph, *input)) {
         return input;
       }
-      front.push_back(input);
+      front.push_back(*input);
     }
   }
   return std::nullopt;
@@ -59,13 +62,12 @@ Simulator::Simulator(std::vector<std::string> tensors)
 Simulator::~Simulator() = default;
 
 Result<std::unique_ptr<Simulator>> Simulator::open(
-    const std::shared_ptr<const runtime::Library>& library, const onnx::Model& model,
+    const std::shared_ptr<const runtime::Library>& library, const network::Network& model,
     std::vector<std::string> tensors) {
   std::sort(tensors.begin(), tensors.end());
   tensors.erase(std::unique(tensors.begin(), tensors.end()), tensors.end());
   std::unique_ptr<Simulator> simulator(new Simulator(std::move(tensors)));
-  const auto network = network::Network::of(model.clone());
-  TESSERA_TRY(const auto source, network.source(simulator->tensors_));
+  TESSERA_TRY(const auto source, model.source(simulator->tensors_));
   if (source->size_bytes() > kLargestModelBytes) {
     return fail(ErrorCode::kResourceExhausted, "the model has {} bytes; at most {} can be refined",
                 source->size_bytes(), kLargestModelBytes)
@@ -84,6 +86,12 @@ Result<std::unique_ptr<Simulator>> Simulator::open(
   }
   simulator->session_ = *std::move(session);
   return simulator;
+}
+
+Result<std::unique_ptr<Simulator>> Simulator::open(
+    const std::shared_ptr<const runtime::Library>& library, const onnx::Model& model,
+    std::vector<std::string> tensors) {
+  return open(library, network::Network::of(model.clone()), std::move(tensors));
 }
 
 std::optional<std::size_t> Simulator::point_of(std::string_view tensor) const {
@@ -165,40 +173,39 @@ namespace {
 
 /// The value that a final Softmax or Sigmoid squeezes: what it makes of it says little where it is
 /// near 0 or 1, so that a few samples would decide everything.
-std::string before_squeezing(const onnx::Model& model, std::string value) {
-  const auto producer = model.producer(value);
-  if (!producer || !model.domain(*producer).empty()) {
+TensorId before_squeezing(const Graph& graph, TensorId value) {
+  const auto producer = graph.tensor(value).producer;
+  const auto kind = producer ? graph.op(*producer).kind : OpKind::kOther;
+  if (kind != OpKind::kSoftmax && kind != OpKind::kSigmoid) {
     return value;
   }
-  const auto& type = model.op_type(*producer);
-  if (type != "Softmax" && type != "LogSoftmax" && type != "Sigmoid") {
-    return value;
-  }
-  auto input = model.inputs(*producer).front();
-  return model.producer(input) && !model.is_constant(input) ? input : value;
+  const auto input = graph.op(*producer).inputs.front();
+  return input && graph.tensor(*input).producer ? *input : value;
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> judged_values(const onnx::Model& model) {
+Result<std::vector<std::string>> judged_values(const Graph& graph,
+                                               const std::filesystem::path& path) {
   std::vector<std::string> values;
-  for (const auto& output : model.outputs()) {
-    if (!model.producer(output)) {
+  for (const auto output : graph.outputs()) {
+    if (!graph.tensor(output).producer) {
       continue;
     }
-    auto value =
-        is_float32(model, output) ? std::optional(output) : floating_ancestor(model, output);
-    if (value) {
-      value = before_squeezing(model, *std::move(value));
+    const auto value =
+        is_float32(graph, output) ? std::optional(output) : floating_ancestor(graph, output);
+    if (!value) {
+      continue;
     }
-    if (value && std::find(values.begin(), values.end(), *value) == values.end()) {
-      values.push_back(*std::move(value));
+    const auto& name = graph.tensor(before_squeezing(graph, *value)).name;
+    if (std::find(values.begin(), values.end(), name) == values.end()) {
+      values.push_back(name);
     }
   }
   if (values.empty()) {
     return fail(ErrorCode::kUnimplemented,
                 "no output of '{}' is computed from a float32 value whose error could be measured",
-                model.path().string())
+                path.string())
         .hint("make a float32 tensor an output of the model, or quantize without these options");
   }
   return values;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +15,8 @@
 
 #include "tessera/core/result.h"
 #include "tessera/data/sample_set.h"
+#include "tessera/graph/graph.h"
+#include "tessera/network/network.h"
 #include "tessera/numerics/qparams.h"
 #include "tessera/onnx/model.h"
 #include "tessera/runtime/library.h"
@@ -36,6 +39,9 @@ class Simulator final : private runtime::TensorTap {
       std::function<void(std::size_t point, std::span<const std::int64_t> shape, std::span<float>)>;
 
   /// Taps at `tensors` (inputs of the model or results of operators).
+  static Result<std::unique_ptr<Simulator>> open(
+      const std::shared_ptr<const runtime::Library>& library, const network::Network& model,
+      std::vector<std::string> tensors);
   static Result<std::unique_ptr<Simulator>> open(
       const std::shared_ptr<const runtime::Library>& library, const onnx::Model& model,
       std::vector<std::string> tensors);
@@ -73,7 +79,8 @@ class Simulator final : private runtime::TensorTap {
 /// others (classes, maps) the nearest floating value behind them, and what a Softmax or Sigmoid
 /// reads instead of what it gives.
 /// Errors: kUnimplemented if there is none.
-[[nodiscard]] Result<std::vector<std::string>> judged_values(const onnx::Model& model);
+[[nodiscard]] Result<std::vector<std::string>> judged_values(const graph::Graph& model,
+                                                             const std::filesystem::path& path);
 
 /// The same indices in an order of which every beginning is spread evenly over the whole.
 [[nodiscard]] std::vector<std::int64_t> evenly_from_the_start(std::vector<std::int64_t> indices);

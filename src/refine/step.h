@@ -13,9 +13,8 @@
 #include "tessera/core/monitor.h"
 #include "tessera/data/sample_set.h"
 #include "tessera/network/network.h"
-#include "tessera/onnx/model.h"
 #include "tessera/quantize/assignment.h"
-#include "tessera/quantize/onnx.h"
+#include "tessera/quantize/dialect.h"
 #include "tessera/refine/refine.h"
 #include "tessera/runtime/library.h"
 
@@ -51,7 +50,7 @@ class Budget {
 
 /// What the steps change, a Refinement in the making.
 struct Draft {
-  onnx::Model model;
+  network::Network model;
   quantize::Assignment assignment;
   calibrate::Ranges ranges;
   quantize::WeightOverrides weights;
@@ -59,13 +58,11 @@ struct Draft {
   RefineReport report;
 };
 
-/// The model as what this room works on. Errors: kUnimplemented for another format.
-[[nodiscard]] Result<const onnx::Model*> onnx_of(const network::Network& model);
-
 /// What every step works with. Nothing is owned.
 struct StepContext {
   const SomeSamples& samples;  ///< to fit to; none of those that prove
   std::shared_ptr<const runtime::Library> library;
+  const quantize::Dialect& dialect;  ///< of the model's format
   const Judge& judge;
   const std::vector<std::string>& judged;
   const quantize::QuantizeOptions& quantizing;  ///< of the model that is made; without weights
@@ -74,13 +71,20 @@ struct StepContext {
   Budget& budget;
 };
 
+/// What quantize() would round.
+[[nodiscard]] Result<quantize::Simulation> simulate(const StepContext& context,
+                                                    const network::Network& model,
+                                                    const quantize::Assignment& assignment,
+                                                    const calibrate::Ranges& ranges,
+                                                    const quantize::WeightOverrides& weights);
 /// The model with everything rounded as quantize() would round it, open to be judged.
 [[nodiscard]] Result<std::unique_ptr<Simulator>> open_quantized(
-    const StepContext& context, const onnx::Model& model, const quantize::Assignment& assignment,
-    const calibrate::Ranges& ranges, const quantize::WeightOverrides& weights);
+    const StepContext& context, const network::Network& model,
+    const quantize::Assignment& assignment, const calibrate::Ranges& ranges,
+    const quantize::WeightOverrides& weights);
 /// What the judge says of it.
 [[nodiscard]] Result<Verdict> quantized_verdict(const StepContext& context,
-                                                const onnx::Model& model,
+                                                const network::Network& model,
                                                 const quantize::Assignment& assignment,
                                                 const calibrate::Ranges& ranges,
                                                 const quantize::WeightOverrides& weights);

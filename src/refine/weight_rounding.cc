@@ -85,9 +85,10 @@ class WeightRounding {
       : context_(context), state_(state), options_(options) {}
 
   Result<std::int64_t> run() {
-    TESSERA_TRY(details_, quantize::describe_static(state_.model, state_.assignment, state_.ranges,
-                                                    context_.quantizing, context_.monitor));
-    TESSERA_TRY(rounded_, with_rounded_weights(state_.model, details_, {}));
+    TESSERA_TRY(details_,
+                quantize::describe_static(*state_.model.onnx(), state_.assignment, state_.ranges,
+                                          context_.quantizing, context_.monitor));
+    TESSERA_TRY(rounded_, quantize::with_rounded_weights(*state_.model.onnx(), details_, {}));
     find_layers();
     if (options_.rounding == Rounding::kDescent) {
       keep_affordable();
@@ -111,7 +112,7 @@ class WeightRounding {
  private:
   void find_layers() {
     for (const auto& scale : details_.weights) {
-      auto layer = describe_layer(state_.model, scale);
+      auto layer = describe_layer(*state_.model.onnx(), scale);
       if (!layer) {
         context_.skipped.push_back("rounding: " + layer.error().message);
       } else if (!layer->alone) {
@@ -200,7 +201,7 @@ class WeightRounding {
   }
 
   Status round(const Layer& layer, const Moments& moments) {
-    TESSERA_TRY(const auto values, state_.model.initializer(layer.scale.initializer));
+    TESSERA_TRY(const auto values, state_.model.onnx()->initializer(layer.scale.initializer));
     const auto rows = as_rows(layer, values.as<float>());
     auto scales = layer.scale.qparams;
     std::vector<Matrix> grams;

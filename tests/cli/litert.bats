@@ -208,11 +208,52 @@ needs_litert() {
   expect_error 2 "no blocks"
   tessera quantize small.tflite "${data[@]}" -o q.tflite --opset 13
   expect_error 2 "no opset"
-  tessera quantize small.tflite "${data[@]}" -o q.tflite --refine full
-  expect_error 3 "is of a format that is not refined"
+  local refused
+  for refused in --equalize --refine-scales "--rounding descent" "--refine fast --rounding adaptive"; do
+    # shellcheck disable=SC2086
+    tessera quantize small.tflite "${data[@]}" -o q.tflite $refused
+    expect_error 3 "--bias-correction and --method output work on .tflite files"
+  done
   tessera quantize small.tflite -o q.tflite
   expect_error 2 "needs the ranges"
   expect_equal "$(ls)" "small.tflite"
+}
+
+@test "litert: mean errors are taken off the biases, and the answer says what that did" {
+  needs_litert
+  local data=(--data random:24)
+  tessera quantize small.tflite "${data[@]}" -o q.tflite --bias-correction --json
+  expect_status 0
+  validate quantize "$BATS_TEST_TMPDIR/stdout"
+  expect_equal "$(json '[.result.refinement.report.steps[].name] | join(" ")')" "bias-correction"
+  expect_equal "$(json '.result.refinement.report | .samples, .error_samples')" $'24\n8'
+  expect_equal "$(json '.result.refinement.report.steps | all((.kept | not) or .after_db > .before_db)')" \
+    "true"
+  tessera quantize small.tflite "${data[@]}" -o two.tflite --bias-correction --threads 2
+  expect_status 0
+  cmp q.tflite two.tflite
+}
+
+@test "litert: a preset does the steps that the format has, and says which it has not" {
+  needs_litert
+  local data=(--data random:24)
+  tessera quantize small.tflite "${data[@]}" -o fast.tflite --refine fast --json
+  expect_status 0
+  expect_in "$stderr" "refined-in-part"
+  expect_in "$stderr" "no equalization, no rounding of weights"
+  expect_equal "$(json '[.result.refinement.report.steps[].name] | join(" ")')" "bias-correction"
+  expect_equal "$(json .result.refinement.options.equalize)" "false"
+  tessera quantize small.tflite "${data[@]}" -o full.tflite --refine full --refine-effort 1 --json
+  expect_status 0
+  expect_equal "$(json '[.result.refinement.report.steps[] | .branch + " " + .name] | join(", ")')" \
+    "fast bias-correction, full ranges-by-output, full bias-correction"
+  tessera quantize small.tflite "${data[@]}" -o output.tflite --method output --json
+  expect_status 0
+  expect_not_in "$stderr" "refined-in-part"
+  expect_equal "$(json '[.result.refinement.report.steps[].name] | join(" ")')" "ranges-by-output"
+  tessera quantize small.tflite "${data[@]}" -o auto.tflite --json
+  expect_status 0
+  expect_equal "$(json '.result.refinement')" "null"
 }
 
 @test "litert: bench goes through the forms of the format" {

@@ -17,7 +17,6 @@
 #include "tessera/network/load.h"
 #include "tessera/quantize/dialect.h"
 #include "tessera/refine/choose_method.h"
-#include "tessera/refine/refine.h"
 #include "tessera/runtime/litert.h"
 
 /// How a range method is chosen where candidates are built: networks that are not ONNX.
@@ -25,8 +24,6 @@ namespace tessera::refine {
 namespace {
 
 using numerics::RangeMethod;
-using testing::FailsWith;
-using ::testing::HasSubstr;
 using testing::IsOk;
 
 /// small_litert() with a SOFTMAX behind it.
@@ -157,13 +154,6 @@ TEST_F(ChooseBuilt, IsTheSameEveryTime) {
   for (std::size_t i = 0; i < one->trials.size(); ++i) {
     EXPECT_EQ(one->trials[i].sqnr_db, two->trials[i].sqnr_db);
   }
-}
-
-TEST_F(ChooseBuilt, WhatWinsAccuracyBackRefusesTheFormat) {
-  EXPECT_FALSE(takes(network_));
-  EXPECT_THAT(refine(network_, assignment_, *samples_, &ranges_, library_,
-                     {.bias_correction = true}, Monitor::silent()),
-              FailsWith(ErrorCode::kUnimplemented, HasSubstr("not refined")));
 }
 
 }  // namespace

@@ -256,13 +256,15 @@ TEST(ReplaceConstant, OneThatOthersRead_IsCopiedForThisReader) {
                    .op("Mul", {"h", "c"}, {"y"})
                    .output("y", {1, 2})
                    .build();
-  replace_constant(model, *model.producer("y"), 1, Tensor::of(std::vector<float>{3, 4}, {2}));
+  quantize::replace_constant(model, *model.producer("y"), 1,
+                             Tensor::of(std::vector<float>{3, 4}, {2}));
   EXPECT_THAT(model.initializer("c")->as<float>(), ElementsAre(1, 2));
   const auto fresh = model.inputs(*model.producer("y"))[1];
   EXPECT_NE(fresh, "c");
   EXPECT_THAT(model.initializer(fresh)->as<float>(), ElementsAre(3, 4));
   // Now it is read by that one alone, and changes in place.
-  replace_constant(model, *model.producer("y"), 1, Tensor::of(std::vector<float>{5, 6}, {2}));
+  quantize::replace_constant(model, *model.producer("y"), 1,
+                             Tensor::of(std::vector<float>{5, 6}, {2}));
   EXPECT_EQ(model.inputs(*model.producer("y"))[1], fresh);
   EXPECT_THAT(model.initializer(fresh)->as<float>(), ElementsAre(5, 6));
 }

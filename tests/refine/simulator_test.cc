@@ -313,6 +313,11 @@ TEST(Judge, SilentModels_AreRefused) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("2 samples")));
 }
 
+Result<std::vector<std::string>> judged(const onnx::Model& model) {
+  TESSERA_TRY(const auto graph, model.view());
+  return judged_values(graph, model.path());
+}
+
 TEST(JudgedValues, AreFloatingOutputs_OrWhatClassesAreMadeOf) {
   const auto build = [](const char* last, std::vector<onnx::NamedAttribute> attributes = {}) {
     return typed(ModelBuilder(13)
@@ -322,17 +327,17 @@ TEST(JudgedValues, AreFloatingOutputs_OrWhatClassesAreMadeOf) {
                      .output("y")
                      .build());
   };
-  EXPECT_THAT(*judged_values(build("Abs")), ElementsAre("y"));
+  EXPECT_THAT(*judged(build("Abs")), ElementsAre("y"));
   for (const auto* const squeezing : {"Softmax", "LogSoftmax", "Sigmoid"}) {
-    EXPECT_THAT(*judged_values(build(squeezing)), ElementsAre("a")) << squeezing;
+    EXPECT_THAT(*judged(build(squeezing)), ElementsAre("a")) << squeezing;
   }
-  EXPECT_THAT(*judged_values(build("ArgMax", {{"axis", std::int64_t{1}}})), ElementsAre("a"));
+  EXPECT_THAT(*judged(build("ArgMax", {{"axis", std::int64_t{1}}})), ElementsAre("a"));
 }
 
 TEST(JudgedValues, OfAnInputThatIsSqueezed_IsTheOutput_AndEachStandsOnce) {
   const auto direct = typed(
       ModelBuilder(13).input("x", {1, 4}).op("Softmax", {"x"}, {"y"}).output("y", {1, 4}).build());
-  EXPECT_THAT(*judged_values(direct), ElementsAre("y"));
+  EXPECT_THAT(*judged(direct), ElementsAre("y"));
   const auto both = typed(ModelBuilder(13)
                               .input("x", {1, 4})
                               .op("Neg", {"x"}, {"a"})
@@ -342,7 +347,7 @@ TEST(JudgedValues, OfAnInputThatIsSqueezed_IsTheOutput_AndEachStandsOnce) {
                               .output("y")
                               .output("c")
                               .build());
-  EXPECT_THAT(*judged_values(both), ElementsAre("a"));
+  EXPECT_THAT(*judged(both), ElementsAre("a"));
 }
 
 TEST(JudgedValues, WithoutAny_AreRefused) {
@@ -351,7 +356,7 @@ TEST(JudgedValues, WithoutAny_AreRefused) {
                                .op("Neg", {"x"}, {"y"})
                                .output("y", {4}, DType::kInt64)
                                .build());
-  EXPECT_THAT(judged_values(model), FailsWith(ErrorCode::kUnimplemented, HasSubstr("float32")));
+  EXPECT_THAT(judged(model), FailsWith(ErrorCode::kUnimplemented, HasSubstr("float32")));
 }
 
 Verdict verdict(double error, std::vector<double> by_sample = {}) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "tessera/quantize/quantize.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/quantize/scheme.h"
+#include "tessera/quantize/simulation.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
@@ -71,6 +73,23 @@ class Dialect {
                                                bool normalize) const = 0;
   [[nodiscard]] virtual Status check_loads(
       const network::Network& model, std::shared_ptr<const runtime::Library> library) const = 0;
+
+  // --- what winning accuracy back needs; kUnimplemented for formats that do not tell ---------
+
+  /// The network with the result of every product as a value of its own, before an activation
+  /// function that its operator applies besides. It computes the same; values that were there keep
+  /// their names, operators their sources.
+  [[nodiscard]] virtual Result<network::Network> lay_open(const network::Network& model) const;
+  /// What quantize() would round in static mode. The network is one that quantize() need not bring
+  /// into another form first. Errors and cost: those of quantize() on a copy.
+  [[nodiscard]] virtual Result<Simulation> simulate(const network::Network& model,
+                                                    const Assignment& assignment,
+                                                    const calibrate::Ranges& ranges,
+                                                    const QuantizeOptions& options,
+                                                    Monitor& monitor) const;
+  /// Adds to a product's bias, one number per channel. A product without a bias gets one.
+  [[nodiscard]] virtual Status add_to_bias(network::Network& model, const Product& product,
+                                           std::span<const double> by) const;
 };
 
 /// That of a network's format. Errors: kUnimplemented for a format that is read and not written.

@@ -74,6 +74,16 @@ struct StaticDetails {
                                                     const QuantizeOptions& options,
                                                     Monitor& monitor);
 
+/// The model with the weights that quantize() would write, as real numbers. Errors: those of
+/// rounding a weight. Cost: a copy of the model, and one pass over the weights.
+[[nodiscard]] Result<onnx::Model> with_rounded_weights(const onnx::Model& model,
+                                                       const StaticDetails& details,
+                                                       const WeightOverrides& overrides);
+
+/// Puts a constant in the place of the one that `node` reads: under its name if it is an
+/// initializer that nobody else reads, else under a new one.
+void replace_constant(onnx::Model& model, onnx::NodeId node, std::size_t input, Tensor value);
+
 /// Refuses what validate() lets pass and no kernel of ONNX Runtime or operator of ONNX knows (s8
 /// activations with u8 weights, 16-bit QOperator, ...), with the reason and what to use instead.
 [[nodiscard]] Status validate_onnx(const Scheme& scheme);

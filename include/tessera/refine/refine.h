@@ -56,8 +56,10 @@ struct RefineOptions {
   double effort_s = 60;
   /// Rows of a layer's input that its second moments are made of, at most per sample.
   std::int64_t rows_per_sample = 256;
-  int threads = 1;          ///< of calibration; everything else is done on one
-  bool everywhere = false;  ///< as QuantizeOptions has it for the model that is made
+  int threads = 1;  ///< of calibration; everything else is done on one
+  /// As QuantizeOptions has them for the model that is made.
+  bool everywhere = false;
+  quantize::IoType io = quantize::IoType::kFloat32;
 
   [[nodiscard]] bool any() const noexcept {
     return equalize || ranges_by_output || scales || rounding != Rounding::kNearest ||
@@ -76,8 +78,15 @@ struct Refinement {
   RefineReport report;
 };
 
-/// Refinement knows the network's format: today ONNX alone.
-[[nodiscard]] bool takes(const network::Network& model) noexcept;
+/// What of `options` there is for networks of a format. Equalization, scales and the rounding of
+/// weights change weights, and know ONNX alone.
+struct Doable {
+  RefineOptions options;             ///< without the others
+  std::vector<std::string> missing;  ///< what these are called
+};
+[[nodiscard]] Doable doable(const network::Network& model, RefineOptions options);
+/// Errors: kUnimplemented naming what is missing, with a hint at what there is.
+[[nodiscard]] Status check_doable(const network::Network& model, const RefineOptions& options);
 
 /// Runs the wanted steps in the order of RefineOptions on a float model whose types are known.
 /// Only operators with a static scheme are touched. Where ranges are searched besides other steps,
@@ -85,7 +94,8 @@ struct Refinement {
 /// better for it: more options do not make it worse.
 ///
 /// Everything is judged on the float model with roundings put in by taps, which is what the
-/// quantized model computes, short of the order of sums in its kernels; no candidate is built.
+/// quantized model computes, short of the order of sums in its kernels; no candidate is built, but
+/// for `ranges_by_output` of .tflite networks (see choose_method()).
 /// `ranges` may hold several methods for `ranges_by_output` to choose from; null: measured here.
 ///
 /// Cost: per step, in runs of the model (R of each sample, E of each error sample): equalize 2 R;
@@ -94,8 +104,9 @@ struct Refinement {
 /// most `fit_samples`. Memory: two sessions, the outputs of
 /// the error samples, and 256 MiB of second moments (layers wait for their turn beyond that).
 /// Deterministic, and independent of threads.
-/// Errors: kInvalidArgument if no operator has a static scheme; kDataLoss naming the sample at
-/// which an output is NaN or infinite; those of data, calibrate, quantize and runtime; kCancelled.
+/// Errors: those of check_doable(); kInvalidArgument if no operator has a static scheme; kDataLoss
+/// naming the sample at which an output is NaN or infinite; those of data, calibrate, quantize and
+/// runtime; kCancelled.
 [[nodiscard]] Result<Refinement> refine(const network::Network& model,
                                         const quantize::Assignment& assignment,
                                         const data::SampleSet& samples,
