@@ -692,6 +692,16 @@ std::vector<std::string> opt_level_words() {
   return {"disabled", "basic", "extended", "all"};
 }
 
+void add_level_option(CLI::App& command, std::string& level) {
+  command
+      .add_option("--level", level,
+                  "graph optimization of the runtime; for .tflite models disabled is the built-in "
+                  "kernels, all XNNPACK")
+      ->type_name("LEVEL")
+      ->check(one_of(opt_level_words()))
+      ->capture_default_str();
+}
+
 void add_ranges_option(CLI::App& command, std::string& file) {
   command
       .add_option("--ranges", file,

@@ -227,6 +227,8 @@ void add_run_options(CLI::App& command, RunOptions& options, bool many_providers
 void add_data_options(CLI::App& command, DataOptions& options, bool required);
 /// What --level and --levels take.
 [[nodiscard]] std::vector<std::string> opt_level_words();
+/// --level of what measures one level.
+void add_level_option(CLI::App& command, std::string& level);
 /// --ranges.
 void add_ranges_option(CLI::App& command, std::string& file);
 /// --op-types, --include, --exclude.

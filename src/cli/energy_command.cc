@@ -22,6 +22,7 @@ struct Options {
   std::string output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::size_t top = 20;
+  std::string level = "all";
   evaluate::EnergyOptions energy;
 };
 
@@ -32,6 +33,7 @@ Status run(Options options, Context& context) {
   }
   TESSERA_CHECK(Context::check_output(options.output, options.overwrite, {".json"}));
   TESSERA_TRY(options.energy.session, context.session_options(options.run));
+  TESSERA_TRY(options.energy.session.opt_level, runtime::opt_level_from_string(options.level));
   TESSERA_TRY(const auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
   TESSERA_TRY(const auto samples, context.open_samples(model, options.data));
@@ -72,6 +74,7 @@ void add_energy_command(CLI::App& app, Context& context) {
   command->add_option("--seconds", energy.seconds, "how long to measure, rests included")
       ->check(between(0.1, 3600))
       ->capture_default_str();
+  add_level_option(*command, options->level);
   command->add_option("--top", options->top, "show the N dearest layers only, 0 for all")
       ->capture_default_str();
   add_run_options(*command, options->run);

@@ -41,6 +41,7 @@ struct Options {
   std::string trace;
   bool no_isolated = false;
   bool require_stable = false;
+  std::string level = "all";
   profile::ProfileOptions profile;
 };
 
@@ -116,6 +117,9 @@ Result<std::vector<profile::TracedPlan>> known_plans(const Options& options,
   if (stored.profile.scheme != quantize::to_string(options.profile.scheme)) {
     return refuse("is of scheme " + stored.profile.scheme);
   }
+  if (stored.profile.opt_level != options.profile.session.opt_level) {
+    return refuse(fmt::format("was measured at level {}", to_string(stored.profile.opt_level)));
+  }
   if (stored.cpu != describe_host().cpu) {
     return refuse("was measured on another processor, " + stored.cpu);
   }
@@ -175,6 +179,7 @@ Status run(Options options, Context& context) {
   context.monitor().expect({"calibrate", "reference", "measuring the roofline", "conversions",
                             "uniform models", "mixed plans", "opening plans", "layers alone"});
   TESSERA_TRY(settings.session, context.session_options(options.run));
+  TESSERA_TRY(settings.session.opt_level, runtime::opt_level_from_string(options.level));
   settings.budget_us = options.budget_s * 1e6;
   settings.isolated = !options.no_isolated;
   settings.seed = context.seed;
@@ -260,6 +265,7 @@ void add_profile_command(CLI::App& app, Context& context) {
                    "random mixed plans that the prediction is judged by")
       ->check(between(4, 1000))
       ->capture_default_str();
+  add_level_option(*command, options->level);
   command->add_flag("--no-isolated", options->no_isolated,
                     "do not time layers alone for comparison");
   command->add_flag("--require-stable", options->require_stable,

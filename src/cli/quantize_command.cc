@@ -31,6 +31,7 @@
 #include "tessera/refine/refine.h"
 #include "tessera/report/format.h"
 #include "tessera/report/table.h"
+#include "tessera/runtime/litert.h"
 
 namespace tessera::cli {
 namespace {
@@ -68,6 +69,7 @@ struct Options {
   std::string external_data = "auto";
   bool keep_io = false;
   std::string io = "float32";
+  std::string fully_connected = "tensor";
   bool everywhere = false;
   bool no_check = false;
   bool strict = false;
@@ -217,6 +219,31 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
   result.everywhere = options.everywhere;
   result.io = io_from(options);
   return result;
+}
+
+/// Whether fully connected layers of a .tflite network get a scale per channel. Libraries that
+/// compute such layers wrongly do so without a word: the one at hand is tried.
+Result<bool> has_channels_of_products(const Options& options, const network::Network& model,
+                                      Context& context) {
+  if (options.fully_connected == "tensor") {
+    return false;
+  }
+  if (model.format() != network::FileFormat::kLitert) {
+    return fail(ErrorCode::kInvalidArgument, "--fully-connected is for .tflite files")
+        .hint("leave it out: --per-channel holds for every product of an ONNX model");
+  }
+  TESSERA_TRY(const auto library, context.library(options.run));
+  TESSERA_TRY(const auto skills, runtime::probe_litert(library));
+  const bool right = std::all_of(skills.probes.begin(), skills.probes.end(), [](const auto& probe) {
+    return probe.skill != runtime::LitertSkill::kPerChannelInt8 || probe.right;
+  });
+  if (!right && options.fully_connected == "channel") {
+    return fail(ErrorCode::kFailedPrecondition,
+                "{} {} computes fully connected layers with a scale per channel wrongly",
+                library->name(), library->version())
+        .hint("take --fully-connected tensor, or another library with --runtime");
+  }
+  return right;
 }
 
 /// The profile of this very model.
@@ -862,6 +889,7 @@ Status run(Options options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
+  TESSERA_TRY(quantizing.channels_of_products, has_channels_of_products(options, model, context));
   TESSERA_TRY(refining, refinement_for(options, by_output, model, context.monitor()));
   std::optional<profile::Profile> profiled;
   if (fastest) {
@@ -1059,6 +1087,14 @@ void add_quantize_command(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(between(7, 24));
   command->add_flag("--keep-io", options->keep_io, "float16: inputs and outputs stay float32");
+  command
+      ->add_option("--fully-connected", options->fully_connected,
+                   "static, .tflite: scales of the weights of fully connected layers; channel "
+                   "needs TensorFlow 2.17 or later, which the library here is tried for, auto "
+                   "takes what it can do")
+      ->check(one_of({"tensor", "channel", "auto"}))
+      ->type_name("SCALES")
+      ->capture_default_str();
   command->add_option("--io", options->io, "static, .tflite: types of inputs and outputs")
       ->type_name("TYPE")
       ->check(one_of({"float32", "int8", "uint8"}))

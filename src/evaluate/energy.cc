@@ -144,6 +144,7 @@ double joules_of(const graph::Graph& graph, std::size_t index, double macs) {
 struct TimedKernel {
   LayerEnergy layer;
   std::vector<std::uint32_t> sources;
+  bool partition = false;
 };
 
 /// Every kernel of a run with its median time over the runs, in order of the run.
@@ -179,9 +180,27 @@ Result<std::vector<TimedKernel>> time_kernels(const Lab& lab, Monitor& monitor) 
                       .provider = runtime::short_provider_name(kernel.provider),
                       .macs = std::nullopt,
                       .time_us = median(std::move(times))},
-                     kernel.sources});
+                     kernel.sources,
+                     kernel.partition});
   }
   return timed;
+}
+
+/// Of all operators that a delegate took for one kernel. Absent where one of them is not known.
+std::optional<double> macs_of(const TimedKernel& kernel, const graph::Graph& graph,
+                              const std::vector<graph::OpCost>& costs) {
+  double macs = 0;
+  for (std::size_t i = 0; i < graph.ops().size(); ++i) {
+    const auto source = graph.ops()[i].source;
+    if (std::find(kernel.sources.begin(), kernel.sources.end(), source) == kernel.sources.end()) {
+      continue;
+    }
+    if (!costs[i].macs) {
+      return std::nullopt;
+    }
+    macs += static_cast<double>(*costs[i].macs);
+  }
+  return macs;
 }
 
 /// The operator that a kernel does the work of. Of several the last one is known, an activation
@@ -228,7 +247,9 @@ std::vector<LayerEnergy> name_layers(std::vector<TimedKernel> kernels, const gra
                                      const std::vector<graph::OpCost>& costs) {
   std::vector<LayerEnergy> layers;
   for (auto& kernel : kernels) {
-    if (const auto op = origin(graph, kernel)) {
+    if (kernel.partition) {
+      kernel.layer.macs = macs_of(kernel, graph, costs);
+    } else if (const auto op = origin(graph, kernel)) {
       // What the runtime hangs on names ("conv1_nchwc") says nothing to who knows the model.
       kernel.layer.name = graph.op(*op).name;
       if (costs[op->value].macs) {

@@ -224,7 +224,7 @@ Result<Lane> Lab::make_lane(runtime::Session session) const {
 
 runtime::SessionOptions Lab::session_options(const LaneOptions& lane) const {
   auto options = setup_.session;
-  options.opt_level = lane.level;
+  options.opt_level = lane.level.value_or(options.opt_level);
   if (lane.provider) {
     options.provider = lane.provider->name;
     options.provider_options = lane.provider->options;

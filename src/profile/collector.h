@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ class Collector {
  public:
   Collector(std::size_t units, std::size_t runs);
 
-  /// `run` counts from 0; types of kernels are those of the first.
+  /// `run` counts from 0; types of kernels are those of the first. A partition's time is kept by
+  /// its units together, and divided evenly until someone knows better (Trace::share_by).
   void add(std::size_t run, const Site& site, const runtime::KernelTime& kernel);
   /// Fills times, timings and kernels of `trace`.
   void finish(Trace& trace, std::int64_t warmup) const;
@@ -36,7 +38,9 @@ class Collector {
   };
 
   std::vector<Row> own_;
-  std::vector<Row> conversion_;  ///< last the model's inputs
+  std::vector<Row> conversion_;                     ///< last the model's inputs
+  std::map<std::vector<std::size_t>, Row> shared_;  ///< by the units of a partition
+  std::size_t runs_;
 };
 
 }  // namespace tessera::profile

@@ -26,14 +26,30 @@ bool is_uniform(const Units& units, const States& states) {
   return integers_in(states) == 0 || states == uniform_states(units, 1);
 }
 
+std::vector<PlanTimes> plans_as_raced(const Evidence& evidence) {
+  auto plans = evidence.plans;
+  for (auto& plan : plans) {
+    const auto race =
+        std::find_if(evidence.races.begin(), evidence.races.end(), [&](const auto& race) {
+          return race.use == RacedPlan::Use::kCorrection && race.states == plan.states;
+        });
+    const double us = plan.kernel_us();
+    if (!plan.shared.empty() && race != evidence.races.end() && us > 0) {
+      plan.scale_by(race->us / us);
+    }
+  }
+  return plans;
+}
+
 /// Plans that were both taken apart and raced.
 void correct_for_profiler(const Evidence& evidence, LatencyModel& model) {
+  const auto traced = plans_as_raced(evidence);
   std::vector<PlanTimes> plans;
   std::vector<double> wholes;
   for (const auto& race : evidence.races) {
-    const auto twin = std::find_if(evidence.plans.begin(), evidence.plans.end(),
+    const auto twin = std::find_if(traced.begin(), traced.end(),
                                    [&](const auto& plan) { return plan.states == race.states; });
-    if (race.use != RacedPlan::Use::kCorrection || twin == evidence.plans.end()) {
+    if (race.use != RacedPlan::Use::kCorrection || twin == traced.end()) {
       continue;
     }
     // The uniform models count for several: they are what everything is compared with.
@@ -210,6 +226,10 @@ Status check_together(const std::vector<Shard>& shards) {
       return differs("scheme", fmt::format("{}", fmt::join(first.evidence.schemes, ", ")),
                      fmt::format("{}", fmt::join(shard.evidence.schemes, ", ")));
     }
+    if (shard.profile.opt_level != first.profile.opt_level) {
+      return differs("level", fmt::format("{}", to_string(first.profile.opt_level)),
+                     fmt::format("{}", to_string(shard.profile.opt_level)));
+    }
     if (shard.cpu != first.cpu) {
       return differs("processor", first.cpu, shard.cpu);
     }
@@ -225,9 +245,14 @@ Status check_together(const std::vector<Shard>& shards) {
 
 }  // namespace
 
+Result<LatencyModel> fit_cells(const Evidence& evidence) {
+  TESSERA_TRY(auto model, fit_latency(evidence.units, plans_as_raced(evidence), evidence.forms));
+  model.schemes = evidence.schemes;
+  return model;
+}
+
 Status conclude(const Evidence& evidence, Profile& profile) {
-  TESSERA_TRY(profile.model, fit_latency(evidence.units, evidence.plans, evidence.forms));
-  profile.model.schemes = evidence.schemes;
+  TESSERA_TRY(profile.model, fit_cells(evidence));
   correct_for_profiler(evidence, profile.model);
   std::vector<WholeTime> calibration;
   for (const auto& race : evidence.races) {
@@ -337,11 +362,7 @@ Result<Profile> merge_shards(std::vector<Shard> shards) {
   for (const auto& shard : shards) {
     const double factor = pace / pace_of(shard);
     for (auto plan : shard.evidence.plans) {
-      for (auto* values : {&plan.unit_us, &plan.conversion_us}) {
-        for (auto& value : *values) {
-          value *= factor;
-        }
-      }
+      plan.scale_by(factor);
       all.plans.push_back(std::move(plan));
     }
     for (auto race : shard.evidence.races) {

@@ -48,7 +48,7 @@ class Bench {
     for (const auto& input : inputs) {
       feeds.push_back({input.name, input.tensor.view()});
     }
-    constexpr std::size_t kMostRuns = 20;
+    constexpr std::size_t kMostRuns = 200;
     constexpr std::size_t kLeastRuns = 3;
     constexpr double kEnoughUs = 10e3;
     std::vector<double> times;
@@ -78,9 +78,9 @@ class Bench {
 
 Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     const network::Network& model, const graph::Graph& view, const Units& units,
-    const quantize::Scheme& scheme, const calibrate::Ranges& ranges,
-    std::shared_ptr<const runtime::Library> library, const runtime::SessionOptions& session,
-    double budget_us, Monitor& monitor) {
+    const std::vector<bool>& wanted, const quantize::Scheme& scheme,
+    const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
+    const runtime::SessionOptions& session, double budget_us, Monitor& monitor) {
   std::vector<std::optional<IsolatedCost>> costs(units.size());
   Bench bench(std::move(library), session);
   const auto clock = steady_clock_us();
@@ -90,7 +90,8 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     monitor.progress("layers alone", static_cast<std::int64_t>(i),
                      static_cast<std::int64_t>(units.size()));
     const auto& unit = units.units[i];
-    if (!unit.takes.front() || unit.macs == 0) {
+    const bool product = unit.takes.front() && unit.macs > 0;
+    if (!product && !wanted[i]) {
       continue;
     }
     const auto border = network::border_of(view, unit.ops);
@@ -99,11 +100,18 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
       continue;
     }
     const auto fp32 = bench.time(*part);
+    if (!fp32) {
+      continue;
+    }
+    if (!unit.takes.front()) {
+      costs[i] = IsolatedCost{*fp32, {}};
+      continue;
+    }
     TESSERA_TRY(const auto part_view, part->view());
     const quantize::Assignment assignment(part_view.ops().size(), scheme);
     const auto quantized = quantize::quantize(*part, assignment, &ranges, {}, Monitor::silent());
     const auto int8 = quantized ? bench.time(*part) : Result<double>(0.0);
-    if (fp32 && quantized && int8) {
+    if (quantized && int8) {
       costs[i] = IsolatedCost{*fp32, *int8};
     }
   }

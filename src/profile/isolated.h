@@ -18,15 +18,15 @@ namespace tessera::profile {
 /// kept to show how far it is off (see docs/measuring.md).
 struct IsolatedCost {
   double fp32_us = 0;
-  double int8_us = 0;
+  std::optional<double> int8_us;  ///< absent where the scheme does not take it
 };
 
-/// Absent for units that are not quantizable or that cannot be run alone. `memory`: at most one
-/// extra copy of the model.
+/// Of products that take `scheme`, and of the units that are `wanted` besides (by unit). Absent for
+/// the others and for those that cannot be run alone. Memory: at most one extra copy of the model.
 [[nodiscard]] Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     const network::Network& model, const graph::Graph& view, const Units& units,
-    const quantize::Scheme& scheme, const calibrate::Ranges& ranges,
-    std::shared_ptr<const runtime::Library> library, const runtime::SessionOptions& session,
-    double budget_us, Monitor& monitor);
+    const std::vector<bool>& wanted, const quantize::Scheme& scheme,
+    const calibrate::Ranges& ranges, std::shared_ptr<const runtime::Library> library,
+    const runtime::SessionOptions& session, double budget_us, Monitor& monitor);
 
 }  // namespace tessera::profile

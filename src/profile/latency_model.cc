@@ -384,8 +384,44 @@ const Forms& float_and_integers() {
 }
 
 bool PlanTimes::fits(std::size_t units) const noexcept {
+  const auto inside = [units](const SharedKernel& kernel) {
+    return kernel.units.size() == kernel.us.size() && !kernel.units.empty() &&
+           std::all_of(kernel.units.begin(), kernel.units.end(),
+                       [units](auto unit) { return unit < units; });
+  };
   return states.size() == units && unit_us.size() == units && unit_kernels.size() == units &&
-         conversion_us.size() == units + 1 && conversion_kernels.size() == units + 1;
+         conversion_us.size() == units + 1 && conversion_kernels.size() == units + 1 &&
+         std::all_of(shared.begin(), shared.end(), inside);
+}
+
+void PlanTimes::share_by(std::span<const double> weights) {
+  for (auto& kernel : shared) {
+    double sum = 0;
+    for (const auto unit : kernel.units) {
+      sum += weights[unit];
+    }
+    const double total = std::accumulate(kernel.us.begin(), kernel.us.end(), 0.0);
+    for (std::size_t i = 0; i < kernel.units.size(); ++i) {
+      const auto unit = kernel.units[i];
+      const double share =
+          sum > 0 ? weights[unit] / sum : 1 / static_cast<double>(kernel.units.size());
+      unit_us[unit] = std::max(unit_us[unit] + share * total - kernel.us[i], 0.0);
+      kernel.us[i] = share * total;
+    }
+  }
+}
+
+void PlanTimes::scale_by(double factor) {
+  const auto scale = [factor](std::vector<double>& values) {
+    for (auto& value : values) {
+      value *= factor;
+    }
+  };
+  scale(unit_us);
+  scale(conversion_us);
+  for (auto& kernel : shared) {
+    scale(kernel.us);
+  }
 }
 
 double PlanTimes::kernel_us() const {
@@ -460,6 +496,15 @@ double LatencyModel::share_us(std::size_t row, const Neighbourhood& around) cons
   return scale * us + overhead_us_per_kernel * kernels;
 }
 
+std::vector<double> LatencyModel::own_us(const Units& units, const States& states) const {
+  const auto around = neighbourhood_of(units, states, forms);
+  std::vector<double> us;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    us.push_back(rows[i].own[around.own[i]].us);
+  }
+  return us;
+}
+
 LatencyModel::Prediction LatencyModel::predict(const Units& units, const States& states) const {
   const double us = Predictor(units, forms).us(*this, states);
   return {us, us * (1 - interval), us * (1 + interval)};
@@ -478,7 +523,20 @@ Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> 
     return fail(ErrorCode::kInvalidArgument,
                 "a latency model needs the times of the float and of the all-integer model");
   }
-  return Fitter(units, plans, forms).fit();
+  auto model = Fitter(units, plans, forms).fit();
+  if (std::all_of(plans.begin(), plans.end(),
+                  [](const PlanTimes& plan) { return plan.shared.empty(); })) {
+    return model;
+  }
+  constexpr int kTurns = 20;
+  std::vector<PlanTimes> divided(plans.begin(), plans.end());
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (auto& plan : divided) {
+      plan.share_by(model.own_us(units, plan.states));
+    }
+    model = Fitter(units, divided, forms).fit();
+  }
+  return model;
 }
 
 void fit_overheads(LatencyModel& model, std::span<const PlanTimes> plans,

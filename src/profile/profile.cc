@@ -102,6 +102,7 @@ class Study::Profiler {
     profile_.integer_scheme = options.scheme;
     profile_.scheme = quantize::to_string(options.scheme);
     profile_.provider = options.session.provider;
+    profile_.opt_level = options.session.opt_level;
     profile_.timer = evaluate::timer_for(options.session);
   }
 
@@ -123,10 +124,10 @@ class Study::Profiler {
 
   Status learn(const States& states) {
     TESSERA_TRY(auto traced, trace(states, options_.runs));
-    rescale(traced.times, pace_us_ / traced.reference_us);
-    training_.push_back(std::move(traced.times));
-    TESSERA_TRY(auto model, fit_latency(units_, training_, evidence_.forms));
-    model.schemes = evidence_.schemes;
+    traced.times.scale_by(pace_us_ / traced.reference_us);
+    traced.times.share_by(profile_.model.own_us(units_, traced.times.states));
+    evidence_.plans.push_back(std::move(traced.times));
+    TESSERA_TRY(auto model, fit_cells(evidence_));
     model.scale = profile_.model.scale;
     model.overhead_us_per_kernel = profile_.model.overhead_us_per_kernel;
     model.centre = profile_.model.centre;
@@ -351,27 +352,70 @@ class Study::Profiler {
   }
 
   Status time_alone() {
-    if (!options_.isolated || over(kTraceUntil + kIsolatedShare)) {
-      if (options_.isolated) {
-        cut("layers timed alone");
-        options_.isolated = false;
-      }
-      alone_.resize(units_.size());
-      return {};
+    alone_.resize(units_.size());
+    const auto sharing = units_that_share();
+    const bool any_shares = std::find(sharing.begin(), sharing.end(), true) != sharing.end();
+    if (options_.isolated && over(kTraceUntil + kIsolatedShare)) {
+      cut("layers timed alone");
+      options_.isolated = false;
+    } else if (options_.isolated || any_shares) {
+      auto ranges = *lab_.setup().ranges;
+      ranges.model.reset();  // parts of the model are no file that they could be of
+      TESSERA_TRY(alone_,
+                  time_isolated(model_, view_, units_, sharing, options_.scheme, ranges, library_,
+                                options_.session, kIsolatedShare * options_.budget_us, monitor_));
     }
-    auto ranges = *lab_.setup().ranges;
-    ranges.model.reset();  // parts of the model are no file that they could be of
-    TESSERA_TRY(alone_,
-                time_isolated(model_, view_, units_, options_.scheme, ranges, library_,
-                              options_.session, kIsolatedShare * options_.budget_us, monitor_));
+    if (any_shares) {
+      share_by_alone();
+    }
     return {};
   }
 
-  static void rescale(PlanTimes& times, double factor) {
-    for (auto* values : {&times.unit_us, &times.conversion_us}) {
-      for (auto& value : *values) {
-        value *= factor;
+  /// By unit: some plan has it in a kernel together with others.
+  [[nodiscard]] std::vector<bool> units_that_share() const {
+    std::vector<bool> sharing(units_.size(), false);
+    const auto note = [&](const PlanTimes& times) {
+      for (const auto& kernel : times.shared) {
+        for (const auto unit : kernel.units) {
+          sharing[unit] = true;
+        }
       }
+    };
+    std::for_each(training_.begin(), training_.end(), note);
+    for (const auto& [precision, traced] : uniform_) {
+      note(traced.times);
+    }
+    return sharing;
+  }
+
+  /// What units share is divided by what they take alone, until the latency model knows better.
+  void share_by_alone() {
+    double us = 0;
+    double work = 0;
+    const auto work_of = [](const Unit& unit) {
+      return static_cast<double>(unit.macs + unit.input_bytes + unit.output_bytes);
+    };
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      us += alone_[i] ? alone_[i]->fp32_us : 0;
+      work += alone_[i] ? work_of(units_.units[i]) : 0;
+    }
+    const double us_per_work = work > 0 ? us / work : 1;
+    const auto weights = [&](const States& states) {
+      std::vector<double> by_unit;
+      for (std::size_t i = 0; i < units_.size(); ++i) {
+        const auto& alone = alone_[i];
+        const bool integers = states[i] != 0 && is_integer(evidence_.forms[states[i]].values);
+        by_unit.push_back(
+            !alone ? us_per_work * work_of(units_.units[i])
+                   : (integers ? alone->int8_us.value_or(alone->fp32_us) : alone->fp32_us));
+      }
+      return by_unit;
+    };
+    for (auto& times : training_) {
+      times.share_by(weights(times.states));
+    }
+    for (auto& [precision, traced] : uniform_) {
+      traced.share_by(weights(traced.times.states));
     }
   }
 
@@ -383,11 +427,11 @@ class Study::Profiler {
     profile_.stability.reference_spread =
         (quantile(sorted, 0.9) - quantile(sorted, 0.1)) / pace_us_;
     for (auto& [precision, traced] : uniform_) {
-      rescale(traced.times, pace_us_ / traced.reference_us);
+      traced.times.scale_by(pace_us_ / traced.reference_us);
     }
     const auto first = reference_us_.size() - training_.size();
     for (std::size_t i = 0; i < training_.size(); ++i) {
-      rescale(training_[i], pace_us_ / reference_us_[first + i]);
+      training_[i].scale_by(pace_us_ / reference_us_[first + i]);
     }
     for (std::size_t i = 0; i < schemes_.size(); ++i) {
       training_.push_back(uniform_.at(column(i)).times);
@@ -405,7 +449,8 @@ class Study::Profiler {
   [[nodiscard]] States gains_alone() const {
     States states(units_.size(), 0);
     for (std::size_t i = 0; i < units_.size(); ++i) {
-      states[i] = alone_[i] && alone_[i]->int8_us < alone_[i]->fp32_us ? 1 : 0;
+      const auto& alone = alone_[i];
+      states[i] = alone && alone->int8_us && *alone->int8_us < alone->fp32_us ? 1 : 0;
     }
     return states;
   }
@@ -444,10 +489,9 @@ class Study::Profiler {
     first_training_ = contenders_.size();
     add_contender(States(units_.size(), 0));
     contenders_.back().normalized = true;
-    constexpr std::size_t kOverheadPlans = 10;
     // The first is float throughout, the last ones are uniform.
     const auto mixed = training_.size() - schemes_.size();
-    for (std::size_t i = 1; i < std::min(kOverheadPlans, mixed); ++i) {
+    for (std::size_t i = 1; i < std::min(plans_to_correct_by(), mixed); ++i) {
       add_contender(training_[i].states);
     }
     first_calibration_ = contenders_.size();
@@ -465,6 +509,19 @@ class Study::Profiler {
       }
     }
     return race_all(contenders_, "plans without the profiler", before_curve(kRaceUntil));
+  }
+
+  /// Plans that are raced besides being taken apart: as many as there is time for where units share
+  /// kernels (see fit_cells()).
+  [[nodiscard]] std::size_t plans_to_correct_by() const {
+    constexpr std::size_t kFew = 10;
+    constexpr double kOpeningShare = 0.3;
+    const auto sharing = units_that_share();
+    if (std::find(sharing.begin(), sharing.end(), true) == sharing.end() || plan_us_ <= 0) {
+      return kFew;
+    }
+    const double fitting = kOpeningShare * left_us(before_curve(kRaceUntil)) / plan_us_;
+    return std::max(kFew, static_cast<std::size_t>(std::min(fitting, 1e6)));
   }
 
   /// Plans to calibrate and to validate with: fewer where building and opening them all would take
@@ -565,6 +622,11 @@ class Study::Profiler {
       evidence_.races.push_back({use, states, whole_us(contenders_[i]), isolated_us(states)});
     }
     TESSERA_CHECK(conclude(evidence_, profile_));
+    for (auto& [precision, traced] : uniform_) {
+      if (!traced.times.shared.empty()) {
+        traced.share_by(profile_.model.own_us(units_, traced.times.states));
+      }
+    }
     note_wholes();
     note_gain_only();
     auto& stability = profile_.stability;
@@ -590,8 +652,8 @@ class Study::Profiler {
     }
     double us = reference_whole_us();
     for (std::size_t i = 0; i < units_.size(); ++i) {
-      if (states[i] != 0 && alone_[i]) {
-        us -= alone_[i]->fp32_us - alone_[i]->int8_us;
+      if (states[i] != 0 && alone_[i] && alone_[i]->int8_us) {
+        us -= alone_[i]->fp32_us - *alone_[i]->int8_us;
       }
     }
     return us;
@@ -721,6 +783,7 @@ class Study::Profiler {
                       point.row.speedup.median};
     TESSERA_TRY(const auto built, lab_.build(assignment(point.asked), quiet_));
     Measurement row;
+    row.opt_level = options_.session.opt_level;
     TESSERA_CHECK(lab_.prepare(built, row, quiet_).map([](const auto&) {}));
     if (row.accuracy) {
       record.sqnr_db = row.accuracy->overall.sqnr_db;
@@ -819,6 +882,8 @@ class Study::Profiler {
                               times.conversion_us[unit]);
     } else if (!cost.kernels.empty() && !uniform_.at(kInteger).integers[unit]) {
       layer.why = fmt::format("the runtime keeps {} in float", cost.kernels.front());
+    } else if (!cost.kernels.empty() && cost.kernels == layer.precisions.at(kFloat).kernels) {
+      layer.why = fmt::format("its part of {} takes longer", cost.kernels.front());
     } else if (!cost.kernels.empty() && !layer.precisions.at(kFloat).kernels.empty()) {
       layer.why = fmt::format("{} takes longer than {}", cost.kernels.front(),
                               layer.precisions.at(kFloat).kernels.front());

@@ -47,6 +47,13 @@ quantize::Scheme scheme_from(Json fields) {
 
 }  // namespace
 
+Fields<SharedKernel> fields_of(const SharedKernel*) {
+  static constexpr std::array kFields = {
+      field<&SharedKernel::units>("units", "places of those that it computes, from 0"),
+      field<&SharedKernel::us>("us", "what is taken to be that of each, in unit_us too")};
+  return kFields;
+}
+
 Fields<PlanTimes> fields_of(const PlanTimes*) {
   static constexpr std::array kFields = {
       Field<PlanTimes>{"states", "a digit for every unit: 0 for float32, else the scheme",
@@ -57,7 +64,8 @@ Fields<PlanTimes> fields_of(const PlanTimes*) {
       field<&PlanTimes::unit_us>("unit_us", "of every unit's own kernels"),
       field<&PlanTimes::conversion_us>("conversion_us", "of conversions; the last: of the inputs"),
       field<&PlanTimes::unit_kernels>("unit_kernels", "how many ran"),
-      field<&PlanTimes::conversion_kernels>("conversion_kernels", "how many ran")};
+      field<&PlanTimes::conversion_kernels>("conversion_kernels", "how many ran"),
+      field<&PlanTimes::shared>("shared", "kernels that compute several units at once").if_any()};
   return kFields;
 }
 
@@ -227,6 +235,14 @@ Fields<Profile> fields_of(const Profile*) {
                                    "the user stopped it: layers are measured, predictions are not")
           .later(),
       field<&Profile::provider>("provider", "that it was measured on"),
+      Field<Profile>{
+          "opt_level", "of the runtime's graph optimization",
+          [](const Profile& profile) { return as_json(profile.opt_level); },
+          [](Profile& profile, const Json& json) {
+            using enum runtime::OptLevel;
+            profile.opt_level = from_word(std::array{kDisabled, kBasic, kExtended, kAll}, json);
+          }}
+          .later(),
       Field<Profile>{"timer", "how latencies were taken",
                      [](const Profile& profile) { return as_json(profile.timer); },
                      [](Profile& profile, const Json& json) {

@@ -37,15 +37,28 @@ Result<Lap> run_once(Lane& lane, std::int64_t round) {
   return Lap{wall() - wall_start, thread_cpu_us() - cpu_start};
 }
 
-/// Pace of the machine: the fastest of a few runs of the float model.
+/// Pace of the machine: the fastest of a few runs of the float model, or of a moment's where these
+/// are shorter than an interruption.
 Result<double> reference_us(evaluate::Lab& lab) {
   constexpr int kRuns = 3;
+  constexpr int kMostRuns = 30;
+  constexpr double kMomentUs = 2e3;
   double fastest = INFINITY;
-  for (int i = 0; i < kRuns; ++i) {
+  double total_us = 0;
+  for (int i = 0; i < kRuns || (i < kMostRuns && total_us < kMomentUs); ++i) {
     TESSERA_TRY(const auto lap, run_once(lab.reference_lane(), i));
     fastest = std::min(fastest, lap.cpu_us);
+    total_us += lap.wall_us;
   }
   return fastest;
+}
+
+/// So many that they take a moment, at least `least`.
+std::int64_t runs_for(const Lap& lap, std::int64_t least) {
+  constexpr double kMomentUs = 10e3;
+  constexpr double kMostRuns = 60;
+  const double fitting = std::min(kMomentUs / std::max(lap.wall_us, 1.0), kMostRuns);
+  return std::max(least, static_cast<std::int64_t>(fitting));
 }
 
 void keep_events(Trace& trace, const Units& units, const Attribution& attribution,
@@ -81,11 +94,14 @@ Result<Trace> trace_plan(evaluate::Lab& lab, const Units& units, const evaluate:
   }
   std::vector<Lap> laps;
   std::int64_t good = 0;
-  const auto most = options.warmup + 2 * options.runs;
-  for (std::int64_t run = 0; run < most && good < options.runs; ++run) {
+  std::int64_t wanted = options.runs;
+  for (std::int64_t run = 0; run < options.warmup + 2 * wanted && good < wanted; ++run) {
     TESSERA_CHECK(monitor.check());
     TESSERA_TRY(const auto lap, run_once(lane, run));
     laps.push_back(lap);
+    if (run == options.warmup) {
+      wanted = runs_for(lap, options.runs);
+    }
     good += run >= options.warmup && !lap.disturbed() ? 1 : 0;
   }
   TESSERA_TRY(trace.after_us, reference_us(lab));

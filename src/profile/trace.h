@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,18 @@ struct Trace {
   std::int64_t disturbed = 0;  ///< left out: another program ran in the middle
   double reference_us = 0;     ///< float32 around the runs: the pace of the machine
   double after_us = 0;         ///< float32 behind them
+
+  // What the timings of units are made of.
+  std::vector<std::vector<double>> own_sums;     ///< by unit, then run: kernels of its own
+  std::vector<std::vector<double>> shared_sums;  ///< by PlanTimes::shared, then run
+  std::int64_t warmup = 0;
+
+  /// As PlanTimes::share_by(), timings of units included; without weights as it was divided.
+  void share_by(std::span<const double> weights);
 };
 
 struct TraceOptions {
-  std::int64_t runs = 7;
+  std::int64_t runs = 7;  ///< at least: of a short model as many as take 10 ms, at most 60
   std::int64_t warmup = 2;
   std::optional<double> before_us;  ///< float32 just before, where it was measured
 };

@@ -143,7 +143,8 @@ KernelTime Observer::describe_partition(const DelegateParams& partition,
           .provider = provider,
           .role = role_of(roles),
           .integer_products = std::count(roles.begin(), roles.end(), KernelRole::kIntegerProduct),
-          .sources = {nodes.begin(), nodes.end()}};
+          .sources = {nodes.begin(), nodes.end()},
+          .partition = nodes.size() > 1};
 }
 
 KernelTime Observer::describe_operator(int index, const Registration& registration) const {

@@ -157,6 +157,12 @@ needs_litert() {
   tessera inspect int8.tflite --json
   expect_equal "$(json '[.result.ops[].type] | join(" ")')" "CONV_2D DEPTHWISE_CONV_2D ADD RESHAPE FULLY_CONNECTED SOFTMAX"
   expect_equal "$(json .result.inputs[0].dtype)" "int8"
+  tessera quantize small.tflite "${data[@]}" -o auto.tflite --fully-connected auto
+  expect_status 0
+  tessera quantize small.tflite "${data[@]}" -o channel.tflite --fully-connected channel
+  expect_status 0
+  cmp auto.tflite channel.tflite
+  expect_equal "$(cmp -s static.tflite channel.tflite || echo differ)" "differ"
   local mode
   for mode in weight-only float16; do
     tessera quantize small.tflite --mode "$mode" -o "$mode.tflite"
@@ -427,6 +433,12 @@ PYTHON
   local tflite=${TESSERA_CACHE:-$HOME/.cache/tessera}/tflite-2.9.0/lib/libtensorflowlite_c.so
   [[ -e $tflite ]] || skip "NOT TESTED: no TFLite C library; run scripts/setup tflite"
   cp "$delegate" mine.so
+  # It takes a scale per channel for fully connected layers, and computes garbage.
+  tessera quantize two.tflite --data random:2 -o channel.tflite --runtime "$tflite" --fully-connected channel
+  expect_error 1 "with a scale per channel wrongly"
+  expect_missing channel.tflite
+  tessera quantize two.tflite --data random:2 -o auto.tflite --runtime "$tflite" --fully-connected auto
+  expect_status 0
   tessera compare two.tflite two_int8.tflite --data random:2 --runtime "$tflite" --delegate mine.so:a=1:b=2 --json
   expect_status 0
   expect_equal "$(json '.context.provider')" "./mine.so:a=1:b=2"

@@ -42,6 +42,52 @@ TEST(Collector, KernelsOfAUnit_AddUp) {
   EXPECT_DOUBLE_EQ(trace.unit_timing.at(0).median_us, 22);
 }
 
+/// Two units in one kernel of a delegate, and the first of them in one of its own besides.
+Trace collect_partition() {
+  Collector collector(3, 2);
+  for (std::size_t run = 0; run < 2; ++run) {
+    const double pace = run == 0 ? 1 : 3;
+    collector.add(run, {Kind::kUnit, 0, {}}, {.op_type = "OWN", .duration_us = 4 * pace});
+    collector.add(run, {Kind::kUnit, 1, {0, 1}},
+                  {.op_type = "DELEGATE",
+                   .duration_us = 10 * pace,
+                   .role = runtime::KernelRole::kInteger,
+                   .partition = true});
+  }
+  Trace trace;
+  collector.finish(trace, 2);
+  return trace;
+}
+
+TEST(Collector, APartitionIsSharedByItsUnits) {
+  auto trace = collect_partition();
+  EXPECT_THAT(trace.times.unit_us, ElementsAre(8 + 10, 10, 0));
+  EXPECT_THAT(trace.times.unit_kernels, ElementsAre(1.5, 0.5, 0));
+  EXPECT_THAT(trace.unit_kernels[0], ElementsAre("OWN", "DELEGATE"));
+  EXPECT_THAT(trace.unit_kernels[1], ElementsAre("DELEGATE"));
+  EXPECT_THAT(trace.integers, ElementsAre(false, true, false));
+  ASSERT_EQ(trace.times.shared.size(), 1U);
+  EXPECT_THAT(trace.times.shared[0].units, ElementsAre(0, 1));
+  EXPECT_DOUBLE_EQ(trace.unit_timing[0].median_us, 18);
+  EXPECT_EQ(trace.unit_timing[2].n, 0);
+
+  trace.share_by(std::vector<double>{1, 4, 9});
+  EXPECT_THAT(trace.times.unit_us, ElementsAre(8 + 4, 16, 0));
+  EXPECT_DOUBLE_EQ(trace.unit_timing[0].median_us, 12);
+  EXPECT_DOUBLE_EQ(trace.unit_timing[1].median_us, 16);
+  EXPECT_EQ(trace.unit_timing[1].n, 2);
+  EXPECT_EQ(trace.unit_timing[1].warmup, 2);
+}
+
+TEST(Collector, AKernelThatFusesUnits_IsTheLastOnes) {
+  Collector collector(2, 1);
+  collector.add(0, {Kind::kUnit, 1, {0, 1}}, {.op_type = "FUSED", .duration_us = 10});
+  Trace trace;
+  collector.finish(trace, 0);
+  EXPECT_THAT(trace.times.unit_us, ElementsAre(0, 10));
+  EXPECT_THAT(trace.times.shared, IsEmpty());
+}
+
 TEST(Collector, TheFirstKernelOfAUnitTellsWhetherItIsComputedInIntegers) {
   using Role = runtime::KernelRole;
   Collector collector(3, 1);

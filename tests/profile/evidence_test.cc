@@ -11,6 +11,7 @@
 
 #include "profile/made_up.h"
 #include "support/matchers.h"
+#include "tessera/core/random.h"
 #include "tessera/core/record.h"
 
 namespace tessera::profile {
@@ -82,6 +83,31 @@ TEST(Conclude, WholeTimesCorrectTheModel) {
     EXPECT_THAT(profile.model.predict(three(), states).us, DoubleNear(us, 0.015 * us))
         << digits_of(states);
   });
+}
+
+/// What a profiler saw at another pace, and of all units in one, is mended by races.
+TEST(Conclude, PlansOfUnitsThatShareKernels_AreBroughtToTheirRaces) {
+  Random random(5);
+  auto evidence = evidence_of_three();
+  evidence.plans.clear();
+  evidence.races.clear();
+  made_up::for_each_states(3, [&](const States& states) {
+    auto times = traced(states, 0.5 + random.uniform());
+    times.shared = {{{0, 1, 2}, times.unit_us}};
+    evidence.plans.push_back(times);
+    evidence.races.push_back({Use::kCorrection, states, traced(states).kernel_us(), 0});
+  });
+  Profile profile;
+  ASSERT_THAT(conclude(evidence, profile), IsOk());
+  made_up::for_each_states(3, [&](const States& states) {
+    const double us = traced(states).kernel_us();
+    EXPECT_THAT(profile.model.predict(three(), states).us, DoubleNear(us, 0.06 * us))
+        << digits_of(states);
+  });
+  EXPECT_THAT(profile.fastest.integer_layers, ElementsAre("u0", "u2"));
+  const auto again = fit_cells(evidence);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->schemes, evidence.schemes);
 }
 
 /// A layer that is fastest in the second scheme is an integer layer, and named with it.
@@ -230,6 +256,7 @@ TEST(EvidenceJson, IsReadBackAsItWasWritten) {
   evidence.races.push_back({Use::kValidation, {true, false, true}, 1.0 / 3, 0.1});
   evidence.races.push_back({Use::kCalibration, {false, false, true}, 17, 0});
   evidence.units.units[1].takes = {false};
+  evidence.plans[1].shared = {{{0, 2}, {1.0 / 3, 2}}};
   const auto json = to_json(evidence);
   const auto parsed = parse_json(to_text(json), "evidence");
   ASSERT_THAT(parsed, IsOk());
@@ -241,6 +268,10 @@ TEST(EvidenceJson, IsReadBackAsItWasWritten) {
   EXPECT_TRUE(again->units.units[2].makes_output);
   EXPECT_THAT(again->units.units[1].producers, ElementsAre(0));
   EXPECT_EQ(again->races.back().use, Use::kCalibration);
+  ASSERT_EQ(again->plans[1].shared.size(), 1U);
+  EXPECT_THAT(again->plans[1].shared[0].units, ElementsAre(0, 2));
+  EXPECT_THAT(again->plans[1].shared[0].us, ElementsAre(1.0 / 3, 2));
+  EXPECT_THAT(again->plans[0].shared, IsEmpty());
 }
 
 TEST(EvidenceJson, OfATimeOfOneScheme_IsRead) {
@@ -316,6 +347,15 @@ TEST(EvidenceJson, WhatDoesNotFit_IsRefused) {
   refused([](Json& json) { json["plans"][3]["unit_us"].push_back(1); });
   refused([](Json& json) { json["plans"][3]["conversion_kernels"].erase(0); });
   refused([](Json& json) { json["races"][1]["states"] = "11"; });
+  const auto sharing = [](const char* units) {
+    return [units](Json& json) {
+      json["plans"][0]["shared"] = {{{"units", *parse_json(units, "units")}, {"us", {1, 1}}}};
+    };
+  };
+  refused(sharing("[0, 3]"));
+  refused(sharing("[0, -1]"));
+  refused(sharing("[0]"));
+  refused(sharing("[\"0\", 1]"));
   // Times that no ratio can be taken of.
   refused([](Json& json) { json["races"][1]["us"] = 0; });
   refused([](Json& json) { json["races"][1]["us"] = -5; });
@@ -401,6 +441,8 @@ TEST(Shards, OfAnotherModelOrMachine_AreNamed) {
   refused([](Shard& other) { other.model_sha256 = "n"; }, "another model: 'n', not 'm'");
   refused([](Shard& other) { other.profile.scheme = "s8"; }, "another scheme: 's8'");
   refused([](Shard& other) { other.cpu = "d"; }, "another processor: 'd', not 'c'");
+  refused([](Shard& other) { other.profile.opt_level = runtime::OptLevel::kDisabled; },
+          "another level: 'disabled', not 'all'");
   refused([](Shard& other) { other.runtime = "r 2"; }, "another runtime: 'r 2'");
 }
 

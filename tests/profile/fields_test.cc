@@ -19,6 +19,7 @@ constexpr const char* kPage = "docs/records.md";
 /// The same words, in the same order, for whoever reads a document by its schema or the page.
 TEST(FieldsOfProfiles, AreThoseOfTheSchema) {
   expect_schema(members_of<PlanTimes>(), "profile", "/$defs/plan");
+  expect_schema(members_of<SharedKernel>(), "profile", "/$defs/shared_kernel");
   expect_schema(members_of<TracedPlan>(), "profile",
                 "/$defs/profile/properties/traced_plans/items");
   expect_schema(members_of<PrecisionCost>(), "profile", "/$defs/cost");
@@ -57,6 +58,7 @@ TEST(FieldsOfProfiles, AreThoseOfThePage) {
   expect_page(members_of<ConversionPoint>(), kPage, "### `conversions.curves{}.points[]`");
   expect_page(members_of<TracedPlan>(), kPage, "### `traced_plans[]`");
   expect_page(members_of<PlanTimes>(), kPage, "### `traced_plans[].times`");
+  expect_page(members_of<SharedKernel>(), kPage, "### `traced_plans[].times.shared[]`");
 }
 
 }  // namespace

@@ -89,6 +89,54 @@ TEST(Fit, CellsSayHowOftenTheyWereSeen) {
   EXPECT_EQ(seen, 4);
 }
 
+/// As a delegate would run them: every stretch of units of one state is one kernel, or the whole
+/// is.
+PlanTimes in_partitions(PlanTimes times, bool whole) {
+  for (std::size_t i = 0; i < times.states.size(); ++i) {
+    if (i == 0 || (!whole && times.states[i] != times.states[i - 1])) {
+      times.shared.push_back({{}, {}});
+    }
+    times.shared.back().units.push_back(i);
+    times.shared.back().us.push_back(times.unit_us[i]);
+  }
+  times.share_by(std::vector<double>(times.states.size(), 0));
+  return times;
+}
+
+/// Nothing but sums of many units is measured, and no prior says how they divide.
+TEST(Fit, UnitsThatShareKernels_AreToldApartByPlansThatDivideElsewhere) {
+  for (const bool whole : {false, true}) {
+    Random random(7);
+    const auto units = chain_of(std::vector<std::string>(8, "CONV_2D"));
+    Machine machine{{}, {}, 0};
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      machine.float_us.push_back(20 + 80 * random.uniform());
+      machine.integer_us.push_back((i % 2 == 0 ? 0.2 : 1.3) * machine.float_us.back());
+    }
+    std::vector<PlanTimes> plans;
+    for (auto& plan : uniform_plans(units, machine)) {
+      plans.push_back(in_partitions(std::move(plan), whole));
+    }
+    for (int i = 0; i < 60; ++i) {
+      plans.push_back(in_partitions(machine.run(units, random_states(units, random)), whole));
+    }
+    const auto model = fit_latency(units, plans);
+    ASSERT_THAT(model, IsOk());
+    double worst = 0;
+    double sum = 0;
+    constexpr int kUnseen = 100;
+    for (int i = 0; i < kUnseen; ++i) {
+      const auto states = random_states(units, random);
+      const auto us = machine.run(units, states).kernel_us();
+      const double error = std::abs(model->predict(units, states).us / us - 1);
+      worst = std::max(worst, error);
+      sum += error;
+    }
+    EXPECT_LT(sum / kUnseen, 0.015);
+    EXPECT_LT(worst, 0.08);
+  }
+}
+
 TEST(Fit, RepeatedPlans_AreAveraged) {
   const auto units = chain_of({"Gemm"});
   auto plans = uniform_plans(units, {{40}, {10}, 0});

@@ -259,6 +259,29 @@ TEST(PlanTimes, FitOnlyWhereEveryListDoes) {
   auto damaged = whole;
   damaged.states.push_back(true);
   EXPECT_FALSE(damaged.fits(2));
+  auto sharing = whole;
+  sharing.shared = {{{0, 1}, {1, 1}}};
+  EXPECT_TRUE(sharing.fits(2));
+  for (const SharedKernel& kernel :
+       {SharedKernel{{0, 2}, {1, 1}}, SharedKernel{{0, 1}, {1}}, SharedKernel{{}, {}}}) {
+    sharing.shared = {kernel};
+    EXPECT_FALSE(sharing.fits(2));
+  }
+}
+
+TEST(PlanTimes, WhatUnitsShare_IsDividedByWeight_AndTheirOwnIsLeft) {
+  PlanTimes times{{0, 0, 0}, {3 + 20, 20, 5}, {0, 0, 0, 0}, {1.5, .5, 1}, {0, 0, 0, 0}};
+  times.shared = {{{0, 1}, {20, 20}}};
+  const double whole = times.kernel_us();
+  times.share_by(std::vector<double>{1, 3, 100});
+  EXPECT_THAT(times.unit_us, ::testing::ElementsAre(3 + 10, 30, 5));
+  EXPECT_THAT(times.shared[0].us, ::testing::ElementsAre(10, 30));
+  EXPECT_DOUBLE_EQ(times.kernel_us(), whole);
+  times.share_by(std::vector<double>{0, 0, 1});
+  EXPECT_THAT(times.unit_us, ::testing::ElementsAre(3 + 20, 20, 5)) << "nothing known: evenly";
+  times.scale_by(2);
+  EXPECT_THAT(times.shared[0].us, ::testing::ElementsAre(40, 40));
+  EXPECT_DOUBLE_EQ(times.kernel_us(), 2 * whole);
 }
 
 }  // namespace

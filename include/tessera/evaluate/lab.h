@@ -41,7 +41,7 @@ struct Built {
 
 /// How a session is opened for measuring.
 struct LaneOptions {
-  runtime::OptLevel level = runtime::OptLevel::kAll;
+  std::optional<runtime::OptLevel> level;  ///< instead of that of the lab's session
   bool profile = false;
   bool kernel_sources = false;                      ///< see runtime::SessionOptions
   std::optional<runtime::ProviderChoice> provider;  ///< instead of that of the lab's session
@@ -132,7 +132,7 @@ class Lab {
   /// Bytes that a session of a model of this size may take.
   [[nodiscard]] std::int64_t session_bytes(const Built& built) const;
   [[nodiscard]] std::int64_t memory_bytes() const noexcept { return memory_bytes_; }
-  /// float32 at level all, with every run so far.
+  /// float32 at the level of the session, with every run so far.
   [[nodiscard]] Measurement reference() const;
   [[nodiscard]] const graph::Graph& graph() const noexcept { return view_; }
   /// What the model is quantized to as it was given.

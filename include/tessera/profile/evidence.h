@@ -37,6 +37,12 @@ struct Evidence {
   std::vector<RacedPlan> races;
 };
 
+/// Fits the cells of a latency model to the plans. Those whose units share kernels are brought to
+/// the times that they have in correction races: sums are all that is seen of them, and a race, in
+/// which float32 takes turns with every plan, has these without the machine's moods. Errors: those
+/// of fit_latency().
+[[nodiscard]] Result<LatencyModel> fit_cells(const Evidence& evidence);
+
 /// Fits the latency model and judges it: Profile::model, validation and fastest.
 /// Errors: those of fit_latency().
 [[nodiscard]] Status conclude(const Evidence& evidence, Profile& profile);

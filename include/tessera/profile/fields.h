@@ -15,6 +15,7 @@ namespace tessera::profile {
 [[nodiscard]] Fields<Validation> fields_of(const Validation* validation);
 [[nodiscard]] Fields<GainOnly> fields_of(const GainOnly* gain);
 [[nodiscard]] Fields<CurvePoint> fields_of(const CurvePoint* point);
+[[nodiscard]] Fields<SharedKernel> fields_of(const SharedKernel* kernel);
 [[nodiscard]] Fields<PlanTimes> fields_of(const PlanTimes* times);
 [[nodiscard]] Fields<TracedPlan> fields_of(const TracedPlan* plan);
 [[nodiscard]] Fields<ConversionPoint> fields_of(const ConversionPoint* point);

@@ -15,6 +15,13 @@
 
 namespace tessera::profile {
 
+/// A kernel that computes several units at once, as those of a delegate do: only the sum is
+/// measured.
+struct SharedKernel {
+  std::vector<std::size_t> units;
+  std::vector<double> us;  ///< what is taken to be that of each; the kernel's own time in all
+};
+
 /// One plan, run and taken apart: what every unit took, and what changing the type or layout of
 /// its result took. Times are those of one inference, free of drift (see profile()).
 struct PlanTimes {
@@ -23,7 +30,12 @@ struct PlanTimes {
   std::vector<double> conversion_us;  ///< by unit that makes the value; last: the model's inputs
   std::vector<double> unit_kernels;   ///< how many kernels that was
   std::vector<double> conversion_kernels;
+  std::vector<SharedKernel> shared = {};  ///< counted in unit_us and unit_kernels by their parts
 
+  /// Divides the time of every shared kernel anew, in proportion to the weights of its units (by
+  /// unit, not negative); evenly where these are all 0.
+  void share_by(std::span<const double> weights);
+  void scale_by(double factor);
   [[nodiscard]] double kernel_us() const;  ///< sum over all
   [[nodiscard]] double kernels() const;
   /// Every list is as long as `units` ask for.
@@ -111,6 +123,8 @@ struct LatencyModel {
   /// What a unit and its conversions add, in microseconds; last the model's inputs. predict() is
   /// the sum of these.
   [[nodiscard]] double share_us(std::size_t row, const Neighbourhood& around) const;
+  /// By unit: what its own kernels take in a plan, as the profiler would see it.
+  [[nodiscard]] std::vector<double> own_us(const Units& units, const States& states) const;
 };
 
 /// Looks at one mix of a model's units after another: what follows from the units alone is found
@@ -139,7 +153,9 @@ class Predictor {
   Neighbourhood around_;
 };
 
-/// Fits the cells. Errors: kInvalidArgument without a plan that is float throughout and one in
+/// Fits the cells. Where units share kernels, how their time is divided and what the cells say are
+/// found in turns: plans whose kernels begin and end elsewhere tell apart what one kernel does not.
+/// Errors: kInvalidArgument without a plan that is float throughout and one in
 /// which every unit that takes the first scheme is in integers.
 [[nodiscard]] Result<LatencyModel> fit_latency(const Units& units, std::span<const PlanTimes> plans,
                                                const Forms& forms = float_and_integers());

@@ -173,6 +173,7 @@ struct Profile {
   bool interrupted = false;          ///< the user stopped it: layers are measured, no more
   std::vector<TracedPlan> traced;    ///< of an interrupted one: what another run need not repeat
   std::string provider;
+  runtime::OptLevel opt_level = runtime::OptLevel::kAll;  ///< of the runtime's graph optimization
   evaluate::Timer timer = evaluate::Timer::kWall;
   std::vector<Layer> layers;
   std::map<std::string, WholeCost> whole;  ///< by precision

@@ -117,6 +117,8 @@ struct KernelTime {
   /// The sources of the kernel whose result it reads: along first inputs, the nearest one that has
   /// any. Empty if the model's inputs are nearer, or if that is not known.
   std::vector<std::uint32_t> behind;
+  /// A delegate took several operators at once for it, however much work they are.
+  bool partition = false;
 };
 /// The calls of each run, which end_profile() gives one after another. Runs need not call equally
 /// many kernels: bodies of control flow run as often as the data want.
