@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 from PIL import Image
@@ -150,17 +149,29 @@ def tessera_command(args, options, files, output):
     return command
 
 
+# A process counts the memory of the one that it was forked from as its own until it runs a program
+# of its own: what starts the programs has to be small.
+STARTER = """
+import json, os, sys, time
+start = time.perf_counter()
+child = os.fork()
+if child == 0:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(child, 0)
+print(json.dumps({"wall_s": time.perf_counter() - start, "cpu_s": usage.ru_utime + usage.ru_stime,
+                  "peak_rss_mib": usage.ru_maxrss / 1024, "exit": os.waitstatus_to_exitcode(status)}))
+"""
+
+
 def spent(command):
-    """Wall seconds and peak memory of a process."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    text = process.stderr.read().decode(errors="replace")
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    result = {"wall_s": time.perf_counter() - start, "cpu_s": usage.ru_utime + usage.ru_stime,
-              "peak_rss_mib": usage.ru_maxrss / 1024}
-    if process.returncode != 0:
-        lines = [line for line in text.splitlines() if "rror" in line] or [f"exit code {process.returncode}"]
+    """Wall and CPU seconds and peak memory of a process."""
+    process = subprocess.run([sys.executable, "-I", "-S", "-c", STARTER, *command], check=True,
+                             capture_output=True, text=True, errors="replace")
+    result = json.loads(process.stdout)
+    code = result.pop("exit")
+    if code != 0:
+        lines = [line for line in process.stderr.splitlines() if "rror" in line] or [f"exit code {code}"]
         result["error"] = lines[-1][:200]
     return result
 

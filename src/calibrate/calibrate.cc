@@ -104,6 +104,40 @@ Result<Collectors> open_collectors(const network::Network& model, const Plan& pl
   return collectors;
 }
 
+/// What looks at the values of a plan.
+struct Looking {
+  Plan plan;  // collectors refer to it
+  Collectors collectors;
+};
+
+/// XNNPACK, several times as fast as the built-in kernels of LiteRT, keeps the values between its
+/// operators to itself, but hands out those that are outputs. The limit does not depend on the
+/// number of workers, as ranges must not.
+Result<std::unique_ptr<Looking>> open_looking(
+    const network::Network& model, const graph::Graph& graph, std::int64_t workers,
+    const std::shared_ptr<const runtime::Library>& library, const CalibrateOptions& options,
+    std::size_t parts) {
+  constexpr std::int64_t kMostOutputs = std::int64_t{32} << 20;
+  auto looking = std::make_unique<Looking>(Looking{make_plan(graph, options.as_written), {}});
+  auto taps = taps_of(looking->plan);
+  auto outputs = through_outputs(looking->plan, graph, kMostOutputs);
+  const bool joins_operators =
+      model.format() == network::FileFormat::kLitert && !options.as_written;
+  if (joins_operators && outputs && !taps.empty()) {
+    auto shown = std::make_unique<Looking>(Looking{*std::move(outputs), {}});
+    auto exposed = model.clone();
+    exposed.expose(taps);
+    auto opened = open_collectors(exposed, shown->plan, workers, library, options, parts);
+    if (opened) {
+      shown->collectors = *std::move(opened);
+      return shown;
+    }
+  }
+  TESSERA_TRY(looking->collectors,
+              open_collectors(model, looking->plan, workers, library, options, parts));
+  return looking;
+}
+
 void warn_of_nan(const Collectors& collectors, const Plan& plan, Monitor& monitor) {
   const Collector::FirstNan* first = nullptr;
   for (const auto& collector : collectors) {
@@ -124,8 +158,8 @@ void warn_of_nan(const Collectors& collectors, const Plan& plan, Monitor& monito
 using Estimators = std::vector<numerics::RangeEstimator>;
 
 /// Estimators of the plan's measured tensors, by part of the work.
-Result<std::vector<Estimators>> collect(Collectors collectors, const Plan& plan, const Work& work,
-                                        Monitor& monitor) {
+Result<std::vector<Estimators>> collect(Looking& looking, const Work& work, Monitor& monitor) {
+  auto& collectors = looking.collectors;
   const auto workers = std::ssize(collectors);
   Queue queue(work.samples.size(), monitor);
   parallel_for(static_cast<int>(workers), workers, [&](std::int64_t worker) {
@@ -139,7 +173,7 @@ Result<std::vector<Estimators>> collect(Collectors collectors, const Plan& plan,
     }
   });
   TESSERA_CHECK(queue.status());
-  warn_of_nan(collectors, plan, monitor);
+  warn_of_nan(collectors, looking.plan, monitor);
   std::vector<Estimators> parts;
   for (std::size_t part = 0; part < work.parts(); ++part) {
     Estimators& all = parts.emplace_back(collectors.front()->take(part));
@@ -179,16 +213,17 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
                                           const CalibrateOptions& options, Monitor& monitor) {
   TESSERA_CHECK(check_options(options.estimator));
   TESSERA_TRY(const graph::Graph graph, model.view());
-  const Plan plan = make_plan(graph, options.as_written);
+  const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
+  TESSERA_TRY(const auto looking,
+              open_looking(model, graph, workers, library, options, work.parts()));
+  const Plan& plan = looking->plan;
   if (plan.measured.empty()) {
     monitor.warn({"no-float-values",
                   "nothing was measured: the network computes on no floating value",
                   "ranges are those of float networks; what a quantized one has is in its scales"});
   }
-  const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
-  TESSERA_TRY(Collectors collectors,
-              open_collectors(model, plan, workers, library, options, work.parts()));
-  TESSERA_TRY(auto parts, collect(std::move(collectors), plan, work, monitor));
+  TESSERA_TRY(auto parts, collect(*looking, work, monitor));
+  looking->collectors.clear();
   std::vector<Observations> result;
   for (Estimators& estimators : parts) {
     const auto apart = std::ssize(work.held_out);

@@ -3,7 +3,9 @@
 #include "calibrate/collector.h"
 
 #include <algorithm>
+#include <map>
 #include <new>
+#include <string_view>
 
 namespace tessera::calibrate {
 namespace {
@@ -44,7 +46,21 @@ Result<std::unique_ptr<Collector>> Collector::open(
     return tl::unexpected(std::move(opened).error());
   }
   collector->session_ = *std::move(opened);
+  collector->find_outputs();
   return collector;
+}
+
+void Collector::find_outputs() {
+  std::map<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < session_->outputs().size(); ++i) {
+    places.emplace(session_->outputs()[i].name, i);
+  }
+  for (std::size_t i = 0; i < plan_.measured.size(); ++i) {
+    const auto place = places.find(plan_.measured[i].tensor);
+    if (plan_.measured[i].place == Place::kOutput && place != places.end()) {
+      outputs_.emplace_back(i, place->second);
+    }
+  }
 }
 
 Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_t part) {
@@ -68,16 +84,8 @@ Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_
     }
   }
   TESSERA_TRY(const runtime::Outputs outputs, session_->run(feeds).map_error(in_file(sample.name)));
-  const auto& infos = session_->outputs();
-  for (std::size_t i = 0; i < plan_.measured.size(); ++i) {
-    if (plan_.measured[i].place != Place::kOutput) {
-      continue;
-    }
-    for (std::size_t k = 0; k < infos.size(); ++k) {
-      if (infos[k].name == plan_.measured[i].tensor) {
-        look_at(i, outputs[k].dtype, outputs[k].bytes);
-      }
-    }
+  for (const auto& [measured, output] : outputs_) {
+    look_at(measured, outputs[output].dtype, outputs[output].bytes);
   }
   if (out_of_memory_) {
     return fail(ErrorCode::kResourceExhausted, "out of memory at sample '{}'", sample.name)

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate/plan.h"
@@ -45,10 +46,12 @@ class Collector final : private runtime::TensorTap {
 
   void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
              std::span<std::byte> data) noexcept override;
+  void find_outputs();
   void look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes);
 
   const Plan& plan_;
   std::vector<std::size_t> tapped_;  // by tag: index of the measured tensor
+  std::vector<std::pair<std::size_t, std::size_t>> outputs_;  // measured tensors, their outputs
   std::vector<std::vector<numerics::RangeEstimator>> estimators_;  // by part
   numerics::EstimatorScratch scratch_;
   std::vector<float> converted_;

@@ -104,4 +104,22 @@ std::vector<std::string> taps_of(const Plan& plan) {
   return taps;
 }
 
+std::optional<Plan> through_outputs(Plan plan, const graph::Graph& graph,
+                                    std::int64_t limit_bytes) {
+  std::int64_t left = limit_bytes;
+  for (Measured& measured : plan.measured) {
+    if (measured.place != Place::kTap) {
+      continue;
+    }
+    const auto id = graph.find_tensor(measured.tensor);
+    const auto bytes = id ? graph.tensor(*id).size_bytes() : std::nullopt;
+    if (!bytes || *bytes > left || graph.tensor(*id).shape->empty()) {
+      return std::nullopt;
+    }
+    left -= *bytes;
+    measured.place = Place::kOutput;
+  }
+  return plan;
+}
+
 }  // namespace tessera::calibrate

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,5 +42,11 @@ struct Plan {
 
 /// The tensors that are seen by taps, in the order of their tags.
 [[nodiscard]] std::vector<std::string> taps_of(const Plan& plan);
+
+/// What was to be seen by taps is among the outputs instead. None if an extent of it is not known,
+/// if it is a single number without extents, or if all of it takes more than `limit_bytes`:
+/// outputs lie in memory all at once.
+[[nodiscard]] std::optional<Plan> through_outputs(Plan plan, const graph::Graph& graph,
+                                                  std::int64_t limit_bytes);
 
 }  // namespace tessera::calibrate

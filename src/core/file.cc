@@ -152,26 +152,28 @@ Result<std::string> read_file(const fs::path& path, std::int64_t limit_bytes) {
     return fail(ErrorCode::kResourceExhausted, "'{}' has {} bytes; at most {} are read",
                 path.string(), file.size_bytes, limit_bytes);
   }
-  if (file.size_bytes > 0) {
-    content.reserve(static_cast<std::size_t>(file.size_bytes) + 1);
-  }
+  // Room for what stat() tells and one byte, so that the end is seen without more of it; files
+  // whose size nobody knows, or that grow, get more.
   constexpr std::size_t kChunk = std::size_t{1} << 20;
+  content.resize(file.size_bytes > 0 ? static_cast<std::size_t>(file.size_bytes) + 1 : kChunk);
+  std::size_t used = 0;
   while (true) {
-    const auto used = content.size();
-    content.resize(used + kChunk);
-    const auto count = ::read(file.descriptor.get(), content.data() + used, kChunk);
+    if (used == content.size()) {
+      content.resize(used + kChunk);
+    }
+    const auto count = ::read(file.descriptor.get(), content.data() + used, content.size() - used);
     if (count < 0 && errno == EINTR) {
-      content.resize(used);
       continue;
     }
     if (count < 0) {
       return system_failure("read", path, errno);
     }
-    content.resize(used + static_cast<std::size_t>(count));
     if (count == 0) {
+      content.resize(used);
       return content;
     }
-    if (static_cast<std::int64_t>(content.size()) > limit_bytes) {
+    used += static_cast<std::size_t>(count);
+    if (static_cast<std::int64_t>(used) > limit_bytes) {
       return fail(ErrorCode::kResourceExhausted, "'{}' has more than {} bytes", path.string(),
                   limit_bytes);
     }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
+#include <utility>
 
 // Separable resampling with a triangle filter that widens with the reduction, in 22-bit fixed point
 // and rounded to 8 bits between the passes, the horizontal one first: the arithmetic of Pillow's
@@ -31,6 +33,7 @@ struct Tap {
 
 struct Taps {
   std::vector<Tap> taps;
+  std::size_t widest = 0;             ///< most source pixels of one of them
   std::vector<std::int32_t> weights;  ///< in units of 2^-22
   std::size_t first = 0;              ///< source pixels in use: [first, last)
   std::size_t last = 0;
@@ -67,8 +70,27 @@ Taps make_taps(std::int64_t source_size, std::int64_t target_size, std::int64_t 
     result.taps.push_back(tap);
     result.first = std::min(result.first, tap.first);
     result.last = std::max(result.last, tap.first + tap.count);
+    result.widest = std::max(result.widest, tap.count);
   }
   return result;
+}
+
+/// All taps with as many source pixels as the widest, by weights of 0: a loop whose length does not
+/// change from pixel to pixel is foreseen by the processor.
+Taps evened(Taps taps, std::size_t source_size) {
+  std::vector<std::int32_t> weights;
+  for (auto& tap : taps.taps) {
+    const auto first = std::min(tap.first, source_size - taps.widest);
+    const auto offset = weights.size();
+    weights.resize(offset + taps.widest);
+    std::copy_n(taps.weights.begin() + static_cast<std::ptrdiff_t>(tap.weights), tap.count,
+                weights.begin() + static_cast<std::ptrdiff_t>(offset + tap.first - first));
+    tap = {first, taps.widest, offset};
+    taps.first = std::min(taps.first, first);
+    taps.last = std::max(taps.last, first + taps.widest);
+  }
+  taps.weights = std::move(weights);
+  return taps;
 }
 
 /// A sum of products, back in 0..255. It cannot be negative; it can pass 255 by a rounding.
@@ -76,25 +98,26 @@ inline std::uint8_t to_byte(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::min(sum >> kPrecisionBits, 255));
 }
 
-constexpr std::size_t kLanes = 4;  // red, green, blue, nothing: one vector per pixel
+/// Red, green, blue, and the red of the next pixel, which nobody looks at.
+using Lanes = std::int32_t __attribute__((vector_size(16)));
 
-/// One row: RGB bytes in, RGB bytes out. `wide` is scratch of kLanes numbers per source pixel.
+/// One row: RGB bytes in, RGB bytes out. `wide` is scratch of one number per source byte and one
+/// more.
 TESSERA_CLONES
-void resize_row(const std::uint8_t* source, const Taps& taps, std::int32_t* wide,
-                std::uint8_t* target) {
-  for (std::size_t x = taps.first; x < taps.last; ++x) {
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-      wide[kLanes * x + channel] = source[3 * x + channel];
-    }
+void resize_row(const std::uint8_t* source, const Taps& taps, std::int32_t* __restrict wide,
+                std::uint8_t* __restrict target) {
+  for (std::size_t i = 3 * taps.first; i < 3 * taps.last; ++i) {
+    wide[i] = source[i];
   }
+  const auto count = taps.widest;
+  const std::int32_t* weights = taps.weights.data();
   for (const auto& tap : taps.taps) {
-    std::int32_t sum[kLanes] = {kHalf, kHalf, kHalf, kHalf};
-    const std::int32_t* pixel = wide + kLanes * tap.first;
-    const std::int32_t* const weights = taps.weights.data() + tap.weights;
-    for (std::size_t k = 0; k < tap.count; ++k, pixel += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        sum[lane] += pixel[lane] * weights[k];
-      }
+    Lanes sum = {kHalf, kHalf, kHalf, kHalf};
+    const std::int32_t* pixel = wide + 3 * tap.first;
+    for (std::size_t k = 0; k < count; ++k, pixel += 3) {
+      Lanes value;
+      std::memcpy(&value, pixel, sizeof value);
+      sum += value * *weights++;
     }
     for (std::size_t channel = 0; channel < 3; ++channel) {
       *target++ = to_byte(sum[channel]);
@@ -133,12 +156,13 @@ void resize_columns(const std::vector<std::uint8_t>& source, std::size_t row_byt
 
 Image resize_window(const Image& image, std::int64_t width, std::int64_t height,
                     const Window& window) {
-  const auto horizontal = make_taps(image.width, width, window.x, window.width);
+  const auto horizontal = evened(make_taps(image.width, width, window.x, window.width),
+                                 static_cast<std::size_t>(image.width));
   const auto vertical = make_taps(image.height, height, window.y, window.height);
   const auto source_row_bytes = static_cast<std::size_t>(image.width) * 3;
   const auto row_bytes = static_cast<std::size_t>(window.width) * 3;
   std::vector<std::uint8_t> rows((vertical.last - vertical.first) * row_bytes);
-  std::vector<std::int32_t> wide(static_cast<std::size_t>(image.width) * kLanes);
+  std::vector<std::int32_t> wide(static_cast<std::size_t>(image.width) * 3 + 1);
   for (std::size_t y = vertical.first; y < vertical.last; ++y) {
     resize_row(image.pixels.data() + y * source_row_bytes, horizontal, wide.data(),
                rows.data() + (y - vertical.first) * row_bytes);

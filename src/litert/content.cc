@@ -116,7 +116,29 @@ std::uint32_t Content::add_buffer(Data data) {
   return static_cast<std::uint32_t>(buffers.size()) - 1;
 }
 
+namespace {
+
+/// Those of the file, if each stands there once.
+std::optional<std::vector<std::string>> unique_names(const Subgraph& subgraph) {
+  std::unordered_set<std::string_view> given;
+  given.reserve(subgraph.tensors.size());
+  std::vector<std::string> names;
+  names.reserve(subgraph.tensors.size());
+  for (const auto& tensor : subgraph.tensors) {
+    if (tensor.name.empty() || !given.insert(tensor.name).second) {
+      return std::nullopt;
+    }
+    names.push_back(tensor.name);
+  }
+  return names;
+}
+
+}  // namespace
+
 std::vector<std::string> value_names(const Subgraph& subgraph) {
+  if (auto unique = unique_names(subgraph)) {
+    return *std::move(unique);
+  }
   std::unordered_set<std::string> taken;
   for (const auto& tensor : subgraph.tensors) {
     taken.insert(tensor.name);

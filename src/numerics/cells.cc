@@ -8,6 +8,8 @@
 #include <functional>
 #include <limits>
 
+#include "numerics/simd.h"
+
 namespace tessera::numerics {
 namespace {
 
@@ -40,13 +42,6 @@ Grid affine_grid(RealRange range, int levels, bool symmetric) {
   return grid;
 }
 
-/// Rounds to the nearest integer, half to even, in a form that compilers vectorise.
-/// Exact for |x| < 2^51.
-inline double round_even(double x) {
-  constexpr double kMagic = 6755399441055744.0;  // 1.5 x 2^52
-  return (x + kMagic) - kMagic;
-}
-
 /// Width of the range that holds all but the outermost values.
 double bulk_of(const Distribution& distribution) {
   constexpr double kBulk = 0.9999;
@@ -74,7 +69,7 @@ std::vector<Cell> coarsened(const std::vector<Cell>& cells, double finest) {
 
 /// Expected squared error of quantizing, exact for cells of even density: the integral of the
 /// squared distance to the nearest level, clipping included, is n s^3 / 12 + r^3 / 3 at n levels
-/// of step s and remainder r. Parallel arrays, so that the loop over cells vectorises.
+/// of step s and remainder r.
 class SquaredError {
  public:
   SquaredError(const Distribution& distribution, int levels, bool symmetric)
@@ -92,19 +87,8 @@ class SquaredError {
 
   double operator()(RealRange range) {
     const Grid grid = affine_grid(range, levels_, symmetric_);
-    const double inverse = 1 / grid.scale;
-    const double per_level = grid.scale * grid.scale * grid.scale / 12;
-    const double last = levels_ - 1;
-    for (std::size_t i = 0; i < error_.size(); ++i) {
-      const double a = low_[i] - grid.low;
-      const double b = high_[i] - grid.low;
-      const double n_a = std::min(std::max(round_even(a * inverse), 0.0), last);
-      const double n_b = std::min(std::max(round_even(b * inverse), 0.0), last);
-      const double r_a = a - n_a * grid.scale;
-      const double r_b = b - n_b * grid.scale;
-      const double integral = (n_b - n_a) * per_level + (r_b * r_b * r_b - r_a * r_a * r_a) / 3;
-      error_[i] = density_[i] * integral + point_[i] * r_a * r_a;
-    }
+    simd::squared_distances({low_, high_, density_, point_}, {grid.scale, grid.low, levels_ - 1.0},
+                            error_);
     return sum_of_errors() / total_;
   }
 
@@ -135,7 +119,7 @@ class SquaredError {
 /// zero point would make the divergence jump with every candidate.
 ///
 /// Sums over cells of terms that do not depend on the candidate are kept as prefix sums, so that
-/// a candidate costs one binary search and one logarithm per level.
+/// a candidate costs a comparison per cell and one logarithm per level.
 class Divergence {
  public:
   Divergence(const Distribution& distribution, int levels, bool symmetric)
@@ -152,6 +136,7 @@ class Divergence {
         continue;
       }
       cells_.push_back(cell);
+      centres_.push_back(cell.centre());
       mass_.push_back(mass += cell.count);
       width_.push_back(width += width_of(cell));
       entropy_.push_back(entropy += cell.count * std::log(cell.count / width_of(cell)));
@@ -175,9 +160,12 @@ class Divergence {
     std::size_t begin = first;
     while (begin < last) {
       // All cells whose centres share the level of the first one.
-      const double level = std::floor((cells_[begin].centre() - grid.low) / grid.scale + 0.5);
-      const std::size_t end =
-          std::min(last, std::max(begin + 1, cell_at(grid.low + (level + 0.5) * grid.scale)));
+      const double level = std::floor((centres_[begin] - grid.low) / grid.scale + 0.5);
+      const double border = grid.low + (level + 0.5) * grid.scale;
+      std::size_t end = begin + 1;
+      while (end < last && centres_[end] < border) {
+        ++end;
+      }
       const double level_mass = mass_[end] - mass_[begin];
       const double level_width = width_[end] - width_[begin];
       double p_mass = level_mass;
@@ -203,10 +191,8 @@ class Divergence {
 
   /// Index of the first cell with centre >= value.
   [[nodiscard]] std::size_t cell_at(double value) const {
-    const auto found =
-        std::lower_bound(cells_.begin(), cells_.end(), value,
-                         [](const Cell& cell, double x) { return cell.centre() < x; });
-    return static_cast<std::size_t>(found - cells_.begin());
+    const auto found = std::lower_bound(centres_.begin(), centres_.end(), value);
+    return static_cast<std::size_t>(found - centres_.begin());
   }
 
   /// By how much p log(p / width) of a cell grows when `outliers` join it.
@@ -223,6 +209,7 @@ class Divergence {
   int levels_;
   bool symmetric_;
   std::vector<Cell> cells_;
+  std::vector<double> centres_;
   std::vector<double> mass_;  // prefix sums
   std::vector<double> width_;
   std::vector<double> entropy_;  // of count x log(count / width)

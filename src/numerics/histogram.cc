@@ -209,26 +209,28 @@ Distribution Histogram::distribution(RealRange seen) const {
   Distribution result;
   result.seen = seen;
   result.count = static_cast<double>(count_);
-  const auto put = [&](double low, double high, std::uint64_t count) {
-    if (count != 0) {
-      low = std::max(low, seen.min);
-      high = std::max(low, std::min(high, seen.max));
-      result.cells.push_back({low, high, static_cast<double>(count)});
-    }
+  // Most bins are empty: their edges are not asked for.
+  const auto put = [&](std::int32_t bin, double sign, std::uint64_t count) {
+    const double near = sign * edge_of(std::max(base_ + bin, 0));
+    const double far = sign * edge_of(std::max(base_ + bin + 1, 0));
+    const double low = std::max(std::min(near, far), seen.min);
+    const double high = std::max(low, std::min(std::max(near, far), seen.max));
+    result.cells.push_back({low, high, static_cast<double>(count)});
   };
-  for (std::int32_t bin = kPerSign - 1; bin > 0; --bin) {
-    const std::int32_t key = base_ + bin;
-    put(-edge_of(std::max(key + 1, 0)), -edge_of(std::max(key, 0)),
-        at(std::size_t{kPerSign} + static_cast<std::size_t>(bin)));
+  const bool negatives = low_.size() == kTableSize;
+  for (std::int32_t bin = negatives ? kPerSign - 1 : 0; bin > 0; --bin) {
+    if (const auto count = at(std::size_t{kPerSign} + static_cast<std::size_t>(bin)); count != 0) {
+      put(bin, -1, count);
+    }
   }
   if (const std::uint64_t zeros = at(0) + at(kPerSign); zeros != 0) {
     const double zero = std::clamp(0.0, seen.min, seen.max);
     result.cells.push_back({zero, zero, static_cast<double>(zeros)});
   }
   for (std::int32_t bin = 1; bin < kPerSign; ++bin) {
-    const std::int32_t key = base_ + bin;
-    put(edge_of(std::max(key, 0)), edge_of(std::max(key + 1, 0)),
-        at(static_cast<std::size_t>(bin)));
+    if (const auto count = at(static_cast<std::size_t>(bin)); count != 0) {
+      put(bin, 1, count);
+    }
   }
   return result;
 }

@@ -188,25 +188,31 @@ void DequantizeAll(const T* values, std::size_t count, QParams qparams, float* o
   }
 }
 
-/// Minimum, maximum and largest magnitude as bits, in one pass over a stretch.
+/// Minimum, maximum and largest magnitude as bits, in one pass over a stretch, and how many of its
+/// bins were written.
 struct StretchExtrema {
   float min;
   float max;
   std::int32_t magnitude;
+  std::size_t bins;
 };
 
-/// Bins of a stretch, and its extrema: where those are beyond the bins, the bins mean nothing.
+/// A vector that is written behind the last bin.
+constexpr std::size_t kBinsPadding = 64;
+
+/// Bins of a stretch that are not bin 0, and its extrema: where those are beyond the bins, the bins
+/// mean nothing. Most of what passes a ReLU is 0: increments of one counter would wait for each
+/// other.
 inline StretchExtrema histogram_bins(const float* values, std::size_t count, std::int32_t base,
-                                     std::uint16_t* bins) {
+                                     std::int32_t* bins) {
   const FloatTag d;
   const IntTag di;
-  const hn::Rebind<std::uint16_t, FloatTag> d16;
   const std::size_t lanes = hn::Lanes(d);
   const auto base_v = hn::Set(di, base);
   const auto negative = hn::Set(di, FloatBins::kPerSign);
-  StretchExtrema result{values[0], values[0], 0};
+  StretchExtrema result{values[0], values[0], 0, 0};
   std::size_t i = 0;
-  if (count >= lanes) {
+  if (count >= lanes && lanes <= kBinsPadding) {
     auto low = hn::LoadU(d, values);
     auto high = low;
     auto largest = hn::Zero(di);
@@ -216,11 +222,13 @@ inline StretchExtrema histogram_bins(const float* values, std::size_t count, std
       low = hn::Min(low, value);
       high = hn::Max(high, value);
       largest = hn::Max(largest, bits);
-      const auto bin =
+      const auto of_magnitude =
           hn::Max(hn::Sub(hn::ShiftRight<FloatBins::kShift>(bits), base_v), hn::Zero(di));
       const auto below_zero = hn::RebindMask(di, hn::Lt(value, hn::Zero(d)));
-      hn::StoreU(hn::DemoteTo(d16, hn::Add(bin, hn::IfThenElseZero(below_zero, negative))), d16,
-                 bins + i);
+      const auto bin = hn::Add(of_magnitude, hn::IfThenElseZero(below_zero, negative));
+      const auto counts = hn::Ne(bin, hn::Zero(di));
+      hn::StoreU(hn::Compress(bin, counts), di, bins + result.bins);
+      result.bins += hn::CountTrue(di, counts);
     }
     result.min = hn::GetLane(hn::MinOfLanes(d, low));
     result.max = hn::GetLane(hn::MaxOfLanes(d, high));
@@ -231,24 +239,24 @@ inline StretchExtrema histogram_bins(const float* values, std::size_t count, std
     result.min = std::min(result.min, values[i]);
     result.max = std::max(result.max, values[i]);
     result.magnitude = std::max(result.magnitude, bits);
-    bins[i] = static_cast<std::uint16_t>(std::max((bits >> FloatBins::kShift) - base, 0) +
-                                         (values[i] < 0 ? FloatBins::kPerSign : 0));
+    const auto bin =
+        std::max((bits >> FloatBins::kShift) - base, 0) + (values[i] < 0 ? FloatBins::kPerSign : 0);
+    bins[result.bins] = bin;
+    result.bins += bin != 0 ? 1 : 0;
   }
   return result;
 }
 
-inline void count_bins(const std::uint16_t* bins, std::size_t count, std::uint32_t* tables,
+inline void count_bins(const std::int32_t* bins, std::size_t count, std::uint32_t* tables,
                        int table_count) {
   constexpr std::size_t kSize = std::size_t{2} * FloatBins::kPerSign;
   const std::size_t stride = table_count == FloatBins::kTables ? kSize : 0;
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    std::uint64_t four = 0;
-    std::memcpy(&four, bins + i, sizeof four);
-    ++tables[four & 0xFFFFU];
-    ++tables[stride + ((four >> 16U) & 0xFFFFU)];
-    ++tables[2 * stride + ((four >> 32U) & 0xFFFFU)];
-    ++tables[3 * stride + (four >> 48U)];
+    ++tables[bins[i]];
+    ++tables[stride + static_cast<std::uint32_t>(bins[i + 1])];
+    ++tables[2 * stride + static_cast<std::uint32_t>(bins[i + 2])];
+    ++tables[3 * stride + static_cast<std::uint32_t>(bins[i + 3])];
   }
   for (; i < count; ++i) {
     ++tables[bins[i]];
@@ -257,7 +265,7 @@ inline void count_bins(const std::uint16_t* bins, std::size_t count, std::uint32
 
 HistogramScan CountHistogram(const float* values, std::size_t count, std::int32_t base, float limit,
                              bool negatives, std::uint32_t* tables, int table_count) {
-  alignas(64) std::uint16_t bins[kHistogramStretch];
+  alignas(64) std::int32_t bins[kHistogramStretch + kBinsPadding];
   const auto limit_bits = std::bit_cast<std::int32_t>(limit);
   HistogramScan scan{0, std::numeric_limits<float>::infinity(),
                      -std::numeric_limits<float>::infinity()};
@@ -267,12 +275,73 @@ HistogramScan CountHistogram(const float* values, std::size_t count, std::int32_
     if (extrema.magnitude >= limit_bits || (!negatives && extrema.min < 0)) {
       break;
     }
-    count_bins(bins, stretch, tables, table_count);
+    tables[0] += static_cast<std::uint32_t>(stretch - extrema.bins);
+    count_bins(bins, extrema.bins, tables, table_count);
     scan.min = std::min(scan.min, extrema.min);
     scan.max = std::max(scan.max, extrema.max);
     scan.done += stretch;
   }
   return scan;
+}
+
+/// Rounds to the nearest integer, half to even. Exact for |x| < 2^51.
+constexpr double kRoundEven = 6755399441055744.0;  // 1.5 x 2^52
+
+inline double scalar_squared_distance(double low, double high, double density, double points,
+                                      const Levels& levels) {
+  const double inverse = 1 / levels.scale;
+  const double a = low - levels.origin;
+  const double b = high - levels.origin;
+  const auto level_of = [&](double x) {
+    return std::min(std::max((x * inverse + kRoundEven) - kRoundEven, 0.0), levels.last);
+  };
+  const double n_a = level_of(a);
+  const double n_b = level_of(b);
+  const double r_a = a - n_a * levels.scale;
+  const double r_b = b - n_b * levels.scale;
+  const double per_level = levels.scale * levels.scale * levels.scale / 12;
+  const double integral = (n_b - n_a) * per_level + (r_b * r_b * r_b - r_a * r_a * r_a) / 3;
+  return density * integral + points * r_a * r_a;
+}
+
+/// The operations of scalar_squared_distance(), one by one.
+void SquaredDistances(const Densities& cells, const Levels& levels, double* out) {
+#if HWY_HAVE_FLOAT64
+  const hn::ScalableTag<double> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto scale = hn::Set(d, levels.scale);
+  const auto inverse = hn::Set(d, 1 / levels.scale);
+  const auto per_level = hn::Set(d, levels.scale * levels.scale * levels.scale / 12);
+  const auto origin = hn::Set(d, levels.origin);
+  const auto last = hn::Set(d, levels.last);
+  const auto magic = hn::Set(d, kRoundEven);
+  const auto three = hn::Set(d, 3.0);
+  const auto level_of = [&](auto x) HWY_ATTR {
+    const auto rounded = hn::Sub(hn::Add(hn::Mul(x, inverse), magic), magic);
+    return hn::Min(hn::Max(rounded, hn::Zero(d)), last);
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= cells.low.size(); i += lanes) {
+    const auto a = hn::Sub(hn::LoadU(d, cells.low.data() + i), origin);
+    const auto b = hn::Sub(hn::LoadU(d, cells.high.data() + i), origin);
+    const auto n_a = level_of(a);
+    const auto n_b = level_of(b);
+    const auto r_a = hn::Sub(a, hn::Mul(n_a, scale));
+    const auto r_b = hn::Sub(b, hn::Mul(n_b, scale));
+    const auto cubes = hn::Sub(hn::Mul(hn::Mul(r_b, r_b), r_b), hn::Mul(hn::Mul(r_a, r_a), r_a));
+    const auto integral = hn::Add(hn::Mul(hn::Sub(n_b, n_a), per_level), hn::Div(cubes, three));
+    const auto points = hn::LoadU(d, cells.points.data() + i);
+    hn::StoreU(hn::Add(hn::Mul(hn::LoadU(d, cells.density.data() + i), integral),
+                       hn::Mul(hn::Mul(points, r_a), r_a)),
+               d, out + i);
+  }
+#else
+  std::size_t i = 0;
+#endif
+  for (; i < cells.low.size(); ++i) {
+    out[i] = scalar_squared_distance(cells.low[i], cells.high[i], cells.density[i], cells.points[i],
+                                     levels);
+  }
 }
 
 #define TESSERA_NUMERICS_TYPED(NAME, T)                                                       \
@@ -304,6 +373,7 @@ namespace tessera::numerics::simd {
 HWY_EXPORT(FindMinMax);
 HWY_EXPORT(AccumulateMinMax);
 HWY_EXPORT(CountHistogram);
+HWY_EXPORT(SquaredDistances);
 
 MinMax find_min_max(std::span<const float> values) noexcept {
   return HWY_DYNAMIC_DISPATCH(FindMinMax)(values.data(), values.size());
@@ -319,6 +389,11 @@ HistogramScan count_histogram(std::span<const float> values, std::int32_t base, 
                               bool negatives, std::uint32_t* tables, int table_count) noexcept {
   return HWY_DYNAMIC_DISPATCH(CountHistogram)(values.data(), values.size(), base, limit, negatives,
                                               tables, table_count);
+}
+
+void squared_distances(const Densities& cells, const Levels& levels,
+                       std::span<double> out) noexcept {
+  HWY_DYNAMIC_DISPATCH(SquaredDistances)(cells, levels, out.data());
 }
 
 #define TESSERA_NUMERICS_EXPORT(NAME, T)                                                          \

@@ -61,6 +61,24 @@ inline constexpr std::size_t kHistogramStretch = 1024;
                                             float limit, bool negatives, std::uint32_t* tables,
                                             int table_count) noexcept;
 
+/// Cells of even density between `low` and `high`, and `points` values at `low`; of equal sizes.
+struct Densities {
+  std::span<const double> low;
+  std::span<const double> high;
+  std::span<const double> density;
+  std::span<const double> points;
+};
+/// `last` + 1 levels from `origin` on, `scale` apart.
+struct Levels {
+  double scale = 1;
+  double origin = 0;
+  double last = 0;
+};
+
+/// By cell: the sum over its values of the squared distance to the nearest level.
+void squared_distances(const Densities& cells, const Levels& levels,
+                       std::span<double> out) noexcept;
+
 /// Instruction sets this build carries and this processor has, best first, by name.
 struct Target {
   std::int64_t id = 0;

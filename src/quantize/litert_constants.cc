@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -102,7 +103,11 @@ Result<Tensor> LitertConstants::values(std::int32_t tensor) const {
   if (held.quantization && !held.quantization->scales.empty() && !is_floating(dtype)) {
     apply_scales(*held.quantization, extents, numbers);
   }
-  if (!std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); })) {
+  bool finite = true;
+  for (const float x : numbers) {  // all of them: a loop that may end early is not vectorized
+    finite &= std::abs(x) <= std::numeric_limits<float>::max();
+  }
+  if (!finite) {
     return fail(ErrorCode::kDataLoss, "constant '{}' holds NaN or infinities", held.name)
         .hint("leave the operators that read it in float with --exclude");
   }

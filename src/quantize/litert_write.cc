@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -359,9 +360,9 @@ class Writer {
     if (const auto known = weights_.find(key); known != weights_.end()) {
       return known->second;
     }
-    TESSERA_TRY(const auto values, constants_.values(holder));
+    TESSERA_TRY(const auto* values, weights_of(holder));
     TESSERA_TRY(auto integers,
-                numerics::quantize_weights_with(values.view(), dtype, qparams, axis));
+                numerics::quantize_weights_with(values->view(), dtype, qparams, axis));
     const auto made = add_constant(holder, std::move(integers.values),
                                    quantization_of(qparams, axis), to_string(dtype));
     weights_.emplace(key, made);
@@ -375,9 +376,18 @@ class Writer {
   /// The axis that a scheme has scales along; -1: one scale.
   static int axis_of(const Scheme& scheme, int axis) { return scheme.per_channel ? axis : -1; }
 
+  /// Kept until another's are asked for: scales come first, and integers by them.
+  Result<const Tensor*> weights_of(std::int32_t holder) {
+    if (!kept_ || kept_->first != holder) {
+      TESSERA_TRY(auto values, constants_.values(holder));
+      kept_.emplace(holder, std::move(values));
+    }
+    return &kept_->second;
+  }
+
   Result<std::vector<QParams>> scales_of(std::int32_t holder, const Scheme& scheme, int axis) {
-    TESSERA_TRY(const auto values, constants_.values(holder));
-    TESSERA_TRY(auto qparams, numerics::weight_qparams(values.view(), spec_of(scheme), axis));
+    TESSERA_TRY(const auto* values, weights_of(holder));
+    TESSERA_TRY(auto qparams, numerics::weight_qparams(values->view(), spec_of(scheme), axis));
     if (scheme.weight == DType::kInt4) {
       // From levels -8 to 7 to -7 to 7, as the format's tools have it: both ends are reached.
       constexpr float kLevels = 15.0F / 14;
@@ -658,6 +668,7 @@ class Writer {
   std::vector<std::int32_t> holder_;  ///< by tensor of the file: what its maker gives
   std::map<std::pair<std::int32_t, LitertForm>, std::int32_t> versions_;
   std::map<std::tuple<std::int32_t, DType, int, std::vector<float>>, std::int32_t> weights_;
+  std::optional<std::pair<std::int32_t, Tensor>> kept_;  ///< see weights_of()
   std::map<std::int32_t, std::int32_t> brought_back_;
   std::map<std::int32_t, std::int32_t> dequantized_;  ///< by floats of the file: their integers
   std::set<std::string> taken_;                       ///< names

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -39,7 +40,11 @@ class Trials {
  public:
   Trials(const MethodQuestion& question, const std::shared_ptr<const runtime::Library>& library,
          Monitor& monitor)
-      : question_(question), library_(library), monitor_(monitor) {}
+      : question_(question), library_(library), monitor_(monitor), ranges_(question.ranges) {
+    // That they are of this model was seen when they were read; to ask it of every candidate would
+    // take the file's hash each time.
+    ranges_.model.reset();
+  }
 
   Result<MethodChoice> run() {
     TESSERA_CHECK(measure_reference());
@@ -50,7 +55,7 @@ class Trials {
       if (std::find(measured.begin(), measured.end(), method) == measured.end()) {
         continue;
       }
-      auto session = build(question_.ranges, method);
+      auto session = build(ranges_, method);
       if (!session && session.error().code == ErrorCode::kCancelled) {
         return tl::unexpected(session.error());
       }
@@ -189,27 +194,23 @@ class Trials {
     return network.open(library_, {});
   }
 
-  Result<std::vector<Noise>> noise_of(runtime::Session& session, std::size_t first,
-                                      std::size_t last) const {
-    std::vector<Noise> all;
-    for (auto i = first; i < last; ++i) {
-      TESSERA_TRY(const auto values, values_of(session, samples_[i]));
-      auto& noise = all.emplace_back();
-      for (std::size_t j = 0; j < values.size(); ++j) {
-        const auto& known = reference_[i][j];
-        if (values[j].size() != known.size()) {
-          return fail(ErrorCode::kUnimplemented,
-                      "'{}' is not among the values of the quantized network", names_[j]);
-        }
-        double sum = 0;
-        for (std::size_t k = 0; k < known.size(); ++k) {
-          const auto difference = double{values[j][k]} - double{known[k]};
-          sum += difference * difference;
-        }
-        noise.push_back(sum);
+  Result<Noise> noise_of(runtime::Session& session, std::size_t sample) const {
+    TESSERA_TRY(const auto values, values_of(session, samples_[sample]));
+    Noise noise;
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      const auto& known = reference_[sample][j];
+      if (values[j].size() != known.size()) {
+        return fail(ErrorCode::kUnimplemented,
+                    "'{}' is not among the values of the quantized network", names_[j]);
       }
+      double sum = 0;
+      for (std::size_t k = 0; k < known.size(); ++k) {
+        const auto difference = double{values[j][k]} - double{known[k]};
+        sum += difference * difference;
+      }
+      noise.push_back(sum);
     }
-    return all;
+    return noise;
   }
 
   /// A few samples show which methods are out of the question.
@@ -222,7 +223,7 @@ class Trials {
       least = std::min(least, error_of(contender));
     }
     for (auto& contender : contenders) {
-      constexpr double kOut = 2;  // 3 dB
+      constexpr double kOut = 4;  // 6 dB: a run is cheap, and few samples can be off by 3
       if (error_of(contender) <= kOut * least) {
         TESSERA_CHECK(run_until(contender, all));
       }
@@ -233,15 +234,35 @@ class Trials {
 
   Status run_until(Contender& contender, std::size_t count) {
     TESSERA_CHECK(monitor_.check());
-    TESSERA_TRY(const auto more, noise_of(*contender.session, contender.noise.size(), count));
-    contender.noise.insert(contender.noise.end(), more.begin(), more.end());
+    while (contender.noise.size() < count) {
+      TESSERA_TRY(auto one, noise_of(*contender.session, contender.noise.size()));
+      contender.noise.push_back(std::move(one));
+    }
     return {};
   }
 
-  Result<std::vector<Noise>> noise_with(const calibrate::Ranges& ranges, RangeMethod method,
-                                        std::size_t first, std::size_t last) {
+  /// Of the network with these ranges on samples [first, last). Nothing as soon as their error
+  /// cannot come out below `bound`: what each adds is no less than 0.
+  Result<std::optional<Verdict>> verdict_below(double bound, const calibrate::Ranges& ranges,
+                                               RangeMethod method, std::size_t first,
+                                               std::size_t last) {
+    Noise signal(names_.size(), 0);
+    for (auto i = first; i < last; ++i) {
+      std::transform(signal.begin(), signal.end(), signal_[i].begin(), signal.begin(),
+                     std::plus<>());
+    }
     TESSERA_TRY(auto session, build(ranges, method));
-    return noise_of(session, first, last);
+    std::vector<Noise> noise;
+    Noise sum(names_.size(), 0);
+    for (auto i = first; i < last; ++i) {
+      TESSERA_TRY(auto one, noise_of(session, i));
+      std::transform(sum.begin(), sum.end(), one.begin(), sum.begin(), std::plus<>());
+      if (!(relative(sum, signal) < bound)) {
+        return std::optional<Verdict>();
+      }
+      noise.push_back(std::move(one));
+    }
+    return std::optional(verdict_of(noise, first));
   }
 
   // --- one method for all -------------------------------------------------------------------
@@ -323,17 +344,24 @@ class Trials {
     return found;
   }
 
+  /// How many networks may be tried on `samples` samples each: within `effort_s`, and within a
+  /// quarter of what measuring the ranges takes, which whoever quantizes pays for anyway. In
+  /// seconds of a reference core, counted and not timed.
   Result<std::int64_t> affordable(std::size_t samples) const {
     constexpr double kMacsPerSecond = 20e9;
-    constexpr double kBuild = 1e-2;  // seconds of building and opening
+    constexpr double kBuild = 5e-3;  // of building and opening
+    constexpr double kLoad = 1e-3;   // of a sample
     constexpr double kRun = 1e-4;
+    constexpr double kShare = 0.25;
     TESSERA_TRY(const auto graph, question_.model.view());
     double macs = 0;
     for (const auto& cost : graph::operator_costs(graph, graph::QdqCounting::kExclude)) {
       macs += static_cast<double>(cost.macs.value_or(0));
     }
-    const auto trial = kBuild + static_cast<double>(samples) * (kRun + macs / kMacsPerSecond);
-    return static_cast<std::int64_t>(question_.effort_s / trial);
+    const auto run = kRun + macs / kMacsPerSecond;
+    const auto measuring = static_cast<double>(question_.samples.size()) * (kLoad + run);
+    const auto trial = kBuild + static_cast<double>(samples) * run;
+    return static_cast<std::int64_t>(std::min(question_.effort_s, kShare * measuring) / trial);
   }
 
   [[nodiscard]] calibrate::Ranges mixed(std::span<const Part> parts, RangeMethod chosen) const {
@@ -344,7 +372,7 @@ class Trials {
         choice.others[part.tensor] = part.method;
       }
     }
-    return with_others(question_.ranges, choice);
+    return with_others(ranges_, choice);
   }
 
   /// Tries the next best methods for quarters of the values, for quarters of those, and so on, on
@@ -379,10 +407,11 @@ class Trials {
     for (auto i = begin; i < end; ++i) {
       tried[i].method = method;
     }
-    TESSERA_TRY(const auto noise, noise_with(mixed(tried, chosen), chosen, 0, half));
     constexpr double kWorthIt = 0.99;
-    if (const auto error = verdict_of(noise).error; error < kWorthIt * least) {
-      least = error;
+    TESSERA_TRY(const auto verdict,
+                verdict_below(kWorthIt * least, mixed(tried, chosen), chosen, 0, half));
+    if (verdict) {
+      least = verdict->error;
       all = std::move(tried);
     }
     return {};
@@ -398,12 +427,18 @@ class Trials {
     if (choice.others.empty()) {
       return {};
     }
-    TESSERA_TRY(const auto noise,
-                noise_with(mixed(all, choice.method), choice.method, half, samples_.size()));
-    const auto after = verdict_of(noise, half);
+    constexpr auto kAny = std::numeric_limits<double>::infinity();
+    TESSERA_TRY(const auto verdict, verdict_below(kAny, mixed(all, choice.method), choice.method,
+                                                  half, samples_.size()));
+    if (!verdict) {
+      choice.others.clear();
+      return {};
+    }
+    const auto& after = *verdict;
     const auto before = verdict_of(std::span(base.noise).subspan(half), half);
-    choice.mix = {decibel(before.error), decibel(after.error), std::ssize(noise),
-                  std::ssize(choice.others), is_clearly_less(after, before)};
+    choice.mix = {decibel(before.error), decibel(after.error),
+                  static_cast<std::int64_t>(samples_.size() - half), std::ssize(choice.others),
+                  is_clearly_less(after, before)};
     if (!choice.mix->kept) {
       choice.others.clear();
     }
@@ -413,6 +448,7 @@ class Trials {
   const MethodQuestion& question_;
   const std::shared_ptr<const runtime::Library>& library_;
   Monitor& monitor_;
+  calibrate::Ranges ranges_;
   std::vector<data::Sample> samples_;
   std::vector<std::string> names_;  ///< of the judged values
   std::vector<Values> reference_;   ///< by sample

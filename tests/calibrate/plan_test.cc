@@ -39,5 +39,35 @@ TEST(Plan, WhatMovesValues_IsDerivedByItsKind) {
                           FieldsAre("y", ElementsAre(2U))));
 }
 
+/// x 4 -> a 4 -> b 4 (output): what stands between is an output, too, as long as it is small.
+graph::Graph chain(std::initializer_list<std::int64_t> extents) {
+  const auto model = ModelBuilder(13)
+                         .input("x", {1, 4})
+                         .op("Relu", {"x"}, {"a"})
+                         .op("Sigmoid", {"a"}, {"b"})
+                         .declare("a", extents)
+                         .output("b", {1, 4})
+                         .build();
+  return *model.view();
+}
+
+TEST(Plan, ThroughOutputs_LeavesNoTaps) {
+  const auto graph = chain({1, 4});
+  const auto plan = through_outputs(make_plan(graph, false), graph, 16);
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_THAT(plan->measured,
+              ElementsAre(FieldsAre("x", Place::kInput), FieldsAre("a", Place::kOutput),
+                          FieldsAre("b", Place::kOutput)));
+}
+
+TEST(Plan, ThroughOutputs_NeedsRoomAndExtents) {
+  const auto small = chain({1, 4});
+  EXPECT_FALSE(through_outputs(make_plan(small, false), small, 15)) << "16 bytes";
+  const auto open = chain({1, -1});
+  EXPECT_FALSE(through_outputs(make_plan(open, false), open, 1 << 20));
+  const auto number = chain({});
+  EXPECT_FALSE(through_outputs(make_plan(number, false), number, 1 << 20));
+}
+
 }  // namespace
 }  // namespace tessera::calibrate

@@ -165,6 +165,14 @@ TEST_F(FileTest, Read_OfExactlyTheLimit_Succeeds) {
   EXPECT_THAT(read_file(path_, 0), IsOkAndHolds(std::string()));
 }
 
+TEST_F(FileTest, Read_TakesNoMoreMemoryThanTheFile) {
+  const std::string content(5000, 'a');
+  ASSERT_THAT(write_file(path_, content, Overwrite::kRefuse), IsOk());
+  const auto read = read_file(path_);
+  ASSERT_THAT(read, IsOkAndHolds(content));
+  EXPECT_LE(read->capacity(), 2 * content.size());
+}
+
 TEST_F(FileTest, Read_OfFilesWhoseSizeNobodyKnows_HasALimit) {
   EXPECT_THAT(read_file("/dev/zero", 1 << 20),
               FailsWith(ErrorCode::kResourceExhausted, HasSubstr("more than 1048576 bytes")));

@@ -292,6 +292,30 @@ TEST(RangeEstimator, LowestFloat_StandsForInfinity) {
             (RealRange{double{next}, 2}));
 }
 
+/// Behind a ReLU most is 0, and its counter must not be forgotten.
+TEST(RangeEstimator, Zeros_AreCounted) {
+  for (const std::size_t count : {7U, 1000U, 40'000U}) {
+    std::vector<float> values(count, 0.0F);
+    values[count / 2] = 3;
+    values[count / 3] = -0.0F;
+    const RangeEstimator estimator = estimator_of(values);
+    // Were one missing, counts and their sum would disagree.
+    EXPECT_THAT(RangeEstimator::from_json(estimator.to_json()), IsOk());
+    EXPECT_EQ(estimator.finite_count(), static_cast<std::int64_t>(count));
+    EXPECT_EQ(range_of(estimator, RangeMethod::kMinMax), (RealRange{0, 3}));
+  }
+}
+
+TEST(Mse, IsTheSameWithEveryInstructionSet) {
+  const RangeEstimator estimator = estimator_of(values_of(Kind::kNormal, 30'000, 9));
+  const auto expected = range_of(estimator, RangeMethod::kMse);
+  for (const simd::Target& target : simd::targets()) {
+    simd::force_target(target.id);
+    EXPECT_EQ(range_of(estimator, RangeMethod::kMse), expected) << target.name;
+  }
+  simd::force_target(0);
+}
+
 RC_GTEST_PROP(RangeEstimator, MergedParts_AreTheConcatenation, ()) {
   EstimatorScratch scratch;
   RangeEstimator whole;

@@ -34,8 +34,8 @@ struct CalibrateOptions {
     const std::shared_ptr<const runtime::Library>& library);
 
 /// Streams every sample once through the model and measures the ranges of all its floating
-/// activations, graph inputs included. Tensors are consumed in place inside the run and never
-/// gathered: memory is that of plain inference plus at most 32 KiB per tensor.
+/// activations, graph inputs included. Memory is that of plain inference plus at most 32 KiB per
+/// tensor, and of .tflite the values inside if they take at most 32 MiB: docs/calibrate.md.
 ///
 /// Where one tensor is another's values in another order (Reshape, Transpose, ...) or those of
 /// several together (Concat), its range follows from theirs, exactly; all others are measured.

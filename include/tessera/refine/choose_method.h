@@ -85,7 +85,7 @@ struct MethodQuestion {
 /// ever smaller ones, on half of those samples; what gained there and, by more than chance, on the
 /// other half is kept.
 /// Cost: (methods + 1) runs of each sample, half of it where most methods are clearly worse, and
-/// `effort_s` for the parts (see RefineOptions). Deterministic.
+/// `effort_s` for the parts; not ONNX: or a quarter of measuring, if less. Deterministic.
 /// Errors: those of loading samples; kCancelled.
 [[nodiscard]] Result<MethodChoice> choose_method(const MethodQuestion& question,
                                                  std::shared_ptr<const runtime::Library> library,
