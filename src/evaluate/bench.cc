@@ -359,6 +359,7 @@ Result<BenchResult> bench(const network::Network& model, const data::SampleSet& 
       result.best = i;
     }
   }
+  explain_rows(result.rows, lab.reference());
   std::vector<Measurement> others;  // the lab has looked at the first provider
   std::copy_if(result.rows.begin(), result.rows.end(), std::back_inserter(others),
                [&](const Measurement& row) { return row.provider != lab.reference().provider; });

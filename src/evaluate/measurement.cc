@@ -21,6 +21,24 @@ double percent(double part, double whole) {
   return whole > 0 ? 100 * part / whole : 0;
 }
 
+/// What the kernels compute, and what stayed where every operator can run.
+void count_operators(std::span<const runtime::KernelTime> kernels, KernelSummary& summary) {
+  const auto is_cpu = [](const runtime::KernelTime& kernel) {
+    return runtime::short_provider_name(kernel.provider) == "cpu";
+  };
+  const bool told = std::any_of(kernels.begin(), kernels.end(),
+                                [](const auto& kernel) { return !kernel.sources.empty(); });
+  const bool elsewhere = !std::all_of(kernels.begin(), kernels.end(), is_cpu);
+  for (const auto& kernel : kernels) {
+    if (told) {
+      summary.operators[kernel.provider] += std::ssize(kernel.sources);
+    }
+    if (elsewhere && is_cpu(kernel)) {
+      ++summary.left_on_cpu[kernel.op_type];
+    }
+  }
+}
+
 }  // namespace
 
 bool is_product(graph::OpKind kind) noexcept {
@@ -52,11 +70,19 @@ KernelSummary summarize_kernels(std::span<const runtime::KernelTime> kernels) {
     summary.casts += cast ? 1 : 0;
     summary.copies += copy ? 1 : 0;
     summary.copy_us += copy ? kernel.duration_us : 0;
+    summary.hybrid_products += kernel.hybrid_products;
+    const bool of_constants = !kernel.sources.empty() && kernel.behind.empty();
+    summary.of_constants += (dequantize || cast) && of_constants ? 1 : 0;
     ++summary.providers[kernel.provider];
+    summary.provider_time_percent[kernel.provider] += kernel.duration_us;
     total_us += kernel.duration_us;
     integer_us += integer ? kernel.duration_us : 0;
     conversion_us += quantize || dequantize || reorder || cast ? kernel.duration_us : 0;
   }
+  for (auto& [provider, share] : summary.provider_time_percent) {
+    share = percent(share, total_us);
+  }
+  count_operators(kernels, summary);
   summary.integer_time_percent = percent(integer_us, total_us);
   summary.conversion_time_percent = percent(conversion_us, total_us);
   return summary;
@@ -69,16 +95,32 @@ Fields<KernelSummary> fields_of(const KernelSummary*) {
       field<&KernelSummary::integer_products>(
           "integer_products", "of these, convolutions, matrix products and recurrent layers")
           .later(),
+      field<&KernelSummary::hybrid_products>("hybrid_products",
+                                             "products that take and hand out floats")
+          .later(),
       field<&KernelSummary::quantize_kernels>("quantize_kernels", "that were not fused away"),
       field<&KernelSummary::dequantize_kernels>("dequantize_kernels", "that were not fused away"),
       field<&KernelSummary::reorders>("reorders", "changes of layout"),
       field<&KernelSummary::casts>("casts", "between floating types"),
+      field<&KernelSummary::of_constants>(
+          "of_constants", "dequantize kernels and casts that read no kernel's result")
+          .later(),
       field<&KernelSummary::copies>("copies", "between the memories of providers"),
       field<&KernelSummary::copy_us>("copy_us", "that these took"),
       field<&KernelSummary::integer_time_percent>("integer_time_percent", "of the kernels' time"),
       field<&KernelSummary::conversion_time_percent>(
           "conversion_time_percent", "of it: quantize, dequantize, casts and reorders"),
-      field<&KernelSummary::providers>("providers", "kernels by provider")};
+      field<&KernelSummary::providers>("providers", "kernels by provider"),
+      field<&KernelSummary::provider_time_percent>("provider_time_percent",
+                                                   "of the kernels' time, by provider")
+          .later(),
+      field<&KernelSummary::operators>(
+          "operators",
+          "operators by provider; empty where the library does not tell what a kernel computes")
+          .later(),
+      field<&KernelSummary::left_on_cpu>(
+          "left_on_cpu", "kernels that stayed on the CPU where others did not, by type")
+          .later()};
   return kFields;
 }
 

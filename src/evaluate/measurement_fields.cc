@@ -82,7 +82,9 @@ constexpr std::array kColumns = {
     SheetColumn{"open_us", "/open_us", true},
     SheetColumn{"first_run_us", "/first_run_us", true},
     SheetColumn{"copies", "/kernels/copies", true},
-    SheetColumn{"copy_us", "/kernels/copy_us", true}};
+    SheetColumn{"copy_us", "/kernels/copy_us", true},
+    SheetColumn{"hybrid_products", "/kernels/hybrid_products", true},
+    SheetColumn{"why", "/why"}};
 
 }  // namespace
 
@@ -148,7 +150,11 @@ Fields<Measurement> fields_of(const Measurement*) {
       field<&Measurement::quantized_ops>("quantized_ops",
                                          "operators of the model that were quantized"),
       field<&Measurement::kernels>(
-          "kernels", "what really ran, by the runtime's own profile of a separate run")};
+          "kernels", "what really ran, by the runtime's own profile of a separate run"),
+      word<&Measurement::why>("why",
+                              "it is slower or faster than float32 with the same kernels, as far "
+                              "as the kernels that ran tell")
+          .later()};
   return kFields;
 }
 

@@ -97,6 +97,9 @@ Result<Measurement> row_from(const Json& json) {
   row.size_bytes = whole_number_or(json, "size_bytes", 0);
   row.quantized_ops = whole_number_or(json, "quantized_ops", 0);
   read_value(row.kernels, json.at("kernels"));
+  if (const auto why = json.find("why"); why != json.end() && why->is_string()) {
+    row.why = why->get<std::string>();
+  }
   if (row.status == RowStatus::kOk) {
     row.accuracy = accuracy_from(json);
   }

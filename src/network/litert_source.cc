@@ -38,6 +38,10 @@ KernelRole role_of(const graph::Op& op) {
   return graph::is_sum_of_products(op.kind) ? KernelRole::kIntegerProduct : KernelRole::kInteger;
 }
 
+bool is_hybrid(const graph::Op& op) {
+  return op.arithmetic == graph::Arithmetic::kDynamic && role_of(op) == KernelRole::kIntegerProduct;
+}
+
 /// Kernel times with the operators' handles where the library has their places in the file.
 class WithHandles final : public runtime::SessionBackend {
  public:
@@ -207,7 +211,7 @@ Result<SessionSourcePtr> litert_source(const litert::Model& model, const graph::
   std::vector<std::uint32_t> handles;
   for (const auto& written : subgraph.operators) {
     const auto& op = *ops.at(written.id);
-    known.operators.push_back({op.name, op.type, role_of(op)});
+    known.operators.push_back({op.name, op.type, role_of(op), is_hybrid(op)});
     handles.push_back(written.id);
   }
   for (const auto& tap : taps) {

@@ -19,18 +19,19 @@ using runtime::KernelRole;
 struct Named {
   std::string_view type;
   KernelRole role;
+  bool hybrid = false;  ///< KernelTime::hybrid_products
 };
 constexpr std::array kRoles = {Named{"QLinearConv", KernelRole::kIntegerProduct},
                                Named{"QLinearMatMul", KernelRole::kIntegerProduct},
                                Named{"QGemm", KernelRole::kIntegerProduct},
                                Named{"QAttention", KernelRole::kIntegerProduct},
                                Named{"QOrderedMatMul", KernelRole::kIntegerProduct},
-                               Named{"ConvInteger", KernelRole::kIntegerProduct},
-                               Named{"MatMulInteger", KernelRole::kIntegerProduct},
-                               Named{"MatMulIntegerToFloat", KernelRole::kIntegerProduct},
-                               Named{"DynamicQuantizeMatMul", KernelRole::kIntegerProduct},
-                               Named{"DynamicQuantizeLSTM", KernelRole::kIntegerProduct},
-                               Named{"MatMulNBits", KernelRole::kIntegerProduct},
+                               Named{"ConvInteger", KernelRole::kIntegerProduct, true},
+                               Named{"MatMulInteger", KernelRole::kIntegerProduct, true},
+                               Named{"MatMulIntegerToFloat", KernelRole::kIntegerProduct, true},
+                               Named{"DynamicQuantizeMatMul", KernelRole::kIntegerProduct, true},
+                               Named{"DynamicQuantizeLSTM", KernelRole::kIntegerProduct, true},
+                               Named{"MatMulNBits", KernelRole::kIntegerProduct, true},
                                Named{"QEmbedLayerNormalization", KernelRole::kInteger},
                                Named{"MatMulInteger16", KernelRole::kInteger},
                                Named{"NhwcMaxPool", KernelRole::kInteger},
@@ -43,6 +44,12 @@ constexpr std::array kRoles = {Named{"QLinearConv", KernelRole::kIntegerProduct}
                                Named{"Transpose", KernelRole::kReorder},
                                Named{"MemcpyToHost", KernelRole::kCopy},
                                Named{"MemcpyFromHost", KernelRole::kCopy}};
+
+const Named* find_named(std::string_view kernel_type) noexcept {
+  const auto* const found = std::find_if(
+      kRoles.begin(), kRoles.end(), [&](const Named& named) { return named.type == kernel_type; });
+  return found == kRoles.end() ? nullptr : found;
+}
 
 constexpr std::string_view kTag = "tsr";
 constexpr char kTagEnd = '.';
@@ -111,6 +118,7 @@ class WithRoles final : public runtime::SessionBackend {
     TESSERA_TRY(auto kernels, session_.end_profile());
     for (auto& kernel : kernels) {
       kernel.role = role_of(kernel.op_type);
+      kernel.hybrid_products = is_hybrid(kernel.op_type) ? 1 : 0;
     }
     if (sources_) {
       sources_->fill(kernels);
@@ -126,12 +134,15 @@ class WithRoles final : public runtime::SessionBackend {
 }  // namespace
 
 KernelRole role_of(std::string_view kernel_type) noexcept {
-  const auto* const found = std::find_if(
-      kRoles.begin(), kRoles.end(), [&](const Named& named) { return named.type == kernel_type; });
-  if (found != kRoles.end()) {
+  if (const auto* const found = find_named(kernel_type)) {
     return found->role;
   }
   return kernel_type.starts_with("QLinear") ? KernelRole::kInteger : KernelRole::kFloat;
+}
+
+bool is_hybrid(std::string_view kernel_type) noexcept {
+  const auto* const found = find_named(kernel_type);
+  return found != nullptr && found->hybrid;
 }
 
 std::vector<std::string> tag_operators(onnx::Model& model) {

@@ -23,6 +23,9 @@ namespace tessera::network {
 
 /// By the type that the profiler gives a kernel: the one table of their names.
 [[nodiscard]] runtime::KernelRole role_of(std::string_view kernel_type) noexcept;
+/// True for products on integers whose inputs and results are floats for the rest of the network
+/// (KernelTime::hybrid_products).
+[[nodiscard]] bool is_hybrid(std::string_view kernel_type) noexcept;
 
 /// Gives every operator a name that survives the runtime's rewriting and is found in the names of
 /// the kernels made of it: its place among Model::nodes(). Names of values stay. Returns the names

@@ -258,10 +258,11 @@ bool stays_float(const quantize::Scheme& scheme) {
 
 std::vector<OpId> candidates(const graph::Graph& graph, const quantize::Assignment& schemes) {
   std::vector<OpId> ops;
+  const auto constant = graph::constant_tensors(graph);
   for (std::uint32_t i = 0; i < graph.ops().size(); ++i) {
     const auto& op = graph.op(OpId{i});
-    const bool weights = op.inputs.size() > 1 && op.inputs[1] &&
-                         graph.tensor(*op.inputs[1]).kind == graph::TensorKind::kInitializer;
+    // Also weights that the file has in another type, behind an operator that expands them.
+    const bool weights = op.inputs.size() > 1 && op.inputs[1] && constant[op.inputs[1]->value];
     if (is_switchable(op) && (weights || op.kind == graph::OpKind::kMatMul) &&
         !stays_float(schemes[i])) {
       ops.push_back(OpId{i});

@@ -699,6 +699,7 @@ class Optimizer {
     result_.baseline = lab_.reference();
     for (auto& candidate : result_.candidates) {
       evaluate::settle_latency(candidate.row, result_.baseline);
+      candidate.row.why = evaluate::explain_pace(candidate.row, result_.baseline);
       candidate.built.reset();
     }
   }

@@ -382,11 +382,29 @@ std::string failures_text(const std::vector<Measurement>& rows) {
   return text.empty() ? text : "did not run:\n" + text;
 }
 
+std::string reasons_text(const std::vector<Measurement>& rows, std::size_t top) {
+  std::string text;
+  const bool providers = shows_providers(rows);
+  auto order = fastest_first(rows);
+  order.resize(top == 0 ? order.size() : std::min(top, order.size()));
+  for (const auto* row : order) {
+    if (!row->why.empty()) {
+      const auto where = providers ? fmt::format(" on {}", provider_cell(*row)) : std::string();
+      text +=
+          fmt::format("  [{}] {}{}: {}\n", to_string(row->opt_level), row->name(), where, row->why);
+    }
+  }
+  return text.empty() ? text : "why:\n" + text;
+}
+
 std::string bench_text(const evaluate::BenchResult& result, Page page, std::size_t top) {
   auto text = given_text(result.quantization, result.requantize);
   text += measurement_table(result.rows).text(page, top);
   text += fmt::format("times are {}; ms are those of float32 divided by the speed-up\n",
                       timer_text(result.timer));
+  if (const auto reasons = reasons_text(result.rows, top); !reasons.empty()) {
+    text += "\n" + reasons;
+  }
   if (const auto failures = failures_text(result.rows); !failures.empty()) {
     text += "\n" + failures;
   }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "report/names.h"
 #include "tessera/core/compact_text.h"
 #include "tessera/core/json.h"
 #include "tessera/core/text.h"
@@ -32,30 +33,17 @@ bool is_combining(std::string_view text, std::size_t at) {
   return (first == 0xCC && second >= 0x80) || (first == 0xCD && second <= 0xAF);
 }
 
-/// Byte offset of each code point, and the end.
-std::vector<std::size_t> code_points(std::string_view text) {
-  std::vector<std::size_t> offsets;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (starts_code_point(text[i])) {
-      offsets.push_back(i);
-    }
-  }
-  offsets.push_back(text.size());
-  return offsets;
-}
-
 std::string pad(const std::string& cell, std::size_t width, Align align) {
   const auto used = display_width(cell);
   const std::string blanks(width > used ? width - used : 0, ' ');
   return align == Align::kLeft ? cell + blanks : blanks + cell;
 }
 
-/// Cells with the names of a model, which are any bytes at any length.
-std::vector<std::string> for_people(const std::vector<std::string>& cells) {
+/// Cells with the names of a model, which are any bytes.
+std::vector<std::string> made_printable(const std::vector<std::string>& cells) {
   std::vector<std::string> shown;
   shown.reserve(cells.size());
-  std::transform(cells.begin(), cells.end(), std::back_inserter(shown),
-                 [](const std::string& cell) { return clipped(printable(cell)); });
+  std::transform(cells.begin(), cells.end(), std::back_inserter(shown), printable);
   return shown;
 }
 
@@ -315,15 +303,44 @@ std::string Table::text(Page page, std::size_t top) const {
   if (page.markdown) {
     return markdown(top) + (more.empty() ? "" : "\n" + more);
   }
-  Table clean(columns_);
-  clean.total_ = for_people(total_);
-  std::transform(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(shown),
-                 std::back_inserter(clean.rows_), for_people);
-  return clean.fitted(page.width, more);
+  Table whole(columns_);
+  whole.total_ = made_printable(total_);
+  std::transform(rows_.begin(), rows_.end(), std::back_inserter(whole.rows_), made_printable);
+  auto clean = whole.named_within(std::vector(columns_.size(), kWidestName), shown);
+  const auto layout = clean.lay_out(page.width);
+  if (page.width > 0) {
+    clean = whole.named_within(layout.widths, shown);
+  }
+  return clean.fitted(layout, page.width, more);
 }
 
-std::string Table::fitted(std::size_t width, const std::string& more) const {
-  const auto layout = lay_out(width);
+Table Table::named_within(const std::vector<std::size_t>& widths, std::size_t shown) const {
+  Table named(columns_);
+  named.total_ = total_;
+  named.rows_.assign(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(shown));
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    if (!columns_[c].elastic) {
+      continue;
+    }
+    std::vector<std::string> cells;  // of all rows: what is shown does not depend on --top
+    std::transform(rows_.begin(), rows_.end(), std::back_inserter(cells),
+                   [&](const auto& row) { return row[c]; });
+    const auto width = std::clamp(widths[c], kMinElasticWidth, kWidestName);
+    const auto names = shorten_names(cells, width);
+    for (std::size_t r = 0; r < shown; ++r) {
+      named.rows_[r][c] = names[r];
+    }
+  }
+  const auto clip = [](std::vector<std::string>& row) {
+    std::transform(row.begin(), row.end(), row.begin(),
+                   [](const std::string& cell) { return clipped(cell); });
+  };
+  std::for_each(named.rows_.begin(), named.rows_.end(), clip);
+  clip(named.total_);
+  return named;
+}
+
+std::string Table::fitted(const Layout& layout, std::size_t width, const std::string& more) const {
   std::vector<std::string> headers;
   std::transform(columns_.begin(), columns_.end(), std::back_inserter(headers),
                  [](const Column& column) { return column.header; });

@@ -131,9 +131,11 @@ KernelTime Observer::describe_partition(const DelegateParams& partition,
                                         const Registration& registration) const {
   const auto nodes = ints(partition.nodes_to_replace);
   std::vector<KernelRole> roles;
+  std::int64_t hybrid = 0;
   for (const int index : nodes) {
     const auto* const op = known(index);
     roles.push_back(op == nullptr ? KernelRole::kFloat : op->role);
+    hybrid += op != nullptr && op->hybrid ? 1 : 0;
   }
   const std::string type =
       registration.custom_name == nullptr ? "delegate" : registration.custom_name;
@@ -143,6 +145,7 @@ KernelTime Observer::describe_partition(const DelegateParams& partition,
           .provider = provider,
           .role = role_of(roles),
           .integer_products = std::count(roles.begin(), roles.end(), KernelRole::kIntegerProduct),
+          .hybrid_products = hybrid,
           .sources = {nodes.begin(), nodes.end()},
           .partition = nodes.size() > 1};
 }
@@ -153,6 +156,7 @@ KernelTime Observer::describe_operator(int index, const Registration& registrati
     what.node = op->name;
     what.op_type = op->type;
     what.role = op->role;
+    what.hybrid_products = op->hybrid ? 1 : 0;
     return what;
   }
   what.node = fmt::format("#{}", index);

@@ -275,6 +275,28 @@ needs_litert() {
   expect_not_in "$names" "u8"
 }
 
+@test "litert: bench says beside each row why it is as fast as it is" {
+  needs_litert
+  tessera bench small.tflite --data random:4 --budget 5 -o bench.json --json
+  expect_status 0
+  validate bench "$BATS_TEST_TMPDIR/stdout"
+  expect_equal "$(json '[.result.rows[] | select(.why == null) | .name + " " + .opt_level] | join(", ")')" \
+    "float32 all"
+  local whole
+  whole=$(json '.result.rows[] | select(.name == "qdq-s8s8-channel" and .opt_level == "disabled") | .why')
+  expect_in "$whole" "x float32 at level disabled: "
+  expect_in "$whole" "integer kernels take "
+  expect_in "$(json '.result.rows[] | select(.name == "float32" and .opt_level == "disabled") | .why')" \
+    "xnnpack runs 0 of "
+  tessera bench small.tflite --data random:4 --budget 5 --formats float32,qdq --levels disabled
+  expect_status 0
+  expect_in "$stdout" "why:"
+  expect_in "$stdout" "[disabled] qdq-s8s8-channel: "
+  tessera bench small.tflite --data random:4 --budget 5 --formats float32,qdq --levels disabled --format csv
+  expect_in "$stdout" ",why"
+  expect_in "$stdout" "integer kernels take"
+}
+
 @test "litert: published networks are quantized, by operator" {
   needs_litert
   needs_shared models/mlperf_tiny_resnet8_fp32.tflite

@@ -44,6 +44,18 @@ TEST(KernelRoles, OfEveryKernelThatIsKnown) {
   }
 }
 
+TEST(KernelRoles, HybridAreThoseBetweenFloats) {
+  for (const auto* const type : {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat",
+                                 "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulNBits"}) {
+    EXPECT_TRUE(is_hybrid(type)) << type;
+    EXPECT_EQ(role_of(type), Role::kIntegerProduct) << type;
+  }
+  for (const auto* const type : {"QLinearConv", "QLinearMatMul", "QGemm", "Conv", "NhwcMaxPool",
+                                 "DynamicQuantizeLinear", "QLinearAdd", ""}) {
+    EXPECT_FALSE(is_hybrid(type)) << type;
+  }
+}
+
 TEST(KernelRoles, ConversionsComputeNothing) {
   for (const auto role :
        {Role::kQuantize, Role::kDequantize, Role::kCast, Role::kReorder, Role::kCopy}) {

@@ -250,6 +250,24 @@ TEST(ChooseLayers, UnknownShapes_AreNoTroubleWhereAllAreTaken) {
   EXPECT_EQ(choose_layers(graph, "top-macs:2", schemes)->size(), 2U);
 }
 
+TEST(ChooseLayers, WeightsInAnotherType_AreWeights) {
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 1, 2, 2})
+                   .weight("half", {3, 1, 1, 1})
+                   .op("Cast", {"half"}, {"w"}, {{"to", std::int64_t{1}}})
+                   .op("Conv", {"x", "w"}, {"a"})
+                   .input("given", {1, 3, 1, 1})
+                   .op("Conv", {"a", "given"}, {"y"})
+                   .output("y")
+                   .build();
+  const auto graph = *model.view();
+  const quantize::Assignment schemes(3, quantize::Scheme());
+  const auto chosen = choose_layers(graph, "all", schemes);
+  ASSERT_THAT(chosen, IsOk());
+  ASSERT_EQ(chosen->size(), 1U) << "weights that are fed are none";
+  EXPECT_EQ(graph.tensor(*graph.op(chosen->front()).outputs.front()).name, "a");
+}
+
 TEST(ChooseLayers, Switches_AreFloatProductsOfAnyName) {
   using graph::Arithmetic;
   using graph::OpKind;

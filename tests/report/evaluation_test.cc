@@ -84,16 +84,44 @@ TEST(MeasurementTable, OfNoRows_IsItsHeader) {
 }
 
 TEST(MeasurementSheet, HasAllRowsInTheOrderGiven_AndEmptyCellsForWhatIsNone) {
-  const auto sheet = measurement_sheet(rows()).csv();
+  auto input = rows();
+  input[1].why = "it rounds";
+  const auto sheet = measurement_sheet(input).csv();
   const auto lines = split(sheet, '\n');
   ASSERT_EQ(lines.size(), 5U);
   EXPECT_EQ(lines[1],
             "float32,float32,,,,,,all,all,ok,,10000,8750,11250,20,1,0.98,1.02,inf,1.5e-06,,,2048,"
-            ",,,,,,,,,\r");
+            ",,,,,,,,,,,\r");
   EXPECT_EQ(lines[2],
             "qdq-u8s8,static,qdq,u8,s8,tensor,minmax,all,all,ok,,5200,4550,5850,20,2,1.96,"
-            "2.04,31.5,1.5e-06,,,2048,9,12,1,2,,,,,0,0\r");
-  EXPECT_EQ(lines[3], "float16,float16,,,,,,all,all,unsupported,no kernel,,,,,,,,,,,,,,,,,,,,,,\r");
+            "2.04,31.5,1.5e-06,,,2048,9,12,1,2,,,,,0,0,0,it rounds\r");
+  EXPECT_EQ(lines[3],
+            "float16,float16,,,,,,all,all,unsupported,no kernel,,,,,,,,,,,,,,,,,,,,,,,,\r");
+}
+
+TEST(ReasonsText, OfTheRowsThatAreShown_FastestFirst) {
+  auto input = rows();
+  EXPECT_EQ(reasons_text(input, 0), "");
+  input[0].why = "few kernels";
+  input[1].why = "it rounds";
+  input[2].why = "it did not run";
+  EXPECT_EQ(reasons_text(input, 0),
+            "why:\n"
+            "  [all] qdq-u8s8: it rounds\n"
+            "  [all] float32: few kernels\n");
+  EXPECT_EQ(reasons_text(input, 1),
+            "why:\n"
+            "  [all] qdq-u8s8: it rounds\n");
+  input[1].provider = runtime::ProviderChoice{"openvino", {}};
+  EXPECT_THAT(reasons_text(input, 1), HasSubstr("  [all] qdq-u8s8 on openvino: it rounds\n"));
+}
+
+TEST(BenchText, ReasonsStandBehindTheTable) {
+  evaluate::BenchResult result;
+  result.rows = rows();
+  result.rows[1].why = "it rounds";
+  EXPECT_THAT(bench_text(result, {}, 0),
+              HasSubstr("speed-up\n\nwhy:\n  [all] qdq-u8s8: it rounds\n\ndid not run:\n"));
 }
 
 TEST(FailuresText, LevelsThatFailAlike_ShareALine) {

@@ -39,6 +39,53 @@ TEST(Table_Test, ShortensElasticColumnsInTheMiddle) {
             "relu, \u2026oted\"     1\n");
 }
 
+/// As converters of .tflite files make them.
+Table joined_names() {
+  Table table({{.header = "layer", .align = Align::kLeft, .elastic = true},
+               {.header = "ms"},
+               {.header = "why", .align = Align::kLeft, .wraps = true}});
+  const std::string end =
+      ";model/batch_normalization/FusedBatchNormV3;model/conv2d/BiasAdd/resource";
+  table.add_row({"model/activation_1/Relu" + end, "3", "because model/activation_1/Relu" + end});
+  table.add_row({"model/activation_2/Relu" + end, "2"});
+  table.add_row({"model/add", "1"});
+  return table;
+}
+
+TEST(Table_Test, LongNames_AreShortenedForPeople) {
+  EXPECT_THAT(joined_names().text(0, 2),
+              ::testing::StartsWith("layer                      ms  why\n"
+                                    "model/activation_1/Relu;\u2026   3  because model/"));
+  EXPECT_THAT(joined_names().text(), ::testing::HasSubstr("\nmodel/add                   1\n"));
+}
+
+TEST(Table_Test, LongNamesInANarrowTable_CanStillBeToldApart) {
+  const auto text = joined_names().text(70);
+  EXPECT_THAT(text, ::testing::HasSubstr("\nmodel/activation_1/"));
+  EXPECT_THAT(text, ::testing::HasSubstr("\nmodel/activation_2/"));
+  const auto narrow = joined_names().text(40);
+  EXPECT_THAT(narrow, ::testing::HasSubstr("\nmode\u2026rce#2 "));
+  EXPECT_THAT(narrow, ::testing::HasSubstr("\nmode\u2026rce#3 "));
+}
+
+TEST(Table_Test, LongNames_StayWholeInWhatIsRead) {
+  const auto whole =
+      "model/activation_1/Relu;model/batch_normalization/FusedBatchNormV3;"
+      "model/conv2d/BiasAdd/resource";
+  for (const auto& text :
+       {joined_names().csv(), joined_names().jsonl(), joined_names().markdown()}) {
+    EXPECT_THAT(text, ::testing::HasSubstr(whole));
+  }
+}
+
+TEST(Table_Test, NamesAreShownAlike_HoweverManyRowsAre) {
+  Table table({{.header = "layer", .align = Align::kLeft, .elastic = true}});
+  const std::string middle(80, 'x');
+  table.add_row({"relu;" + middle + ";a"});
+  table.add_row({"relu;" + middle + ";b"});
+  EXPECT_EQ(table.text(0, 1), "layer\nrelu;\u2026;a\n... 1 more (--top 0 shows all)\n");
+}
+
 TEST(Table_Test, CountsWhatIsLeftOut) {
   EXPECT_EQ(sample().text(0, 1),
             "layer                    ms\n"
@@ -196,10 +243,13 @@ TEST(Table_Test, NamesOfAnyBytes_StayInTheirRow) {
   EXPECT_EQ(with_name(name).jsonl(), "{\"name\":\"a\\nb\\r\\t\\u001b[31m|\\\\|\uFFFD\",\"n\":1}\n");
 }
 
-TEST(Table_Test, LongNames_AreClippedInTextAlone) {
+TEST(Table_Test, LongNames_AreShortenedInTextAlone) {
   const std::string name(5000, 'x');
-  EXPECT_EQ(with_name(name).text(),
-            "name" + std::string(199, ' ') + "n\n" + std::string(200, 'x') + "\u2026  1\n");
+  EXPECT_EQ(with_name(name).text(), "name" + std::string(62, ' ') + "n\n" + std::string(32, 'x') +
+                                        "\u2026" + std::string(31, 'x') + "  1\n");
+  Table other({{.header = "why", .align = Align::kLeft}});
+  other.add_row({name});
+  EXPECT_EQ(other.text(), "why\n" + std::string(200, 'x') + "\u2026\n") << "what is no name";
   EXPECT_THAT(with_name(name).csv(), ::testing::HasSubstr(name));
   EXPECT_THAT(with_name(name).jsonl(), ::testing::HasSubstr(name));
 }

@@ -562,9 +562,10 @@ TEST(Litert, KernelTimesAreOfItsOperators) {
   TESSERA_NEEDS_LITERT();
   auto options = kBuiltin;
   options.profile = true;
-  auto session = open_litert(
-      testing::litert(), relu_add_tanh().bytes(), options,
-      {.operators = {{"cut", "RELU"}, {"sum", "ADD"}, {"end", "TANH", KernelRole::kInteger}}});
+  auto session = open_litert(testing::litert(), relu_add_tanh().bytes(), options,
+                             {.operators = {{"cut", "RELU"},
+                                            {"sum", "ADD", KernelRole::kIntegerProduct, true},
+                                            {"end", "TANH", KernelRole::kInteger}}});
   ASSERT_THAT(session, IsOk());
   ASSERT_THAT(run(*session, {1, 2, 3, 4}), IsOk());
   ASSERT_THAT(run(*session, {1, 2, 3, 4}), IsOk());
@@ -583,6 +584,8 @@ TEST(Litert, KernelTimesAreOfItsOperators) {
   EXPECT_THAT(sum.behind, ElementsAre(0U));
   EXPECT_THAT(runs[1][0].behind, IsEmpty());
   EXPECT_EQ(runs[1][2].role, KernelRole::kInteger);
+  EXPECT_EQ(runs[1][1].hybrid_products, 1);
+  EXPECT_EQ(runs[1][2].hybrid_products, 0);
   EXPECT_GE(runs[1][1].start_us, runs[1][0].start_us + runs[1][0].duration_us);
   EXPECT_THAT(*kernels, Each(Field(&KernelTime::duration_us, ::testing::Ge(0.0))));
   EXPECT_THAT(session->end_profile(), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("profile")));
@@ -623,7 +626,7 @@ TEST(Litert, WhatXnnpackTook_IsOneKernelWithAllItsOperators) {
   EXPECT_THAT((*kernels)[2].behind, ElementsAre(1U));
   session = open_litert(testing::litert(), relu_add_tanh().bytes(), {.profile = true},
                         {.operators = {{"cut", "RELU", KernelRole::kIntegerProduct},
-                                       {"mid", "ADD", KernelRole::kIntegerProduct}}});
+                                       {"mid", "ADD", KernelRole::kIntegerProduct, true}}});
   ASSERT_THAT(session, IsOk());
   ASSERT_THAT(run(*session, {1, 2, 3, 4}), IsOk());
   const auto whole = session->end_profile();
@@ -631,6 +634,7 @@ TEST(Litert, WhatXnnpackTook_IsOneKernelWithAllItsOperators) {
   ASSERT_THAT(*whole, SizeIs(1));
   EXPECT_THAT(whole->front().sources, ElementsAre(0U, 1U, 2U));
   EXPECT_EQ(whole->front().integer_products, 2);
+  EXPECT_EQ(whole->front().hybrid_products, 1);
 }
 
 TEST(Litert, SessionsRunInSeveralThreadsAtOnce) {

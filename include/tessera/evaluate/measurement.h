@@ -27,15 +27,24 @@ struct KernelSummary {
   std::int64_t kernels = 0;
   std::int64_t integer_kernels = 0;   ///< QLinearConv, MatMulInteger, ...
   std::int64_t integer_products = 0;  ///< of these, convolutions, matrix products, recurrent layers
+  std::int64_t hybrid_products = 0;   ///< products that take and hand out floats
   std::int64_t quantize_kernels = 0;  ///< QuantizeLinear that was not fused away
   std::int64_t dequantize_kernels = 0;
   std::int64_t reorders = 0;  ///< layout changes and transposes the runtime added or kept
   std::int64_t casts = 0;
+  /// Of dequantize kernels and casts, those that read no kernel's result: weights, once expanded.
+  /// 0 where the library does not tell what a kernel computes.
+  std::int64_t of_constants = 0;
   std::int64_t copies = 0;  ///< between the memories of the CPU and of a device
   double copy_us = 0;       ///< that they took
   double integer_time_percent = 0;
   double conversion_time_percent = 0;  ///< quantize, dequantize, casts and reorders
   std::map<std::string, std::int64_t> providers;
+  std::map<std::string, double> provider_time_percent;
+  /// Operators by provider; empty where the library does not tell what a kernel computes.
+  std::map<std::string, std::int64_t> operators;
+  /// Where anything ran elsewhere: kernels that stayed on the CPU, by type.
+  std::map<std::string, std::int64_t> left_on_cpu;
 };
 /// Operators whose integer form is a product on integers, whatever is computed around it.
 [[nodiscard]] bool is_product(graph::OpKind kind) noexcept;
@@ -75,6 +84,7 @@ struct Measurement {
   std::int64_t size_bytes = 0;
   std::int64_t quantized_ops = 0;
   std::optional<KernelSummary> kernels;
+  std::string why;  ///< see explain_pace()
 
   /// "qdq-u8s8-channel", with the operators if not all, without the range method; "as given (qdq)"
   /// of a model that is quantized already.
@@ -88,6 +98,15 @@ struct Measurement {
 /// Errors: kDataLoss naming `what`.
 [[nodiscard]] Result<std::vector<Measurement>> measurements_from_json(const Json& rows,
                                                                       std::string_view what);
+/// Why a row that ran is faster or slower than `same`, which is float32 with the row's own set of
+/// kernels: what its kernels of each kind take, in per cent of the whole of `same`, and which
+/// operators run elsewhere than those of `same` do. What the two rows' kernels and speed-ups say
+/// and nothing else: empty without kernels or times of either.
+[[nodiscard]] std::string explain_pace(const Measurement& row, const Measurement& same);
+/// Fills Measurement::why of every row: against float32 on its own provider and at its own level,
+/// or, where there is none or the row is that itself, against `reference`.
+void explain_rows(std::span<Measurement> rows, const Measurement& reference);
+
 /// Fills `row` from the known one of the same name, level, provider and range method, if that ran.
 bool take_over(Measurement& row, std::span<const Measurement> known);
 

@@ -23,6 +23,11 @@ namespace tessera::report {
 /// What did not run and why, one line per scheme and reason; empty if everything did.
 [[nodiscard]] std::string failures_text(const std::vector<evaluate::Measurement>& rows);
 
+/// Why the `top` fastest rows (0: all) are as fast as they are, a line for each that has a reason;
+/// empty if none has.
+[[nodiscard]] std::string reasons_text(const std::vector<evaluate::Measurement>& rows,
+                                       std::size_t top);
+
 [[nodiscard]] std::string bench_text(const evaluate::BenchResult& result, Page page,
                                      std::size_t top);
 

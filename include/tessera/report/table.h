@@ -15,7 +15,7 @@ enum class Align : std::uint8_t { kLeft, kRight };
 struct Column {
   std::string header;  ///< with the unit: "median ms"
   Align align = Align::kRight;
-  /// May be shortened in the middle when the table is too wide.
+  /// Names: of long ones (64 columns), or when the table is too wide, something is left out.
   bool elastic = false;
   /// 0: always shown. Of the others those with the highest rank go first when the table is too
   /// wide.
@@ -58,8 +58,12 @@ class Table {
  private:
   struct Layout;
   [[nodiscard]] Layout lay_out(std::size_t width) const;
+  /// The first rows, for people: long names in elastic columns shortened, so that those of the
+  /// whole table can still be told apart.
+  [[nodiscard]] Table named_within(const std::vector<std::size_t>& widths, std::size_t shown) const;
   /// All rows as text; `more` says what was left out.
-  [[nodiscard]] std::string fitted(std::size_t width, const std::string& more) const;
+  [[nodiscard]] std::string fitted(const Layout& layout, std::size_t width,
+                                   const std::string& more) const;
   [[nodiscard]] std::string line(const Layout& layout, const std::vector<std::string>& cells) const;
 
   std::vector<Column> columns_;

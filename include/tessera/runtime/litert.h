@@ -49,6 +49,7 @@ struct LitertOperator {
   std::string name;
   std::string type;
   KernelRole role = KernelRole::kFloat;
+  bool hybrid = false;  ///< multiplies integers between floats (KernelTime::hybrid_products)
 };
 
 /// What the opener of a model knows of it; the library is asked for the rest.

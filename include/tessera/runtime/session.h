@@ -110,6 +110,9 @@ struct KernelTime {
   KernelRole role = KernelRole::kFloat;
   /// Of a kernel that computes several operators: how many of them multiply integers.
   std::int64_t integer_products = 0;
+  /// How many of the products multiply integers between floats: what comes in is rounded by what
+  /// is found in it, what goes out is floats.
+  std::int64_t hybrid_products = 0;
   /// Op::source of the operators of the opened network that the kernel computes; what quantizing
   /// made of an operator counts as that operator. Empty if it computes none, or if that is not
   /// known (see SessionOptions::kernel_sources).
