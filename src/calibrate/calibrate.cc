@@ -386,7 +386,10 @@ Result<SplitRanges> calibrate_apart(const network::Network& model, const data::S
                                     const CalibrateOptions& options, Monitor& monitor) {
   const Clock clock = steady_clock_us();
   const double started_us = clock();
-  TESSERA_TRY(auto parts, observe(model, {samples, held_out}, library, options, monitor));
+  auto extent = options;
+  extent.estimator.histogram =
+      options.methods.empty() || numerics::needs_histogram(options.methods);
+  TESSERA_TRY(auto parts, observe(model, {samples, held_out}, library, extent, monitor));
   // What is to be told is told of all samples.
   SplitRanges ranges;
   TESSERA_TRY(ranges.fitted,
@@ -417,7 +420,9 @@ Result<Json> calibrate_shard(const network::Network& model, const data::SampleSe
                              std::int64_t shard_index, std::int64_t shard_count,
                              const std::shared_ptr<const runtime::Library>& library,
                              const CalibrateOptions& options, Monitor& monitor) {
-  TESSERA_TRY(const auto parts, observe(model, {samples, {}}, library, options, monitor));
+  auto whole = options;
+  whole.estimator.histogram = true;  // the state is what shards exchange, whatever is made of it
+  TESSERA_TRY(const auto parts, observe(model, {samples, {}}, library, whole, monitor));
   Json json = {{"shard", {{"index", shard_index}, {"count", shard_count}}}};
   json.update(parts.front().to_json());
   json["data"] = samples.describe();

@@ -52,8 +52,9 @@ Status measure(Group& group, const RangeEstimator& estimator,
   if (estimator.finite_count() == 0) {
     return {};
   }
-  for (const RangeMethod method : methods) {
-    TESSERA_TRY(group.ranges[method], estimator.range(method));
+  TESSERA_TRY(const auto ranges, estimator.ranges(methods));
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    group.ranges[methods[i]] = ranges[i];
   }
   return {};
 }

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "numerics/cells.h"
 #include "numerics/histogram.h"
+#include "numerics/simd.h"
 #include "numerics/text_numbers.h"
 
 namespace tessera::numerics {
@@ -126,6 +128,12 @@ Result<RangeMethod> range_method_from_string(std::string_view name) {
       .hint("choose one of {}", fmt::join(kMethodNames, ", "));
 }
 
+bool needs_histogram(std::span<const RangeMethod> methods) {
+  return std::any_of(methods.begin(), methods.end(), [](RangeMethod method) {
+    return method != RangeMethod::kMinMax && method != RangeMethod::kMovingAverage;
+  });
+}
+
 struct EstimatorScratch::State {
   Histogram::Tables tables = Histogram::make_tables();
 };
@@ -151,32 +159,41 @@ struct RangeEstimator::State {
     }
   }
   [[nodiscard]] RealRange seen() const { return {double{total.min}, double{total.max}}; }
-  [[nodiscard]] RealRange measure(RangeMethod method) const;
+  [[nodiscard]] RealRange measure(RangeMethod method, const Distribution& distribution) const;
+  [[nodiscard]] static MinMax find_extrema(std::span<const float> values);
 };
 
-RealRange RangeEstimator::State::measure(RangeMethod method) const {
+RealRange RangeEstimator::State::measure(RangeMethod method,
+                                         const Distribution& distribution) const {
   switch (method) {
     case RangeMethod::kMinMax:
       return seen();
     case RangeMethod::kMovingAverage:
       return moving_average(samples);
-    default:
-      break;
-  }
-  Distribution distribution = histogram.distribution(seen());
-  if (options.symmetric) {
-    distribution = mirrored(distribution);
-  }
-  switch (method) {
     case RangeMethod::kPercentile:
       return percentile_range(distribution, options.percentile);
     case RangeMethod::kEntropy:
       return least_divergence_range(distribution, options.quantized_levels, options.symmetric);
     case RangeMethod::kMse:
       return least_squares_range(distribution, options.quantized_levels, options.symmetric);
-    default:
-      return deviation_range(distribution, options.deviations);
+    case RangeMethod::kDistribution:
+      break;
   }
+  return deviation_range(distribution, options.deviations);
+}
+
+/// Infinities are passed over and counted, and so are the numbers that stand for them.
+MinMax RangeEstimator::State::find_extrema(std::span<const float> values) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  const MinMax found = simd::find_min_max(values);
+  if (found.finite == 0 || (found.min > -kLargest && found.max < kLargest)) {
+    return found;
+  }
+  std::vector<float> numbers(values.begin(), values.end());
+  std::erase_if(numbers, [](float x) { return std::abs(x) == kLargest; });
+  MinMax without = simd::find_min_max(numbers);
+  without.infinite += std::ssize(values) - std::ssize(numbers);
+  return without;
 }
 
 RangeEstimator::RangeEstimator(const EstimatorOptions& options)
@@ -191,7 +208,11 @@ void RangeEstimator::add(std::span<const float> values, std::int64_t order,
                          EstimatorScratch& scratch) {
   MinMax sample{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 0,
                 0, 0};
-  state_->histogram.add(values, scratch.state_->tables, sample);
+  if (state_->options.histogram) {
+    state_->histogram.add(values, scratch.state_->tables, sample);
+  } else {
+    sample = State::find_extrema(values);
+  }
   MinMax& total = state_->total;
   total.nan += sample.nan;
   total.infinite += sample.infinite;
@@ -227,16 +248,32 @@ void RangeEstimator::merge(const RangeEstimator& other, std::int64_t order_offse
 }
 
 Result<RealRange> RangeEstimator::range(RangeMethod method) const {
+  TESSERA_TRY(const auto all, ranges({&method, 1}));
+  return all.front();
+}
+
+Result<std::vector<RealRange>> RangeEstimator::ranges(std::span<const RangeMethod> methods) const {
+  const auto& options = state_->options;
   if (state_->total.finite == 0) {
     return fail(ErrorCode::kFailedPrecondition, "no finite value was seen")
         .hint("the tensor was empty, or all of it NaN or infinite, in every sample");
   }
-  if (state_->total.min == state_->total.max) {
-    const RealRange constant = state_->seen();
-    return state_->options.symmetric ? symmetric_around_zero(constant) : constant;
+  if (needs_histogram(methods) && !options.histogram) {
+    return fail(ErrorCode::kFailedPrecondition, "only extrema were kept")
+        .hint("name all methods that are wanted before samples are looked at");
   }
-  const RealRange range = state_->measure(method);
-  return state_->options.symmetric ? symmetric_around_zero(range) : range;
+  const bool constant = state_->total.min == state_->total.max;
+  Distribution distribution;
+  if (!constant && needs_histogram(methods)) {
+    distribution = state_->histogram.distribution(state_->seen());
+    distribution = options.symmetric ? mirrored(distribution) : std::move(distribution);
+  }
+  std::vector<RealRange> ranges;
+  for (const auto method : methods) {
+    const auto range = constant ? state_->seen() : state_->measure(method, distribution);
+    ranges.push_back(options.symmetric ? symmetric_around_zero(range) : range);
+  }
+  return ranges;
 }
 
 std::int64_t RangeEstimator::finite_count() const noexcept {

@@ -292,6 +292,52 @@ TEST(RangeEstimator, LowestFloat_StandsForInfinity) {
             (RealRange{double{next}, 2}));
 }
 
+RC_GTEST_PROP(RangeEstimator, ExtremaAlone_AreThoseBesideAHistogram, ()) {
+  EstimatorScratch scratch;
+  RangeEstimator full;
+  RangeEstimator extrema(EstimatorOptions{.histogram = false});
+  for (int order = 0; order < 3; ++order) {
+    auto values = any_values();
+    for (float& value : values) {
+      const bool at_the_end = *rc::gen::inRange(0, 2000) == 0;
+      value = at_the_end ? std::numeric_limits<float>::lowest() : value;
+    }
+    full.add(values, order, scratch);
+    extrema.add(values, order, scratch);
+  }
+  RC_ASSERT(extrema.finite_count() == full.finite_count());
+  RC_ASSERT(extrema.nan_count() == full.nan_count());
+  RC_ASSERT(extrema.infinite_count() == full.infinite_count());
+  for (const auto method : {RangeMethod::kMinMax, RangeMethod::kMovingAverage}) {
+    RC_ASSERT(extrema.range(method).has_value() == full.range(method).has_value());
+    RC_ASSERT(!full.range(method) || *extrema.range(method) == *full.range(method));
+  }
+}
+
+TEST(RangeEstimator, ExtremaAlone_KnowNothingOfADistribution) {
+  RangeEstimator estimator(EstimatorOptions{.histogram = false});
+  estimator.add(std::vector<float>{-1, 0, 2});
+  EXPECT_EQ(range_of(estimator, RangeMethod::kMinMax), (RealRange{-1, 2}));
+  for (const auto method : {RangeMethod::kPercentile, RangeMethod::kEntropy, RangeMethod::kMse,
+                            RangeMethod::kDistribution}) {
+    EXPECT_THAT(estimator.range(method),
+                FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("only extrema")));
+  }
+}
+
+TEST(RangeEstimator, SeveralMethodsAtOnce_AreEachByItself) {
+  for (const bool symmetric : {false, true}) {
+    RangeEstimator estimator(EstimatorOptions{.symmetric = symmetric});
+    estimator.add(values_of(Kind::kNormal, 20'000, 5));
+    const auto all = estimator.ranges(kRangeMethods);
+    ASSERT_THAT(all, IsOk());
+    ASSERT_EQ(all->size(), kRangeMethods.size());
+    for (std::size_t i = 0; i < kRangeMethods.size(); ++i) {
+      EXPECT_EQ((*all)[i], range_of(estimator, kRangeMethods[i])) << to_string(kRangeMethods[i]);
+    }
+  }
+}
+
 /// Behind a ReLU most is 0, and its counter must not be forgotten.
 TEST(RangeEstimator, Zeros_AreCounted) {
   for (const std::size_t count : {7U, 1000U, 40'000U}) {
