@@ -132,6 +132,9 @@ Result<std::unique_ptr<Looking>> open_looking(
       shown->collectors = *std::move(opened);
       return shown;
     }
+    if (opened.error().code == ErrorCode::kResourceExhausted) {
+      return tl::unexpected(opened.error());  // of this moment, not of the network
+    }
   }
   TESSERA_TRY(looking->collectors,
               open_collectors(model, looking->plan, workers, library, options, parts));

@@ -70,6 +70,7 @@ struct Options {
   bool keep_io = false;
   std::string io = "float32";
   std::string fully_connected = "tensor";
+  bool channels_of_products = false;  ///< what that comes to
   bool everywhere = false;
   bool no_check = false;
   bool strict = false;
@@ -127,6 +128,7 @@ Result<refine::RefineOptions> refine_options_from(const Options& options, bool b
   result.threads = options.run.threads;
   result.everywhere = options.everywhere;
   result.io = io_from(options);
+  result.channels_of_products = options.channels_of_products;
   if (!result.any()) {
     return result;
   }
@@ -182,6 +184,7 @@ refine::RefineOptions unasked_refinement(const Options& options,
   constexpr double kEffort = 2;
   refine::RefineOptions result;
   result.everywhere = options.everywhere;
+  result.channels_of_products = options.channels_of_products;
   if (simulated && options.refine.preset == kAuto && options.refine.rounding.empty() && choice &&
       choice->judged >= kSamples / 2 && choice->weights_share.value_or(0) >= kGoodPart) {
     result.rounding = refine::Rounding::kDescent;
@@ -223,14 +226,19 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
 
 /// Whether fully connected layers of a .tflite network get a scale per channel. Libraries that
 /// compute such layers wrongly do so without a word: the one at hand is tried.
-Result<bool> has_channels_of_products(const Options& options, const network::Network& model,
-                                      Context& context) {
+Result<bool> has_channels_of_products(const Options& options, const quantize::Scheme& scheme,
+                                      const network::Network& model, Context& context) {
   if (options.fully_connected == "tensor") {
     return false;
   }
   if (model.format() != network::FileFormat::kLitert) {
     return fail(ErrorCode::kInvalidArgument, "--fully-connected is for .tflite files")
         .hint("leave it out: --per-channel holds for every product of an ONNX model");
+  }
+  if (scheme.mode != quantize::Mode::kStatic || !scheme.per_channel) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--fully-connected is for static schemes with scales per channel")
+        .hint("leave it out, or leave out --per-tensor and --mode");
   }
   TESSERA_TRY(const auto library, context.library(options.run));
   TESSERA_TRY(const auto skills, runtime::probe_litert(library));
@@ -382,7 +390,8 @@ Status prove_fastest(const Options& options, const network::Network& model,
   constexpr double kBudgetUs = 10e6;
   TESSERA_TRY(const auto samples, context.open_samples(model, data.at_most(kSamples)));
   TESSERA_TRY(auto library, context.library(options.run));
-  TESSERA_TRY(const auto session, context.session_options(options.run));
+  TESSERA_TRY(auto session, context.session_options(options.run));
+  session.opt_level = profile.opt_level;
   TESSERA_TRY(
       const auto timing,
       evaluate::time_file(
@@ -847,6 +856,7 @@ Result<Chosen> choose_ranges(const Options& options, Context& context,
                    .judging = apart,
                    .ranges = ranges.fitted,
                    .everywhere = options.everywhere,
+                   .channels_of_products = options.channels_of_products,
                    .final_ranges =
                        [&](const auto& methods) { return ranges.all(methods, Monitor::silent()); }},
                   library, context.monitor()));
@@ -889,7 +899,9 @@ Status run(Options options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
-  TESSERA_TRY(quantizing.channels_of_products, has_channels_of_products(options, model, context));
+  TESSERA_TRY(options.channels_of_products,
+              has_channels_of_products(options, scheme, model, context));
+  quantizing.channels_of_products = options.channels_of_products;
   TESSERA_TRY(refining, refinement_for(options, by_output, model, context.monitor()));
   std::optional<profile::Profile> profiled;
   if (fastest) {

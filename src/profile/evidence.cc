@@ -10,6 +10,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "profile/forms_json.h"
@@ -26,16 +27,21 @@ bool is_uniform(const Units& units, const States& states) {
   return integers_in(states) == 0 || states == uniform_states(units, 1);
 }
 
+/// Its time in a race to the sum of its kernels; absent if it was not raced.
+std::optional<double> pace_of(const Evidence& evidence, const PlanTimes& plan) {
+  const auto race =
+      std::find_if(evidence.races.begin(), evidence.races.end(), [&](const auto& one) {
+        return one.use == RacedPlan::Use::kCorrection && one.states == plan.states;
+      });
+  const double us = plan.kernel_us();
+  return race != evidence.races.end() && us > 0 ? std::optional(race->us / us) : std::nullopt;
+}
+
 std::vector<PlanTimes> plans_as_raced(const Evidence& evidence) {
   auto plans = evidence.plans;
-  for (auto& plan : plans) {
-    const auto race =
-        std::find_if(evidence.races.begin(), evidence.races.end(), [&](const auto& race) {
-          return race.use == RacedPlan::Use::kCorrection && race.states == plan.states;
-        });
-    const double us = plan.kernel_us();
-    if (!plan.shared.empty() && race != evidence.races.end() && us > 0) {
-      plan.scale_by(race->us / us);
+  if (const auto usual = race_pace(evidence)) {
+    for (auto& plan : plans) {
+      plan.scale_by(pace_of(evidence, plan).value_or(*usual));
     }
   }
   return plans;
@@ -244,6 +250,22 @@ Status check_together(const std::vector<Shard>& shards) {
 }
 
 }  // namespace
+
+std::optional<double> race_pace(const Evidence& evidence) {
+  const bool sums = std::any_of(evidence.plans.begin(), evidence.plans.end(),
+                                [](const PlanTimes& plan) { return !plan.shared.empty(); });
+  std::vector<double> paces;
+  for (const auto& plan : evidence.plans) {
+    if (const auto pace = pace_of(evidence, plan); sums && pace) {
+      paces.push_back(*pace);
+    }
+  }
+  if (paces.empty()) {
+    return std::nullopt;
+  }
+  std::sort(paces.begin(), paces.end());
+  return quantile(paces, 0.5);
+}
 
 Result<LatencyModel> fit_cells(const Evidence& evidence) {
   TESSERA_TRY(auto model, fit_latency(evidence.units, plans_as_raced(evidence), evidence.forms));

@@ -111,8 +111,9 @@ Result<std::vector<std::optional<IsolatedCost>>> time_isolated(
     const quantize::Assignment assignment(part_view.ops().size(), scheme);
     const auto quantized = quantize::quantize(*part, assignment, &ranges, {}, Monitor::silent());
     const auto int8 = quantized ? bench.time(*part) : Result<double>(0.0);
-    if (quantized && int8) {
-      costs[i] = IsolatedCost{*fp32, *int8};
+    const bool both = quantized && int8;
+    if (both || wanted[i]) {
+      costs[i] = IsolatedCost{*fp32, both ? std::optional(*int8) : std::nullopt};
     }
   }
   return costs;

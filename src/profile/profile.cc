@@ -355,10 +355,11 @@ class Study::Profiler {
     alone_.resize(units_.size());
     const auto sharing = units_that_share();
     const bool any_shares = std::find(sharing.begin(), sharing.end(), true) != sharing.end();
-    if (options_.isolated && over(kTraceUntil + kIsolatedShare)) {
+    const bool late = over(kTraceUntil + kIsolatedShare);
+    if (options_.isolated && late) {
       cut("layers timed alone");
       options_.isolated = false;
-    } else if (options_.isolated || any_shares) {
+    } else if ((options_.isolated || any_shares) && !late) {
       auto ranges = *lab_.setup().ranges;
       ranges.model.reset();  // parts of the model are no file that they could be of
       TESSERA_TRY(alone_,
@@ -676,12 +677,13 @@ class Study::Profiler {
 
   void note_wholes() {
     const auto reference = lab_.reference();
+    const double pace = race_pace(evidence_).value_or(1);
     for (auto& [precision, whole] : profile_.whole) {
       const auto& times = uniform_.at(precision).times;
       whole.kernel_sum_us = times.kernel_us();
       whole.kernels = static_cast<std::int64_t>(times.kernels());
       // The correction alone, without the centring on unseen plans.
-      whole.explained_us = (profile_.model.scale * times.kernel_us() +
+      whole.explained_us = (profile_.model.scale * pace * times.kernel_us() +
                             profile_.model.overhead_us_per_kernel * times.kernels()) /
                            profile_.model.centre;
       if (precision == kFloat) {
@@ -847,7 +849,7 @@ class Study::Profiler {
                                        traced.unit_kernels[i],      traced.conversion_kernels[i],
                                        traced.times.states[i] != 0, traced.fused[i]};
       }
-      if (alone_[i]) {
+      if (options_.isolated && alone_[i]) {
         layer.isolated_fp32_us = alone_[i]->fp32_us;
         layer.isolated_int8_us = alone_[i]->int8_us;
       }

@@ -185,8 +185,9 @@ class Simulator {
 
   void add_product(const Operator& given, const Operator& written, const Operator& open) {
     if (is_absent(written.outputs, 0) ||
-        !rounding_of(network(written_).tensors[at(written.outputs.front())])) {
-      return;  // computed in floats
+        !rounding_of(network(written_).tensors[at(written.outputs.front())]) ||
+        network(given_).tensors[at(given.outputs.front())].type != ElementType::kFloat32) {
+      return;  // computed in floats, or in integers before
     }
     const auto& code = given_.code(given).code;
     const auto* const form = form_of(given_, given);
@@ -203,7 +204,11 @@ class Simulator {
       result_.without_biases.push_back(name);
       return;
     }
-    const auto shape = given_constants_.shape(*given_constants_.source(given.inputs[kWeights]));
+    const auto weights = given_constants_.source(given.inputs[kWeights]);
+    if (!weights) {
+      return;
+    }
+    const auto shape = given_constants_.shape(*weights);
     const auto result = open.outputs.front();
     result_.products.push_back({.source = given.id,
                                 .result = open_names_[at(result)],

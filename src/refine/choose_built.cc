@@ -188,7 +188,9 @@ class Trials {
     auto network = question_.model.clone();
     const auto assignment = with_method(question_.assignment, question_.open, method);
     TESSERA_CHECK(quantize::quantize(network, assignment, &ranges,
-                                     {.everywhere = question_.everywhere}, Monitor::silent())
+                                     {.everywhere = question_.everywhere,
+                                      .channels_of_products = question_.channels_of_products},
+                                     Monitor::silent())
                       .map([](const auto&) {}));
     network.expose(names_);
     return network.open(library_, {});

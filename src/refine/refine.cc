@@ -298,15 +298,23 @@ class Refiner {
         std::find_if(state.assignment.begin(), state.assignment.end(), [](const auto& one) {
           return one.mode == Mode::kStatic;
         })->method;
-    TESSERA_TRY(const auto choice, choose_by_building({.model = state.model,
-                                                       .assignment = state.assignment,
-                                                       .open = own,
-                                                       .samples = samples_,
-                                                       .judging = search_,
-                                                       .ranges = state.ranges,
-                                                       .effort_s = options_.effort_s,
-                                                       .everywhere = options_.everywhere},
-                                                      library_, monitor_));
+    const auto found_choice =
+        choose_by_building({.model = state.model,
+                            .assignment = state.assignment,
+                            .open = own,
+                            .samples = samples_,
+                            .judging = search_,
+                            .ranges = state.ranges,
+                            .effort_s = options_.effort_s,
+                            .everywhere = options_.everywhere,
+                            .channels_of_products = options_.channels_of_products},
+                           library_, monitor_);
+    TESSERA_CHECK(monitor_.check());
+    if (!found_choice) {  // no reason to do without the other steps
+      state.report.skipped.push_back("range methods: " + found_choice.error().message);
+      return 0;
+    }
+    const auto& choice = *found_choice;
     std::int64_t changed = 0;
     for (auto& [tensor, by_method] : state.ranges.tensors) {
       const auto other = choice.others.find(tensor);
@@ -378,7 +386,9 @@ class Refiner {
   const data::SampleSet& samples_;
   std::shared_ptr<const runtime::Library> library_;
   RefineOptions options_;
-  quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere, .io = options_.io};
+  quantize::QuantizeOptions quantizing_{.everywhere = options_.everywhere,
+                                        .io = options_.io,
+                                        .channels_of_products = options_.channels_of_products};
   Monitor& monitor_;
   const quantize::Dialect* dialect_ = nullptr;
   std::optional<Draft> state_;

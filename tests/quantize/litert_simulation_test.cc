@@ -152,6 +152,42 @@ TEST(LitertSimulation, WhatStaysFloat_IsNotRounded) {
   }
 }
 
+/// x -> QUANTIZE -> q -> CONV_2D in integers -> c -> DEQUANTIZE -> f -> FULLY_CONNECTED -> y
+litert::Content partly_integers() {
+  using litert::ElementType;
+  return LitertBuilder()
+      .input("x", {1, 1, 1, 2})
+      .value("q", {1, 1, 1, 2})
+      .type(ElementType::kInt8)
+      .quantized({0.01F}, {0})
+      .op(Builtin::kQuantize, {"x"}, {"q"})
+      .constant<std::int8_t>("w", {3, 1, 1, 2}, {1, 2, 3, 4, 5, 6})
+      .type(ElementType::kInt8)
+      .quantized({0.01F}, {0})
+      .constant<std::int32_t>("b", {3}, {1, 2, 3})
+      .type(ElementType::kInt32)
+      .quantized({0.0001F}, {0})
+      .value("c", {1, 1, 1, 3})
+      .type(ElementType::kInt8)
+      .quantized({0.01F}, {0})
+      .op(Builtin::kConv2d, {"q", "w", "b"}, {"c"}, litert_options(1, {{1, 1}, {2, 1}}))
+      .value("f", {1, 1, 1, 3})
+      .op(Builtin::kDequantize, {"c"}, {"f"})
+      .weight("m", {2, 3})
+      .value("y", {1, 2})
+      .op(Builtin::kFullyConnected, {"f", "m", ""}, {"y"}, litert_options(8, {}))
+      .output("y")
+      .build();
+}
+
+TEST(LitertSimulation, ProductsThatAreIntegersAlready_KeepTheirBiases) {
+  const auto told = simulated(network_of(partly_integers()));
+  ASSERT_THAT(told, IsOk());
+  ASSERT_EQ(told->products.size(), 1U);
+  EXPECT_EQ(told->products[0].result, "y");
+  EXPECT_THAT(told->without_biases, IsEmpty());
+}
+
 /// Half-precision biases stand behind a DEQUANTIZE.
 TEST(LitertBiases, AreAddedTo_WhateverTheyAreStoredAs) {
   LitertBuilder builder;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,14 @@ struct Evidence {
   std::vector<RacedPlan> races;
 };
 
-/// Fits the cells of a latency model to the plans. Those whose units share kernels are brought to
-/// the times that they have in correction races: sums are all that is seen of them, and a race, in
-/// which float32 takes turns with every plan, has these without the machine's moods. Errors: those
-/// of fit_latency().
+/// From what the profiler saw of plans to their correction races, the median; absent unless units
+/// share kernels in some plan and some plans raced.
+[[nodiscard]] std::optional<double> race_pace(const Evidence& evidence);
+
+/// Fits the cells of a latency model to the plans. Where units share kernels, plans are brought to
+/// the times that they have in correction races, and others by race_pace(): sums are all that is
+/// seen of such units, and a race, in which float32 takes turns with every plan, has these without
+/// the machine's moods. Errors: those of fit_latency().
 [[nodiscard]] Result<LatencyModel> fit_cells(const Evidence& evidence);
 
 /// Fits the latency model and judges it: Profile::model, validation and fastest.

@@ -66,7 +66,9 @@ struct MethodQuestion {
   const std::vector<std::int64_t>& judging;
   const calibrate::Ranges& ranges;  ///< by all methods that are to be compared
   double effort_s = 2;              ///< for mixes of methods
-  bool everywhere = false;          ///< as QuantizeOptions has it for the model that is made
+  /// As QuantizeOptions has them for the model that is made.
+  bool everywhere = false;
+  bool channels_of_products = false;
   /// What will be used, if it differs from `ranges`, by the named methods: with fewer than eight
   /// judging samples the choice must be better than min-max by 1 dB with these, too, on all
   /// samples.

@@ -60,6 +60,7 @@ struct RefineOptions {
   /// As QuantizeOptions has them for the model that is made.
   bool everywhere = false;
   quantize::IoType io = quantize::IoType::kFloat32;
+  bool channels_of_products = false;
 
   [[nodiscard]] bool any() const noexcept {
     return equalize || ranges_by_output || scales || rounding != Rounding::kNearest ||
