@@ -359,6 +359,7 @@ Result<ModelEnergy> model_energy(const network::Network& model, const data::Samp
                                  std::shared_ptr<const runtime::Library> library,
                                  const EnergyOptions& options, Monitor& monitor) {
   ModelEnergy result;
+  result.opt_level = options.session.opt_level;
   QuietMonitor quiet(monitor);
   TESSERA_TRY(auto lab, Lab::open({.model = &model,
                                    .library = std::move(library),
@@ -411,7 +412,8 @@ Fields<LayerEnergy> fields_of(const LayerEnergy*) {
       written<&LayerEnergy::name>("name", "of the operator whose work it does, or its own"),
       written<&LayerEnergy::type>("type", "of the kernel that ran, or of the operator"),
       word<&LayerEnergy::provider>("provider", "that ran it"),
-      written<&LayerEnergy::macs>("macs", "of the operator; null where it has none"),
+      written<&LayerEnergy::macs>(
+          "macs", "of the operator, or of all that a delegate took; null where unknown"),
       Field<LayerEnergy>{"time_us", "median of eleven runs; null if it was not timed",
                          [](const LayerEnergy& layer) {
                            return layer.time_us > 0 ? Json(layer.time_us) : Json();
@@ -431,6 +433,7 @@ Json to_json(const ModelEnergy& energy) {
             {"int8", energy.macs.int8}}},
           {"per_mac", to_json(energy.per_mac)},
           {"shared_by", energy.shared_by},
+          {"opt_level", as_json(energy.opt_level)},
           {"layers", as_json(energy.layers)}};
 }
 

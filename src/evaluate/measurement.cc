@@ -96,7 +96,7 @@ Fields<KernelSummary> fields_of(const KernelSummary*) {
           "integer_products", "of these, convolutions, matrix products and recurrent layers")
           .later(),
       field<&KernelSummary::hybrid_products>("hybrid_products",
-                                             "products that take and hand out floats")
+                                             "products on integers between floats")
           .later(),
       field<&KernelSummary::quantize_kernels>("quantize_kernels", "that were not fused away"),
       field<&KernelSummary::dequantize_kernels>("dequantize_kernels", "that were not fused away"),

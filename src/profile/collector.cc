@@ -55,7 +55,7 @@ void Collector::finish(Trace& trace, std::int64_t warmup) const {
     trace.times.shared.push_back({units, std::vector<double>(units.size(), part * row.time_us())});
     trace.shared_sums.push_back(row.sums());
   }
-  trace.share_by({});
+  trace.time_shares();
   for (const auto& row : conversion_) {
     trace.times.conversion_us.push_back(row.time_us());
     trace.times.conversion_kernels.push_back(static_cast<double>(row.types.size()));
@@ -65,9 +65,11 @@ void Collector::finish(Trace& trace, std::int64_t warmup) const {
 }
 
 void Trace::share_by(std::span<const double> weights) {
-  if (!weights.empty()) {
-    times.share_by(weights);
-  }
+  times.share_by(weights);
+  time_shares();
+}
+
+void Trace::time_shares() {
   auto sums = own_sums;
   std::vector<bool> shares(sums.size(), false);
   for (std::size_t i = 0; i < times.shared.size(); ++i) {

@@ -233,8 +233,8 @@ Status check_together(const std::vector<Shard>& shards) {
                      fmt::format("{}", fmt::join(shard.evidence.schemes, ", ")));
     }
     if (shard.profile.opt_level != first.profile.opt_level) {
-      return differs("level", fmt::format("{}", to_string(first.profile.opt_level)),
-                     fmt::format("{}", to_string(shard.profile.opt_level)));
+      return differs("level", std::string(to_string(first.profile.opt_level)),
+                     std::string(to_string(shard.profile.opt_level)));
     }
     if (shard.cpu != first.cpu) {
       return differs("processor", first.cpu, shard.cpu);

@@ -354,19 +354,19 @@ class Study::Profiler {
   Status time_alone() {
     alone_.resize(units_.size());
     const auto sharing = units_that_share();
-    const bool any_shares = std::find(sharing.begin(), sharing.end(), true) != sharing.end();
+    any_shares_ = std::find(sharing.begin(), sharing.end(), true) != sharing.end();
     const bool late = over(kTraceUntil + kIsolatedShare);
     if (options_.isolated && late) {
       cut("layers timed alone");
       options_.isolated = false;
-    } else if ((options_.isolated || any_shares) && !late) {
+    } else if ((options_.isolated || any_shares_) && !late) {
       auto ranges = *lab_.setup().ranges;
       ranges.model.reset();  // parts of the model are no file that they could be of
       TESSERA_TRY(alone_,
                   time_isolated(model_, view_, units_, sharing, options_.scheme, ranges, library_,
                                 options_.session, kIsolatedShare * options_.budget_us, monitor_));
     }
-    if (any_shares) {
+    if (any_shares_) {
       share_by_alone();
     }
     return {};
@@ -517,8 +517,7 @@ class Study::Profiler {
   [[nodiscard]] std::size_t plans_to_correct_by() const {
     constexpr std::size_t kFew = 10;
     constexpr double kOpeningShare = 0.3;
-    const auto sharing = units_that_share();
-    if (std::find(sharing.begin(), sharing.end(), true) == sharing.end() || plan_us_ <= 0) {
+    if (!any_shares_ || plan_us_ <= 0) {
       return kFew;
     }
     const double fitting = kOpeningShare * left_us(before_curve(kRaceUntil)) / plan_us_;
@@ -917,6 +916,7 @@ class Study::Profiler {
   double pace_us_ = 0;  ///< their median
   double plan_us_ = 0;  ///< the longest that a mixed plan took to build and look at
   std::vector<std::optional<IsolatedCost>> alone_;
+  bool any_shares_ = false;    ///< some plan has units that share a kernel
   std::vector<States> drawn_;  ///< training plans of all shards, as asked
   std::vector<Contender> contenders_;
   Evidence evidence_{.schemes = {}, .forms = {float_and_integers().front()}};

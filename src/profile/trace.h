@@ -43,8 +43,10 @@ struct Trace {
   std::vector<std::vector<double>> shared_sums;  ///< by PlanTimes::shared, then run
   std::int64_t warmup = 0;
 
-  /// As PlanTimes::share_by(), timings of units included; without weights as it was divided.
+  /// As PlanTimes::share_by(), and time_shares().
   void share_by(std::span<const double> weights);
+  /// Timings of units that share kernels, by how their time is divided.
+  void time_shares();
 };
 
 struct TraceOptions {

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "quantize/litert_constants.h"
@@ -64,14 +65,23 @@ std::size_t at(std::int32_t index) {
   return static_cast<std::size_t>(index);
 }
 
-/// Free among the tensors of the network.
-std::string unique_name(const Subgraph& subgraph, std::string name) {
-  const auto names = litert::value_names(subgraph);
-  while (std::find(names.begin(), names.end(), name) != names.end()) {
-    name += "_";
+/// Names that are free among the tensors of a network, each given once.
+class FreeNames {
+ public:
+  explicit FreeNames(const Subgraph& subgraph) {
+    const auto names = litert::value_names(subgraph);
+    taken_.insert(names.begin(), names.end());
   }
-  return name;
-}
+  std::string take(std::string name) {
+    while (!taken_.insert(name).second) {
+      name += "_";
+    }
+    return name;
+  }
+
+ private:
+  std::unordered_set<std::string> taken_;
+};
 
 bool is_absent(const std::vector<std::int32_t>& list, std::size_t place) {
   return place >= list.size() || list[place] < 0;
@@ -106,7 +116,8 @@ class Simulator {
         given_constants_(given),
         written_constants_(written),
         names_(litert::value_names(network(given))),
-        open_names_(litert::value_names(network(open))) {}
+        open_names_(litert::value_names(network(open))),
+        free_names_(network(open)) {}
 
   Result<LitertSimulation> run() {
     const auto written = by_id(written_);
@@ -176,7 +187,7 @@ class Simulator {
     twin.type = ElementType::kFloat32;
     twin.quantization.reset();
     twin.sparsity.reset();
-    twin.name = unique_name(network(open_), twin.name + "_rounded");
+    twin.name = free_names_.take(twin.name + "_rounded");
     twin.buffer = open_.add_buffer(litert_data(std::move(values)));
     const auto made = network(open_).add_tensor(std::move(twin));
     twins_.emplace(after, made);
@@ -244,6 +255,7 @@ class Simulator {
   LitertConstants written_constants_;
   std::vector<std::string> names_;              ///< by tensor of `given`
   std::vector<std::string> open_names_;         ///< by tensor of `open`, twins left out
+  FreeNames free_names_;                        ///< of `open`
   std::set<std::int32_t> noted_;                ///< values of `given`
   std::map<std::int32_t, std::int32_t> twins_;  ///< in `open`, by tensor of `written`
   LitertSimulation result_;
@@ -262,6 +274,7 @@ std::int64_t uses(const Subgraph& subgraph, std::int32_t tensor) {
 
 void lay_open(Content& content) {
   auto& subgraph = network(content);
+  FreeNames names(subgraph);
   for (std::size_t place = 0; place < subgraph.operators.size(); ++place) {
     auto& op = subgraph.operators[place];
     const auto* const form = form_of(content, op);
@@ -271,7 +284,7 @@ void lay_open(Content& content) {
       continue;
     }
     auto twin = subgraph.tensors[at(op.outputs.front())];
-    twin.name = unique_name(subgraph, twin.name + "_product");
+    twin.name = names.take(twin.name + "_product");
     const auto result = subgraph.add_tensor(std::move(twin));
     Operator apart;
     apart.code = content.code_of({*function, {}, 1});
@@ -318,7 +331,7 @@ Status add_to_bias(Content& content, const Product& product, std::span<const dou
     subgraph.tensors[at(op.inputs[place])] = std::move(twin);
     return {};
   }
-  twin.name = unique_name(subgraph, twin.name);
+  twin.name = FreeNames(subgraph).take(twin.name);
   const auto made = subgraph.add_tensor(std::move(twin));
   op.inputs.resize(std::max(op.inputs.size(), place + 1), -1);
   op.inputs[place] = made;

@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "refine/quantized.h"
 #include "refine/simulator.h"
 #include "tessera/graph/cost.h"
-#include "tessera/graph/kind.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/runtime/session.h"
 #include "tessera/tensor/affine.h"
@@ -118,20 +118,14 @@ class Trials {
 
   // --- running ------------------------------------------------------------------------------
 
-  /// The floating outputs, and what a Softmax or Sigmoid reads instead of what it gives: that is
-  /// squeezed, and hides or blows up what came before.
+  /// As refine::judged_values(), integers with a scale among them: candidates are run and not
+  /// simulated.
   static Result<std::vector<std::string>> judged_names(const network::Network& network) {
     TESSERA_TRY(const auto graph, network.view());
     TESSERA_TRY(const auto values, network::judged_values(graph, network.path().string()));
     std::vector<std::string> names;
-    for (auto value : values) {
-      const auto producer = graph.tensor(value).producer;
-      const auto kind = producer ? graph.op(*producer).kind : graph::OpKind::kOther;
-      const bool squeezed = kind == graph::OpKind::kSoftmax || kind == graph::OpKind::kSigmoid;
-      if (squeezed && graph.op(*producer).inputs.front()) {
-        value = *graph.op(*producer).inputs.front();
-      }
-      names.push_back(graph.tensor(value).name);
+    for (const auto value : values) {
+      names.push_back(graph.tensor(before_squeezing(graph, value)).name);
     }
     return names;
   }
@@ -350,7 +344,6 @@ class Trials {
   /// quarter of what measuring the ranges takes, which whoever quantizes pays for anyway. In
   /// seconds of a reference core, counted and not timed.
   Result<std::int64_t> affordable(std::size_t samples) const {
-    constexpr double kMacsPerSecond = 20e9;
     constexpr double kBuild = 5e-3;  // of building and opening
     constexpr double kLoad = 1e-3;   // of a sample
     constexpr double kRun = 1e-4;

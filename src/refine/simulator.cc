@@ -169,10 +169,6 @@ void Simulator::round_in_place(const Rounder& rounder, std::span<float> values) 
   }
 }
 
-namespace {
-
-/// The value that a final Softmax or Sigmoid squeezes: what it makes of it says little where it is
-/// near 0 or 1, so that a few samples would decide everything.
 TensorId before_squeezing(const Graph& graph, TensorId value) {
   const auto producer = graph.tensor(value).producer;
   const auto kind = producer ? graph.op(*producer).kind : OpKind::kOther;
@@ -182,8 +178,6 @@ TensorId before_squeezing(const Graph& graph, TensorId value) {
   const auto input = graph.op(*producer).inputs.front();
   return input && graph.tensor(*input).producer ? *input : value;
 }
-
-}  // namespace
 
 Result<std::vector<std::string>> judged_values(const Graph& graph,
                                                const std::filesystem::path& path) {

@@ -75,6 +75,10 @@ class Simulator final : private runtime::TensorTap {
   std::optional<runtime::Session> session_;  // last: it may call back until it is gone
 };
 
+/// The value that a final Softmax or Sigmoid squeezes, else the same: what it makes of it says
+/// little where it is near 0 or 1, so that a few samples would decide everything.
+[[nodiscard]] graph::TensorId before_squeezing(const graph::Graph& graph, graph::TensorId value);
+
 /// The float32 values by which the error of a model's outputs is judged: its floating outputs, for
 /// others (classes, maps) the nearest floating value behind them, and what a Softmax or Sigmoid
 /// reads instead of what it gives.

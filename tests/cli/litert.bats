@@ -123,6 +123,11 @@ needs_litert() {
   tessera energy net.tflite --watts 15 --json
   expect_status 0
   expect_equal "$(json '.result.energy.source')" "constant-power"
+  expect_equal "$(json .result.opt_level)" "all"
+  tessera energy net.tflite --watts 15 --level disabled --json
+  expect_status 0
+  expect_equal "$(json .result.opt_level)" "disabled"
+  expect_equal "$(json '[.result.layers[].provider] | unique | join(" ")')" "cpu"
 }
 
 @test "litert: a published network and its library" {
@@ -315,6 +320,21 @@ needs_litert() {
     expect_status 0
     expect_equal "$(json '.result.overall.sqnr_db > 14')" "true"
   done
+}
+
+@test "litert: profile tells layers of either kernel set apart" {
+  needs_litert
+  mkdir work && cd work
+  cp ../small.tflite .
+  local level
+  for level in all disabled; do
+    tessera profile small.tflite --data random:4 --plans 4 --budget 4 --level "$level" -o "$level.json" --json
+    expect_status 0
+    expect_equal "$(json .result.opt_level)" "$level"
+    expect_equal "$(json '[.result.layers[] | select(.macs > 0) | .precisions.fp32.median_us > 0] | all')" "true"
+  done
+  expect_equal "$(jq '[.result.layers[].precisions.fp32.fused] | any' all.json)" "true"
+  expect_equal "$(jq '[.result.layers[].precisions.fp32.fused] | any' disabled.json)" "false"
 }
 
 @test "litert: a network by standard input" {

@@ -209,7 +209,7 @@ class LitertSession : public ::testing::Test {
   void SetUp() override {
     auto loaded = runtime::load_litert();
     if (!loaded) {
-      GTEST_SKIP() << "no .tflite model was run: " << loaded.error().message;
+      GTEST_SKIP() << "NOT TESTED: no LiteRT; run scripts/setup: " << loaded.error().message;
     }
     library_ = *std::move(loaded);
     options_.opt_level = runtime::OptLevel::kDisabled;

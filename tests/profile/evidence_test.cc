@@ -110,6 +110,27 @@ TEST(Conclude, PlansOfUnitsThatShareKernels_AreBroughtToTheirRaces) {
   EXPECT_EQ(again->schemes, evidence.schemes);
 }
 
+TEST(RacePace, IsTheUsualOne_AndThatOfPlansThatDidNotRace) {
+  auto evidence = evidence_of_three();
+  EXPECT_EQ(race_pace(evidence), std::nullopt) << "nothing is shared";
+  evidence.plans.clear();
+  evidence.races.clear();
+  EXPECT_EQ(race_pace(evidence), std::nullopt);
+  made_up::for_each_states(3, [&](const States& states) {
+    auto times = traced(states, 0.5);
+    times.shared = {{{0, 1, 2}, times.unit_us}};
+    evidence.plans.push_back(times);
+    if (digits_of(states) != "010") {
+      evidence.races.push_back({Use::kCorrection, states, traced(states).kernel_us(), 0});
+    }
+  });
+  EXPECT_DOUBLE_EQ(*race_pace(evidence), 2);
+  const auto model = fit_cells(evidence);
+  ASSERT_THAT(model, IsOk());
+  const States lonely = {0, 1, 0};
+  EXPECT_THAT(model->predict(three(), lonely).us, DoubleNear(350, 20));
+}
+
 /// A layer that is fastest in the second scheme is an integer layer, and named with it.
 TEST(Conclude, TheFastestMix_NamesFurtherSchemes) {
   auto evidence = evidence_of_three();

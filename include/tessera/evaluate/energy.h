@@ -74,9 +74,10 @@ struct ModelEnergy {
   std::optional<MeasuredEnergy> measured;
   Timing latency;
   MacCounts macs;
-  Energy per_mac;                   ///< the model's, for comparison
-  std::vector<LayerEnergy> layers;  ///< dearest first
-  std::string shared_by;            ///< "time" or "macs": see model_energy()
+  Energy per_mac;                                         ///< the model's, for comparison
+  std::vector<LayerEnergy> layers;                        ///< dearest first
+  std::string shared_by;                                  ///< "time" or "macs": see model_energy()
+  runtime::OptLevel opt_level = runtime::OptLevel::kAll;  ///< at which it ran
 };
 
 /// Energy of one inference, by the best source there is: the processor's counters, else time x
