@@ -23,7 +23,7 @@ void read_as_others(const tessera::Json& json) {
   }
   model.layers.push_back(
       {.name = "c3@dynamic-u8s8", .type = "Conv", .scheme = "dynamic-u8s8", .op = "c3"});
-  (void)gains_from_profile(json, model, "input");
+  (void)gains_from_profile(json, model.network, model.layers, "input");
   (void)subset_from_plan(json, "input", LayerIndex(model.layers));
 }
 
@@ -36,7 +36,7 @@ void use(const tessera::noise::ErrorModel& model) {
   if (predict(model, {}).error != 0) {
     std::abort();
   }
-  (void)rank_layers(model, gains_of_macs(model));
+  (void)rank_layers(model, gains_of_macs(model.layers));
 }
 
 }  // namespace

@@ -267,6 +267,7 @@ void add_completion_command(CLI::App& app, Context& context);
 void add_error_sweep_command(CLI::App& parent, Context& context);
 void add_error_merge_command(CLI::App& parent, Context& context);
 void add_error_check_command(CLI::App& parent, Context& context);
+void add_error_tail_command(CLI::App& parent, Context& context);
 /// fit, predict and rank.
 void add_error_model_commands(CLI::App& parent, Context& context);
 

@@ -16,6 +16,7 @@ void add_error_command(CLI::App& app, Context& context) {
   add_error_sweep_command(*command, context);
   add_error_merge_command(*command, context);
   add_error_check_command(*command, context);
+  add_error_tail_command(*command, context);
   add_error_model_commands(*command, context);
 }
 

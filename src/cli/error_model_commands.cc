@@ -382,10 +382,11 @@ Result<std::optional<double>> limit_of(const RankCommand& command, const ErrorMo
 
 Result<noise::Gains> gains_of(const RankCommand& command, const ErrorModel& model,
                               Context& context) {
-  auto gains = noise::gains_of_macs(model);
+  auto gains = noise::gains_of_macs(model.layers);
   if (!command.profile.empty()) {
     TESSERA_TRY(const auto document, read_json(command.profile));
-    TESSERA_TRY(gains, noise::gains_from_profile(document, model, command.profile));
+    TESSERA_TRY(gains,
+                noise::gains_from_profile(document, model.network, model.layers, command.profile));
   }
   if (gains.unknown > 0) {
     context.monitor().warn(

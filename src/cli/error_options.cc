@@ -23,6 +23,7 @@ namespace {
 
 /// What operators may be in.
 struct Schemes {
+  quantize::Recipe recipe;     ///< of the first schemes
   quantize::Assignment first;  ///< float32: not switched
   std::vector<quantize::Scheme> further;
 };
@@ -33,11 +34,12 @@ Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& gra
   TESSERA_TRY(const auto* dialect, context.dialect(options.model));
   TESSERA_TRY(const auto scheme, scheme_from(options.scheme, *dialect));
   // Named layers of every type are tried; what cannot be quantized is told with its reason.
-  Schemes schemes{quantize::Assignment(graph.ops().size(), scheme), {}};
+  Schemes schemes{quantize::uniform_recipe(scheme, {}, types_of(*dialect)),
+                  quantize::Assignment(graph.ops().size(), scheme),
+                  {}};
   if (!options.recipe.empty()) {
-    TESSERA_TRY(const auto recipe,
-                quantize::read_recipe(options.recipe, scheme, types_of(*dialect)));
-    TESSERA_TRY(schemes.first, quantize::resolve(recipe, graph, context.monitor()));
+    TESSERA_TRY(schemes.recipe, quantize::read_recipe(options.recipe, scheme, types_of(*dialect)));
+    TESSERA_TRY(schemes.first, quantize::resolve(schemes.recipe, graph, context.monitor()));
   }
   TESSERA_TRY(schemes.further, further_schemes(options.further, scheme, *dialect));
   return schemes;
@@ -45,7 +47,7 @@ Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& gra
 
 }  // namespace
 
-void add_switch_options(CLI::App& command, SwitchOptions& options) {
+void add_mix_options(CLI::App& command, SwitchOptions& options) {
   command.add_option("model", options.model, "float .onnx or .tflite")->required();
   add_data_options(command, options.data, true);
   command.add_option("--images", options.data.samples, "the same as --samples")
@@ -53,22 +55,26 @@ void add_switch_options(CLI::App& command, SwitchOptions& options) {
       ->check(at_least(1));
   add_run_options(command, options.run);
   add_load_options(command, options.loading);
-  command
-      .add_option("--layers", options.layers,
-                  "which layers are switched: top-macs:N, all, re:REGEX, or NAME,NAME,...")
-      ->capture_default_str();
   command.add_option("--recipe", options.recipe, "schemes by layer, as of tessera quantize")
       ->type_name("FILE");
   add_scheme_options(command, options.scheme);
-  add_further_schemes(command, options.further,
-                      "further schemes that each layer may be in: u8s8,u8u8,s8s8-channel, dynamic, "
-                      "float16; it is one layer in each, named LAYER@SCHEME");
   add_ranges_option(command, options.ranges);
   command
       .add_option("--calibration-samples", options.calibration_samples,
                   "samples of --data that ranges are measured on, without --ranges")
       ->check(at_least(1))
       ->capture_default_str();
+}
+
+void add_switch_options(CLI::App& command, SwitchOptions& options) {
+  add_mix_options(command, options);
+  command
+      .add_option("--layers", options.layers,
+                  "which layers are switched: top-macs:N, all, re:REGEX, or NAME,NAME,...")
+      ->capture_default_str();
+  add_further_schemes(command, options.further,
+                      "further schemes that each layer may be in: u8s8,u8u8,s8s8-channel, dynamic, "
+                      "float16; it is one layer in each, named LAYER@SCHEME");
   command
       .add_option("--memory", options.memory_mib,
                   "MiB for intermediate results that are kept for later subsets")
@@ -244,7 +250,16 @@ Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
 
 }  // namespace
 
-Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options, Context& context) {
+namespace {
+
+/// What load_mix() and load_switches() have in common, and what layers may be in.
+struct Loaded {
+  std::unique_ptr<SwitchInput> input;
+  graph::Graph graph;
+  Schemes schemes;
+};
+
+Result<Loaded> load(const SwitchOptions& options, Context& context) {
   TESSERA_CHECK(context.carry_from(options.ranges));
   TESSERA_TRY(auto model,
               context.load_model(options.model, options.loading, options.run, {options.data}));
@@ -256,30 +271,56 @@ Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
   }
   TESSERA_TRY(auto samples, context.open_samples(model, options.data));
   auto input =
-      std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}});
-  TESSERA_TRY(const auto graph, input->model.view());
-  TESSERA_TRY(const auto schemes, schemes_of(options, graph, context));
-  const auto layers = is_list_of_names(options.layers) ? options.layers : std::string("all");
-  TESSERA_TRY(auto chosen, noise::choose_layers(graph, layers, schemes.first));
-  auto switched = schemes.further;
-  for (const auto op : chosen) {
-    switched.push_back(schemes.first[op]);
-  }
+      std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}, {}});
+  TESSERA_TRY(auto graph, input->model.view());
+  TESSERA_TRY(auto schemes, schemes_of(options, graph, context));
+  input->recipe = schemes.recipe;
+  input->ranges = std::move(known);
+  return Loaded{std::move(input), std::move(graph), std::move(schemes)};
+}
+
+/// Ranges for these schemes, if the file of them was not given; and what sessions are opened by.
+Status make_ready(const SwitchOptions& options, const std::vector<quantize::Scheme>& wanted,
+                  SwitchInput& input, Context& context) {
   // Calibration samples are not those that the error is measured on, as far as the limit goes.
   auto data = options.data;
   data.samples = options.calibration_samples;
-  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, switched));
-  input->ranges = std::move(known);
-  if (!input->ranges) {
-    TESSERA_TRY(input->ranges, context.ranges("", input->model, data, options.run, calibration));
+  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, wanted));
+  if (!input.ranges) {
+    TESSERA_TRY(input.ranges, context.ranges("", input.model, data, options.run, calibration));
   }
+  input.setup.model = &input.model;
+  input.setup.ranges = input.ranges ? &*input.ranges : nullptr;
+  input.setup.memory_bytes = options.memory_mib << 20;
+  TESSERA_TRY(input.setup.library, context.library(options.run));
+  TESSERA_TRY(input.setup.session, context.session_options(options.run));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SwitchInput>> load_mix(const SwitchOptions& options, Context& context) {
+  TESSERA_TRY(auto loaded, load(options, context));
+  std::vector<quantize::Scheme> wanted;
+  for (std::uint32_t i = 0; i < loaded.graph.ops().size(); ++i) {
+    wanted.push_back(loaded.schemes.first[graph::OpId{i}]);
+  }
+  TESSERA_CHECK(make_ready(options, wanted, *loaded.input, context));
+  return std::move(loaded.input);
+}
+
+Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options, Context& context) {
+  TESSERA_TRY(auto loaded, load(options, context));
+  const auto& [input, graph, schemes] = loaded;
+  const auto layers = is_list_of_names(options.layers) ? options.layers : std::string("all");
+  TESSERA_TRY(auto chosen, noise::choose_layers(graph, layers, schemes.first));
+  auto wanted = schemes.further;
+  for (const auto op : chosen) {
+    wanted.push_back(schemes.first[op]);
+  }
+  TESSERA_CHECK(make_ready(options, wanted, *input, context));
   TESSERA_CHECK(choose_switches(options, graph, schemes, std::move(chosen), *input, context));
-  input->setup.model = &input->model;
-  input->setup.ranges = input->ranges ? &*input->ranges : nullptr;
-  input->setup.memory_bytes = options.memory_mib << 20;
-  TESSERA_TRY(input->setup.library, context.library(options.run));
-  TESSERA_TRY(input->setup.session, context.session_options(options.run));
-  return input;
+  return std::move(loaded.input);
 }
 
 }  // namespace tessera::cli

@@ -13,6 +13,7 @@
 #include "cli/scheme_options.h"
 #include "tessera/calibrate/ranges.h"
 #include "tessera/noise/switchable.h"
+#include "tessera/quantize/recipe.h"
 
 /// What the commands that switch layers have in common.
 namespace tessera::cli {
@@ -31,8 +32,9 @@ struct SwitchOptions {
   std::int64_t memory_mib = 256;
 };
 
-/// MODEL, --data, --images, --layers, --recipe, scheme, --schemes, --ranges, --memory and the usual
-/// ones.
+/// MODEL, --data, --images, --recipe, scheme, --ranges and the usual ones.
+void add_mix_options(CLI::App& command, SwitchOptions& options);
+/// These, and --layers, --schemes and --memory.
 void add_switch_options(CLI::App& command, SwitchOptions& options);
 
 /// Everything that a switchable model is made from. Does not move.
@@ -41,9 +43,13 @@ struct SwitchInput {
   data::SampleSet samples;
   std::optional<calibrate::Ranges> ranges;
   noise::SwitchableSetup setup;  ///< points into this object
+  quantize::Recipe recipe;       ///< what quantizes the whole model in these schemes
 };
 
-/// Loads, chooses layers and their schemes, reads the ranges or measures them.
+/// Loads, reads the ranges or measures them; no layer is switched.
+[[nodiscard]] Result<std::unique_ptr<SwitchInput>> load_mix(const SwitchOptions& options,
+                                                            Context& context);
+/// The same, and chooses layers and their schemes.
 [[nodiscard]] Result<std::unique_ptr<SwitchInput>> load_switches(const SwitchOptions& options,
                                                                  Context& context);
 

@@ -47,12 +47,12 @@ std::optional<double> median_us(const Json& layer, const std::string& precision)
 /// Layers of the fit, by operator.
 using LayersOf = std::map<std::string, LayerSet>;
 
-LayersOf layers_by_operator(const ErrorModel& model) {
-  LayersOf layers;
-  for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    layers[model.layers[i].operator_name()].push_back(static_cast<std::int32_t>(i));
+LayersOf by_operator(std::span<const ObservedLayer> layers) {
+  LayersOf result;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    result[layers[i].operator_name()].push_back(static_cast<std::int32_t>(i));
   }
-  return layers;
+  return result;
 }
 
 /// The layers of the fit that an entry of a profile is about: by its name, or else the first of
@@ -185,9 +185,9 @@ Json found_to_json(const FoundSubset& found, const ErrorModel& model) {
 
 }  // namespace
 
-Gains gains_of_macs(const ErrorModel& model) {
+Gains gains_of_macs(std::span<const ObservedLayer> layers) {
   Gains gains{.unit = "macs"};
-  for (const auto& layer : model.layers) {
+  for (const auto& layer : layers) {
     const auto macs = layer.macs.value_or(0);
     gains.gain.push_back(static_cast<double>(macs));
     gains.unknown += macs > 0 ? 0U : 1U;
@@ -195,13 +195,13 @@ Gains gains_of_macs(const ErrorModel& model) {
   return gains;
 }
 
-Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
-                                 std::string_view what) {
+Result<Gains> gains_from_profile(const Json& document, const ModelInfo& network,
+                                 std::span<const ObservedLayer> layers, std::string_view what) {
   TESSERA_TRY(const auto result, open_envelope(document, "profile", what));
   const auto sha = sha_of(document);
-  if (!sha.empty() && !model.network.sha256.empty() && sha != model.network.sha256) {
-    return fail(ErrorCode::kInvalidArgument, "{} is about another model than the fit of {}", what,
-                model.network.path)
+  if (!sha.empty() && !network.sha256.empty() && sha != network.sha256) {
+    return fail(ErrorCode::kInvalidArgument, "{} is about another model than {}", what,
+                network.path)
         .hint("profile and sweep the same file");
   }
   const auto listed = result.is_object() ? result.find("layers") : result.end();
@@ -211,16 +211,16 @@ Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
   const auto scheme = result.find("scheme");
   const auto integer_scheme =
       scheme != result.end() && scheme->is_string() ? scheme->get<std::string>() : std::string();
-  const auto layers = layers_by_operator(model);
-  std::vector<std::optional<double>> saved(model.layers.size());
+  const auto places = by_operator(layers);
+  std::vector<std::optional<double>> saved(layers.size());
   for (const Json& layer : *listed) {
     const auto name = layer.is_object() ? layer.find("name") : layer.end();
     if (name == layer.end() || !name->is_string()) {
       return malformed(what, "a layer has no name");
     }
-    for (const auto position : swept_layers(layer, name->get<std::string>(), layers)) {
+    for (const auto position : swept_layers(layer, name->get<std::string>(), places)) {
       const auto i = static_cast<std::size_t>(position);
-      const auto column = column_of(model.layers[i], layer, integer_scheme);
+      const auto column = column_of(layers[i], layer, integer_scheme);
       saved[i] = column ? saved_us(layer, *column) : std::nullopt;
     }
   }
@@ -229,10 +229,9 @@ Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
     gains.gain.push_back(us.value_or(0));
     gains.unknown += us ? 0U : 1U;
   }
-  if (gains.unknown == model.layers.size()) {
-    return fail(ErrorCode::kInvalidArgument,
-                "{} has fp32 and int8 times for none of the {} layers of the fit", what,
-                model.layers.size())
+  if (gains.unknown == layers.size()) {
+    return fail(ErrorCode::kInvalidArgument, "{} has fp32 and int8 times for none of the {} layers",
+                what, layers.size())
         .hint("profile the model in both precisions");
   }
   return gains;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tessera/litert/builtin.h"
+#include "tessera/litert/sparse.h"
 
 namespace tessera::quantize {
 namespace {
@@ -63,8 +64,11 @@ LitertConstants::LitertConstants(const litert::Content& content)
     }
   }
   for (const auto& op : subgraph.operators) {
-    if (content.code(op).code == litert::Builtin::kDequantize && op.inputs.size() == 1 &&
-        op.outputs.size() == 1 && op.inputs.front() >= 0 && op.outputs.front() >= 0) {
+    const auto code = content.code(op).code;
+    const bool brings_back =
+        code == litert::Builtin::kDequantize || code == litert::Builtin::kDensify;
+    if (brings_back && op.inputs.size() == 1 && op.outputs.size() == 1 && op.inputs.front() >= 0 &&
+        op.outputs.front() >= 0) {
       source_[at(op.outputs.front())] = source_[at(op.inputs.front())];
     }
   }
@@ -89,17 +93,18 @@ Result<Tensor> LitertConstants::values(std::int32_t tensor) const {
   const auto& held = network(content_).tensors[at(*holder)];
   const auto dtype = litert::dtype_of(held.type);
   const bool blockwise = held.quantization && held.quantization->details.type() > 1;
-  if (held.sparsity || blockwise || dtype == DType::kUndefined) {
+  if (blockwise || dtype == DType::kUndefined) {
     return fail(ErrorCode::kUnimplemented, "the values of '{}' ({}{}) cannot be taken apart",
-                held.name,
-                held.sparsity ? "sparse "
-                : blockwise   ? "blockwise "
-                              : "",
-                litert::to_string(held.type))
+                held.name, blockwise ? "blockwise " : "", litert::to_string(held.type))
         .hint("leave the operators that read it as they are, with --exclude");
   }
   const auto extents = shape(*holder);
-  TESSERA_TRY(auto numbers, to_float32({dtype, extents, content_.buffers[held.buffer].bytes()}));
+  auto stored = content_.buffers[held.buffer];
+  if (held.sparsity) {
+    TESSERA_TRY(auto dense, litert::dense_bytes(held, stored));
+    stored = litert::Data(std::move(dense));
+  }
+  TESSERA_TRY(auto numbers, to_float32({dtype, extents, stored.bytes()}));
   if (held.quantization && !held.quantization->scales.empty() && !is_floating(dtype)) {
     apply_scales(*held.quantization, extents, numbers);
   }

@@ -260,7 +260,9 @@ class Planner {
     } else {
       for (std::size_t i = 0; i < op.inputs.size(); ++i) {
         const auto holder = constants_.source(op.inputs[i]);
-        if (holder && subgraph_.tensors[at(*holder)].type == ElementType::kFloat32) {
+        // Without its zeros a sparse constant is smaller than in halves.
+        if (holder && subgraph_.tensors[at(*holder)].type == ElementType::kFloat32 &&
+            !subgraph_.tensors[at(*holder)].sparsity) {
           weights.inputs.push_back(i);
         }
       }

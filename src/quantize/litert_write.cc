@@ -614,7 +614,8 @@ class Writer {
     std::vector<Operator> kept;
     for (auto op = subgraph_.operators.rbegin(); op != subgraph_.operators.rend(); ++op) {
       const auto code = content_.code(*op).code;
-      const bool converts = code == Builtin::kQuantize || code == Builtin::kDequantize;
+      const bool converts =
+          code == Builtin::kQuantize || code == Builtin::kDequantize || code == Builtin::kDensify;
       if (converts && !used.contains(op->outputs.front())) {
         continue;
       }

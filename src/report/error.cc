@@ -134,4 +134,27 @@ std::string check_text(const noise::Check& check, Page page, std::size_t top) {
              duration(check.built_cpu_us), duration(check.engine_cpu_us));
 }
 
+std::string tail_text(const noise::Tail& tail, Page page) {
+  const auto share = [&](double loss) {
+    return tail.gain > 0 ? number(100 * loss / tail.gain) : std::string("-");
+  };
+  Table table({{"left in float", Align::kLeft, true},
+               {.header = "type", .align = Align::kLeft, .rank = 1},
+               {tail.gain_unit == "us" ? "% of us saved" : "% of MACs"},
+               {"L2/element"},
+               {"SQNR dB"}});
+  table.add_row({"(none)", "-", "0", number(tail.l2_per_element), number(tail.sqnr_db)});
+  for (const auto& step : tail.steps) {
+    table.add_row({step.layer, step.type, share(step.loss), number(step.l2_per_element),
+                   number(step.sqnr_db)});
+  }
+  auto text = table.text(page, 0);
+  text += fmt::format("\n{} of {} layers in float", tail.steps.size(), tail.layers);
+  if (tail.slowdown) {
+    text += fmt::format(": {:.3f} x the time with all in integers ({:.3f} to {:.3f})",
+                        tail.slowdown->median, tail.slowdown->low, tail.slowdown->high);
+  }
+  return text + fmt::format("\n{} models on {} samples\n", tail.models, tail.samples);
+}
+
 }  // namespace tessera::report

@@ -83,6 +83,39 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   json '.result.engine.median_deviation < 0.02' >/dev/null
 }
 
+@test "error tail says which layers to leave in float, and quantize takes its recipe" {
+  tessera error tail "$float" --data random:3 --max-float 50 --max-loss 60 -o "$out.json" --json
+  expect_status 0
+  expect_equal "$(json .schema)" "tessera.error-tail/1"
+  json '.result.steps | length == 1'
+  json '.result | .steps[0].sqnr_db > .sqnr_db and .slowdown > 0'
+  layer=$(json '.result.steps[0].layer')
+  tessera quantize "$float" --data random:3 --recipe "$out.json" -o "$BATS_TEST_TMPDIR/q.onnx" --json
+  expect_status 0
+  json ".result.ops[] | select(.name == \"$layer\") | .quantized | not"
+  json '[.result.ops[] | select(.quantized)] | length > 0'
+}
+
+@test "error tail without success says so, and two runs say the same" {
+  leave() { tessera error tail "$float" --data random:3 --max-float 50 "$@"; }
+  leave --timeless --json
+  expect_status 0
+  json '.result | has("slowdown") | not'
+  first=$stdout
+  leave --timeless --json
+  expect_equal "$stdout" "$first"
+  leave --min-sqnr-db 200
+  expect_status 1
+  expect_in "$stderr" "200.0 needed"
+  leave --min-sqnr-db 1
+  expect_status 0
+  expect_in "$stdout" "0 of 4 layers in float"
+  leave --max-loss 700
+  expect_error 2 "no share"
+  leave --profile "$float"
+  expect_error 3 "JSON"
+}
+
 @test "layers in further schemes are entries of their own, one of each layer in a subset" {
   sweep --per-channel --schemes u8s8,dynamic --subsets random:1000 -o "$out" --json
   expect_status 0

@@ -100,6 +100,10 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
   validate_sweep sweep.jsonl
   jq -e '[.result.layers[] | has("op")] | any' header.json
   answer error-check error check "$network" --data random:2 --layers all --plans 2
+  answer error-tail error tail "$network" --data random:2 --max-float 50 --max-loss 60 \
+    -o tail.json --force
+  jq -e '.result | has("slowdown") and has("output")' answer.json
+  validate recipe tail.json
 }
 
 validate_sweep() { # FILE: its first line is a header, every other a record

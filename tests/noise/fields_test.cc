@@ -9,6 +9,7 @@
 #include "tessera/noise/model.h"
 #include "tessera/noise/scores.h"
 #include "tessera/noise/sweep.h"
+#include "tessera/noise/tail.h"
 
 namespace tessera::noise {
 namespace {
@@ -37,6 +38,8 @@ TEST(FieldsOfErrors, AreThoseOfTheSchema) {
   expect_schema(members_of<Check>(), "error-check", "/properties/result", {"layers", "data"});
   expect_schema(members_of<Agreement>(), "error-check", "/properties/result/properties/engine");
   expect_schema(members_of<CheckRow>(), "error-check", "/properties/result/properties/plans/items");
+  expect_schema(members_of<Tail>(), "error-tail", "/properties/result", {"data", "output"});
+  expect_schema(members_of<TailStep>(), "error-tail", "/properties/result/properties/steps/items");
 }
 
 TEST(FieldsOfErrors, AreThoseOfThePage) {
@@ -52,6 +55,8 @@ TEST(FieldsOfErrors, AreThoseOfThePage) {
   expect_page(members_of<Check>(), kPage, "### The answer of `error check`");
   expect_page(members_of<Agreement>(), kPage, "### `engine`");
   expect_page(members_of<CheckRow>(), kPage, "### `plans[]`");
+  expect_page(members_of<Tail>(), kPage, "### The answer of `error tail`");
+  expect_page(members_of<TailStep>(), kPage, "### `steps[]` of `error tail`");
 }
 
 }  // namespace

@@ -225,7 +225,7 @@ RC_GTEST_PROP(RankLayersProperty, SharesAddUpToOne_AndAddedIsWhatIsMissing, (std
     }
   }
   const auto model = model_of(terms, layers);
-  const auto ranks = rank_layers(model, gains_of_macs(model));
+  const auto ranks = rank_layers(model, gains_of_macs(model.layers));
   RC_ASSERT(std::ssize(ranks) == layers);
   LayerSet all;
   double shares = 0;

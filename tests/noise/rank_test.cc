@@ -191,7 +191,7 @@ TEST(Gains, Profile_GivesMicrosecondsSaved) {
       profile(
           R"({"name":"l0","precisions":{"fp32":{"median_us":10},"int8":{"median_us":4}},"speedup":9},)"
           R"({"name":"l2","precisions":{"fp32":{"median_us":10}},"speedup":2},{"name":"other"})"),
-      model, "p.json");
+      model.network, model.layers, "p.json");
   ASSERT_THAT(gains, IsOk());
   EXPECT_EQ(gains->unit, "us");
   EXPECT_THAT(gains->gain, ElementsAre(6, 0, 5));
@@ -203,23 +203,25 @@ TEST(Gains, ProfileOfJoinedOperators_IsFoundByTheOperatorWithItsConversions) {
   const auto gains = gains_from_profile(
       profile(R"({"name":"unit7","ops":["relu","l1"],"precisions":{"fp32":{"median_us":10},)"
               R"("int8":{"median_us":4,"conversion":{"median_us":1}}}})"),
-      model, "p.json");
+      model.network, model.layers, "p.json");
   ASSERT_THAT(gains, IsOk());
   EXPECT_THAT(gains->gain, ElementsAre(0, 5));
 }
 
 TEST(Gains, ProfileOfAnotherModelOrWithoutTimes_IsRefused) {
   const auto model = model_of({.exponent = 1, .terms = {}}, 2);
-  EXPECT_THAT(gains_from_profile(profile("", "other"), model, "p.json"),
+  EXPECT_THAT(gains_from_profile(profile("", "other"), model.network, model.layers, "p.json"),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("another model")));
-  EXPECT_THAT(gains_from_profile(profile(R"({"name":"l0"})"), model, "p.json"),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("none of the 2 layers")));
-  EXPECT_THAT(gains_from_profile(profile(R"({"type":"Conv"})"), model, "p.json"),
-              FailsWith(ErrorCode::kDataLoss, HasSubstr("no name")));
+  EXPECT_THAT(
+      gains_from_profile(profile(R"({"name":"l0"})"), model.network, model.layers, "p.json"),
+      FailsWith(ErrorCode::kInvalidArgument, HasSubstr("none of the 2 layers")));
+  EXPECT_THAT(
+      gains_from_profile(profile(R"({"type":"Conv"})"), model.network, model.layers, "p.json"),
+      FailsWith(ErrorCode::kDataLoss, HasSubstr("no name")));
 }
 
 TEST(Gains, Macs_AreTheGainWithoutAProfile) {
-  const auto gains = gains_of_macs(model_of({.exponent = 1, .terms = {}}, 2));
+  const auto gains = gains_of_macs(model_of({.exponent = 1, .terms = {}}, 2).layers);
   EXPECT_EQ(gains.unit, "macs");
   EXPECT_THAT(gains.gain, ElementsAre(1000, 2000));
 }

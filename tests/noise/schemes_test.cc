@@ -504,14 +504,15 @@ TEST(SchemeGains, Profile_HasAColumnForEachScheme) {
       R"("dynamic-u8s8-channel":{"median_us":8}}},)"
       R"({"name":"u","ops":["relu","l1"],"precisions":{"fp32":{"median_us":10}},"speedup":2}]}})",
       "profile");
-  const auto gains = gains_from_profile(profile, model, "p.json");
+  const auto gains = gains_from_profile(profile, model.network, model.layers, "p.json");
   ASSERT_THAT(gains, IsOk());
   EXPECT_THAT(gains->gain, ElementsAre(6, 4, 2, 5, 0, 0));
   EXPECT_EQ(gains->unknown, 2U);
   // What is int8 in the profile may be a further scheme of the sweep.
   model.layers[0].scheme = "qdq-s8s8";
   model.layers[1].scheme = "qdq-u8s8-channel";
-  EXPECT_THAT(gains_from_profile(profile, model, "p.json")->gain, ElementsAre(4, 6, 2, 5, 0, 0));
+  EXPECT_THAT(gains_from_profile(profile, model.network, model.layers, "p.json")->gain,
+              ElementsAre(4, 6, 2, 5, 0, 0));
 }
 
 ErrorModel random_model(std::int32_t operators, std::int32_t schemes, Random& random) {

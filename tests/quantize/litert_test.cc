@@ -257,6 +257,50 @@ TEST(LitertQuantize, ConstantsInHalves_AreReadThroughTheirConversion) {
   EXPECT_THAT(halves->reason("y"), HasSubstr("no float32 constants"));
 }
 
+/// x 1x2 times w 3x2, of which the file has the values that are not 0, in halves.
+litert::Content stored_sparse() {
+  LitertBuilder builder;
+  builder.input("x", {1, 2})
+      .constant<std::uint16_t>("s", {3, 2}, {0x3c00, 0xb800, 0x3400})  // 1, -0.5, 0.25
+      .type(ElementType::kFloat16);
+  litert::SparseDimension columns{.format = 1};
+  columns.segments = litert::Options(litert::TableUnion::kIndices, 1);
+  columns.indices = columns.segments;
+  const std::vector<std::int64_t> segments{0, 1, 1, 3};
+  const std::vector<std::int64_t> indices{1, 0, 1};
+  EXPECT_TRUE(columns.segments.set_ints(0, segments));
+  EXPECT_TRUE(columns.indices.set_ints(0, indices));
+  builder.last().sparsity = litert::Sparsity{{0, 1}, {}, {{.format = 0, .dense_size = 3}, columns}};
+  return builder.value("h", {3, 2})
+      .type(ElementType::kFloat16)
+      .op(Builtin::kDensify, {"s"}, {"h"})
+      .value("w", {3, 2})
+      .op(Builtin::kDequantize, {"h"}, {"w"})
+      .value("y", {1, 3})
+      .op(Builtin::kFullyConnected, {"x", "w", ""}, {"y"}, litert_options(8, {}))
+      .output("y")
+      .build();
+}
+
+TEST(LitertQuantize, SparseConstants_AreReadWithTheirZeros) {
+  auto fixed = quantized(stored_sparse(), scheme_of(Mode::kStatic));
+  ASSERT_THAT(fixed, IsOk());
+  EXPECT_THAT(fixed->types(), ElementsAre("QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE"));
+  const auto& weights = fixed->input(fixed->op(Builtin::kFullyConnected), 1);
+  EXPECT_EQ(weights.type, ElementType::kInt8);
+  EXPECT_FALSE(weights.sparsity);
+  const auto bytes = fixed->content().buffers[weights.buffer].bytes();
+  std::vector<int> values;
+  for (const auto byte : bytes) {
+    values.push_back(static_cast<std::int8_t>(byte));
+  }
+  EXPECT_THAT(values, ElementsAre(0, 127, 0, 0, -64, 32));
+  // In halves they would be larger; what is left in float stays as it is.
+  auto halves = quantized(stored_sparse(), scheme_of(Mode::kFloat16));
+  ASSERT_THAT(halves, IsOk());
+  EXPECT_THAT(halves->types(), ElementsAre("DENSIFY", "DEQUANTIZE", "FULLY_CONNECTED"));
+}
+
 TEST(LitertQuantize, StoredWeights_AreBroughtBack) {
   for (const auto mode : {Mode::kFloat16, Mode::kWeightOnly}) {
     auto made = quantized(small_litert(), scheme_of(mode));

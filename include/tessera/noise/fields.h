@@ -18,5 +18,7 @@ namespace tessera::noise {
 [[nodiscard]] Fields<struct Agreement> fields_of(const struct Agreement* agreement);
 [[nodiscard]] Fields<struct CheckRow> fields_of(const struct CheckRow* row);
 [[nodiscard]] Fields<struct Check> fields_of(const struct Check* check);
+[[nodiscard]] Fields<struct TailStep> fields_of(const struct TailStep* step);
+[[nodiscard]] Fields<struct Tail> fields_of(const struct Tail* tail);
 
 }  // namespace tessera::noise

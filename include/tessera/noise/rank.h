@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ struct Gains {
 };
 
 /// Multiply-accumulates, where there is no profile.
-[[nodiscard]] Gains gains_of_macs(const ErrorModel& model);
+[[nodiscard]] Gains gains_of_macs(std::span<const ObservedLayer> layers);
 
 /// Microseconds saved, from the result of `tessera profile`: layers[]{name, precisions{fp32
 /// {median_us}, int8{median_us, conversion{median_us}}}}, found by the operator's name or else by
@@ -32,7 +33,8 @@ struct Gains {
 /// none, int8 if it is the operator's first scheme. Where a layer has no int8 time, fp32 and
 /// `speedup` say it. Errors: kDataLoss; kInvalidArgument for a profile of another model or of none
 /// of the layers.
-[[nodiscard]] Result<Gains> gains_from_profile(const Json& document, const ErrorModel& model,
+[[nodiscard]] Result<Gains> gains_from_profile(const Json& document, const ModelInfo& network,
+                                               std::span<const ObservedLayer> layers,
                                                std::string_view what);
 
 /// One layer's part in the error. "All" are all operators in their first schemes, the layer's own

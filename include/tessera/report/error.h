@@ -7,6 +7,7 @@
 
 #include "tessera/noise/check.h"
 #include "tessera/noise/run_sweep.h"
+#include "tessera/noise/tail.h"
 #include "tessera/report/table.h"
 
 namespace tessera::report {
@@ -18,5 +19,8 @@ namespace tessera::report {
 
 /// The plans that deviate most, `top` of them (0 for all), and the agreement.
 [[nodiscard]] std::string check_text(const noise::Check& check, Page page, std::size_t top);
+
+/// The layers that are left in float, in the order in which they are, and what each changes.
+[[nodiscard]] std::string tail_text(const noise::Tail& tail, Page page);
 
 }  // namespace tessera::report
