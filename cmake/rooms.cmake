@@ -5,7 +5,7 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core search tensor graph numerics onnx litert data runtime network calibrate quantize compat refine
+    core search tensor graph numerics onnx litert keras data runtime network calibrate quantize compat refine
     evaluate profile noise optimize report cli)
 
 set(TESSERA_ROOM_core_USES)
@@ -15,9 +15,10 @@ set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
 set(TESSERA_ROOM_onnx_USES graph tensor core)
 set(TESSERA_ROOM_litert_USES graph tensor core)
+set(TESSERA_ROOM_keras_USES onnx tensor core)
 set(TESSERA_ROOM_data_USES tensor core)
 set(TESSERA_ROOM_runtime_USES tensor core)
-set(TESSERA_ROOM_network_USES data runtime onnx litert graph tensor core)
+set(TESSERA_ROOM_network_USES data runtime onnx litert keras graph tensor core)
 set(TESSERA_ROOM_calibrate_USES network data runtime numerics graph core)
 set(TESSERA_ROOM_quantize_USES calibrate network runtime numerics onnx litert graph tensor core)
 set(TESSERA_ROOM_compat_USES quantize calibrate network numerics onnx graph tensor core)
@@ -27,13 +28,13 @@ set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph ten
 set(TESSERA_ROOM_profile_USES
     evaluate quantize calibrate network runtime data graph search core)
 set(TESSERA_ROOM_noise_USES
-    evaluate quantize calibrate network runtime data graph tensor search core)
+    evaluate quantize calibrate network runtime data keras onnx graph tensor search core)
 set(TESSERA_ROOM_optimize_USES
     noise profile evaluate refine quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
-    report optimize noise profile evaluate refine compat quantize calibrate network runtime data
-    numerics graph core)
+    report optimize noise profile evaluate refine compat quantize calibrate network runtime data keras
+    numerics graph tensor core)
 
 # Doors that hold records and what is computed from them alone: tests/rooms checks that they include
 # nothing else but the rooms below, so that who plans by them parses no runtime and no file format.

@@ -50,10 +50,8 @@ struct Foreign {
 };
 constexpr std::string_view kExportPytorch =
     "load it in PyTorch and export it: torch.onnx.export(model, inputs, \"model.onnx\")";
-constexpr std::array<Foreign, 6> kForeign{
-    {{0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (.h5)",
-      "load it in Keras and convert it: model.export(\"model.onnx\", format=\"onnx\"), or tf2onnx"},
-     {0, "PK\x03\x04", "a zip archive, as PyTorch (.pt) and Keras (.keras) write", kExportPytorch},
+constexpr std::array<Foreign, 5> kForeign{
+    {{0, "PK\x03\x04", "a zip archive, as PyTorch writes (.pt)", kExportPytorch},
      {0, "\x80\x02", "a pickle, as PyTorch writes (.pt, .pth)", kExportPytorch},
      {0, "GGUF", "a GGUF model", "take the model that it was made from, and export that to ONNX"},
      {0, "<?xml", "an XML file, as OpenVINO writes",
@@ -63,7 +61,8 @@ constexpr std::array<Foreign, 6> kForeign{
 
 /// An error of loading, or what the file is instead of an ONNX model.
 Error name_format(const std::filesystem::path& path, const Error& error) {
-  if (error.code != ErrorCode::kDataLoss) {
+  // What is wrong with a Keras file, its reader has said.
+  if (error.code != ErrorCode::kDataLoss || path.extension() == ".keras") {
     return error;
   }
   constexpr std::size_t kLongestMagic = 12;

@@ -261,6 +261,7 @@ void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
 void add_energy_command(CLI::App& app, Context& context);
 void add_error_command(CLI::App& app, Context& context);
+void add_import_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
 // Those of `tessera error`.
@@ -268,6 +269,7 @@ void add_error_sweep_command(CLI::App& parent, Context& context);
 void add_error_merge_command(CLI::App& parent, Context& context);
 void add_error_check_command(CLI::App& parent, Context& context);
 void add_error_tail_command(CLI::App& parent, Context& context);
+void add_error_bits_command(CLI::App& parent, Context& context);
 /// fit, predict and rank.
 void add_error_model_commands(CLI::App& parent, Context& context);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/energy_estimate.h"
 #include "cli/options.h"
 #include "tessera/evaluate/energy.h"
 #include "tessera/report/energy.h"
@@ -24,14 +25,25 @@ struct Options {
   std::size_t top = 20;
   std::string level = "all";
   evaluate::EnergyOptions energy;
+  EstimateOptions estimate;
 };
 
 Status run(Options options, Context& context) {
+  const bool estimate = !options.estimate.rules.empty();
+  if (estimate && (options.energy.watts || options.energy.per_mac)) {
+    return fail(ErrorCode::kInvalidArgument, "{} and --estimate are two models; one is wanted",
+                options.energy.watts ? "--watts" : "--per-mac")
+        .hint("leave one of them out");
+  }
   if (options.energy.watts && options.energy.per_mac) {
     return fail(ErrorCode::kInvalidArgument, "--watts and --per-mac are two models; one is wanted")
         .hint("leave one of them out");
   }
   TESSERA_CHECK(Context::check_output(options.output, options.overwrite, {".json"}));
+  if (estimate) {
+    return answer_estimate(options.model, options.estimate, options.output, options.overwrite,
+                           options.top, context);
+  }
   TESSERA_TRY(options.energy.session, context.session_options(options.run));
   TESSERA_TRY(options.energy.session.opt_level, runtime::opt_level_from_string(options.level));
   TESSERA_TRY(const auto model,
@@ -55,7 +67,10 @@ void add_energy_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "energy", "Say what one inference takes in joules, and which layers take it");
-  command->add_option("model", options->model, ".onnx or .tflite, float or quantized")->required();
+  command
+      ->add_option("model", options->model,
+                   "the model, float or quantized; a Keras file with --estimate")
+      ->required();
   context.reads(options->model);
   add_data_options(*command, options->data, false);
   auto& energy = options->energy;
@@ -74,15 +89,19 @@ void add_energy_command(CLI::App& app, Context& context) {
   command->add_option("--seconds", energy.seconds, "how long to measure, rests included")
       ->check(between(0.1, 3600))
       ->capture_default_str();
+  add_estimate_options(*command, options->estimate);
   add_level_option(*command, options->level);
-  command->add_option("--top", options->top, "show the N dearest layers only, 0 for all")
+  command
+      ->add_option("--top", options->top,
+                   "show N layers only, 0 for all: the dearest, or the first ones of an estimate")
       ->capture_default_str();
   add_run_options(*command, options->run);
   add_load_options(*command, options->loading);
   add_output_options(*command, options->output, options->overwrite, false);
   add_common_options(*command, context,
                      "tessera energy model.onnx --data images/ --preprocess imagenet\n"
-                     "  tessera energy model.onnx --watts 15 --json");
+                     "  tessera energy model.onnx --watts 15 --json\n"
+                     "  tessera energy qmodel.h5 --estimate physical --weights-in sram");
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

@@ -17,6 +17,7 @@ void add_error_command(CLI::App& app, Context& context) {
   add_error_merge_command(*command, context);
   add_error_check_command(*command, context);
   add_error_tail_command(*command, context);
+  add_error_bits_command(*command, context);
   add_error_model_commands(*command, context);
 }
 

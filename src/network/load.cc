@@ -9,8 +9,11 @@
 #include <set>
 
 #include "network/litert_driver.h"
+#include "network/onnx_driver.h"
+#include "tessera/keras/keras.h"
 #include "tessera/litert/model.h"
 #include "tessera/network/driver.h"
+#include "tessera/network/import_check.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::network {
@@ -150,6 +153,10 @@ Result<Network> read(const std::filesystem::path& path) {
   if (format_of(path) == FileFormat::kLitert) {
     return litert::Model::load(path).map(
         [](litert::Model model) { return Network::of(std::move(model)); });
+  }
+  if (is_keras_file(path)) {
+    TESSERA_TRY(auto imported, keras::import(path));
+    return imported_network(std::move(imported.model), path);
   }
   return onnx::Model::load(path).map(
       [](onnx::Model model) { return Network::of(std::move(model)); });

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "network/onnx_driver.h"
 #include "network/onnx_source.h"
 #include "tessera/network/driver.h"
 #include "tessera/network/load.h"
@@ -108,7 +109,7 @@ Status Network::infer_types(const std::shared_ptr<const runtime::Library>& libra
 Result<runtime::Session> open_file(std::shared_ptr<const runtime::Library> library,
                                    const std::filesystem::path& path,
                                    const runtime::SessionOptions& options) {
-  if (format_of(path) == FileFormat::kLitert) {
+  if (format_of(path) == FileFormat::kLitert || is_keras_file(path)) {
     TESSERA_TRY(const auto network, read(path));
     return network.open(std::move(library), options);
   }

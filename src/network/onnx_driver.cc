@@ -6,13 +6,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "network/onnx_source.h"
 #include "network/part.h"
+#include "tessera/keras/keras.h"
+#include "tessera/network/import_check.h"
 #include "tessera/onnx/simplify.h"
+#include "tessera/onnx/source_file.h"
 #include "tessera/runtime/evaluator.h"
 #include "tessera/runtime/type_oracle.h"
 
@@ -99,14 +104,24 @@ onnx::ExternalData of_onnx(ExternalData where) {
   return onnx::ExternalData::kAuto;
 }
 
+constexpr std::string_view kKeras = "keras";
+
 class OnnxDriver final : public Driver {
  public:
-  explicit OnnxDriver(Model model) : model_(std::move(model)) {}
+  /// `format`: of the file that the model was made from.
+  explicit OnnxDriver(Model model, std::string_view format = "onnx")
+      : model_(std::move(model)), format_(format) {}
 
-  std::unique_ptr<Driver> clone() const override { return onnx_driver(model_.clone()); }
+  std::unique_ptr<Driver> clone() const override {
+    return std::make_unique<OnnxDriver>(model_.clone(), format_);
+  }
   FileFormat format() const noexcept override { return FileFormat::kOnnx; }
   const std::filesystem::path& path() const noexcept override { return model_.path(); }
-  Result<ModelInfo> info() const override { return model_.info(); }
+  Result<ModelInfo> info() const override {
+    TESSERA_TRY(auto info, model_.info());
+    info.format = format_;
+    return info;
+  }
 
   Json properties() const override {
     Json json = {{"format", "onnx"}, {"ir_version", model_.ir_version()}};
@@ -126,7 +141,8 @@ class OnnxDriver final : public Driver {
       imports.push_back(domain.empty() ? fmt::format("opset {}", version)
                                        : fmt::format("{} {}", domain, version));
     }
-    return fmt::format("ONNX, IR {}, {}", model_.ir_version(), fmt::join(imports, ", "));
+    return fmt::format("{}ONNX, IR {}, {}", format_ == kKeras ? "Keras, imported as " : "",
+                       model_.ir_version(), fmt::join(imports, ", "));
   }
 
   std::optional<std::string> metadata(std::string_view key) const override {
@@ -271,9 +287,26 @@ class OnnxDriver final : public Driver {
 
  private:
   Model model_;
+  std::string_view format_;  // one of the two
 };
 
 }  // namespace
+
+bool is_keras_file(const std::filesystem::path& path) {
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) {
+    return false;
+  }
+  std::array<char, 8> head{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return keras::is_keras_file({head.data(), static_cast<std::size_t>(file.gcount())}, path);
+}
+
+Result<Network> imported_network(onnx::Model model, const std::filesystem::path& file) {
+  TESSERA_CHECK(onnx::set_source_file(model, file));
+  return Network(std::make_unique<OnnxDriver>(std::move(model), kKeras));
+}
 
 std::unique_ptr<Driver> onnx_driver(onnx::Model model) {
   return std::make_unique<OnnxDriver>(std::move(model));

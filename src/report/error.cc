@@ -157,4 +157,42 @@ std::string tail_text(const noise::Tail& tail, Page page) {
   return text + fmt::format("\n{} models on {} samples\n", tail.models, tail.samples);
 }
 
+std::string bits_text(const noise::Bits& bits, Page page, std::size_t top) {
+  const auto width = [](const std::optional<int>& bits_of) {
+    return bits_of ? std::to_string(*bits_of) : std::string();
+  };
+  Table table({{"step", Align::kRight},
+               {"layer", Align::kLeft, true},
+               {"weights"},
+               {"activations"},
+               {bits.cost_unit == "pJ" ? "uJ" : "kbit"},
+               {"SQNR dB"},
+               {"", Align::kLeft}});
+  const double unit = bits.cost_unit == "pJ" ? 1e-6 : 1e-3;
+  const auto mark = [&](std::int64_t steps) { return steps == bits.chosen ? "chosen" : ""; };
+  table.add_row(
+      {"0", "(most bits)", "", "", number(bits.cost * unit), number(bits.sqnr_db), mark(0)});
+  for (std::size_t i = 0; i < bits.steps.size(); ++i) {
+    const auto& step = bits.steps[i];
+    const auto place = static_cast<std::int64_t>(i) + 1;
+    if (step.front || place == bits.chosen) {
+      table.add_row({std::to_string(place), step.layer, width(step.weight_bits),
+                     width(step.activation_bits), number(step.cost * unit), number(step.sqnr_db),
+                     mark(place)});
+    }
+  }
+  auto text = table.text(page, top);
+  text += fmt::format("\nchosen: {} {}, {} dB, behind {} of {} steps; {} settings on {} samples\n",
+                      number(bits.chosen_cost * unit), bits.cost_unit == "pJ" ? "uJ" : "kbit",
+                      number(bits.chosen_sqnr_db), bits.chosen, bits.steps.size(), bits.models,
+                      bits.samples);
+  for (const auto& layer : bits.by_hand) {
+    text += fmt::format("by hand in QKeras: QActivation(\"{}\") behind '{}'\n", layer.quantizer,
+                        layer.layer);
+  }
+  return text +
+         "an estimate of accuracy: widths are rounded in float, and are no faster on this "
+         "machine\n";
+}
+
 }  // namespace tessera::report

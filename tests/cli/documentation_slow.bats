@@ -17,6 +17,7 @@ setup() {
   cp examples/01_textures/textures.onnx model.onnx
   cp "$TESSERA_SOURCE/fuzz/corpus/litert/small.tflite" model.tflite
   ln -s examples/01_textures/calibration images
+  cp examples/02_qkeras/model.h5 examples/02_qkeras/golden.npz .
   export tessera=build/release/tessera
 }
 

@@ -96,6 +96,37 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   json '[.result.ops[] | select(.quantized)] | length > 0'
 }
 
+@test "error bits lowers widths, and quantize takes its recipe" {
+  tessera error bits "$float" --data random:3 --weight-bits 8,4 --activation-bits 8,4 --timeless \
+    -o "$out.json" --qkeras "$out.qkeras.json" --json
+  expect_status 0
+  expect_equal "$(json .schema)" "tessera.error-bits/1"
+  json '.result | (.steps | length) == (.layers | length) and .cost_unit == "pJ"'
+  json '.result | [.steps[].cost] == ([.steps[].cost] | sort | reverse) and .steps[-1].cost < .cost'
+  expect_equal "$(jq -S .result.quantizer_config <<<"$stdout")" "$(jq -S . "$out.qkeras.json")"
+  first=$stdout
+  tessera error bits "$float" --data random:3 --weight-bits 8,4 --activation-bits 8,4 --timeless \
+    -o "$out.json" --qkeras "$out.qkeras.json" --force --json
+  expect_equal "$(jq -S .result <<<"$stdout")" "$(jq -S .result <<<"$first")"
+  tessera quantize "$float" --data random:3 --recipe "$out.json" -o "$BATS_TEST_TMPDIR/q.onnx" --json
+  expect_status 0
+  json '[.result.ops[] | select(.quantized)] | length > 0'
+}
+
+@test "error bits keeps a limit and says where it cannot" {
+  tessera error bits "$float" --data random:2 --min-sqnr-db 20 --cost bits --json
+  expect_status 0
+  json '.result | .chosen_sqnr_db >= 20 and .cost_unit == "bits" and ([.steps[].sqnr_db] | min) >= 20'
+  tessera error bits "$float" --data random:2 --min-sqnr-db 200
+  expect_status 1
+  expect_in "$stderr" "200.0 needed"
+  tessera error bits "$float" --data random:2 --weight-bits 9
+  expect_error 2 "9 bits for weights"
+  tessera error bits "$float" --data random:2 --weight-bits 4 --activation-bits 8
+  expect_status 0
+  expect_in "$stdout" "an estimate of accuracy"
+}
+
 @test "error tail without success says so, and two runs say the same" {
   leave() { tessera error tail "$float" --data random:3 --max-float 50 "$@"; }
   leave --timeless --json

@@ -79,6 +79,11 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
   answer energy energy "$float" --data random:2 --seconds 0.3 --per-mac
 }
 
+@test "energy, estimated" {
+  answer energy-estimate energy "$TESSERA_SOURCE/examples/02_qkeras/model.h5" --estimate qtools
+  answer energy-estimate energy "$TESSERA_SOURCE/tests/fixtures/keras/q8.h5" --estimate physical
+}
+
 @test "error sweep and check: header, records, answers" {
   local network=$TESSERA_SOURCE/tests/fixtures/compat/cases/026_concat_branches_qop_u8s8/model.onnx
   answer error-sweep error sweep "$network" --data random:2 --layers all --subsets one-in \
@@ -104,6 +109,10 @@ answer() { # KIND ARGUMENT...: the command's --json answer is a KIND, in full an
     -o tail.json --force
   jq -e '.result | has("slowdown") and has("output")' answer.json
   validate recipe tail.json
+  answer error-bits error bits "$network" --data random:2 --weight-bits 8,4 --activation-bits 8 \
+    -o bits.json --qkeras qkeras.json --force
+  jq -e '.result | has("output") and has("qkeras")' answer.json
+  validate recipe bits.json
 }
 
 validate_sweep() { # FILE: its first line is a header, every other a record

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/fields.h"
+#include "tessera/noise/bits.h"
 #include "tessera/noise/check.h"
 #include "tessera/noise/model.h"
 #include "tessera/noise/scores.h"
@@ -38,6 +39,10 @@ TEST(FieldsOfErrors, AreThoseOfTheSchema) {
   expect_schema(members_of<Check>(), "error-check", "/properties/result", {"layers", "data"});
   expect_schema(members_of<Agreement>(), "error-check", "/properties/result/properties/engine");
   expect_schema(members_of<CheckRow>(), "error-check", "/properties/result/properties/plans/items");
+  expect_schema(members_of<Bits>(), "error-bits", "/properties/result",
+                {"data", "output", "qkeras"});
+  expect_schema(members_of<BitsStep>(), "error-bits", "/properties/result/properties/steps/items");
+  expect_schema(members_of<BitsLayer>(), "error-bits", "/$defs/layer");
   expect_schema(members_of<Tail>(), "error-tail", "/properties/result", {"data", "output"});
   expect_schema(members_of<TailStep>(), "error-tail", "/properties/result/properties/steps/items");
 }
@@ -55,6 +60,9 @@ TEST(FieldsOfErrors, AreThoseOfThePage) {
   expect_page(members_of<Check>(), kPage, "### The answer of `error check`");
   expect_page(members_of<Agreement>(), kPage, "### `engine`");
   expect_page(members_of<CheckRow>(), kPage, "### `plans[]`");
+  expect_page(members_of<Bits>(), kPage, "### The answer of `error bits`");
+  expect_page(members_of<BitsStep>(), kPage, "### `steps[]` of `error bits`");
+  expect_page(members_of<BitsLayer>(), kPage, "### `layers[]` and `by_hand[]` of `error bits`");
   expect_page(members_of<Tail>(), kPage, "### The answer of `error tail`");
   expect_page(members_of<TailStep>(), kPage, "### `steps[]` of `error tail`");
 }

@@ -35,7 +35,7 @@ using Extents = std::vector<std::int64_t>;
 using ExtentsByInput = std::map<std::string, Extents>;
 
 /// Which driver reads the file: by its first bytes, or, where those say nothing, by its name. ONNX
-/// for what is not there or is neither.
+/// for what is not there or is neither, and for files of Keras, which are imported as such.
 [[nodiscard]] FileFormat format_of(const std::filesystem::path& path);
 
 /// What names of such files end in: ".onnx", ".tflite"; empty for kOther.

@@ -20,5 +20,8 @@ namespace tessera::noise {
 [[nodiscard]] Fields<struct Check> fields_of(const struct Check* check);
 [[nodiscard]] Fields<struct TailStep> fields_of(const struct TailStep* step);
 [[nodiscard]] Fields<struct Tail> fields_of(const struct Tail* tail);
+[[nodiscard]] Fields<struct BitsStep> fields_of(const struct BitsStep* step);
+[[nodiscard]] Fields<struct BitsLayer> fields_of(const struct BitsLayer* layer);
+[[nodiscard]] Fields<struct Bits> fields_of(const struct Bits* bits);
 
 }  // namespace tessera::noise

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "tessera/noise/bits.h"
 #include "tessera/noise/check.h"
 #include "tessera/noise/run_sweep.h"
 #include "tessera/noise/tail.h"
@@ -22,5 +23,9 @@ namespace tessera::report {
 
 /// The layers that are left in float, in the order in which they are, and what each changes.
 [[nodiscard]] std::string tail_text(const noise::Tail& tail, Page page);
+
+/// The front of SQNR against cost, the point that was chosen, and what it is an estimate of; `top`
+/// rows, 0 for all.
+[[nodiscard]] std::string bits_text(const noise::Bits& bits, Page page, std::size_t top);
 
 }  // namespace tessera::report

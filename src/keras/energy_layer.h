@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "keras/energy.h"
+#include "tessera/tensor/tensor.h"
+
+namespace tessera::keras {
+
+/// A call of a layer, as its energy is counted.
+struct EnergySite {
+  const Layer& layer;
+  const EnergyOptions& options;
+  std::vector<NumberType> inputs;
+  std::vector<Shape> input_shapes;  ///< behind the batch, in Keras' order
+  Shape output_shape;
+  bool first = false;  ///< reads an input of the network
+  bool last = false;   ///< makes an output
+
+  [[nodiscard]] bool physical() const { return options.rules == EnergyRules::kPhysical; }
+};
+
+/// Widths, counts and energies of the call.
+/// Errors: see qtools_energy().
+[[nodiscard]] Result<LayerEnergy> energy_of_layer(const EnergySite& site);
+
+/// The quantizer that the layer ends with; none where it has none, or one that has no name in
+/// QKeras.
+[[nodiscard]] Result<std::optional<Quantizer>> own_quantizer(const Layer& layer);
+
+}  // namespace tessera::keras
