@@ -16,8 +16,8 @@ namespace {
 namespace hdf5 = tessera::keras::hdf5;
 
 void read_all(const hdf5::File& file, const hdf5::Object& object) {
-  for (const auto& attribute : object.attributes) {
-    (void)file.texts(object, attribute.name);
+  for (const auto& [name, attribute] : object.attributes) {
+    (void)file.texts(object, name);
   }
   if (!object.is_dataset()) {
     return;

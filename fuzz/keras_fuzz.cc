@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Any bytes are an error or a Keras model (.h5, .keras, or the configuration of one) in which every
-// reference leads somewhere.
+// reference leads somewhere, and which becomes an ONNX model or another error.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "keras/config.h"
+#include "keras/lower.h"
 #include "keras/read.h"
 
 namespace {
@@ -47,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = std::as_bytes(std::span(data, size));
   if (const auto model = keras::read(bytes, "input")) {
     expect_whole(*model);
+    (void)keras::lower(*model, {});
   }
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto config = tessera::parse_json(text, "input");
@@ -55,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto model = keras::parse_config(*config, "", "input")) {
     expect_whole(*model);
+    (void)keras::lower(*model, {});
   }
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "tessera/graph/inspect.h"
 #include "tessera/litert/model.h"
+#include "tessera/litert/sparse.h"
 
 namespace {
 
@@ -58,6 +59,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       // Cuts grow steeply with their number of tensors: one is enough to get everywhere.
       expect_counts(tessera::graph::inspect(
           *view, {.qdq = tessera::graph::QdqCounting::kDiscount, .max_cut_tensors = 1}));
+    }
+  }
+  for (const auto& tensor : content.subgraphs.front().tensors) {
+    if (tensor.sparsity) {
+      (void)litert::dense_bytes(tensor, content.buffers[tensor.buffer]);
     }
   }
   const auto text = model->serialize();

@@ -88,6 +88,21 @@ KERAS2 = {
 }
 
 
+NUMBERS = {
+    "class_name": "Functional",
+    "config": {
+        "name": "m",
+        "layers": [
+            layer("InputLayer", "x", [], batch_shape=[None, 2]),
+            layer("Multiply", "two", [{"args": [1, 2], "kwargs": {}}]) | {"module": "keras.src.ops.numpy"},
+            layer("Reshape", "r", [{"args": [history("two")], "kwargs": {}}], target_shape=[2]),
+        ],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["r", 0, 0]],
+    },
+}
+
+
 def put_arrays(file):
     file.create_dataset("plain", data=F32)
     file.create_dataset("big", data=F32.astype(">f8"))
@@ -156,7 +171,7 @@ def main():
     (KERAS / "stored.keras").write_bytes(archive_of(zipfile.ZIP_STORED))
     (KERAS / "deflated.keras").write_bytes(archive_of(zipfile.ZIP_DEFLATED))
     for name, config in {"sequential": SEQUENTIAL, "functional": FUNCTIONAL,
-                         "keras2": KERAS2}.items():
+                         "keras2": KERAS2, "numbers": NUMBERS}.items():
         (KERAS / f"{name}.json").write_text(json.dumps(config))
 
 

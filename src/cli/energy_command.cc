@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 #include "cli/context.h"
 #include "cli/energy_estimate.h"
@@ -26,13 +31,31 @@ struct Options {
   std::string level = "all";
   evaluate::EnergyOptions energy;
   EstimateOptions estimate;
+  std::function<std::string()> for_running;  ///< see given_for_running()
 };
+
+/// The first option on the command line that only says how the model is run; else empty.
+std::string given_for_running(const CLI::App& command) {
+  constexpr std::array<std::string_view, 4> kOptions = {"--watts", "--per-mac", "--seconds",
+                                                        "--level"};
+  constexpr std::array<std::string_view, 3> kHeadings = {"Samples", "Runtime and machine",
+                                                         "Shapes"};
+  for (const auto* option : command.get_options()) {
+    const auto name = option->get_name();
+    const bool runs = std::ranges::find(kOptions, name) != kOptions.end() ||
+                      std::ranges::find(kHeadings, option->get_group()) != kHeadings.end();
+    if (runs && option->count() > 0) {
+      return name;
+    }
+  }
+  return {};
+}
 
 Status run(Options options, Context& context) {
   const bool estimate = !options.estimate.rules.empty();
-  if (estimate && (options.energy.watts || options.energy.per_mac)) {
-    return fail(ErrorCode::kInvalidArgument, "{} and --estimate are two models; one is wanted",
-                options.energy.watts ? "--watts" : "--per-mac")
+  if (const auto running = options.for_running(); estimate && !running.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "{} is for running the model; --estimate runs nothing",
+                running)
         .hint("leave one of them out");
   }
   if (options.energy.watts && options.energy.per_mac) {
@@ -102,6 +125,7 @@ void add_energy_command(CLI::App& app, Context& context) {
                      "tessera energy model.onnx --data images/ --preprocess imagenet\n"
                      "  tessera energy model.onnx --watts 15 --json\n"
                      "  tessera energy qmodel.h5 --estimate physical --weights-in sram");
+  options->for_running = [command] { return given_for_running(*command); };
   command->callback([options, &context] {
     context.action = [options, &context] { return run(*options, context); };
   });

@@ -9,7 +9,7 @@
 
 #include "cli/options.h"
 #include "tessera/keras/keras.h"
-#include "tessera/network/import_check.h"
+#include "tessera/network/load.h"
 #include "tessera/report/format.h"
 #include "tessera/report/table.h"
 
@@ -87,13 +87,12 @@ report::Table table_of(const keras::EnergyTable& energy) {
          nanojoules(layer.computed), nanojoules(layer.parameters), nanojoules(layer.read),
          nanojoules(layer.written), nanojoules(layer.counted),
          fmt::format("{:.1f}", energy.counted > 0 ? 100 * layer.counted / energy.counted : 0.0)});
-    all.operations += layer.operations;
     all.computed += layer.computed;
     all.parameters += layer.parameters;
     all.read += layer.read;
     all.written += layer.written;
   }
-  table.set_total({"all", "", "", "", "", "", std::to_string(all.operations),
+  table.set_total({"all", "", "", "", "", "", std::to_string(energy.operations),
                    nanojoules(all.computed), nanojoules(all.parameters), nanojoules(all.read),
                    nanojoules(all.written), nanojoules(energy.counted),
                    energy.counted > 0 ? "100.0" : "0.0"});

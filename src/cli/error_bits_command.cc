@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "cli/context.h"
@@ -64,9 +66,23 @@ Status write_parts(const BitsArguments& arguments, const noise::Bits& bits, Json
   return {};
 }
 
+/// Both files can be written, and are two.
+Status check_outputs(const BitsArguments& arguments) {
+  for (const auto* file : {&arguments.output, &arguments.qkeras}) {
+    TESSERA_CHECK(Context::check_output(*file, arguments.overwrite, {".json"}));
+  }
+  std::error_code error;
+  const auto output = std::filesystem::weakly_canonical(arguments.output, error);
+  if (!arguments.output.empty() && !arguments.qkeras.empty() &&
+      output == std::filesystem::weakly_canonical(arguments.qkeras, error)) {
+    return fail(ErrorCode::kInvalidArgument, "-o and --qkeras are both '{}'", arguments.output)
+        .hint("give the recipe and the dictionary for QKeras a file each");
+  }
+  return {};
+}
+
 Status run(const BitsArguments& arguments, Context& context) {
-  TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, {".json"}));
-  TESSERA_CHECK(Context::check_output(arguments.qkeras, arguments.overwrite, {".json"}));
+  TESSERA_CHECK(check_outputs(arguments));
   TESSERA_TRY(const auto model, context.load_model(arguments.model, arguments.loading,
                                                    arguments.run, {arguments.data}));
   TESSERA_TRY(const auto samples, context.open_samples(model, arguments.data));
@@ -107,17 +123,17 @@ void add_search_options(CLI::App& command, BitsArguments& arguments) {
   command
       .add_option("--alpha", bits.alpha,
                   "scales of weights: from the largest, or powers of two by least squares")
-      ->check(CLI::IsMember({"auto", "auto_po2"}))
+      ->check(one_of({"auto", "auto_po2"}))
       ->capture_default_str();
   command
       .add_option("--cost", arguments.cost,
                   "what is saved: energy of hardware made for the widths, or bits")
-      ->check(CLI::IsMember({"energy", "bits"}))
+      ->check(one_of({"energy", "bits"}))
       ->capture_default_str();
   command
       .add_option("--memory", arguments.memory,
                   "where weights and activations lie, for --cost energy")
-      ->check(CLI::IsMember({"sram", "dram"}))
+      ->check(one_of({"sram", "dram"}))
       ->capture_default_str();
   command.add_option("--min-sqnr-db", bits.min_sqnr_db,
                      "stop at this SQNR; exit code 1 if the most bits do not reach it");

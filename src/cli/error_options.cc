@@ -10,7 +10,6 @@
 #include <memory>
 
 #include "cli/options.h"
-
 #include "tessera/core/host.h"
 #include "tessera/noise/subsets.h"
 #include "tessera/quantize/assignment.h"
@@ -23,7 +22,7 @@ namespace {
 
 /// What operators may be in.
 struct Schemes {
-  quantize::Recipe recipe;     ///< of the first schemes
+  quantize::Recipe recipe;     ///< of the first schemes, until the input has it
   quantize::Assignment first;  ///< float32: not switched
   std::vector<quantize::Scheme> further;
 };
@@ -48,7 +47,7 @@ Result<Schemes> schemes_of(const SwitchOptions& options, const graph::Graph& gra
 }  // namespace
 
 void add_mix_options(CLI::App& command, SwitchOptions& options) {
-  command.add_option("model", options.model, "float .onnx or .tflite")->required();
+  command.add_option("model", options.model, "float .onnx, .tflite, .h5 or .keras")->required();
   add_data_options(command, options.data, true);
   command.add_option("--images", options.data.samples, "the same as --samples")
       ->type_name("N")
@@ -248,10 +247,6 @@ Status choose_switches(const SwitchOptions& options, const graph::Graph& graph,
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 /// What load_mix() and load_switches() have in common, and what layers may be in.
 struct Loaded {
   std::unique_ptr<SwitchInput> input;
@@ -274,7 +269,7 @@ Result<Loaded> load(const SwitchOptions& options, Context& context) {
       std::make_unique<SwitchInput>(SwitchInput{std::move(model), std::move(samples), {}, {}, {}});
   TESSERA_TRY(auto graph, input->model.view());
   TESSERA_TRY(auto schemes, schemes_of(options, graph, context));
-  input->recipe = schemes.recipe;
+  input->recipe = std::move(schemes.recipe);
   input->ranges = std::move(known);
   return Loaded{std::move(input), std::move(graph), std::move(schemes)};
 }

@@ -29,13 +29,15 @@ struct TailArguments {
   Overwrite overwrite = Overwrite::kRefuse;
 };
 
-Result<noise::Gains> gains_of(const std::string& profile, const std::optional<ModelInfo>& model,
+/// By the times of the profile; without one (null) by multiplications.
+Result<noise::Gains> gains_of(const Json& profile, const std::string& file,
+                              const network::Network& model,
                               std::span<const noise::ObservedLayer> layers) {
-  if (profile.empty()) {
+  if (profile.is_null()) {
     return noise::gains_of_macs(layers);
   }
-  TESSERA_TRY(const auto document, read_json(profile));
-  return noise::gains_from_profile(document, model.value_or(ModelInfo{}), layers, profile);
+  TESSERA_TRY(const auto info, model.info());
+  return noise::gains_from_profile(profile, info, layers, file);
 }
 
 Result<evaluate::Lab> lab_of(const SwitchInput& input, Monitor& monitor) {
@@ -50,19 +52,18 @@ Result<evaluate::Lab> lab_of(const SwitchInput& input, Monitor& monitor) {
 
 Status run(const TailArguments& arguments, Context& context) {
   TESSERA_CHECK(Context::check_output(arguments.output, arguments.overwrite, {".json"}));
+  Json profile;
   if (!arguments.profile.empty()) {
     TESSERA_CHECK(expect_kind(arguments.profile, "profile"));
+    TESSERA_TRY(profile, read_json(arguments.profile));
   }
   TESSERA_TRY(const auto input, load_mix(arguments.mix, context));
-  const auto envelope = [&] {
-    return context.envelope("error-tail", &arguments.mix.run, &input->model);
-  };
   auto options = arguments.tail;
   options.time = !context.timeless;
   options.min_sqnr_db = arguments.min_sqnr_db.value_or(options.min_sqnr_db);
   TESSERA_TRY(auto lab, lab_of(*input, context.monitor()));
   const auto gains = [&](std::span<const noise::ObservedLayer> layers) {
-    return gains_of(arguments.profile, envelope().model, layers);
+    return gains_of(profile, arguments.profile, input->model, layers);
   };
   TESSERA_TRY(const auto tail,
               noise::find_tail(lab, input->recipe, gains, options, context.monitor()));
@@ -74,7 +75,7 @@ Status run(const TailArguments& arguments, Context& context) {
     result["output"] = arguments.output;
     text += fmt::format("wrote {}, for tessera quantize --recipe\n", arguments.output);
   }
-  context.answer(envelope(), result, text);
+  context.answer(context.envelope("error-tail", &arguments.mix.run, &input->model), result, text);
   const double reached_db = tail.steps.empty() ? tail.sqnr_db : tail.steps.back().sqnr_db;
   if (arguments.min_sqnr_db && !(reached_db >= *arguments.min_sqnr_db)) {
     return fail(ErrorCode::kFailedPrecondition, "{:.1f} dB with {} layers in float; {:.1f} needed",

@@ -13,7 +13,6 @@
 #include "tessera/evaluate/integer_share.h"
 #include "tessera/keras/float_form.h"
 #include "tessera/keras/keras.h"
-#include "tessera/keras/tensor_report.h"
 #include "tessera/network/import_check.h"
 #include "tessera/network/load.h"
 #include "tessera/network/network.h"
@@ -56,16 +55,15 @@ std::string_view layout_name(keras::Layout layout) {
 
 /// What is told of an imported network besides its layers.
 struct Findings {
-  std::vector<keras::TensorReport> tensors;
   std::optional<evaluate::IntegerShare> integers;
   std::optional<evaluate::FileTiming> timing;  ///< against the float form
   std::optional<network::ImportCheck> check;
 };
 
 /// Bits of a layer's kernel or activation; absent where it has no quantizer.
-std::optional<std::int64_t> bits_of(const Findings& found, const keras::ImportedLayer& layer,
-                                    bool activation) {
-  for (const auto& one : found.tensors) {
+std::optional<std::int64_t> bits_of(const keras::Imported& imported,
+                                    const keras::ImportedLayer& layer, bool activation) {
+  for (const auto& one : imported.tensors) {
     const bool kernel = one.what.ends_with("kernel");
     if (one.layer == layer.name && (activation ? one.what == "activation" : kernel)) {
       return one.bits;
@@ -86,7 +84,7 @@ std::string kernels_of(const Findings& found, const keras::ImportedLayer& layer)
   return kernels;
 }
 
-Json layers_json(const keras::Imported& imported, const Findings& found) {
+Json layers_json(const keras::Imported& imported) {
   Json layers = Json::array();
   for (const auto& layer : imported.layers) {
     Json shape = Json::array();
@@ -98,20 +96,10 @@ Json layers_json(const keras::Imported& imported, const Findings& found) {
                       {"value", layer.value},
                       {"shape", std::move(shape)},
                       {"layout", layout_name(layer.layout)},
-                      {"weight_bits", or_null(bits_of(found, layer, false))},
-                      {"activation_bits", or_null(bits_of(found, layer, true))}});
+                      {"weight_bits", or_null(bits_of(imported, layer, false))},
+                      {"activation_bits", or_null(bits_of(imported, layer, true))}});
   }
   return layers;
-}
-
-std::string shape_text(const keras::ImportedLayer& layer) {
-  std::string text;
-  for (const auto& extent : layer.shape) {
-    text += text.empty() ? "" : "x";
-    text += extent.known() ? std::to_string(extent.value)
-                           : (extent.symbol.empty() ? "?" : extent.symbol);
-  }
-  return text;
 }
 
 report::Table layer_table(const keras::Imported& imported, const Findings& found) {
@@ -127,9 +115,9 @@ report::Table layer_table(const keras::Imported& imported, const Findings& found
     return bits ? std::to_string(*bits) : std::string();
   };
   for (const auto& layer : imported.layers) {
-    table.add_row({layer.name, layer.class_name, shape_text(layer), layer.value,
-                   std::string(layout_name(layer.layout)), text(bits_of(found, layer, false)),
-                   text(bits_of(found, layer, true)), kernels_of(found, layer)});
+    table.add_row({layer.name, layer.class_name, keras::to_string(layer.shape), layer.value,
+                   std::string(layout_name(layer.layout)), text(bits_of(imported, layer, false)),
+                   text(bits_of(imported, layer, true)), kernels_of(found, layer)});
   }
   return table;
 }
@@ -231,7 +219,7 @@ std::string import_text(const keras::Imported& imported, const network::Network&
   const auto table = found.check ? check_table(*found.check) : layer_table(imported, found);
   text += "\n" + table.text(context.page(), options.top);
   if (options.report) {
-    text += "\n" + tensor_table(found.tensors).text(context.page(), options.top);
+    text += "\n" + tensor_table(imported.tensors).text(context.page(), options.top);
   }
   return text;
 }
@@ -244,23 +232,36 @@ Result<std::optional<network::ImportCheck>> check(const Options& options,
   }
   TESSERA_TRY(const auto golden, read_npz(options.golden));
   TESSERA_TRY(const auto library, context.library(options.run));
-  TESSERA_TRY(const auto level, runtime::opt_level_from_string(options.level));
+  TESSERA_TRY(auto session, context.session_options(options.run));
+  TESSERA_TRY(session.opt_level, runtime::opt_level_from_string(options.level));
   TESSERA_TRY(auto result,
-              network::check_import(imported, golden, library, options.tolerance, level)
+              network::check_import(imported, golden, library, options.tolerance, session)
                   .map_error(in_file(options.golden)));
   return result;
 }
 
-/// Absent for networks without quantizers, and where no runtime is there to look at.
-std::optional<evaluate::IntegerShare> integers_of(const Options& options,
-                                                  const network::Network& network,
-                                                  Context& context) {
-  const auto library = context.library(options.run);
-  if (!library) {
+/// How the library runs the network. An import does not need one: without one there is no answer,
+/// and a warning where it does not run the network. With one that was named, errors are errors.
+Result<std::optional<evaluate::IntegerShare>> integers_of(const Options& options,
+                                                          const network::Network& network,
+                                                          Context& context) {
+  const bool named = !options.run.runtime.empty() || options.run.provider != RunOptions().provider;
+  if (!named && !context.library(options.run)) {
     return std::nullopt;
   }
-  auto share = evaluate::integer_share(network, *library, {.threads = options.run.threads});
-  return share ? std::optional(std::move(*share)) : std::nullopt;
+  TESSERA_TRY(const auto session, context.session_options(options.run));
+  TESSERA_TRY(const auto library, context.library(options.run));
+  auto share = evaluate::integer_share(network, library, session);
+  if (share) {
+    return std::optional(std::move(*share));
+  }
+  if (named || share.error().code == ErrorCode::kCancelled) {
+    return tl::unexpected(std::move(share).error());
+  }
+  context.monitor().warn({"integers-not-known",
+                          "what runs on integers is not known: " + share.error().message,
+                          share.error().hint});
+  return std::nullopt;
 }
 
 /// Both forms in turns: with their quantizers and without.
@@ -292,8 +293,10 @@ Result<std::optional<evaluate::FileTiming>> race(const Options& options,
 }
 
 Result<keras::Imported> imported_model(const Options& options) {
-  return options.plain ? keras::import_float(options.model, options.importing)
-                       : keras::import(options.model, options.importing);
+  auto importing = options.importing;
+  importing.reports = true;
+  return options.plain ? keras::import_float(options.model, importing)
+                       : keras::import(options.model, importing);
 }
 
 Status run(Options options, Context& context) {
@@ -302,17 +305,10 @@ Status run(Options options, Context& context) {
   TESSERA_TRY(auto imported, imported_model(options));
   Findings found;
   TESSERA_TRY(found.check, check(options, imported, context));
-  // Without layers of QKeras a large file need not be read twice.
-  const bool quantized =
-      std::any_of(imported.layers.begin(), imported.layers.end(),
-                  [](const auto& layer) { return layer.class_name.starts_with("Q"); });
-  if (!options.plain && quantized) {
-    TESSERA_TRY(found.tensors, keras::tensor_reports(options.model, options.config));
-  }
   TESSERA_TRY(const auto network,
               network::imported_network(std::move(imported.model), options.model));
-  if (!found.tensors.empty()) {
-    found.integers = integers_of(options, network, context);
+  if (!imported.tensors.empty()) {
+    TESSERA_TRY(found.integers, integers_of(options, network, context));
   }
   TESSERA_TRY(found.timing, race(options, network, context));
   const bool ran = found.check || found.integers || found.timing;
@@ -324,11 +320,11 @@ Status run(Options options, Context& context) {
     TESSERA_CHECK(network.save(options.output, {.overwrite = options.overwrite}));
   }
   Json json = network.properties();
-  json["layers"] = layers_json(imported, found);
+  json["layers"] = layers_json(imported);
   json["integers"] = found.integers ? to_json(*found.integers) : Json(nullptr);
   json["against_float"] = found.timing ? to_json(*found.timing) : Json(nullptr);
   json["tensors"] = Json::array();
-  for (const auto& tensor : found.tensors) {
+  for (const auto& tensor : imported.tensors) {
     json["tensors"].push_back(to_json(tensor));
   }
   json["check"] = found.check ? to_json(*found.check) : Json(nullptr);
@@ -359,22 +355,25 @@ void add_import_command(CLI::App& app, Context& context) {
       .add_option("--config", options->config,
                   "the architecture (model.to_json()) of an .h5 file with weights alone")
       ->type_name("FILE.json");
-  command
-      .add_option("--check", options->golden,
-                  "run the result on x, x2, ... and compare y and every layer/NAME; exit 1 where "
-                  "one differs")
-      ->type_name("FILE.npz");
+  auto* const check =
+      command
+          .add_option("--check", options->golden,
+                      "run the result on x, x2, ... and compare y and every layer/NAME; exit 1 "
+                      "where one differs")
+          ->type_name("FILE.npz");
   command
       .add_option("--tolerance", options->tolerance,
                   "largest difference of --check, in units of the layer's largest value")
       ->type_name("R")
       ->check(positive())
+      ->needs(check)
       ->capture_default_str();
   command
       .add_option("--level", options->level,
                   "check once more as the runtime optimizes at this level: outputs, and what ends "
                   "in a quantizer")
       ->check(one_of(opt_level_words()))
+      ->needs(check)
       ->capture_default_str();
   command.add_flag("--float", options->plain,
                    "leave the quantizers out: what the quantized network is timed against");

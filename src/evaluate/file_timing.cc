@@ -22,6 +22,24 @@ Json to_json(const FileTiming& timing) {
           {"kernels", to_json(timing.kernels)}};
 }
 
+Result<LaneTimes> time_lanes(Lab& lab, std::vector<Lane>& lanes, std::string_view stage,
+                             double budget_us, Monitor& monitor) {
+  LaneTimes times;
+  times.rows.resize(lanes.size());
+  std::vector<Measurement*> rows;
+  for (auto& row : times.rows) {
+    row.status = RowStatus::kOk;
+    rows.push_back(&row);
+  }
+  RaceOptions race;
+  race.min_rounds = 10;
+  race.settle_rounds = 30;
+  race.budget_us = budget_us;
+  TESSERA_TRY(times.reference, lab.time(lanes, rows, race, stage, monitor));
+  TESSERA_CHECK(monitor.check());
+  return times;
+}
+
 Result<FileTiming> time_file(const LabSetup& setup, const std::filesystem::path& file,
                              double budget_us, Monitor& monitor) {
   TESSERA_TRY(auto lab, Lab::open(setup, monitor));
@@ -29,18 +47,13 @@ Result<FileTiming> time_file(const LabSetup& setup, const std::filesystem::path&
   TESSERA_TRY(auto lane, lab.open_file(file, {}, result.kernels));
   std::vector<Lane> lanes;
   lanes.push_back(std::move(lane));
-  Measurement row;
-  row.status = RowStatus::kOk;
-  RaceOptions race;
-  race.min_rounds = 10;
-  race.settle_rounds = 30;
-  race.budget_us = budget_us;
-  TESSERA_TRY(result.reference_latency, lab.time(lanes, {&row}, race, "timing the file", monitor));
-  TESSERA_CHECK(monitor.check());
+  TESSERA_TRY(const auto times, time_lanes(lab, lanes, "timing the file", budget_us, monitor));
+  const auto& row = times.rows.front();
   if (row.status != RowStatus::kOk) {
     return fail(ErrorCode::kUnavailable, "the written file does not run: {}", row.reason)
         .hint("leave the operator named there in float with --exclude");
   }
+  result.reference_latency = times.reference;
   result.latency = row.latency;
   result.speedup = row.speedup;
   return result;

@@ -15,11 +15,6 @@ namespace {
 
 constexpr const char* kInputLayer = "InputLayer";
 
-Failure malformed(const std::string& where, std::string_view reason) {
-  return fail(ErrorCode::kDataLoss, "{}: {}", where, reason)
-      .hint("the configuration is damaged or was edited by hand; save the model again");
-}
-
 /// A member that is an object; null where there is none.
 const Json* object_at(const Json& json, const char* key) {
   const auto found = json.is_object() ? json.find(key) : json.end();
@@ -99,6 +94,7 @@ Result<Layer> parse_layer(const Json& entry, const std::string& version, const s
   if (layers_of(entry) != nullptr) {
     TESSERA_TRY(auto inner, parse_model(entry, version, what));
     layer.inner = std::make_shared<const Model>(std::move(inner));
+    layer.config = {{"name", layer.name}};  // the rest is what the layers in it have
     return layer;
   }
   if (!layer.config.is_object()) {
@@ -159,7 +155,7 @@ Json shape_at(const Json& json, std::initializer_list<const char*> keys) {
 /// What the first layer takes: it says so itself, or the network noted it when it was built.
 Json input_shape(const Json& entry, const Layer& first, const Json& first_entry) {
   auto shape = shape_at(first.config, {"batch_input_shape", "batch_shape"});
-  if (shape.is_null() && first.inner != nullptr && !first.inner->inputs.empty()) {
+  if (shape.is_null() && first.is_network()) {
     const auto& input = first.inner->layers[first.inner->inputs.front().layer];
     shape = shape_at(input.config, {"batch_input_shape", "batch_shape"});
   }
@@ -258,8 +254,7 @@ class Resolver {
   [[nodiscard]] std::int64_t first_call(std::size_t place) const {
     const auto& layer = model_.layers[place];
     const auto& seen = seen_[place];
-    const bool is_network = layer.inner != nullptr && !layer.inner->inputs.empty();
-    if (!is_network || seen.contains(0)) {
+    if (!layer.is_network() || seen.contains(0)) {
       return 0;
     }
     if (seen.contains(static_cast<std::int64_t>(calls_[place].size()))) {
@@ -284,7 +279,8 @@ Result<NamedCalls> parse_calls(const Json& list, const std::vector<Layer>& layer
     if (nodes != list[i].end() && !nodes->is_array()) {
       return malformed(where, "its inbound_nodes are no list");
     }
-    for (const auto& node : nodes == list[i].end() ? Json::array() : *nodes) {
+    static const Json kNone = Json::array();
+    for (const auto& node : nodes == list[i].end() ? kNone : *nodes) {
       TESSERA_TRY(auto call, parse_node(node, where));
       calls[i].push_back(std::move(call));
     }
@@ -338,8 +334,9 @@ Status check_circles(const Model& model, const std::string& what) {
 
 Result<std::vector<NamedRef>> ends_of(const Json& config, const char* key,
                                       const std::string& what) {
+  static const Json kNone = Json::array();
   const auto found = config.find(key);
-  return parse_refs(found == config.end() ? Json::array() : *found, what);
+  return parse_refs(found == config.end() ? kNone : *found, what);
 }
 
 Result<std::vector<TensorRef>> resolve(const Resolver& resolver, const std::vector<NamedRef>& refs,

@@ -305,7 +305,8 @@ Result<Operation> divide(const NumberType& numerator, const NumberType& denomina
     case kSign:
     case kGate:
       return fail(ErrorCode::kUnimplemented, "a division by {}; expected other numbers",
-                  denominator.name);
+                  denominator.name)
+          .hint("quantized_bits and quantized_po2 can be divided by");
   }
   if (numerator.is_float()) {
     quotient.output = float_type(numerator.bits);

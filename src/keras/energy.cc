@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keras/energy.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -64,7 +62,8 @@ class Walk {
   Result<EnergyTable> run() {
     TESSERA_TRY(const auto source, parse_quantizer(Json(options_.source), "inputs"));
     if (!source) {
-      return fail(ErrorCode::kInvalidArgument, "inputs without a type; expected a quantizer");
+      return fail(ErrorCode::kInvalidArgument, "inputs without a type; expected a quantizer")
+          .hint("for instance quantized_bits(8,0,1)");
     }
     source_ = {type_of(*source), true};
     note_readers();
@@ -82,7 +81,7 @@ class Walk {
     return layer_of(id).calls[id.second];
   }
   [[nodiscard]] std::string name_of(const CallId& id) const {
-    return id.second == 0 ? layer_of(id).name : fmt::format("{}_{}", layer_of(id).name, id.second);
+    return call_name("", layer_of(id), id.second);
   }
   /// The call whose value it is, past layers that do nothing.
   [[nodiscard]] CallId maker(TensorRef ref) const {
@@ -135,7 +134,7 @@ class Walk {
         std::ranges::any_of(found->second, [](std::int64_t extent) { return extent < 0; })) {
       return fail(ErrorCode::kUnimplemented, "layer '{}': an extent of its result is open",
                   name_of(id))
-          .hint("energy is that of one inference, whose shapes have to be known");
+          .hint("save the model with a shape without None: energy is that of one inference");
     }
     return found->second;
   }
@@ -165,7 +164,8 @@ class Walk {
       site.first = site.first || layer_of(from).class_name == "InputLayer";
     }
     if (site.inputs.empty()) {
-      return fail(ErrorCode::kDataLoss, "layer '{}' reads nothing", layer.name);
+      return fail(ErrorCode::kDataLoss, "layer '{}' reads nothing", layer.name)
+          .hint("save the file again with Keras");
     }
     TESSERA_TRY(site.output_shape, shape_of(id));
     site.last = qtools ? !read_.contains(id) : outputs_.contains(id);
@@ -173,6 +173,8 @@ class Walk {
     TESSERA_TRY(auto energy, energy_of_layer(site));
     energy.name = name_of(id);
     carried_[id] = {energy.output, !own};
+    const auto so_far = static_cast<double>(table.operations + energy.operations);
+    TESSERA_TRY(table.operations, whole(so_far, energy.name));
     table.counted += energy.counted;
     table.total += energy.total();
     table.layers.push_back(std::move(energy));
@@ -191,7 +193,7 @@ class Walk {
 
 }  // namespace
 
-Result<EnergyTable> qtools_energy(const Model& model, const EnergyOptions& options) {
+Result<EnergyTable> energy_of(const Model& model, const EnergyOptions& options) {
   // Lowering proves that references lead to layers, and in no circle.
   TESSERA_TRY(auto shapes, shapes_of(model));
   return Walk(model, options, std::move(shapes)).run();
@@ -200,7 +202,7 @@ Result<EnergyTable> qtools_energy(const Model& model, const EnergyOptions& optio
 Result<EnergyTable> estimate_energy(const std::filesystem::path& file, const EnergyOptions& options,
                                     const std::filesystem::path& config) {
   TESSERA_TRY(const auto model, config.empty() ? read(file) : read(file, config));
-  return qtools_energy(model, options).map_error(in_file(file.string()));
+  return energy_of(model, options).map_error(in_file(file.string()));
 }
 
 }  // namespace tessera::keras

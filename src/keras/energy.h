@@ -8,7 +8,6 @@
 namespace tessera::keras {
 
 /// estimate_energy() of a network that was read: cost that of lowering, errors too.
-[[nodiscard]] Result<EnergyTable> qtools_energy(const Model& model,
-                                                const EnergyOptions& options = {});
+[[nodiscard]] Result<EnergyTable> energy_of(const Model& model, const EnergyOptions& options = {});
 
 }  // namespace tessera::keras

@@ -101,14 +101,10 @@ Json to_json(const EnergyTable& table) {
   for (const auto& constant : energy_constants()) {
     constants.push_back(as_json(constant));
   }
-  std::int64_t operations = 0;
-  for (const auto& layer : table.layers) {
-    operations += layer.operations;
-  }
   return {{"rules", to_string(table.options.rules)},
           {"memory", as_json(table.options)},
           {"source", table.options.source},
-          {"operations", operations},
+          {"operations", table.operations},
           {"counted_pj", table.counted},
           {"total_pj", table.total},
           {"layers", as_json(table.layers)},

@@ -59,13 +59,8 @@ constexpr std::array kFamilies = {
     Known{"Reshape", Family::kReshape},
 };
 
-bool of_qkeras(const std::string& class_name) {
-  return class_name.size() > 1 && class_name[0] == 'Q' && class_name[1] >= 'A' &&
-         class_name[1] <= 'Z';
-}
-
 std::string_view plain(std::string_view class_name) {
-  return of_qkeras(std::string(class_name)) ? class_name.substr(1) : class_name;
+  return is_qkeras(class_name) ? class_name.substr(1) : class_name;
 }
 
 Family family_of(const std::string& class_name) {
@@ -94,7 +89,8 @@ bool depthwise(const Layer& layer) {
 
 Failure no_kernel(const Layer& layer) {
   return fail(ErrorCode::kDataLoss, "layer '{}' ({}): its weights are missing", layer.name,
-              layer.class_name);
+              layer.class_name)
+      .hint("save the whole model, or its weights, after it was built");
 }
 
 // --- products --------------------------------------------------------------------------------
@@ -137,7 +133,7 @@ Result<LayerEnergy> product_layer(const EnergySite& site, bool folded) {
     return no_kernel(layer);
   }
   const auto& kernel = layer.weights.front().value.shape();
-  const bool quantized = of_qkeras(layer.class_name);
+  const bool quantized = is_qkeras(layer.class_name);
   TESSERA_TRY(const bool use_bias, LayerConfig(layer).flag("use_bias", true));
   const char* const key = depthwise(layer) ? "depthwise_quantizer" : "kernel_quantizer";
   const auto otherwise = quantized ? usual_type() : float_type(32);
@@ -164,7 +160,7 @@ Result<LayerEnergy> product_layer(const EnergySite& site, bool folded) {
   }
   const bool counted = !folded || site.physical();
   if (counted || !depthwise(layer)) {
-    result.operations = static_cast<std::int64_t>(products_of(site, kernel));
+    TESSERA_TRY(result.operations, whole(products_of(site, kernel), layer.name));
   }
   if (counted) {
     result.computed = static_cast<double>(result.operations) * (energy_of(product) + addition(sum));
@@ -196,7 +192,7 @@ NumberType deviation_of(NumberType variance) {
 Result<LayerEnergy> norm_layer(const EnergySite& site) {
   const auto& layer = site.layer;
   const auto& input = site.inputs.front();
-  const bool quantized = of_qkeras(layer.class_name);
+  const bool quantized = is_qkeras(layer.class_name);
   const auto float32 = float_type(32);
   TESSERA_TRY(const auto gamma,
               type_at(layer, "gamma_quantizer", quantized ? usual_type() : float32));
@@ -211,7 +207,8 @@ Result<LayerEnergy> norm_layer(const EnergySite& site) {
     return no_kernel(layer);
   }
   LayerEnergy result;
-  TESSERA_TRY(auto quotient, divide(scaled ? gamma : input, deviation_of(variance)));
+  TESSERA_TRY(auto quotient, divide(scaled ? gamma : input, deviation_of(variance))
+                                 .map_error(in_file(fmt::format("layer '{}'", layer.name))));
   if (scaled) {
     result.product = multiply(quotient.output, input);
   }
@@ -220,7 +217,7 @@ Result<LayerEnergy> norm_layer(const EnergySite& site) {
     result.sum = add(factor, beta);
   }
   result.output = quantized ? (centred ? *result.sum : factor) : float32;
-  result.operations = static_cast<std::int64_t>(elements(site.input_shapes.front()));
+  TESSERA_TRY(result.operations, whole(elements(site.input_shapes.front()), layer.name));
   const double count = static_cast<double>(result.operations);
   double one = result.product ? energy_of(*result.product) : 0.0;
   if (site.physical()) {
@@ -285,7 +282,7 @@ Operation merge_operation(const EnergySite& site, std::string_view kind) {
   return merge;
 }
 
-LayerEnergy merge_layer(const EnergySite& site) {
+Result<LayerEnergy> merge_layer(const EnergySite& site) {
   const auto kind = plain(site.layer.class_name);
   LayerEnergy result;
   result.product = merge_operation(site, kind);
@@ -294,7 +291,7 @@ LayerEnergy merge_layer(const EnergySite& site) {
   for (const auto& shape : site.input_shapes) {
     most = std::max(most, elements(shape));
   }
-  result.operations = static_cast<std::int64_t>(most);
+  TESSERA_TRY(result.operations, whole(most, site.layer.name));
   const bool counted = site.physical() || kind == "Add" || kind == "Multiply" || kind == "Subtract";
   if (counted) {
     const auto others = static_cast<double>(site.inputs.size() - 1);
@@ -306,7 +303,7 @@ LayerEnergy merge_layer(const EnergySite& site) {
 Result<LayerEnergy> average_layer(const EnergySite& site) {
   const auto& layer = site.layer;
   const auto& input = site.input_shapes.front();
-  const bool quantized = of_qkeras(layer.class_name);
+  const bool quantized = is_qkeras(layer.class_name);
   double window = input.empty() ? 1 : elements({input.begin(), input.end() - 1});
   if (plain(layer.class_name) == "AveragePooling2D") {
     TESSERA_TRY(const auto pool, LayerConfig(layer).extents("pool_size", 2, 2));
@@ -325,7 +322,7 @@ Result<LayerEnergy> average_layer(const EnergySite& site) {
       site.output_shape.empty() ? 1.0 : static_cast<double>(site.output_shape.back());
   const double outputs = site.physical() ? elements(site.output_shape) : channels;
   const bool counted = site.physical() || !quantized;
-  result.operations = counted ? static_cast<std::int64_t>(outputs * window) : 0;
+  TESSERA_TRY(result.operations, whole(counted ? outputs * window : 0, layer.name));
   result.computed = static_cast<double>(result.operations) * addition(*result.sum);
   if (site.physical() && result.product) {
     result.computed += outputs * energy_of(*result.product);
@@ -333,8 +330,14 @@ Result<LayerEnergy> average_layer(const EnergySite& site) {
   return result;
 }
 
-Result<LayerEnergy> compute(const EnergySite& site) {
+Result<LayerEnergy> activation_layer(const EnergySite& site) {
   LayerEnergy result;
+  result.output = float_type(32);
+  TESSERA_TRY(result.operations, whole(elements(site.input_shapes.front()), site.layer.name));
+  return result;
+}
+
+Result<LayerEnergy> compute(const EnergySite& site) {
   switch (family_of(site.layer.class_name)) {
     case Family::kProduct:
       return product_layer(site, false);
@@ -347,9 +350,7 @@ Result<LayerEnergy> compute(const EnergySite& site) {
     case Family::kAverage:
       return average_layer(site);
     case Family::kActivation:
-      result.output = float_type(32);
-      result.operations = static_cast<std::int64_t>(elements(site.input_shapes.front()));
-      return result;
+      return activation_layer(site);
     case Family::kReshape:
       break;
     case Family::kOther:
@@ -361,8 +362,9 @@ Result<LayerEnergy> compute(const EnergySite& site) {
       }
       break;
   }
-  result.output = site.inputs.front();
-  return result;
+  LayerEnergy moved;
+  moved.output = site.inputs.front();
+  return moved;
 }
 
 /// Parts of a layer that enter QTools' sum (qtools/config_public.py).
@@ -382,8 +384,18 @@ double counted_by_qtools(const std::string& class_name, const LayerEnergy& energ
 
 }  // namespace
 
+Result<std::int64_t> whole(double count, const std::string& layer) {
+  constexpr double kEnd = 9007199254740992;  // 2^53
+  if (!(count < kEnd)) {
+    return fail(ErrorCode::kUnimplemented, "layer '{}': {:g} operations are too many to count",
+                layer, count)
+        .hint("give the inputs of the network smaller extents");
+  }
+  return static_cast<std::int64_t>(count);
+}
+
 Result<std::optional<Quantizer>> own_quantizer(const Layer& layer) {
-  if (!of_qkeras(layer.class_name)) {
+  if (!is_qkeras(layer.class_name)) {
     return std::nullopt;
   }
   const auto where = fmt::format("layer '{}': activation", layer.name);
@@ -398,11 +410,7 @@ Result<std::optional<Quantizer>> own_quantizer(const Layer& layer) {
     }
     return adaptive_quantizer(layer.config, low->value.view(), high->value.view(), where);
   }
-  const auto& activation = LayerConfig(layer).at("activation");
-  if (!names_quantizer(activation)) {
-    return std::nullopt;
-  }
-  return parse_quantizer(activation, where);
+  return activation_quantizer(layer, LayerConfig(layer).at("activation"), where);
 }
 
 Result<LayerEnergy> energy_of_layer(const EnergySite& site) {

@@ -24,8 +24,11 @@ struct EnergySite {
 };
 
 /// Widths, counts and energies of the call.
-/// Errors: see qtools_energy().
+/// Errors: see estimate_energy().
 [[nodiscard]] Result<LayerEnergy> energy_of_layer(const EnergySite& site);
+
+/// A count as a whole number. Errors: kUnimplemented from 2^53 on, where doubles leave some out.
+[[nodiscard]] Result<std::int64_t> whole(double count, const std::string& layer);
 
 /// The quantizer that the layer ends with; none where it has none, or one that has no name in
 /// QKeras.

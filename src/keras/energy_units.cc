@@ -34,10 +34,22 @@ constexpr std::array<EnergyConstant, 9> kConstants = {{
      kProcess, "up to twice as much"},
 }};
 
+// The figures of the table above, in pJ.
+constexpr double kAdditionBit = 0.003125;
+constexpr double kProductSquare = 0.002994791667;
+constexpr double kProductBit = 0.001041666667;
 constexpr double kDramBit = 20.3125;
 constexpr double kWord = 64;
 /// 8 KB: the least memory that the figures know. The curve rises again below.
 constexpr double kLeastKnownSram = 65536;
+
+double float_addition(double bits) {
+  return bits > 16 ? 0.9 : 0.4;
+}
+
+double float_product(double bits) {
+  return bits > 16 ? 3.7 : 1.1;
+}
 
 double sram_bit(double size_bits) {
   if (size_bits <= 0) {
@@ -62,24 +74,20 @@ std::span<const EnergyConstant> energy_constants() noexcept {
 }
 
 double addition(const NumberType& type) {
-  if (type.is_float()) {
-    return type.bits > 16 ? 0.9 : 0.4;
-  }
-  return 0.003125 * type.bits;
+  return type.is_float() ? float_addition(type.bits) : kAdditionBit * type.bits;
 }
 
 double energy_of(const Operation& operation) {
   const double bits = operation.gate_bits;
+  const bool product = operation.circuit == Circuit::kMultiplier;
   if (operation.output.is_float()) {
-    const bool wide = operation.output.bits > 16;
-    const bool product = operation.circuit == Circuit::kMultiplier;
-    const double one = product ? (wide ? 3.7 : 1.1) : (wide ? 0.9 : 0.4);
-    return operation.gate_factor * one;
+    const double wide = operation.output.bits;
+    return operation.gate_factor * (product ? float_product(wide) : float_addition(wide));
   }
-  if (operation.circuit == Circuit::kMultiplier) {
-    return operation.gate_factor * (0.002994791667 * bits * bits + 0.001041666667 * bits);
+  if (product) {
+    return operation.gate_factor * (kProductSquare * bits * bits + kProductBit * bits);
   }
-  return operation.gate_factor * 0.003125 * bits;
+  return operation.gate_factor * kAdditionBit * bits;
 }
 
 double moving(const Traffic& traffic, MemoryKind memory, const EnergyOptions& options) {

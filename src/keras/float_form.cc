@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "keras/layer_config.h"
 #include "keras/lower.h"
 #include "keras/model.h"
 #include "keras/read.h"
-#include "tessera/core/compact_text.h"
 #include "tessera/keras/quantizer.h"
 
 namespace tessera::keras {
@@ -27,8 +27,7 @@ Json rectifier(float slope) {
 /// The function that a quantizer rounds.
 Json function_of(const Quantizer& quantizer) {
   switch (quantizer.kind) {
-    case QuantizerKind::kRelu:
-      return quantizer.use_sigmoid ? Json("hard_sigmoid") : rectifier(quantizer.negative_slope);
+    case QuantizerKind::kRelu:  // use_sigmoid: 2 hard_sigmoid(x) - 1 is x up to the grid's end
     case QuantizerKind::kReluPo2:
       return rectifier(quantizer.negative_slope);
     case QuantizerKind::kTanh:
@@ -50,15 +49,23 @@ Json function_of(const Quantizer& quantizer) {
 }
 
 Status strip_activation(Layer& layer, const char* key) {
-  const auto found = layer.config.find(key);
-  if (found == layer.config.end() || !names_quantizer(*found)) {
-    return {};
-  }
-  TESSERA_TRY(const auto quantizer, parse_quantizer(*found, "layer '" + layer.name + "'"));
+  TESSERA_TRY(const auto quantizer, activation_quantizer(layer, LayerConfig(layer).at(key),
+                                                         "layer '" + layer.name + "': " + key));
   // Functions without parameters do not round.
   if (quantizer && quantizer->kind != QuantizerKind::kFunction) {
-    *found = function_of(*quantizer);
+    layer.config[key] = function_of(*quantizer);
   }
+  return {};
+}
+
+/// The averages say where the grid ends, and nothing about its function.
+Status strip_adaptive(Layer& layer) {
+  const auto average = Tensor::of(std::vector<float>{0}, {1});
+  TESSERA_TRY(const auto quantizer, adaptive_quantizer(layer.config, average.view(), average.view(),
+                                                       "layer '" + layer.name + "'"));
+  layer.class_name = "QActivation";
+  layer.weights.clear();
+  layer.config["activation"] = function_of(quantizer);
   return {};
 }
 
@@ -76,16 +83,13 @@ Status strip_layer(Layer& layer) {
     TESSERA_TRY(auto inner, stripped(*layer.inner));
     layer.inner = std::make_shared<const Model>(std::move(inner));
   }
-  if (!layer.class_name.starts_with("Q") || !layer.config.is_object()) {
+  if (!is_qkeras(layer.class_name) || !layer.config.is_object()) {
     return {};
   }
   if (layer.class_name == "QAdaptiveActivation") {
-    layer.class_name = "QActivation";
-    layer.weights.clear();
-    const bool relu = compact_text(layer.config).find("quantized_relu") != std::string::npos;
-    layer.config["activation"] = relu ? "relu" : "linear";
+    TESSERA_CHECK(strip_adaptive(layer));
   }
-  for (const char* key : {"activation", "depthwise_activation"}) {
+  for (const char* key : kActivationKeys) {
     TESSERA_CHECK(strip_activation(layer, key));
   }
   for (auto& [key, value] : layer.config.items()) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "keras/hdf5_cursor.h"
+#include "keras/hdf5_bytes.h"
 #include "keras/hdf5_messages.h"
 
 namespace tessera::keras::hdf5 {
@@ -22,7 +22,7 @@ struct Superblock {
 };
 
 /// (II.A) Versions 0 and 1, then 2 and 3.
-std::optional<Superblock> old_superblock(Cursor& cursor, std::uint8_t version) {
+std::optional<Superblock> old_superblock(ByteCursor& cursor, std::uint8_t version) {
   Superblock block;
   cursor.skip(2 + 2 + 4 + (version == 1 ? 4 : 0));
   block.base = cursor.u64();
@@ -32,7 +32,7 @@ std::optional<Superblock> old_superblock(Cursor& cursor, std::uint8_t version) {
   return cursor.failed() ? std::nullopt : std::optional(block);
 }
 
-std::optional<Superblock> new_superblock(Cursor& cursor) {
+std::optional<Superblock> new_superblock(ByteCursor& cursor) {
   Superblock block;
   cursor.skip(1);
   block.base = cursor.u64();
@@ -76,7 +76,7 @@ Result<File> File::open(Bytes bytes, std::string_view what) {
                 what)
         .hint("give a .h5 or .keras file that Keras wrote");
   }
-  Cursor cursor(bytes.subspan(kSignature.size()));
+  ByteCursor cursor(bytes.subspan(kSignature.size()));
   const auto version = cursor.u8();
   if (!cursor.failed() && version > 3) {
     return file.unsupported("/", fmt::format("superblock version {}", version));
@@ -144,7 +144,7 @@ Result<const File::HeapItems*> File::global_heap(std::uint64_t address,
   if (!head || !starts_with(*head, "GCOL")) {
     return damaged(where, "a text's heap is missing");
   }
-  Cursor size_field(head->subspan(8));
+  ByteCursor size_field(head->subspan(8));
   const auto size = size_field.u64();
   const auto all = part(address, size);
   if (!all || size < kHead || !spend(size)) {
@@ -152,7 +152,7 @@ Result<const File::HeapItems*> File::global_heap(std::uint64_t address,
   }
   HeapItems items;
   for (auto offset = kHead; size - offset >= kHead;) {
-    Cursor cursor(all->subspan(offset, kHead));
+    ByteCursor cursor(all->subspan(offset, kHead));
     const auto number = cursor.u16();
     cursor.skip(6);
     const auto bytes = cursor.u64();
@@ -170,7 +170,7 @@ Result<const File::HeapItems*> File::global_heap(std::uint64_t address,
 }
 
 Result<std::string> File::heap_text(Bytes reference, std::string_view where) const {
-  Cursor cursor(reference);
+  ByteCursor cursor(reference);
   const std::uint64_t length = cursor.u32();
   const auto address = cursor.u64();
   const auto number = cursor.u32();
@@ -188,10 +188,11 @@ Result<std::string> File::heap_text(Bytes reference, std::string_view where) con
 
 Result<std::optional<std::vector<std::string>>> File::texts(const Object& object,
                                                             std::string_view name) const {
-  const auto attribute = std::ranges::find(object.attributes, name, &Attribute::name);
-  if (attribute == object.attributes.end()) {
+  const auto found = object.attributes.find(name);
+  if (found == object.attributes.end()) {
     return std::optional<std::vector<std::string>>();
   }
+  const auto* const attribute = &found->second;
   const auto where = fmt::format("{}@{}", object.path, name);
   const auto& type = attribute->type;
   const auto count = static_cast<std::uint64_t>(attribute->space.count);

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -79,7 +78,7 @@ struct Link {
 struct Object {
   std::string path;  ///< by which it was found first, "/" for the root
   std::map<std::string, Link, std::less<>> links;
-  std::vector<Attribute> attributes;
+  std::map<std::string, Attribute, std::less<>> attributes;  ///< by name
   std::optional<Space> space;
   std::optional<Type> type;
   std::optional<Layout> layout;

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "keras/hdf5.h"
-#include "keras/hdf5_cursor.h"
+#include "keras/hdf5_bytes.h"
 #include "tessera/tensor/unpack.h"
 
 namespace tessera::keras::hdf5 {
@@ -156,10 +156,10 @@ class DataReader {
 
   /// What Keras 3 notes beside elements that NumPy has no name for.
   [[nodiscard]] Result<std::string> said_dtype() const {
-    const auto noted = std::ranges::find(object_.attributes, "dtype", &Attribute::name);
+    const auto noted = object_.attributes.find("dtype");
     const bool is_text =
-        noted != object_.attributes.end() &&
-        (noted->type.kind == Type::Kind::kText || noted->type.kind == Type::Kind::kFixedText);
+        noted != object_.attributes.end() && (noted->second.type.kind == Type::Kind::kText ||
+                                              noted->second.type.kind == Type::Kind::kFixedText);
     if (!is_text) {
       return std::string();
     }
@@ -264,7 +264,7 @@ class DataReader {
     if (!head || !starts_with(*head, "TREE")) {
       return damaged("the tree of its chunks is missing");
     }
-    Cursor cursor(head->subspan(4));
+    ByteCursor cursor(head->subspan(4));
     const auto kind = cursor.u8();
     const int level = cursor.u8();
     const std::uint64_t entries = cursor.u16();
@@ -274,7 +274,7 @@ class DataReader {
     if (kind != 1 || level != node.level || !body || !file_.spend(kHead + body->size())) {
       return damaged("the tree of its chunks contradicts itself");
     }
-    Cursor children(*body);
+    ByteCursor children(*body);
     for (std::uint64_t i = 0; i < entries; ++i) {
       Chunk chunk;
       chunk.stored_bytes = children.u32();
@@ -332,7 +332,7 @@ class DataReader {
           return damaged("a chunk is shorter than its checksum");
         }
         const auto all = Bytes(bytes);
-        Cursor sum(all.last(kSum));
+        ByteCursor sum(all.last(kSum));
         if (!same_sum(sum.u32(), fletcher32(all.first(all.size() - kSum)))) {
           return damaged("a chunk's checksum is wrong");
         }

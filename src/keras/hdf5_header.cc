@@ -5,7 +5,7 @@
 #include <set>
 
 #include "keras/hdf5.h"
-#include "keras/hdf5_cursor.h"
+#include "keras/hdf5_bytes.h"
 #include "keras/hdf5_messages.h"
 
 namespace tessera::keras::hdf5 {
@@ -37,7 +37,7 @@ class GroupReader {
     if (!head || !starts_with(*head, "HEAP")) {
       return damaged("the names of a group are missing");
     }
-    Cursor cursor(head->subspan(8));
+    ByteCursor cursor(head->subspan(8));
     const auto size = cursor.u64();
     cursor.skip(8);
     const auto names = file_.part(cursor.u64(), size);
@@ -77,7 +77,7 @@ class GroupReader {
     if (!head || !starts_with(*head, "TREE")) {
       return damaged("the tree of a group is missing");
     }
-    Cursor cursor(head->subspan(4));
+    ByteCursor cursor(head->subspan(4));
     const auto kind = cursor.u8();
     const int level = cursor.u8();
     const std::uint64_t entries = cursor.u16();
@@ -85,7 +85,7 @@ class GroupReader {
     if (kind != 0 || level != node.level || !body || !file_.spend(kHead + body->size())) {
       return damaged("the tree of a group contradicts itself");
     }
-    Cursor children(*body);
+    ByteCursor children(*body);
     for (std::uint64_t i = 0; i < entries; ++i) {
       children.skip(8);
       open.push_back({children.u64(), level - 1});
@@ -100,13 +100,13 @@ class GroupReader {
     if (!head || !starts_with(*head, "SNOD")) {
       return damaged("the members of a group are missing");
     }
-    Cursor count_field(head->subspan(6));
+    ByteCursor count_field(head->subspan(6));
     const std::uint64_t count = count_field.u16();
     const auto body = file_.part(address + kHead, kEntry * count);
     if (!body || !file_.spend(kHead + kEntry * count)) {
       return damaged("the members of a group reach beyond the file");
     }
-    Cursor cursor(*body);
+    ByteCursor cursor(*body);
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto name = cursor.u64();
       const auto object = cursor.u64();
@@ -171,7 +171,7 @@ class HeaderReader {
 
   [[nodiscard]] Status old_header(std::uint64_t address, Bytes head) {
     constexpr std::uint64_t kHead = 16;  // 12 and padding
-    Cursor cursor(head);
+    ByteCursor cursor(head);
     if (cursor.u8() != 1) {
       return damaged("there is no header of an object where one should be");
     }
@@ -184,7 +184,7 @@ class HeaderReader {
   [[nodiscard]] Status new_header(std::uint64_t address) {
     constexpr std::uint64_t kMostHead = 4 + 2 + 16 + 4 + 8;
     const auto most = std::min<std::uint64_t>(kMostHead, file_.bytes_.size() - address);
-    Cursor cursor(file_.bytes_.subspan(address, most));
+    ByteCursor cursor(file_.bytes_.subspan(address, most));
     cursor.skip(4);
     const auto version = cursor.u8();
     const auto flags = cursor.u8();
@@ -222,7 +222,7 @@ class HeaderReader {
 
   [[nodiscard]] Status old_messages(Bytes block) {
     constexpr std::size_t kHead = 8;
-    Cursor cursor(block);
+    ByteCursor cursor(block);
     while (left_ > 0 && cursor.left() >= kHead) {
       --left_;
       const auto type = cursor.u16();
@@ -240,7 +240,7 @@ class HeaderReader {
 
   [[nodiscard]] Status new_messages(Bytes block) {
     const std::size_t head = has_order_ ? 6 : 4;
-    Cursor cursor(block);
+    ByteCursor cursor(block);
     while (cursor.left() >= head) {
       const auto type = cursor.u8();
       const auto size = cursor.u16();
@@ -257,7 +257,7 @@ class HeaderReader {
 
   [[nodiscard]] Status message(std::uint16_t type, std::uint8_t flags, Bytes data) {
     constexpr std::uint8_t kShared = 2;
-    constexpr std::uint8_t kMustKnow = 8 | 128;
+    constexpr std::uint8_t kFailIfUnknown = 128;
     const auto known = static_cast<Message>(type);
     if ((flags & kShared) != 0 && known != Message::kAttribute) {
       return file_.unsupported(object_.path, "committed datatypes or shared messages");
@@ -288,8 +288,10 @@ class HeaderReader {
           return file_.unsupported(object_.path, "shared attributes");
         }
         TESSERA_TRY(auto attribute, parse_attribute(data, where_));
-        object_.attributes.push_back(std::move(attribute));
-        return {};
+        auto name = attribute.name;
+        const bool is_new =
+            object_.attributes.emplace(std::move(name), std::move(attribute)).second;
+        return is_new ? Status() : Status(damaged("it has two attributes of one name"));
       }
       case Message::kLink:
         return add_link(data);
@@ -307,14 +309,14 @@ class HeaderReader {
       case Message::kOldFill:
         return {};
     }
-    if ((flags & kMustKnow) == kMustKnow) {
+    if ((flags & kFailIfUnknown) != 0) {
       return file_.unsupported(object_.path, fmt::format("messages of type {:#x}", type));
     }
     return {};
   }
 
   [[nodiscard]] Status symbol_table(Bytes data) {
-    Cursor cursor(data);
+    ByteCursor cursor(data);
     const auto tree = cursor.u64();
     const auto heap = cursor.u64();
     if (cursor.failed()) {
@@ -340,7 +342,7 @@ class HeaderReader {
   }
   [[nodiscard]] Status refuse_heap(Bytes data, std::uint64_t order_bytes,
                                    std::string_view what) const {
-    Cursor cursor(data);
+    ByteCursor cursor(data);
     cursor.skip(1);
     const bool ordered = (cursor.u8() & 1) != 0;
     cursor.skip(ordered ? order_bytes : 0);
@@ -356,7 +358,7 @@ class HeaderReader {
 
   [[nodiscard]] Status continuation(Bytes data) {
     constexpr std::uint64_t kFrame = 4;  // "OCHK" before, a checksum behind
-    Cursor cursor(data);
+    ByteCursor cursor(data);
     const auto offset = cursor.u64();
     const auto size = cursor.u64();
     if (cursor.failed()) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "keras/hdf5_cursor.h"
+#include "keras/hdf5_bytes.h"
 
 namespace tessera::keras::hdf5 {
 namespace {
@@ -91,7 +91,7 @@ struct Extents {
   std::int64_t count = 1;
 };
 
-std::optional<Extents> read_extents(Cursor& cursor, std::size_t rank) {
+std::optional<Extents> read_extents(ByteCursor& cursor, std::size_t rank) {
   Extents extents;
   for (std::size_t i = 0; i < rank; ++i) {
     const auto extent = cursor.u64();
@@ -117,7 +117,7 @@ Failure unsupported_file(std::string_view where, std::string_view what) {
 }
 
 Result<Space> parse_space(Bytes message, const std::string& where) {
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   const std::size_t rank = cursor.u8();
   cursor.u8();
@@ -142,7 +142,7 @@ Result<Space> parse_space(Bytes message, const std::string& where) {
 }
 
 Result<Type> parse_type(Bytes message, const std::string& where) {
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto head = cursor.u8();
   const auto bits = static_cast<std::uint32_t>(cursor.number(3));
   Type type;
@@ -206,7 +206,7 @@ Result<Type> parse_type(Bytes message, const std::string& where) {
 }
 
 Result<Layout> parse_layout(Bytes message, const std::string& where) {
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   const auto kind = cursor.u8();
   if (!cursor.failed() && version != 3 && version != 4) {
@@ -243,7 +243,7 @@ Result<Layout> parse_layout(Bytes message, const std::string& where) {
 Result<std::vector<Filter>> parse_filters(Bytes message, const std::string& where) {
   constexpr std::size_t kMostFilters = 32;  // H5Z_MAX_NFILTERS
   constexpr std::uint16_t kFirstNamed = 256;
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   const std::size_t count = cursor.u8();
   if (!cursor.failed() && version != 1 && version != 2) {
@@ -272,7 +272,7 @@ Result<std::vector<Filter>> parse_filters(Bytes message, const std::string& wher
 }
 
 Result<Attribute> parse_attribute(Bytes message, const std::string& where) {
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   const auto flags = cursor.u8();
   if (!cursor.failed() && (version < 1 || version > 3)) {
@@ -309,7 +309,7 @@ Result<Attribute> parse_attribute(Bytes message, const std::string& where) {
 
 Result<std::pair<std::string, Link>> parse_link(Bytes message, const std::string& where) {
   constexpr std::uint8_t kSoft = 1;
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   const auto flags = cursor.u8();
   if (!cursor.failed() && version != 1) {
@@ -332,7 +332,7 @@ Result<std::pair<std::string, Link>> parse_link(Bytes message, const std::string
 }
 
 Result<bool> parse_fill(Bytes message, const std::string& where) {
-  Cursor cursor(message);
+  ByteCursor cursor(message);
   const auto version = cursor.u8();
   bool defined = true;
   if (version == 1 || version == 2) {

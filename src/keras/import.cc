@@ -12,8 +12,4 @@ Result<Imported> import(const std::filesystem::path& file, const ImportOptions& 
   return lower(network, options).map_error(in_file(file.string()));
 }
 
-bool is_keras_file(std::string_view first_bytes, const std::filesystem::path& path) {
-  return is_keras(first_bytes, path);
-}
-
 }  // namespace tessera::keras

@@ -69,7 +69,7 @@ std::optional<ByteGrid> grid_of_value(const onnx::Model& model, std::string valu
   return std::nullopt;
 }
 
-/// A name that stands for the number of a grid: constants of equal grids have different names.
+/// Whether steps and zero points are equal: constants of equal grids may have different names.
 bool same_grid(const onnx::Model& model, const ByteGrid& a, const ByteGrid& b) {
   const auto zero = [&](const ByteGrid& grid) {
     const auto value = model.initializer(grid.zero_point);
@@ -326,9 +326,12 @@ Status fold_norm(onnx::Model& model, const Product& product) {
 /// The grid that all inputs of a node share.
 std::optional<ByteGrid> common_grid(const onnx::Model& model, NodeId node) {
   const bool joining = model.op_type(node) == "Concat";
+  if (!joining && !is_nearest_resize(model, node)) {
+    return std::nullopt;
+  }
   const auto inputs = model.inputs(node);
   const auto first = grid_of_value(model, inputs.front());
-  if (!first || !(joining || is_nearest_resize(model, node))) {
+  if (!first) {
     return std::nullopt;
   }
   const auto others = joining ? inputs.size() : 1;
@@ -353,21 +356,6 @@ void mark_grid(onnx::Model& model, NodeId node, const ByteGrid& grid) {
                   {codes, grid.scale, grid.zero_point},
                   {result},
                   {}});
-}
-
-/// [K, N] to [N, K].
-Tensor turned(const TensorView& codes) {
-  const auto rows = codes.shape[0];
-  const auto columns = codes.shape[1];
-  Tensor result(DType::kInt8, Shape{columns, rows});
-  const auto from = codes.as<std::int8_t>();
-  const auto to = result.as<std::int8_t>();
-  for (std::int64_t k = 0; k < rows; ++k) {
-    for (std::int64_t n = 0; n < columns; ++n) {
-      to[static_cast<std::size_t>(n * rows + k)] = from[static_cast<std::size_t>(k * columns + n)];
-    }
-  }
-  return result;
 }
 
 /// A matrix product of floats with int8 weights: ONNX Runtime would make it a kernel that rounds
@@ -398,7 +386,7 @@ Status keep_floats(onnx::Model& model, NodeId node) {
     model.set_input(node, 1, name);
   } else {
     const bool alone = model.consumers(inputs[1]).size() == 1;
-    auto other = turned(codes);
+    TESSERA_TRY(auto other, transpose_last_two(codes));
     weights[0] = alone ? weights[0] : model.unique_name(weights[0] + "_turned");
     model.set_initializer(weights[0], std::move(other));
     const bool per_channel = model.attribute(source, "axis").has_value();

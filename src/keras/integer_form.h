@@ -16,8 +16,8 @@ namespace tessera::keras {
 /// QuantizeLinear and DequantizeLinear behind them, which change nothing.
 /// Computes the same as before. With `folding`, batch normalization between a convolution on grids
 /// and a quantizer goes into the scales of the weights, and every bias is rounded to the unit of
-/// the sums: about one result in a thousand falls one step beside. Cost: O(operators + biases).
-/// Errors: those of reading constants.
+/// the sums: about one result in a thousand falls one step beside. Cost: O(operators + biases), and
+/// the weights of products of floats, which are turned. Errors: those of reading constants.
 [[nodiscard]] Status use_integer_form(onnx::Model& model, bool folding);
 
 }  // namespace tessera::keras

@@ -36,7 +36,8 @@ Failure LayerConfig::wrong(const char* key, std::string_view expected) const {
   const auto shown =
       value.is_null() ? std::string("missing") : compact_text(value).substr(0, kMostShown);
   return fail(ErrorCode::kDataLoss, "layer '{}' ({}): {} is {}; expected {}", layer_.name,
-              layer_.class_name, key, shown, expected);
+              layer_.class_name, key, shown, expected)
+      .hint("the configuration is damaged or was edited by hand; save the model again");
 }
 
 Result<std::int64_t> LayerConfig::integer(const char* key) const {
@@ -92,32 +93,23 @@ Result<float> LayerConfig::number(const char* key, float otherwise) const {
 
 Result<std::vector<float>> LayerConfig::numbers(const char* key) const {
   const auto& value = at(key);
-  std::vector<float> result;
   if (value.is_number()) {
-    result.push_back(static_cast<float>(value.get<double>()));
-  } else if (value.is_array()) {
-    for (const auto& one : value) {
-      // [[1, 2, 3]] is what broadcast means are written as.
-      const auto& row = one.is_array() && value.size() == 1 ? one : value;
-      if (&row == &one) {
-        for (const auto& inner : row) {
-          if (!inner.is_number()) {
-            return wrong(key, "numbers");
-          }
-          result.push_back(static_cast<float>(inner.get<double>()));
-        }
-        break;
-      }
-      if (!one.is_number()) {
-        return wrong(key, "numbers");
-      }
-      result.push_back(static_cast<float>(one.get<double>()));
-    }
-  } else {
+    TESSERA_TRY(const auto one, number(key, 0));
+    return std::vector<float>{one};
+  }
+  // [[1, 2, 3]] is what broadcast means are written as.
+  const bool nested = value.is_array() && value.size() == 1 && value.front().is_array();
+  const auto& list = nested ? value.front() : value;
+  if (!list.is_array()) {
     return wrong(key, "numbers");
   }
-  for (const auto one : result) {
-    if (!std::isfinite(one)) {
+  std::vector<float> result;
+  for (const auto& one : list) {
+    if (!one.is_number()) {
+      return wrong(key, "numbers");
+    }
+    result.push_back(static_cast<float>(one.get<double>()));
+    if (!std::isfinite(result.back())) {
       return wrong(key, "finite numbers");
     }
   }
@@ -215,6 +207,19 @@ Status LayerConfig::expect_channels_last() const {
         .hint("build the network with channels last, give it the same weights, and save it again");
   }
   return {};
+}
+
+bool is_qkeras(std::string_view class_name) {
+  return class_name.size() > 1 && class_name[0] == 'Q' && class_name[1] >= 'A' &&
+         class_name[1] <= 'Z';
+}
+
+Result<std::optional<Quantizer>> activation_quantizer(const Layer& layer, const Json& activation,
+                                                      std::string_view where) {
+  if (!is_qkeras(layer.class_name) || !names_quantizer(activation)) {
+    return std::nullopt;
+  }
+  return parse_quantizer(activation, where);
 }
 
 }  // namespace tessera::keras

@@ -2,13 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "keras/model.h"
 #include "tessera/core/result.h"
+#include "tessera/keras/quantizer.h"
 
 namespace tessera::keras {
 
@@ -48,5 +51,17 @@ class LayerConfig {
  private:
   const Layer& layer_;
 };
+
+/// Whether QKeras made the class: "QDense", not "QuantizeWrapperV2".
+[[nodiscard]] bool is_qkeras(std::string_view class_name);
+
+/// Members of a configuration that may name a quantizer of results.
+inline constexpr std::array kActivationKeys = {"activation", "depthwise_activation"};
+
+/// The quantizer that `activation` of a layer names; none in layers that are not of QKeras, and for
+/// functions of Keras. `where` begins errors. Errors: those of parse_quantizer().
+[[nodiscard]] Result<std::optional<Quantizer>> activation_quantizer(const Layer& layer,
+                                                                    const Json& activation,
+                                                                    std::string_view where);
 
 }  // namespace tessera::keras

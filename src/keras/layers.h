@@ -23,9 +23,11 @@ struct LayerClass {
 [[nodiscard]] const LayerClass* find_layer(std::string_view class_name);
 
 /// What `activation` of a layer names, applied to a value: a text or an object; null and "linear"
-/// are nothing. Layers of QKeras may name quantizers.
+/// are nothing. Layers of QKeras may name quantizers, which are reported on as `what`.
 [[nodiscard]] Result<Value> activate(Lowering& lowering, const Site& site, Value value,
-                                     const Json& activation);
+                                     const Json& activation, std::string_view what = "activation");
+/// The layer's result: the value behind `activation` of its configuration.
+[[nodiscard]] Result<Values> activated(Lowering& lowering, const Site& site, Value value);
 /// max(x, 0) and its like, as keras.backend.relu() has them.
 struct Rectifier {
   float negative_slope = 0;
@@ -101,7 +103,6 @@ Result<Values> bidirectional(Lowering& lowering, const Site& site);
 Result<Values> multi_head_attention(Lowering& lowering, const Site& site);
 
 // lower_quantized.cc
-Result<Values> q_activation(Lowering& lowering, const Site& site);
 Result<Values> q_adaptive_activation(Lowering& lowering, const Site& site);
 Result<Values> q_batch_norm(Lowering& lowering, const Site& site);
 Result<Values> q_folded_convolution(Lowering& lowering, const Site& site);

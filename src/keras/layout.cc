@@ -46,7 +46,7 @@ Result<Tensor> moved(const TensorView& value, const ImportedLayer& layer, bool t
   const bool flat = layer.layout == Layout::kFlatChannelsFirst;
   if (value.shape.size() != layer.shape.size() || value.shape.size() < 2) {
     return fail(ErrorCode::kInvalidArgument, "layer '{}' has values of {} axes, not {}", layer.name,
-                layer.shape.size(), to_string(value.shape));
+                layer.shape.size(), tessera::to_string(value.shape));
   }
   Tensor tensor(value);
   const Shape shape(value.shape.begin(), value.shape.end());
@@ -59,7 +59,7 @@ Result<Tensor> moved(const TensorView& value, const ImportedLayer& layer, bool t
     unflattened.insert(unflattened.end(), extents.begin(), extents.end());
     if (element_count(unflattened) != tensor.size()) {
       return fail(ErrorCode::kInvalidArgument, "layer '{}' does not have values of {}", layer.name,
-                  to_string(value.shape));
+                  tessera::to_string(value.shape));
     }
     tensor.reshape(std::move(unflattened));
   }

@@ -20,8 +20,6 @@ namespace tessera::keras {
 namespace {
 
 constexpr std::int64_t kOpset = 17;
-/// The first with 16-bit Q/DQ.
-constexpr std::int64_t kWideOpset = 21;
 constexpr std::size_t kMostAxes = 5;
 
 /// A call of a network, by its layer and its place there.
@@ -90,10 +88,6 @@ Result<Value> result_at(const Model& network, const Results& results, const Tens
   return found->second[ref.output];
 }
 
-std::string call_name(const std::string& prefix, const Layer& layer, std::size_t call) {
-  return call == 0 ? prefix + layer.name : fmt::format("{}{}_{}", prefix, layer.name, call);
-}
-
 /// The results of every call, those of the inputs given.
 Result<Results> lower_calls(Lowering& lowering, const Model& network, const std::string& prefix,
                             Results results, int generation) {
@@ -115,8 +109,9 @@ Result<Results> lower_calls(Lowering& lowering, const Model& network, const std:
   return results;
 }
 
-/// Whether a sequence goes into 1-D convolutions or pools: it lies channels first then.
-bool feeds_convolution(const Model& network, std::size_t input) {
+/// Layers whose results go into 1-D convolutions or pools, at once or by layers that leave the axes
+/// as they are: sequences lie channels first then. Cost: O(layers + references).
+std::vector<bool> feeding_convolutions(const Model& network) {
   static const std::set<std::string_view> kPassing = {"Activation",
                                                       "QActivation",
                                                       "QAdaptiveActivation",
@@ -131,30 +126,30 @@ bool feeds_convolution(const Model& network, std::size_t input) {
                                                       "LeakyReLU",
                                                       "Rescaling",
                                                       "Normalization"};
-  std::set<std::size_t> reached{input};
-  std::vector<std::size_t> open{input};
+  std::vector<bool> feeding(network.layers.size());
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const auto& name = network.layers[i].class_name;
+    if (name.find("Conv1D") != std::string::npos || name.ends_with("Pooling1D")) {
+      open.push_back(i);
+    }
+  }
   while (!open.empty()) {
-    const auto from = open.back();
+    const auto& reader = network.layers[open.back()];
     open.pop_back();
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      const auto& layer = network.layers[i];
-      const bool reads = std::any_of(layer.calls.begin(), layer.calls.end(), [&](const auto& call) {
-        return std::any_of(call.inputs.begin(), call.inputs.end(),
-                           [&](const auto& ref) { return ref.layer == from; });
-      });
-      if (!reads) {
-        continue;
-      }
-      if (layer.class_name.find("Conv1D") != std::string::npos ||
-          layer.class_name.ends_with("Pooling1D")) {
-        return true;
-      }
-      if (kPassing.contains(layer.class_name) && reached.insert(i).second) {
-        open.push_back(i);
+    for (const auto& call : reader.calls) {
+      for (const auto& ref : call.inputs) {
+        // References that lead nowhere are refused later, by name.
+        if (ref.layer < feeding.size() && !feeding[ref.layer]) {
+          feeding[ref.layer] = true;
+          if (kPassing.contains(network.layers[ref.layer].class_name)) {
+            open.push_back(ref.layer);
+          }
+        }
       }
     }
   }
-  return false;
+  return feeding;
 }
 
 Result<DType> input_type(const Site& site) {
@@ -210,6 +205,7 @@ Result<Value> add_input(Lowering& lowering, const Site& site, bool first) {
 Result<Results> add_inputs(Lowering& lowering, const Model& network,
                            std::vector<ImportedLayer>& inputs) {
   Results results;
+  const auto feeding = feeding_convolutions(network);
   for (const auto& ref : network.inputs) {
     TESSERA_CHECK(check_reference(network, ref, "an input"));
     const auto& layer = network.layers[ref.layer];
@@ -219,9 +215,8 @@ Result<Results> add_inputs(Lowering& lowering, const Model& network,
     }
     const Site site{layer, layer.calls[ref.call], layer.name, {}, network.generation()};
     TESSERA_TRY(const auto shape, input_shape(site));
-    const bool first =
-        !lowering.options().keep_layout &&
-        (shape.size() == 4 || (shape.size() == 3 && feeds_convolution(network, ref.layer)));
+    const bool first = !lowering.options().keep_layout &&
+                       (shape.size() == 4 || (shape.size() == 3 && feeding[ref.layer]));
     TESSERA_TRY(auto value, add_input(lowering, site, first));
     lowering.record(site, value);
     inputs.push_back(Lowering::described(site, value));
@@ -257,18 +252,11 @@ bool has_wide_grid(const Layer& layer) {
   if (layer.class_name == "QAdaptiveActivation") {
     return whole_number_or(layer.config, "total_bits", kByte) > kByte;
   }
-  const auto activation =
-      layer.config.is_object() ? layer.config.find("activation") : layer.config.end();
-  if (!layer.class_name.starts_with("Q") || !layer.config.is_object() ||
-      activation == layer.config.end() || !names_quantizer(*activation)) {
-    return false;
-  }
-  const auto quantizer = parse_quantizer(*activation, layer.name);
-  if (!quantizer || !*quantizer) {
-    return false;
-  }
-  const auto grid = grid_of(**quantizer);
-  return grid && (grid->dtype == DType::kInt16 || grid->dtype == DType::kUInt16);
+  return std::ranges::any_of(kActivationKeys, [&](const char* key) {
+    const auto quantizer = activation_quantizer(layer, LayerConfig(layer).at(key), layer.name);
+    const auto grid = quantizer && *quantizer ? grid_of(**quantizer) : std::nullopt;
+    return grid && (grid->dtype == DType::kInt16 || grid->dtype == DType::kUInt16);
+  });
 }
 
 bool has_wide_grids(const Model& network) {
@@ -318,15 +306,20 @@ Result<Values> lower_network(Lowering& lowering, const Model& network, const std
   return outputs;
 }
 
+std::string call_name(const std::string& prefix, const Layer& layer, std::size_t call) {
+  return call == 0 ? prefix + layer.name : fmt::format("{}{}_{}", prefix, layer.name, call);
+}
+
 Result<Imported> lower(const Model& network, const ImportOptions& options) {
-  const auto opset = has_wide_grids(network) ? kWideOpset : kOpset;
-  Imported imported{onnx::Model::empty(opset), {}, {}, {}};
+  const auto opset = has_wide_grids(network) ? kOpsetOf16Bits : kOpset;
+  Imported imported{onnx::Model::empty(opset), {}, {}, {}, {}};
   Lowering lowering(imported.model, options);
   TESSERA_TRY(auto results, add_inputs(lowering, network, imported.inputs));
   TESSERA_TRY(results,
               lower_calls(lowering, network, "", std::move(results), network.generation()));
   TESSERA_TRY(imported.outputs, add_outputs(lowering, network, results));
   imported.layers = lowering.take_layers();
+  imported.tensors = lowering.take_reports();
   TESSERA_CHECK(use_integer_form(imported.model, options.fold_batch_norm));
   imported.model.remove_unused_initializers();
   if (options.fold_batch_norm) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "keras/layers.h"
+#include "keras/reports.h"
 #include "tessera/keras/quantizer.h"
 #include "tessera/keras/quantizer_onnx.h"
 
@@ -162,34 +163,30 @@ Result<Value> apply_layer(Lowering& lowering, const Site& site, Value value,
   return std::move(values.front());
 }
 
-Result<Value> quantized(Lowering& lowering, const Site& site, Value value, const Json& activation) {
-  TESSERA_TRY(const auto quantizer, parse_quantizer(activation, site.title() + ": activation"));
-  if (!quantizer) {
-    return value;
+Result<Value> quantized(Lowering& lowering, const Site& site, Value value,
+                        const Quantizer& quantizer, std::string_view what) {
+  // Functions without parameters have no grid.
+  if (quantizer.kind != QuantizerKind::kFunction) {
+    TESSERA_CHECK(lowering.report(site, what, [&] {
+      return Result<TensorReport>(report_of_grid(site.name, std::string(what), quantizer));
+    }));
   }
   const auto rank = static_cast<std::int64_t>(value.rank());
   TESSERA_TRY(value.name,
-              add_quantizer(lowering.model(), *quantizer, value.name, site.name,
+              add_quantizer(lowering.model(), quantizer, value.name, site.name,
                             {.channel_axis = value.stored_axis(rank - 1), .rank = rank}));
   return value;
 }
 
-bool is_quantized_layer(const Site& site) {
-  const auto& name = site.layer.class_name;
-  return name.size() > 1 && name[0] == 'Q' && name[1] >= 'A' && name[1] <= 'Z';
-}
-
-}  // namespace
-
-namespace {
-
 Result<Value> apply_activation(Lowering& lowering, const Site& site, Value value,
-                               const Json& activation) {
+                               const Json& activation, std::string_view what) {
   if (activation.is_null()) {
     return value;
   }
-  if (is_quantized_layer(site) && names_quantizer(activation)) {
-    return quantized(lowering, site, std::move(value), activation);
+  TESSERA_TRY(const auto quantizer,
+              activation_quantizer(site.layer, activation, site.title() + ": activation"));
+  if (quantizer) {
+    return quantized(lowering, site, std::move(value), *quantizer, what);
   }
   if (activation.is_string()) {
     return apply_named(lowering, site, std::move(value), activation.get<std::string>());
@@ -207,7 +204,7 @@ Result<Value> apply_activation(Lowering& lowering, const Site& site, Value value
     return apply_named(lowering, site, std::move(value), config->get<std::string>());
   }
   if (*class_name == Json("QuantizeAwareActivation") && config->contains("activation")) {
-    return apply_activation(lowering, site, std::move(value), config->at("activation"));
+    return apply_activation(lowering, site, std::move(value), config->at("activation"), what);
   }
   if (*class_name == Json("NoOpActivation")) {
     return value;
@@ -231,10 +228,16 @@ Result<Value> at_trained_range(Lowering& lowering, const Site& site, Value value
 
 }  // namespace
 
-Result<Value> activate(Lowering& lowering, const Site& site, Value value, const Json& activation) {
+Result<Value> activate(Lowering& lowering, const Site& site, Value value, const Json& activation,
+                       std::string_view what) {
   TESSERA_TRY(value, at_trained_range(lowering, site, std::move(value), "pre_activation"));
-  TESSERA_TRY(value, apply_activation(lowering, site, std::move(value), activation));
+  TESSERA_TRY(value, apply_activation(lowering, site, std::move(value), activation, what));
   return at_trained_range(lowering, site, std::move(value), "post_activation");
+}
+
+Result<Values> activated(Lowering& lowering, const Site& site, Value value) {
+  TESSERA_TRY(value, activate(lowering, site, std::move(value), site.config().at("activation")));
+  return Values{std::move(value)};
 }
 
 std::string rectify(Lowering& lowering, const Site& site, const std::string& value,
@@ -271,8 +274,7 @@ std::string rectify(Lowering& lowering, const Site& site, const std::string& val
 namespace lower_layer {
 
 Result<Values> activation(Lowering& lowering, const Site& site) {
-  TESSERA_TRY(auto value, activate(lowering, site, site.input(), site.config().at("activation")));
-  return Values{std::move(value)};
+  return activated(lowering, site, site.input());
 }
 
 Result<Values> relu(Lowering& lowering, const Site& site) {

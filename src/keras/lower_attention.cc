@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "keras/layers.h"
+#include "keras/weights.h"
 
 namespace tessera::keras::lower_layer {
 namespace {
@@ -58,6 +59,28 @@ Result<Attention> read_attention(const Site& site) {
     }
   }
   return how;
+}
+
+/// The tensors of a call, as the layer tells them apart.
+struct Attended {
+  Value query;
+  Value value;
+  Value key;
+};
+
+Result<Attended> read_attended(Lowering& lowering, const Site& site) {
+  const auto arguments = site.arguments({"query", "value", "key"});
+  const auto* const query = site.tensor(arguments[0]);
+  const auto* const value = site.tensor(arguments[1]);
+  const auto* const key = arguments[2].is_null() ? value : site.tensor(arguments[2]);
+  const auto used = arguments[2].is_null() ? std::size_t{2} : std::size_t{3};
+  if (query == nullptr || value == nullptr || key == nullptr || used != site.inputs.size()) {
+    return fail(ErrorCode::kUnimplemented, "{}: is not called with a query, a value and a key",
+                site.title())
+        .hint("call it as layer(query, value) or layer(query, value, key)");
+  }
+  return Attended{lowering.keras_order(site, *query), lowering.keras_order(site, *value),
+                  lowering.keras_order(site, *key)};
 }
 
 /// The layer's weights as query, key, value, output, kernel before bias: files order them by the
@@ -142,9 +165,8 @@ Result<std::string> hide_future(Lowering& lowering, const Site& site, const std:
 
 Result<Values> multi_head_attention(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const auto how, read_attention(site));
-  const auto query = lowering.keras_order(site, site.inputs[0]);
-  const auto value = lowering.keras_order(site, site.inputs[1]);
-  const auto key = site.inputs.size() > 2 ? lowering.keras_order(site, site.inputs[2]) : value;
+  TESSERA_TRY(const auto attended, read_attended(lowering, site));
+  const auto& [query, value, key] = attended;
   const auto width = query.channels().value;
   // The weights in an order that is known, as a layer of their own.
   TESSERA_TRY(const auto order, ordered(site, how));

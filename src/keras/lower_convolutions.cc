@@ -28,7 +28,8 @@ Result<std::string> add_bias(Lowering& lowering, const Site& site, const Weights
   if (weights.size() <= at) {
     return std::string();
   }
-  TESSERA_TRY(const auto bias, factor(site, weights[at], "bias_quantizer", WeightUse::kBias));
+  TESSERA_TRY(const auto bias,
+              factor(lowering, site, weights[at], "bias_quantizer", WeightUse::kBias));
   return lowering.weight(site, "bias", [&] { return Tensor(bias.view()); });
 }
 
@@ -50,11 +51,6 @@ Status expect_no_mask(const Site& site) {
   return {};
 }
 
-Result<Values> activated(Lowering& lowering, const Site& site, Value value) {
-  TESSERA_TRY(value, activate(lowering, site, std::move(value), site.config().at("activation")));
-  return Values{std::move(value)};
-}
-
 }  // namespace
 
 Result<Values> convolution(Lowering& lowering, const Site& site) {
@@ -69,7 +65,8 @@ Result<Values> convolution(Lowering& lowering, const Site& site) {
               with_bias(site, {{"kernel", kernel_shape(how, channels / how.groups, how.filters)}},
                         how.filters));
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto kernel, factor(site, weights[0], "kernel_quantizer", WeightUse::kKernel));
+  TESSERA_TRY(const auto kernel,
+              factor(lowering, site, weights[0], "kernel_quantizer", WeightUse::kKernel));
   const auto weight =
       store(lowering, site, "kernel", kernel, kernel_arrangement(how.windows.size()));
   TESSERA_TRY(const auto bias, add_bias(lowering, site, weights, 1));
@@ -87,8 +84,8 @@ Result<Values> depthwise(Lowering& lowering, const Site& site) {
               with_bias(site, {{"depthwise_kernel", kernel_shape(how, channels, multiplier)}},
                         how.filters));
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto kernel,
-              factor(site, weights[0], "depthwise_quantizer", WeightUse::kDepthwiseKernel));
+  TESSERA_TRY(const auto kernel, factor(lowering, site, weights[0], "depthwise_quantizer",
+                                        WeightUse::kDepthwiseKernel));
   const auto weight = store(lowering, site, "kernel", kernel,
                             depthwise_arrangement(how.windows.size(), channels, multiplier));
   TESSERA_TRY(const auto bias, add_bias(lowering, site, weights, 1));
@@ -112,18 +109,18 @@ Result<Values> separable(Lowering& lowering, const Site& site) {
                          {"pointwise_kernel", kernel_shape(pointwise, how.filters, filters)}},
                         filters));
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto depth,
-              factor(site, weights[0], "depthwise_quantizer", WeightUse::kDepthwiseKernel));
+  TESSERA_TRY(const auto depth, factor(lowering, site, weights[0], "depthwise_quantizer",
+                                       WeightUse::kDepthwiseKernel));
   TESSERA_TRY(const auto point,
-              factor(site, weights[1], "pointwise_quantizer", WeightUse::kKernel));
+              factor(lowering, site, weights[1], "pointwise_quantizer", WeightUse::kKernel));
   const auto first = store(lowering, site, "depthwise_kernel", depth,
                            depthwise_arrangement(how.windows.size(), channels, multiplier));
   const auto second =
       store(lowering, site, "pointwise_kernel", point, kernel_arrangement(how.windows.size()));
   TESSERA_TRY(const auto bias, add_bias(lowering, site, weights, 2));
   TESSERA_TRY(auto value, convolve(lowering, site, site.input(), how, first, {}));
-  TESSERA_TRY(value,
-              activate(lowering, site, std::move(value), site.config().at("depthwise_activation")));
+  TESSERA_TRY(value, activate(lowering, site, std::move(value),
+                              site.config().at("depthwise_activation"), "depthwise_activation"));
   TESSERA_TRY(value, convolve(lowering, site, value, pointwise, second, bias));
   return activated(lowering, site, std::move(value));
 }
@@ -135,7 +132,8 @@ Result<Values> transposed(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const auto specs,
               with_bias(site, {{"kernel", kernel_shape(how, filters, channels)}}, filters));
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto kernel, factor(site, weights[0], "kernel_quantizer", WeightUse::kKernel));
+  TESSERA_TRY(const auto kernel,
+              factor(lowering, site, weights[0], "kernel_quantizer", WeightUse::kKernel));
   const auto weight =
       store(lowering, site, "kernel", kernel, kernel_arrangement(how.windows.size()));
   TESSERA_TRY(const auto bias, add_bias(lowering, site, weights, 1));

@@ -55,7 +55,7 @@ Value multiplied(Lowering& lowering, const Site& site, const Value& input, const
   value.shape.back() = known_dim(units);
   // Weights on a grid: ONNX Runtime makes Gemm an integer kernel, and of a MatMul one that rounds
   // its other factor (MatMulNBits).
-  const bool one_product = kernel.codes && input.rank() == 2;
+  const bool one_product = kernel.codes() != nullptr && input.rank() == 2;
   const auto product = [&](const std::string& weight) {
     std::vector<std::string> inputs{input.name, weight};
     if (one_product && !bias.empty()) {
@@ -94,10 +94,12 @@ Result<Values> dense(Lowering& lowering, const Site& site) {
     specs.push_back({"bias", {units}});
   }
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto kernel, factor(site, weights[0], "kernel_quantizer", WeightUse::kKernel));
+  TESSERA_TRY(const auto kernel,
+              factor(lowering, site, weights[0], "kernel_quantizer", WeightUse::kKernel));
   std::string bias;
   if (biased) {
-    TESSERA_TRY(const auto shift, factor(site, weights[1], "bias_quantizer", WeightUse::kBias));
+    TESSERA_TRY(const auto shift,
+                factor(lowering, site, weights[1], "bias_quantizer", WeightUse::kBias));
     bias = lowering.weight(site, "bias", [&] { return Tensor(shift.view()); });
   }
   Value value;
@@ -111,8 +113,7 @@ Result<Values> dense(Lowering& lowering, const Site& site) {
   } else {
     value = multiplied(lowering, site, input, kernel, bias, units);
   }
-  TESSERA_TRY(value, activate(lowering, site, std::move(value), config.at("activation")));
-  return Values{std::move(value)};
+  return activated(lowering, site, std::move(value));
 }
 
 /// Products along an axis of two values with a batch: of matrices at most.

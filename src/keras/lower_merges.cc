@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -99,32 +98,16 @@ std::string_view activation_of(std::string_view name) {
 
 /// What an operation is applied to: tensors by the reader's marks, and numbers.
 std::vector<Json> operands_of(const Site& site) {
-  const auto& arguments = site.call.arguments;
-  if (const auto all = arguments.find("*args"); all != arguments.end() && all->is_array()) {
-    return {all->begin(), all->end()};
-  }
-  std::vector<Json> operands;
-  std::set<std::int64_t> named;
-  for (const auto* const name : {"y", "x2"}) {
-    const auto found = arguments.find(name);
-    if (found != arguments.end() && !found->is_null()) {
-      operands.push_back(*found);
-      named.insert(whole_number_or(*found, "__input__", -1));
-    }
-  }
-  for (auto i = static_cast<std::int64_t>(site.inputs.size()); i-- > 0;) {
-    if (!named.contains(i)) {
-      operands.insert(operands.begin(), Json{{"__input__", i}});
-    }
-  }
+  auto operands =
+      site.layer.is_operation ? site.arguments({"x1", "x2"}) : site.arguments({"x", "y"});
+  std::erase_if(operands, [](const auto& operand) { return operand.is_null(); });
   return operands;
 }
 
 /// One of two operands; a number is a constant without axes.
 Result<Value> operand(Lowering& lowering, const Site& site, const Json& json, std::size_t place) {
-  const auto input = whole_number_at(json, "__input__");
-  if (input && *input >= 0 && *input < static_cast<std::int64_t>(site.inputs.size())) {
-    return site.inputs[static_cast<std::size_t>(*input)];
+  if (const auto* const tensor = site.tensor(json)) {
+    return *tensor;
   }
   if (!json.is_number()) {
     return fail(ErrorCode::kUnimplemented, "{}: an operand that is neither a tensor nor a number",
@@ -158,6 +141,11 @@ Result<Values> operation(Lowering& lowering, const Site& site) {
   }
   TESSERA_TRY(auto first, operand(lowering, site, operands[0], 0));
   TESSERA_TRY(auto second, operand(lowering, site, operands[1], 1));
+  if (first.shape.empty() && second.shape.empty()) {
+    return fail(ErrorCode::kUnimplemented, "{}: the function '{}' of numbers alone", site.title(),
+                name)
+        .hint("replace it with its result");
+  }
   if (!first.shape.empty() && !second.shape.empty()) {
     auto both = site;
     both.inputs = {std::move(first), std::move(second)};

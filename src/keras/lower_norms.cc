@@ -42,6 +42,7 @@ Value scale_and_shift(Lowering& lowering, const Site& site, Value value, std::in
   if (value.layout == Layout::kFlatChannelsFirst) {
     value = lowering.keras_order(site, value);
   }
+  value = lowering.floats(site, std::move(value));
   const auto place = value.stored_axis(axis);
   Shape shape(static_cast<std::size_t>(static_cast<std::int64_t>(value.rank()) - place), 1);
   shape.front() = std::ssize(scale);
@@ -92,7 +93,7 @@ Result<Values> batch_norm(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const auto axis, norm_axis(site));
   const auto width = site.input().shape[static_cast<std::size_t>(axis)].value;
   TESSERA_TRY(const auto norm, read_batch_norm(site, width, false));
-  auto value = site.input();
+  auto value = lowering.floats(site, site.input());
   // ONNX has its channels second.
   if (value.layout != Layout::kFlatChannelsFirst && value.stored_axis(axis) == 1) {
     value.name = lowering.op(site, "BatchNormalization",
@@ -225,14 +226,8 @@ Result<Values> rescaling(Lowering& lowering, const Site& site) {
   }
   scale.resize(width, scale.front());
   offset.resize(width, offset.front());
-  auto value = site.input();
-  if (value.dtype != DType::kFloat32) {
-    value.name = lowering.op(site, "Cast", {value.name},
-                             {{"to", static_cast<std::int64_t>(DType::kFloat32)}});
-    value.dtype = DType::kFloat32;
-  }
-  const auto axis = static_cast<std::int64_t>(value.rank()) - 1;
-  return Values{scale_and_shift(lowering, site, std::move(value), axis, scale, offset)};
+  const auto axis = static_cast<std::int64_t>(site.input().rank()) - 1;
+  return Values{scale_and_shift(lowering, site, site.input(), axis, scale, offset)};
 }
 
 }  // namespace lower_layer

@@ -20,10 +20,11 @@ std::vector<float> floats_of(const TensorView& view) {
 }
 
 /// A parameter of batch normalization behind its quantizer.
-Result<std::vector<float>> behind_quantizer(const Site& site, const std::vector<float>& values,
-                                            const char* key, WeightUse use) {
+Result<std::vector<float>> behind_quantizer(Lowering& lowering, const Site& site,
+                                            const std::vector<float>& values, const char* key,
+                                            WeightUse use) {
   const auto tensor = Tensor::of(values, {std::ssize(values)});
-  TESSERA_TRY(const auto result, factor(site, tensor.view(), key, use));
+  TESSERA_TRY(const auto result, factor(lowering, site, tensor.view(), key, use));
   return floats_of(result.view());
 }
 
@@ -49,11 +50,6 @@ Result<std::optional<float>> average_factor(const Site& site, std::int64_t area)
   return rounded.as<float>().front();
 }
 
-Result<Values> activated(Lowering& lowering, const Site& site, Value value) {
-  TESSERA_TRY(value, activate(lowering, site, std::move(value), site.config().at("activation")));
-  return Values{std::move(value)};
-}
-
 /// The kernel times what its output channel is scaled by. Channels are the last axes of the
 /// kernel: one of them, or C and M of a depthwise one.
 Tensor scaled(const TensorView& kernel, const std::vector<float>& by) {
@@ -66,10 +62,6 @@ Tensor scaled(const TensorView& kernel, const std::vector<float>& by) {
 }
 
 }  // namespace
-
-Result<Values> q_activation(Lowering& lowering, const Site& site) {
-  return activated(lowering, site, site.input());
-}
 
 Result<Values> q_adaptive_activation(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const auto averages, weights_by_name(site, {{"ema_min", {-1}}, {"ema_max", {-1}}}));
@@ -94,16 +86,19 @@ Result<Values> q_batch_norm(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const bool scale, site.config().flag("scale", true));
   if (scale) {
     TESSERA_TRY(norm.gamma,
-                behind_quantizer(site, norm.gamma, "gamma_quantizer", WeightUse::kGamma));
+                behind_quantizer(lowering, site, norm.gamma, "gamma_quantizer", WeightUse::kGamma));
   }
   if (center) {
-    TESSERA_TRY(norm.beta, behind_quantizer(site, norm.beta, "beta_quantizer", WeightUse::kBeta));
+    TESSERA_TRY(norm.beta,
+                behind_quantizer(lowering, site, norm.beta, "beta_quantizer", WeightUse::kBeta));
   }
-  TESSERA_TRY(norm.mean, behind_quantizer(site, norm.mean, "mean_quantizer", WeightUse::kMean));
-  TESSERA_TRY(norm.variance,
-              behind_quantizer(site, norm.variance, "variance_quantizer", WeightUse::kVariance));
+  TESSERA_TRY(norm.mean,
+              behind_quantizer(lowering, site, norm.mean, "mean_quantizer", WeightUse::kMean));
+  TESSERA_TRY(norm.variance, behind_quantizer(lowering, site, norm.variance, "variance_quantizer",
+                                              WeightUse::kVariance));
   auto inverse = inverse_of(norm);
-  TESSERA_TRY(inverse, behind_quantizer(site, inverse, "inverse_quantizer", WeightUse::kGamma));
+  TESSERA_TRY(inverse,
+              behind_quantizer(lowering, site, inverse, "inverse_quantizer", WeightUse::kGamma));
   std::vector<float> shift(inverse.size());
   for (std::size_t i = 0; i < shift.size(); ++i) {
     shift[i] = norm.beta[i] - norm.mean[i] * inverse[i];
@@ -146,10 +141,11 @@ Result<Values> q_folded_convolution(Lowering& lowering, const Site& site) {
   for (std::size_t i = 0; i < shift.size(); ++i) {
     shift[i] = inverse[i] * ((biased ? weights.values(1)[i] : 0.0F) - norm.mean[i]) + norm.beta[i];
   }
-  TESSERA_TRY(shift, behind_quantizer(site, shift, "bias_quantizer", WeightUse::kBias));
-  TESSERA_TRY(const auto kernel,
-              factor(site, folded.view(), depthwise ? "depthwise_quantizer" : "kernel_quantizer",
-                     depthwise ? WeightUse::kDepthwiseKernel : WeightUse::kKernel));
+  TESSERA_TRY(
+      const auto kernel,
+      factor(lowering, site, folded.view(), depthwise ? "depthwise_quantizer" : "kernel_quantizer",
+             depthwise ? WeightUse::kDepthwiseKernel : WeightUse::kKernel));
+  TESSERA_TRY(shift, behind_quantizer(lowering, site, shift, "bias_quantizer", WeightUse::kBias));
   const auto weight =
       store(lowering, site, "kernel", kernel,
             depthwise ? depthwise_arrangement(how.windows.size(), channels, multiplier)

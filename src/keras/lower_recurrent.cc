@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
+#include "keras/config.h"
 #include "keras/layers.h"
 
 /// LSTM, GRU and SimpleRNN by the operators of ONNX, one direction or both.
@@ -199,16 +201,19 @@ Result<std::vector<std::string>> initial_states(Lowering& lowering, const Site& 
   return names;
 }
 
-/// Adds the operator: the names of Y, Y_h and, of an LSTM, Y_c.
+/// Adds the operator: the names of Y, Y_h and, of an LSTM, Y_c. Directions, one or two, differ in
+/// their activations alone.
 Result<std::vector<std::string>> add_operator(Lowering& lowering, const Site& site,
-                                              const Recurrent& how, const Weights& weights,
+                                              const std::vector<Recurrent>& directions,
+                                              const Weights& weights,
                                               const std::string& direction) {
   const auto input = lowering.keras_order(site, site.input());
-  const std::int64_t directions = direction == "bidirectional" ? 2 : 1;
+  const auto& how = directions.front();
   const auto sequence =
       lowering.op(site, "Transpose", {input.name}, {{"perm", std::vector<std::int64_t>{1, 0, 2}}});
   std::vector<std::string> inputs{sequence};
-  const auto names = add_weights(lowering, site, how, weights, input.channels().value, directions);
+  const auto names =
+      add_weights(lowering, site, how, weights, input.channels().value, std::ssize(directions));
   inputs.insert(inputs.end(), names.begin(), names.end());
   TESSERA_TRY(const auto states, initial_states(lowering, site, how));
   if (!states.empty()) {
@@ -218,10 +223,10 @@ Result<std::vector<std::string>> add_operator(Lowering& lowering, const Site& si
   std::vector<std::string> activations;
   std::vector<float> alpha;
   std::vector<float> beta;
-  for (std::int64_t d = 0; d < directions; ++d) {
-    activations.insert(activations.end(), how.activations.begin(), how.activations.end());
-    alpha.insert(alpha.end(), how.alpha.begin(), how.alpha.end());
-    beta.insert(beta.end(), how.beta.begin(), how.beta.end());
+  for (const auto& one : directions) {
+    activations.insert(activations.end(), one.activations.begin(), one.activations.end());
+    alpha.insert(alpha.end(), one.alpha.begin(), one.alpha.end());
+    beta.insert(beta.end(), one.beta.begin(), one.beta.end());
   }
   std::vector<onnx::NamedAttribute> attributes{
       {"hidden_size", how.units}, {"direction", direction}, {"activations", activations}};
@@ -259,6 +264,34 @@ Value value_of(const std::string& name, Dims shape) {
   return value;
 }
 
+/// The layer of the other direction, which may have a configuration of its own.
+Result<Recurrent> read_backward(const Site& site, const Recurrent& forward) {
+  const auto& given = site.config().at("backward_layer");
+  if (given.is_null()) {
+    return forward;
+  }
+  if (!given.is_object() || !given.contains("class_name") || !given["class_name"].is_string() ||
+      !given.contains("config") || !given["config"].is_object()) {
+    return site.config().wrong("backward_layer", "a layer");
+  }
+  Layer layer;
+  layer.name = site.layer.name;
+  layer.class_name = bare_class_name(given["class_name"].get<std::string>());
+  layer.config = given["config"];
+  TESSERA_TRY(auto back, read_recurrent(site, layer));
+  const auto alike = [](const Recurrent& how) {
+    return std::tuple(how.type, how.units, how.biased, how.sequences, how.state, how.reset_after);
+  };
+  if (alike(back) != alike(forward) || !back.backwards) {
+    return fail(ErrorCode::kUnimplemented,
+                "{}: a backward_layer of another kind than the layer; expected one that differs in "
+                "its activations alone and goes backwards",
+                site.title())
+        .hint("use two layers, one with go_backwards=True, and concatenate their results");
+  }
+  return back;
+}
+
 }  // namespace
 
 Result<Values> recurrent(Lowering& lowering, const Site& site) {
@@ -266,7 +299,7 @@ Result<Values> recurrent(Lowering& lowering, const Site& site) {
   TESSERA_TRY(const auto how, read_recurrent(site, site.layer));
   TESSERA_TRY(const auto weights, weights_of(site, specs_of(how, site.input().channels().value)));
   TESSERA_TRY(const auto made,
-              add_operator(lowering, site, how, weights, how.backwards ? "reverse" : "forward"));
+              add_operator(lowering, site, {how}, weights, how.backwards ? "reverse" : "forward"));
   const auto batch = site.input().shape[0];
   const auto units = known_dim(how.units);
   Values results;
@@ -312,7 +345,8 @@ Result<Values> bidirectional(Lowering& lowering, const Site& site) {
   const auto once = specs;
   specs.insert(specs.end(), once.begin(), once.end());
   TESSERA_TRY(const auto weights, weights_of(site, specs));
-  TESSERA_TRY(const auto made, add_operator(lowering, site, how, weights, "bidirectional"));
+  TESSERA_TRY(const auto back, read_backward(site, how));
+  TESSERA_TRY(const auto made, add_operator(lowering, site, {how, back}, weights, "bidirectional"));
   // [T, 2, N, units] or [2, N, units] with both directions side by side, last but one.
   const Permutation axes = how.sequences ? Permutation{2, 0, 1, 3} : Permutation{1, 0, 2};
   auto name = lowering.op(site, "Transpose", {made[how.sequences ? 0 : 1]}, {{"perm", axes}});

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <nlohmann/json.hpp>
 
 namespace tessera::keras {
 namespace {
@@ -31,6 +33,34 @@ bool same_order(const Dims& shape) {
           std::all_of(extents->begin(), extents->end() - 1, [](auto one) { return one == 1; }));
 }
 
+/// Notes the places of the tensors that an argument is or holds.
+void note_tensors(const Json& argument, std::set<std::int64_t>& places) {
+  if (const auto place = whole_number_at(argument, "__input__")) {
+    places.insert(*place);
+  } else if (argument.is_structured()) {
+    for (const auto& item : argument) {
+      note_tensors(item, places);
+    }
+  }
+}
+
+/// The arguments of a call that have no name.
+std::deque<Json> nameless_arguments(const Site& site) {
+  const auto& arguments = site.call.arguments;
+  if (const auto all = arguments.find("*args"); all != arguments.end() && all->is_array()) {
+    return {all->begin(), all->end()};
+  }
+  std::set<std::int64_t> named;
+  note_tensors(arguments, named);
+  std::deque<Json> nameless;
+  for (std::int64_t i = 0; i < std::ssize(site.inputs); ++i) {
+    if (!named.contains(i)) {
+      nameless.push_back({{"__input__", i}});
+    }
+  }
+  return nameless;
+}
+
 }  // namespace
 
 std::int64_t Value::stored_axis(std::int64_t axis) const {
@@ -42,6 +72,31 @@ std::int64_t Value::stored_axis(std::int64_t axis) const {
 
 std::string Site::title() const {
   return fmt::format("layer '{}' ({})", name, layer.class_name);
+}
+
+std::vector<Json> Site::arguments(const std::vector<std::string_view>& names) const {
+  auto nameless = nameless_arguments(*this);
+  std::vector<Json> ordered;
+  for (const auto name : names) {
+    const auto found = call.arguments.find(name);
+    if (found != call.arguments.end()) {
+      ordered.push_back(*found);
+    } else if (!nameless.empty()) {
+      ordered.push_back(std::move(nameless.front()));
+      nameless.pop_front();
+    } else {
+      ordered.emplace_back();
+    }
+  }
+  ordered.insert(ordered.end(), nameless.begin(), nameless.end());
+  return ordered;
+}
+
+const Value* Site::tensor(const Json& argument) const {
+  const auto place = whole_number_at(argument, "__input__");
+  return place && *place >= 0 && *place < std::ssize(inputs)
+             ? &inputs[static_cast<std::size_t>(*place)]
+             : nullptr;
 }
 
 Status Lowering::count_call() {
@@ -86,15 +141,17 @@ std::string Lowering::integers(const Site& site, std::string_view what,
   return name;
 }
 
-std::string Lowering::dequantized(const Site& site, std::string_view what, Tensor integers,
+std::string Lowering::dequantized(const Site& site, std::string_view what,
+                                  const std::function<Tensor()>& integers,
                                   std::vector<float> scales, std::int64_t axis) {
   const auto key = std::pair(&site.layer, fmt::format("{}/dequantized", what));
   if (const auto found = weights_.find(key); found != weights_.end()) {
     return found->second;
   }
   const bool per_axis = scales.size() > 1;
-  const auto dtype = integers.dtype();
-  const auto codes = add_weight(site, fmt::format("{}_codes", what), std::move(integers));
+  auto made = integers();
+  const auto dtype = made.dtype();
+  const auto codes = add_weight(site, fmt::format("{}_codes", what), std::move(made));
   const Shape shape = per_axis ? Shape{std::ssize(scales)} : Shape{};
   const auto scale = add_weight(site, fmt::format("{}_scale", what), Tensor::of(scales, shape));
   const auto zero = add_weight(site, fmt::format("{}_zero_point", what), Tensor(dtype, shape));
@@ -115,6 +172,11 @@ Value Lowering::reshape(const Site& site, const Value& value, Dims shape) {
   result.shape = std::move(shape);
   result.name = op(site, "Reshape", {value.name, integers(site, "shape", target)});
   return result;
+}
+
+const Value& Lowering::remember(Moved key, Value result) {
+  moved_from_.emplace(result.name, key);
+  return moved_.emplace(std::move(key), std::move(result)).first->second;
 }
 
 Value Lowering::keras_order(const Site& site, const Value& value) {
@@ -143,7 +205,7 @@ Value Lowering::keras_order(const Site& site, const Value& value) {
         op(site, "Reshape", {moved, integers(site, "shape", reshape_target(value.shape))});
     result.unflattened.clear();
   }
-  return moved_.emplace(key, std::move(result)).first->second;
+  return remember(key, std::move(result));
 }
 
 Value Lowering::channels_first(const Site& site, const Value& value) {
@@ -167,7 +229,7 @@ Value Lowering::channels_first(const Site& site, const Value& value) {
     result.name = op(site, "Transpose", {value.name}, {{"perm", to_channels_first(value.rank())}});
   }
   result.layout = Layout::kChannelsFirst;
-  return moved_.emplace(key, std::move(result)).first->second;
+  return remember(key, std::move(result));
 }
 
 Values Lowering::aligned(const Site& site, Values values) {
@@ -189,6 +251,15 @@ Values Lowering::aligned(const Site& site, Values values) {
   return values;
 }
 
+Value Lowering::floats(const Site& site, Value value) {
+  if (value.dtype != DType::kFloat32) {
+    value.name =
+        op(site, "Cast", {value.name}, {{"to", static_cast<std::int64_t>(DType::kFloat32)}});
+    value.dtype = DType::kFloat32;
+  }
+  return value;
+}
+
 ImportedLayer Lowering::described(const Site& site, const Value& value) {
   return {site.name,   site.layer.class_name, value.name,
           value.shape, value.layout,          value.unflattened};
@@ -207,8 +278,8 @@ Value Lowering::settle(const Site& site, Value value) {
     const auto place = std::find(outputs.begin(), outputs.end(), value.name) - outputs.begin();
     auto name = model_.unique_name(site.name);
     model_.set_output(*producer, static_cast<std::size_t>(place), name);
-    for (auto& [key, moved] : moved_) {
-      moved.name = moved.name == value.name ? name : moved.name;
+    if (const auto moved = moved_from_.extract(value.name); !moved.empty()) {
+      moved_.at(moved.mapped()).name = name;
     }
     value.name = std::move(name);
   }

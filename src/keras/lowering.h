@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -56,6 +57,12 @@ struct Site {
   [[nodiscard]] const Value& input() const { return inputs.front(); }
   /// "layer 'x' (Conv2D): ..."
   [[nodiscard]] std::string title() const;
+  /// The arguments of the call in the order of their names, null where one is not given: what the
+  /// file does not name takes the places that it does not name, and what is left over comes last.
+  /// Tensors are {"__input__": place}.
+  [[nodiscard]] std::vector<Json> arguments(const std::vector<std::string_view>& names) const;
+  /// The tensor that an argument is; null if it is none.
+  [[nodiscard]] const Value* tensor(const Json& argument) const;
 };
 
 /// A weight that a layer has to have. Extents of -1 are not looked at.
@@ -90,10 +97,6 @@ class Weights {
 [[nodiscard]] Status add_weights_checked(const Site& site, const std::vector<WeightSpec>& specs,
                                          const std::vector<const Weight*>& found, Weights& weights);
 
-/// Whose weight it is: the part of the path before its name, "query" of "mha/query/kernel:0" and
-/// "query_dense" of "mha/query_dense/vars/0".
-[[nodiscard]] std::string_view owner_of(std::string_view path);
-
 /// Grows the ONNX model, layer by layer.
 class Lowering {
  public:
@@ -108,7 +111,8 @@ class Lowering {
   /// Keeps a layer that no file has, such as an activation with parameters: constants are found
   /// by the layer's place.
   const Layer& keep(Layer layer) { return kept_.emplace_back(std::move(layer)); }
-  /// Adds an operator with one output, called after the layer: "conv/Relu". Returns the output.
+  /// Adds an operator, called after the layer: "conv/Relu". Returns its first output, which is
+  /// called so, too; others have ":1", ":2" behind that.
   std::string op(const Site& site, std::string_view type, std::vector<std::string> inputs,
                  std::vector<onnx::NamedAttribute> attributes = {}, std::size_t outputs = 1);
   /// A constant of a layer, "conv/kernel", made once however often the layer is called.
@@ -122,9 +126,28 @@ class Lowering {
   std::string number(const Site& site, std::string_view what, float value);
   std::string integers(const Site& site, std::string_view what,
                        const std::vector<std::int64_t>& values);
-  /// An integer weight with its scales behind it: the name of the real numbers.
-  std::string dequantized(const Site& site, std::string_view what, Tensor integers,
-                          std::vector<float> scales, std::int64_t axis);
+  /// An integer weight, made by `integers`, with its scales behind it: the name of the real
+  /// numbers.
+  std::string dequantized(const Site& site, std::string_view what,
+                          const std::function<Tensor()>& integers, std::vector<float> scales,
+                          std::int64_t axis);
+  /// What a quantizer makes of a weight. Most layers are called once: it is kept from the second
+  /// call on.
+  template <class Make>
+  Result<std::shared_ptr<const QuantizedWeight>> quantized(const Site& site,
+                                                           std::string_view weight,
+                                                           const Make& make) {
+    auto& shared = shared_[{&site.layer, std::string(weight)}];
+    if (shared.weight != nullptr) {
+      return shared.weight;
+    }
+    TESSERA_TRY(auto made, make());
+    auto result = std::make_shared<const QuantizedWeight>(std::move(made));
+    if (std::exchange(shared.called, true)) {
+      shared.weight = result;
+    }
+    return result;
+  }
 
   /// The same value with the axes that Keras has, or channels first. Moves axes at most once per
   /// value and only where they lie otherwise.
@@ -133,25 +156,49 @@ class Lowering {
   /// Values that are combined element by element, all with the same layout.
   Values aligned(const Site& site, Values values);
   Value reshape(const Site& site, const Value& value, Dims shape);
+  /// The value as float32: what Keras makes of integers in layers that scale and shift.
+  Value floats(const Site& site, Value value);
   /// ReduceMean, ReduceMax or ReduceSum over axes of the model; the name of the result.
   std::string reduce(const Site& site, std::string_view type, const std::string& value,
                      const std::vector<std::int64_t>& axes, bool keep);
 
-  /// The result of a call: it gets the name of the layer if the call made it. Records it.
+  /// Has `make` report on a tensor of the layer, once however often the layer is called, where
+  /// reports are wanted.
+  template <class Make>
+  Status report(const Site& site, std::string_view what, const Make& make) {
+    if (options_.reports && reported_.emplace(&site.layer, what).second) {
+      TESSERA_TRY(auto made, make());
+      reports_.push_back(std::move(made));
+    }
+    return {};
+  }
+  [[nodiscard]] std::vector<TensorReport> take_reports() { return std::move(reports_); }
+
+  /// The result of a call: it gets the name of the layer if the call made it.
   Value settle(const Site& site, Value value);
   void record(const Site& site, const Value& value);
   [[nodiscard]] static ImportedLayer described(const Site& site, const Value& value);
   [[nodiscard]] std::vector<ImportedLayer> take_layers() { return std::move(layers_); }
 
  private:
+  using Moved = std::pair<std::string, Layout>;
+  struct SharedWeight {
+    bool called = false;
+    std::shared_ptr<const QuantizedWeight> weight;
+  };
   std::string add_weight(const Site& site, const std::string& what, Tensor value);
+  const Value& remember(Moved key, Value result);
 
   onnx::Model& model_;
   const ImportOptions& options_;
   std::map<std::pair<const Layer*, std::string>, std::string> weights_;
-  std::map<std::pair<std::string, Layout>, Value> moved_;
-  std::set<std::string> settled_;  ///< values that are results of layers
+  std::map<Moved, Value> moved_;
+  std::map<std::string, Moved> moved_from_;  ///< by the name of the result
+  std::set<std::string> settled_;            ///< values that are results of layers
   std::vector<ImportedLayer> layers_;
+  std::set<std::pair<const Layer*, std::string>> reported_;
+  std::vector<TensorReport> reports_;
+  std::map<std::pair<const Layer*, std::string>, SharedWeight> shared_;
   std::list<Layer> kept_;
   std::int64_t calls_ = 0;
 };

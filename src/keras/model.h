@@ -3,11 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tessera/core/json.h"
@@ -19,7 +17,9 @@
 namespace tessera::keras {
 
 struct Weight {
-  std::string name;  ///< the last part of its path, without ":0": "kernel", "moving_mean"
+  /// What the layer calls it: "kernel", "moving_mean". The number that it has in a .keras file
+  /// where the layer's class is not known.
+  std::string name;
   std::string path;  ///< as the file has it
   Tensor value;
 };
@@ -35,8 +35,11 @@ struct TensorRef {
 
 /// A layer that is used twice has two calls, and its weights once.
 struct Call {
-  std::vector<TensorRef> inputs;    ///< in the order of the layer's arguments
-  Json arguments = Json::object();  ///< other arguments of the call: constants, flags
+  /// In the order of the file: arguments without a name, then those that `arguments` names.
+  std::vector<TensorRef> inputs;
+  /// By name: constants, flags, and places in `inputs` as {"__input__": place}. Under "*args" all
+  /// those without a name, where one of them is a constant.
+  Json arguments = Json::object();
 };
 
 struct Model;
@@ -53,6 +56,9 @@ struct Layer {
   /// A function of keras.ops (Keras 3: `x * 2`) and no layer, though it may be called like one
   /// ("Multiply"). It has no weights; constants are in Call::arguments["*args"].
   bool is_operation = false;
+
+  /// A network of its own: what a wrapper holds has no inputs.
+  [[nodiscard]] bool is_network() const;
 };
 
 /// A network. Layers come in the order of the file; a Sequential one has got its InputLayer, if the
@@ -67,5 +73,9 @@ struct Model {
   /// 2 or 3: some functions differ (hard_sigmoid).
   [[nodiscard]] int generation() const { return keras_version.starts_with("3") ? 3 : 2; }
 };
+
+inline bool Layer::is_network() const {
+  return inner != nullptr && !inner->inputs.empty();
+}
 
 }  // namespace tessera::keras

@@ -9,11 +9,6 @@ namespace {
 
 constexpr const char* kInput = "__input__";
 
-Failure malformed(const std::string& where, std::string_view reason) {
-  return fail(ErrorCode::kDataLoss, "{}: {}", where, reason)
-      .hint("the configuration is damaged or was edited by hand; save the model again");
-}
-
 /// ["name", node, tensor] with or without named arguments.
 std::optional<NamedRef> listed_ref(const Json& json) {
   if (!json.is_array() || json.size() < 3 || json.size() > 4 || !json[0].is_string()) {
@@ -155,6 +150,11 @@ Status collect(const Json& json, std::vector<NamedRef>& refs, const std::string&
 }
 
 }  // namespace
+
+Failure malformed(const std::string& where, std::string_view reason) {
+  return fail(ErrorCode::kDataLoss, "{}: {}", where, reason)
+      .hint("the configuration is damaged or was edited by hand; save the model again");
+}
 
 Result<NamedCall> parse_node(const Json& node, const std::string& where) {
   if (node.is_object() && node.contains("args")) {

@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keras/model.h"
 
 namespace tessera::keras {
+
+/// A configuration that is none.
+[[nodiscard]] Failure malformed(const std::string& where, std::string_view reason);
 
 /// A tensor as a configuration names it: a layer, which of its calls, which output.
 struct NamedRef {

@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "keras/reports.h"
+#include "tessera/keras/quantizer_onnx.h"
+
 namespace tessera::keras {
 namespace {
-
-constexpr std::int64_t kWideOpset = 21;
 
 Permutation kernel_permutation(std::size_t spatial, bool depthwise) {
   const auto n = static_cast<std::int64_t>(spatial);
@@ -25,68 +26,73 @@ Permutation kernel_permutation(std::size_t spatial, bool depthwise) {
 bool storable(Lowering& lowering, const Codes& codes) {
   const auto dtype = codes.integers.dtype();
   return dtype == DType::kInt8 ||
-         (dtype == DType::kInt16 && lowering.model().opset().value_or(0) >= kWideOpset);
+         (dtype == DType::kInt16 && lowering.model().opset().value_or(0) >= kOpsetOf16Bits);
 }
 
-/// What was trained for the weight whose quantizer QKeras calls `key`: "depthwise_quantizer" is of
-/// depthwise_kernel.
-const TrainedRange* trained_range(const Site& site, std::string_view key) {
+/// The weight whose quantizer QKeras calls so: "depthwise_quantizer" is of depthwise_kernel.
+std::string weight_behind(std::string_view key) {
+  const auto name = key.substr(0, key.find("_quantizer"));
+  if (name == "depthwise" || name == "pointwise") {
+    return fmt::format("{}_kernel", name);
+  }
+  return name == "mean" || name == "variance" ? fmt::format("moving_{}", name) : std::string(name);
+}
+
+/// What was trained for a weight; null if nothing was.
+const TrainedRange* trained_range(const Site& site, const std::string& weight) {
   if (site.trained == nullptr) {
     return nullptr;
   }
-  const std::string name(key.substr(0, key.find("_quantizer")));
-  for (const auto& one : {name, name + "_kernel"}) {
-    if (const auto found = site.trained->find(one); found != site.trained->end()) {
-      return &found->second;
-    }
-  }
-  return nullptr;
+  const auto found = site.trained->find(weight);
+  return found == site.trained->end() ? nullptr : &found->second;
 }
 
 }  // namespace
 
-Result<Factor> factor(const Site& site, const TensorView& weight, const char* key, WeightUse use) {
-  Factor result;
-  result.plain = weight;
-  if (const auto* range = trained_range(site, key)) {
+Result<Factor> factor(Lowering& lowering, const Site& site, const TensorView& weight,
+                      const char* key, WeightUse use) {
+  const auto name = weight_behind(key);
+  if (const auto* range = trained_range(site, name)) {
     TESSERA_TRY(auto trained, fake_quantized(weight, *range).map_error(in_file(site.title())));
-    result.values = std::move(trained.values);
-    result.codes = std::move(trained.codes);
-    return result;
+    return Factor{std::make_shared<const QuantizedWeight>(std::move(trained)), weight};
   }
-  if (!site.layer.class_name.starts_with("Q")) {
-    return result;
+  if (!is_qkeras(site.layer.class_name)) {
+    return Factor{nullptr, weight};
   }
-  TESSERA_TRY(const auto quantizer,
-              parse_quantizer(site.config().at(key), fmt::format("{}: {}", site.title(), key)));
+  const auto where = fmt::format("{}: {}", site.title(), key);
+  TESSERA_TRY(const auto quantizer, parse_quantizer(site.config().at(key), where));
   if (!quantizer) {
-    return result;
+    return Factor{nullptr, weight};
   }
-  TESSERA_TRY(auto quantized, quantize_weight(as_used(*quantizer, use), weight, use)
-                                  .map_error(in_file(fmt::format("{}: {}", site.title(), key))));
-  result.values = std::move(quantized.values);
-  result.codes = std::move(quantized.codes);
-  return result;
+  const auto used = as_used(*quantizer, use);
+  TESSERA_TRY(auto quantized, lowering.quantized(site, name, [&] {
+    return quantize_weight(used, weight, use).map_error(in_file(where));
+  }));
+  TESSERA_CHECK(lowering.report(
+      site, name, [&] { return report_of(site.name, name, used, weight, *quantized); }));
+  return Factor{std::move(quantized), weight};
 }
 
 std::string store(Lowering& lowering, const Site& site, std::string_view what, const Factor& factor,
                   const Arrangement& arrangement) {
-  if (!factor.codes || !storable(lowering, *factor.codes)) {
+  const auto* const codes = factor.codes();
+  const auto as_floats = [&] {
     return lowering.weight(site, what, [&] { return arrangement.move(factor.view()); });
+  };
+  if (codes == nullptr || !storable(lowering, *codes)) {
+    return as_floats();
   }
-  const auto& codes = *factor.codes;
-  if (codes.scales.size() == 1) {
-    return lowering.dequantized(site, what, arrangement.move(codes.integers.view()), codes.scales,
-                                0);
+  const auto moved = [&] { return arrangement.move(codes->integers.view()); };
+  if (codes->scales.size() == 1) {
+    return lowering.dequantized(site, what, moved, codes->scales, 0);
   }
-  const auto from = codes.axis.value_or(0);
+  const auto from = codes->axis.value_or(0);
   const auto axis = arrangement.axis(from);
   if (!axis) {
-    return lowering.weight(site, what, [&] { return arrangement.move(factor.view()); });
+    return as_floats();
   }
-  auto scales = arrangement.scales ? arrangement.scales(codes.scales, from) : codes.scales;
-  return lowering.dequantized(site, what, arrangement.move(codes.integers.view()),
-                              std::move(scales), *axis);
+  auto scales = arrangement.scales ? arrangement.scales(codes->scales, from) : codes->scales;
+  return lowering.dequantized(site, what, moved, std::move(scales), *axis);
 }
 
 Result<std::size_t> spatial_axes(const Site& site) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,16 +18,19 @@ namespace tessera::keras {
 
 /// A weight as the layer uses it: behind its quantizer, where it has one.
 struct Factor {
-  Tensor values;               ///< float32; empty where `plain` is looked at
-  TensorView plain;            ///< a weight without a quantizer
-  std::optional<Codes> codes;  ///< the same on the integer grid
-  [[nodiscard]] TensorView view() const { return values.bytes().empty() ? plain : values.view(); }
+  std::shared_ptr<const QuantizedWeight> quantized;  ///< null without a quantizer
+  TensorView plain;                                  ///< in front of it
+  [[nodiscard]] TensorView view() const { return quantized ? quantized->values.view() : plain; }
+  /// The same on the integer grid; null where there is none.
+  [[nodiscard]] const Codes* codes() const {
+    return quantized && quantized->codes ? &*quantized->codes : nullptr;
+  }
 };
 
-/// `key` names the quantizer in the configuration: "kernel_quantizer". Errors: those of the
-/// quantizer, with the layer's name.
-[[nodiscard]] Result<Factor> factor(const Site& site, const TensorView& weight, const char* key,
-                                    WeightUse use);
+/// `key` names the quantizer in the configuration: "kernel_quantizer". `weight` is float32. Reports
+/// on it. Errors: those of the quantizer, with the layer's name.
+[[nodiscard]] Result<Factor> factor(Lowering& lowering, const Site& site, const TensorView& weight,
+                                    const char* key, WeightUse use);
 
 /// Where a weight's axes go in the model, and what becomes of its scales.
 struct Arrangement {

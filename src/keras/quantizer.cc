@@ -6,8 +6,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -21,17 +23,18 @@ namespace {
 
 /// Values of a quantizer and, on an affine grid, their codes.
 struct Evaluation {
-  std::vector<float> values;
+  Tensor values;
   std::optional<ScaledCodes> codes;
   bool published = false;
 };
 
-std::vector<float> values_of(const ScaledCodes& grid) {
-  std::vector<float> values(grid.codes.size());
+Tensor values_of(const ScaledCodes& grid, const Shape& shape) {
+  Tensor result(DType::kFloat32, shape);
+  const auto values = result.as<float>();
   for_each_in_group(grid.groups, values.size(), [&](std::size_t i, std::size_t group) {
     values[i] = grid.codes[i] * grid.scales[group];
   });
-  return values;
+  return result;
 }
 
 /// One rule, or one per channel.
@@ -55,16 +58,16 @@ Result<Rules> rules_of(const Quantizer& quantizer, const Shape& shape) {
   return rules;
 }
 
-Evaluation by_rules(const Quantizer& quantizer, std::span<const float> inputs, const Rules& rules) {
-  Evaluation result;
+Evaluation by_rules(const Quantizer& quantizer, std::span<const float> inputs, const Rules& rules,
+                    const Shape& shape) {
+  Evaluation result{.values = Tensor(DType::kFloat32, shape)};
+  const auto values = result.values.as<float>();
   ScaledCodes codes{.groups = rules.groups};
   codes.codes.resize(inputs.size());
-  result.values.resize(inputs.size());
   for_each_in_group(rules.groups, inputs.size(), [&](std::size_t i, std::size_t group) {
     const auto& rule = rules.rules[group];
     codes.codes[i] = code_of(quantizer, rule, inputs[i]);
-    result.values[i] =
-        std::isnan(inputs[i]) ? inputs[i] : value_of(quantizer, rule, codes.codes[i]);
+    values[i] = std::isnan(inputs[i]) ? inputs[i] : value_of(quantizer, rule, codes.codes[i]);
   });
   const auto& first = rules.rules.front();
   codes.low = first.low;
@@ -78,24 +81,20 @@ Evaluation by_rules(const Quantizer& quantizer, std::span<const float> inputs, c
   return result;
 }
 
-std::vector<float> each(std::span<const float> inputs, const auto& function) {
-  std::vector<float> values;
-  values.reserve(inputs.size());
-  std::ranges::transform(inputs, std::back_inserter(values), function);
-  return values;
-}
-
-Evaluation off_grid(const Quantizer& quantizer, std::span<const float> inputs) {
+Evaluation off_grid(const Quantizer& quantizer, std::span<const float> inputs, const Shape& shape) {
+  Evaluation result{.values = Tensor(DType::kFloat32, shape)};
+  const auto each = [&](const auto& function) {
+    std::ranges::transform(inputs, result.values.as<float>().begin(), function);
+  };
   if (quantizer.kind == QuantizerKind::kUlaw) {
     const auto law = ulaw_values(quantizer);
-    return {.values = each(
-                inputs, [&](float x) { return std::isnan(x) ? x : ulaw_of(quantizer, law, x); })};
+    each([&](float x) { return std::isnan(x) ? x : ulaw_of(quantizer, law, x); });
+  } else if (quantizer.kind == QuantizerKind::kFunction) {
+    each([&](float x) { return function_value(quantizer.function, x); });
+  } else {
+    each([&](float x) { return std::isnan(x) ? x : po2_of(quantizer, x); });
   }
-  if (quantizer.kind == QuantizerKind::kFunction) {
-    return {.values = each(inputs, [&](float x) { return function_value(quantizer.function, x); })};
-  }
-  return {.values =
-              each(inputs, [&](float x) { return std::isnan(x) ? x : po2_of(quantizer, x); })};
+  return result;
 }
 
 /// Looks at all of them, several at once, instead of ending at the first.
@@ -107,26 +106,47 @@ bool all_finite(std::span<const float> values) {
   return others == 0;
 }
 
+/// Denormals and negative zeros.
+bool any_to_flush(std::span<const float> values) {
+  std::uint32_t changed = 0;
+  for (const float value : values) {
+    changed |= std::bit_cast<std::uint32_t>(flushed(value)) ^ std::bit_cast<std::uint32_t>(value);
+  }
+  return changed != 0;
+}
+
+/// What the quantizer is applied to. `own` holds it where it is not what stands in the view.
+Result<std::span<const float>> inputs_of(const Quantizer& quantizer, const TensorView& view,
+                                         std::vector<float>& own) {
+  const bool swish = quantizer.kind == QuantizerKind::kHardSwish;
+  if (view.dtype == DType::kFloat32 && !swish && !any_to_flush(view.as<float>())) {
+    return view.as<float>();
+  }
+  TESSERA_TRY(own, to_float32(view));
+  std::ranges::for_each(own, [&](float& x) {
+    x = flushed(x);
+    x = swish ? hard_swish(quantizer, x) : x;
+  });
+  return std::span<const float>(own);
+}
+
 Result<Evaluation> evaluate(const Quantizer& quantizer, const TensorView& view,
                             bool must_be_finite) {
   if (!is_floating(view.dtype)) {
     return fail(ErrorCode::kUnimplemented, "{} of {} values; expected floats", quantizer.name,
                 to_string(view.dtype));
   }
-  TESSERA_TRY(auto inputs, to_float32(view));
+  std::vector<float> own;
+  TESSERA_TRY(const auto inputs, inputs_of(quantizer, view, own));
   const bool by_data = scales_by_data(quantizer);
   if ((must_be_finite || by_data) && !all_finite(inputs)) {
     return fail(ErrorCode::kDataLoss, "values for {} have NaN or infinities", quantizer.name)
         .hint("the network was not trained to an end: look at it where it was made");
   }
-  std::ranges::for_each(inputs, [](float& x) { x = flushed(x); });
-  if (quantizer.kind == QuantizerKind::kHardSwish) {
-    std::ranges::for_each(inputs, [&](float& x) { x = hard_swish(quantizer, x); });
-  }
   const Shape shape(view.shape.begin(), view.shape.end());
   if (by_data) {
     TESSERA_TRY(auto codes, scaled_codes(quantizer, inputs, shape));
-    auto values = values_of(codes);
+    auto values = values_of(codes, shape);
     return Evaluation{std::move(values), std::move(codes), true};
   }
   switch (quantizer.kind) {
@@ -134,7 +154,7 @@ Result<Evaluation> evaluate(const Quantizer& quantizer, const TensorView& view,
     case QuantizerKind::kPo2:
     case QuantizerKind::kReluPo2:
     case QuantizerKind::kFunction:
-      return off_grid(quantizer, inputs);
+      return off_grid(quantizer, inputs, shape);
     case QuantizerKind::kBits:
     case QuantizerKind::kLinear:
     case QuantizerKind::kBinary:
@@ -146,7 +166,7 @@ Result<Evaluation> evaluate(const Quantizer& quantizer, const TensorView& view,
       break;
   }
   TESSERA_TRY(const auto rules, rules_of(quantizer, shape));
-  return by_rules(quantizer, inputs, rules);
+  return by_rules(quantizer, inputs, rules, shape);
 }
 
 DType narrowest(float low, float high) {
@@ -320,7 +340,7 @@ Result<QuantizedWeight> quantize_weight(const Quantizer& quantizer, const Tensor
   }
   TESSERA_TRY(auto result, evaluate(used, weight, true));
   const Shape shape(weight.shape.begin(), weight.shape.end());
-  QuantizedWeight quantized{.values = Tensor::of(result.values, shape)};
+  QuantizedWeight quantized{.values = std::move(result.values)};
   if (!result.codes) {
     return quantized;
   }
@@ -329,13 +349,16 @@ Result<QuantizedWeight> quantize_weight(const Quantizer& quantizer, const Tensor
     std::ranges::for_each(quantized.published_scale,
                           [&](float& scale) { scale *= result.codes->published; });
   }
-  quantized.codes = to_codes(used, std::move(*result.codes), shape);
+  if (result.codes->low >= -kMostCodes && result.codes->high < kMostCodes) {
+    quantized.codes = to_codes(used, std::move(*result.codes), shape);
+  }
   return quantized;
 }
 
 Result<Tensor> apply(const Quantizer& quantizer, const TensorView& values) {
-  TESSERA_TRY(auto result, evaluate(quantizer, values, false));
-  return Tensor::of(result.values, Shape(values.shape.begin(), values.shape.end()));
+  return evaluate(quantizer, values, false).map([](Evaluation result) {
+    return std::move(result.values);
+  });
 }
 
 }  // namespace tessera::keras

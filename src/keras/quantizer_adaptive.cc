@@ -13,8 +13,6 @@
 namespace tessera::keras {
 namespace {
 
-constexpr float kLogOfTwo = 0.69314718055994530942F;
-
 /// log2 of a magnitude, 0 below 1.
 float positive_log2(float value) {
   const auto log = static_cast<float>(std::log(std::fabs(static_cast<double>(value))));

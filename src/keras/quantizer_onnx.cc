@@ -19,7 +19,6 @@ namespace tessera::keras {
 namespace {
 
 constexpr float kLeastNormal = std::numeric_limits<float>::min();
-constexpr std::int64_t kOpsetOf16Bits = 21;
 
 std::optional<DType> type_for(float low, float high, bool sixteen_bits) {
   // Kernels are fastest, and on some machines only exact, with u8 for what has no sign.

@@ -126,7 +126,7 @@ Status read_relu(const QuantizerFields& fields, Quantizer& quantizer) {
   return {};
 }
 
-/// Exponents that a power of two can have; see exponents_of() in quantizer.cc.
+/// With bits for exponents that float32 has; see exponents_of().
 Status read_po2(const QuantizerFields& fields, Quantizer& quantizer) {
   TESSERA_CHECK(fields.real("max_value", 1e-30, 1e30, quantizer.max_value));
   TESSERA_CHECK(fields.flag("quadratic_approximation", quantizer.quadratic));

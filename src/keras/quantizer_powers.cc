@@ -5,15 +5,12 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 
 #include "keras/quantizer_rule.h"
 
 namespace tessera::keras {
 namespace {
-
-/// keras.backend.epsilon(): below, everything is the lowest power.
-constexpr float kEpsilon = 1e-7F;
-constexpr double kLogOfTwo = 0.69314718055994530942;
 
 /// The least magnitude from `low` on whose exponent is at least so large; exponents never fall.
 float least_with(const Quantizer& quantizer, int exponent, float low) {
@@ -38,6 +35,7 @@ PowerTable power_table(const Quantizer& quantizer) {
   const int first = exponent_of(quantizer, kEpsilon);
   const int last = exponent_of(quantizer, std::numeric_limits<float>::max());
   PowerTable table;
+  // Below kEpsilon, everything is the lowest power.
   table.begins = {0.0F, kEpsilon};
   table.values = {power_of_two(exponent_of(quantizer, 0.0F)), power_of_two(first)};
   for (int exponent = first + factor; exponent <= last; exponent += factor) {
@@ -45,7 +43,7 @@ PowerTable power_table(const Quantizer& quantizer) {
     table.values.push_back(power_of_two(exponent));
   }
   // Place 1 is `first`: log2(a) / factor, rounded, less first / factor, plus 1.
-  table.per_log = static_cast<float>(1 / (kLogOfTwo * factor));
+  table.per_log = static_cast<float>(1 / (std::numbers::ln2 * factor));
   table.offset = static_cast<float>(1 - first / factor) + (quantizer.floor_log2 ? 0.0F : 0.5F);
   return table;
 }

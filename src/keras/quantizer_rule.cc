@@ -10,13 +10,6 @@
 namespace tessera::keras {
 namespace {
 
-/// Up to here float32 has every whole number.
-constexpr float kMostCodes = 16777216.0F;
-/// keras.backend.epsilon()
-constexpr float kEpsilon = 1e-7F;
-/// np.log(2.0) beside a float32 tensor
-constexpr float kLogOfTwo = 0.69314718055994530942F;
-
 /// The logarithm of a float32, rounded once: what does not depend on a mathematics library.
 float log_of(float value) {
   return static_cast<float>(std::log(static_cast<double>(value)));

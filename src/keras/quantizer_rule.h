@@ -25,6 +25,14 @@ struct Rule {
   bool affine = true;
 };
 
+/// keras.backend.epsilon()
+constexpr float kEpsilon = 1e-7F;
+/// np.log(2.0) beside a float32 tensor
+constexpr float kLogOfTwo = 0.69314718055994530942F;
+
+/// Up to here float32 has every whole number.
+constexpr float kMostCodes = 16777216.0F;
+
 /// 2^exponent.
 [[nodiscard]] float power_of_two(int exponent);
 /// Half to even. Without a call of the mathematics library, which takes most of the time else.

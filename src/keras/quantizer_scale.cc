@@ -13,8 +13,6 @@
 namespace tessera::keras {
 namespace {
 
-constexpr float kEpsilon = 1e-7F;
-constexpr float kLogOfTwo = 0.69314718055994530942F;
 constexpr int kSteps = 5;
 
 using Values = std::span<const float>;

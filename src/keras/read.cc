@@ -3,11 +3,11 @@
 #include "keras/read.h"
 
 #include <algorithm>
-#include <array>
 
 #include "keras/config.h"
 #include "keras/hdf5.h"
 #include "keras/weights.h"
+#include "tessera/keras/keras.h"
 #include "tessera/tensor/zip.h"
 
 namespace tessera::keras {
@@ -19,6 +19,7 @@ constexpr std::string_view kWeights = "model.weights.h5";
 constexpr std::string_view kZipSignature = "PK\x03\x04";
 
 constexpr std::uint64_t kMostConfigBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMostMetadataBytes = std::uint64_t{1} << 20;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -63,7 +64,7 @@ Result<std::string> version_in(const ZipArchive& archive, const std::string& wha
   if (found == nullptr) {
     return std::string();
   }
-  TESSERA_TRY(const auto bytes, archive.extract(*found, kMostConfigBytes));
+  TESSERA_TRY(const auto bytes, archive.extract(*found, kMostMetadataBytes));
   TESSERA_TRY(const auto metadata,
               parse_json(text_of(bytes.bytes), fmt::format("{}[{}]", what, kMetadata)));
   const auto version = metadata.find("keras_version");
@@ -71,8 +72,13 @@ Result<std::string> version_in(const ZipArchive& archive, const std::string& wha
                                                            : std::string();
 }
 
-Result<Json> config_in(const ZipArchive& archive, const std::string& what) {
-  TESSERA_TRY(const auto config, member(archive, kConfig, kMostConfigBytes, what));
+/// Parsed, brackets take fifty times their text: an archive may not be made of them.
+Result<Json> config_in(const ZipArchive& archive, std::uint64_t archive_bytes,
+                       const std::string& what) {
+  constexpr std::uint64_t kMostRatio = 64;
+  constexpr std::uint64_t kFree = std::uint64_t{4} << 20;
+  const auto most = std::min(kMostConfigBytes, kMostRatio * archive_bytes + kFree);
+  TESSERA_TRY(const auto config, member(archive, kConfig, most, what));
   return parse_json(text_of(config.bytes), fmt::format("{}[{}]", what, kConfig));
 }
 
@@ -86,7 +92,7 @@ Result<Model> read_zip(std::span<const std::byte> bytes, const std::string& what
                                 .hint = "save the model again with model.save('x.keras')"}));
   TESSERA_TRY(const auto version, version_in(archive, what));
   TESSERA_TRY(const auto json, given.empty()
-                                   ? config_in(archive, what)
+                                   ? config_in(archive, bytes.size(), what)
                                    : parse_json(given, what + " (configuration beside it)"));
   TESSERA_TRY(auto model, parse_config(json, version, what));
   TESSERA_TRY(const auto weights,
@@ -114,19 +120,9 @@ Result<std::string> read_config(const std::filesystem::path& path) {
 
 }  // namespace
 
-bool is_keras(std::string_view first_bytes, const std::filesystem::path& path) {
-  if (hdf5::has_signature(std::as_bytes(std::span(first_bytes)))) {
-    return true;
-  }
-  if (!first_bytes.starts_with(kZipSignature)) {
-    return false;
-  }
-  // The name of the first member.
-  constexpr std::size_t kNameAt = 30;
-  const auto name = first_bytes.substr(std::min(kNameAt, first_bytes.size()));
-  const std::array names{kMetadata, kConfig, kWeights};
-  return path.extension() == ".keras" ||
-         std::ranges::any_of(names, [&](std::string_view own) { return name.starts_with(own); });
+bool is_keras_file(std::string_view first_bytes, const std::filesystem::path& path) {
+  return hdf5::has_signature(std::as_bytes(std::span(first_bytes))) ||
+         (first_bytes.starts_with(kZipSignature) && path.extension() == ".keras");
 }
 
 Result<Model> read(std::span<const std::byte> bytes, std::string_view what,

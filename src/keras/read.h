@@ -10,10 +10,6 @@
 
 namespace tessera::keras {
 
-/// True for what read() reads, as far as the beginning tells: an HDF5 file, or a zip archive under
-/// the name .keras. `first_bytes` are at least 8, or all of a shorter file.
-[[nodiscard]] bool is_keras(std::string_view first_bytes, const std::filesystem::path& path);
-
 /// Reads a model as Keras 2 and 3 and QKeras save it:
 ///  - .h5 with its configuration (legacy format);
 ///  - .h5 with weights alone, whose configuration (`model.to_json()`) stands beside it under the
@@ -21,10 +17,9 @@ namespace tessera::keras {
 ///  - .keras: a zip archive of config.json, metadata.json and model.weights.h5.
 ///
 /// Weights come in the order of the file's own list of them: `weight_names`, or the numbers in
-/// `vars` (then Weight::name is that number, and what it means is the layer's affair). Those of a
-/// nested model stand with the layers in it, those of TimeDistributed and of other wrappers that
-/// have none of their own with the wrapped layer, those of Bidirectional (forward first) and of the
-/// wrappers of quantization-aware training with the wrapper.
+/// `vars`. Those of a nested model stand with the layers in it, those of TimeDistributed and of
+/// other wrappers that have none of their own with the wrapped layer, those of Bidirectional
+/// (forward first) and of the wrappers of quantization-aware training with the wrapper.
 ///
 /// Errors: kNotFound; kDataLoss for a damaged file, a damaged configuration, and where
 /// configuration and weights disagree (both are named); kUnimplemented for what Keras files do not

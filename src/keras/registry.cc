@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "keras/layers.h"
 
@@ -86,7 +85,7 @@ const std::vector<LayerClass>& classes() {
         {"QuantizeLayer", to::quantize_layer},
         {"QuantizeWrapper", to::quantize_wrapper, 1, kMany},
         {"QuantizeWrapperV2", to::quantize_wrapper, 1, kMany},
-        {"QActivation", to::q_activation},
+        {"QActivation", to::activation},
         {"QAdaptiveActivation", to::q_adaptive_activation},
         {"QDense", to::dense},
         {"QConv1D", to::convolution},
@@ -109,12 +108,6 @@ const std::vector<LayerClass>& classes() {
   return kClasses;
 }
 
-bool is_network(const Layer& layer) {
-  static const std::set<std::string_view> kNetworks = {"Functional", "Model", "Sequential",
-                                                       "Network"};
-  return layer.inner && kNetworks.contains(layer.class_name);
-}
-
 Failure unknown(const Site& site) {
   if (site.layer.class_name == "Lambda") {
     return fail(ErrorCode::kUnimplemented, "{}: holds Python code, which only Python can run",
@@ -131,6 +124,14 @@ Failure unknown(const Site& site) {
       .hint("rebuild it from layers that are known: {}", fmt::join(names, ", "));
 }
 
+/// What comes behind the least number of inputs: "", " to 3" or " or more".
+std::string upper_bound_of(const LayerClass& known) {
+  if (known.most_inputs == known.least_inputs) {
+    return "";
+  }
+  return known.most_inputs == kMany ? " or more" : fmt::format(" to {}", known.most_inputs);
+}
+
 /// Dropout and its like draw random numbers where they are told to train.
 Status expect_inference(const Site& site) {
   const auto& arguments = site.call.arguments;
@@ -139,6 +140,25 @@ Status expect_inference(const Site& site) {
       training->get<bool>()) {
     return fail(ErrorCode::kUnimplemented, "{}: is called with training=True", site.title())
         .hint("build the network without it, give it the same weights, and save it again");
+  }
+  return {};
+}
+
+bool holds_tensor(const Json& argument) {
+  return argument.is_structured() && (argument.contains("__input__") ||
+                                      std::any_of(argument.begin(), argument.end(), holds_tensor));
+}
+
+/// Masks are no inputs of any layer here.
+Status expect_no_mask(const Site& site) {
+  for (const auto& [name, argument] : site.call.arguments.items()) {
+    if ((name == "mask" || name.ends_with("_mask")) && holds_tensor(argument)) {
+      return fail(ErrorCode::kUnimplemented, "{}: is called with a tensor as {}", site.title(),
+                  name)
+          .hint(
+              "build the network without masks (Embedding with mask_zero=False), if it computes "
+              "the same then");
+    }
   }
   return {};
 }
@@ -163,19 +183,12 @@ const LayerClass* find_layer(std::string_view class_name) {
   return found == classes().end() || found->name != class_name ? nullptr : &*found;
 }
 
-std::vector<std::string> known_layers() {
-  std::vector<std::string> names;
-  for (const auto& known : classes()) {
-    names.emplace_back(known.name);
-  }
-  return names;
-}
-
 Result<Values> lower_call(Lowering& lowering, const Site& site) {
   TESSERA_CHECK(lowering.count_call());
   TESSERA_CHECK(expect_inference(site));
+  TESSERA_CHECK(expect_no_mask(site));
   Result<Values> values;
-  if (is_network(site.layer)) {
+  if (site.layer.is_network()) {
     values =
         lower_network(lowering, *site.layer.inner, site.name + "/", site.inputs, site.generation);
   } else if (to::is_operation(site.layer)) {
@@ -187,8 +200,7 @@ Result<Values> lower_call(Lowering& lowering, const Site& site) {
     }
     if (site.inputs.size() < known->least_inputs || site.inputs.size() > known->most_inputs) {
       return fail(ErrorCode::kDataLoss, "{}: is called with {} inputs; expected {}{}", site.title(),
-                  site.inputs.size(), known->least_inputs,
-                  known->most_inputs > known->least_inputs ? " or more" : "");
+                  site.inputs.size(), known->least_inputs, upper_bound_of(*known));
     }
     values = known->lower(lowering, site);
   }

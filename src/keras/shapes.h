@@ -18,8 +18,6 @@ using Dims = std::vector<Dim>;
 [[nodiscard]] inline Dim known_dim(std::int64_t extent) {
   return {extent, {}};
 }
-/// "Nx8x8x3", "?" where an extent has no name.
-[[nodiscard]] std::string to_string(const Dims& shape);
 /// All extents but the first; none if one is open.
 [[nodiscard]] std::optional<std::vector<std::int64_t>> extents_behind_batch(const Dims& shape);
 

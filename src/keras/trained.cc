@@ -25,6 +25,11 @@ Result<Nudged> nudged(float low, float high, int bits, bool narrow) {
   const float last = static_cast<float>((1 << bits) - 1);
   Nudged result;
   result.scale = (high - low) / (last - first);
+  if (!std::isnormal(result.scale)) {
+    return fail(ErrorCode::kDataLoss, "a trained range from {} to {} has no step in float32", low,
+                high)
+        .hint("train on, so that the ranges are seen, before the network is saved");
+  }
   const float exact = first - low / result.scale;
   result.zero_point = static_cast<int>(std::round(std::clamp(exact, first, last)));
   return result;

@@ -31,7 +31,7 @@ struct Nudged {
   float scale = 1;
   int zero_point = 0;
 };
-/// Errors: kDataLoss for a range that is empty or does not hold zero.
+/// Errors: kDataLoss for a range that is empty, does not hold zero, or has no step in float32.
 [[nodiscard]] Result<Nudged> nudged(float low, float high, int bits, bool narrow);
 
 /// A weight on the grid of its range: half a step rounds up, as TensorFlow rounds. `codes` where

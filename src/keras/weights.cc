@@ -102,4 +102,14 @@ Status read_weights(const hdf5::File& file, Model& model) {
   return read_numbered_weights(file, *root, model);
 }
 
+std::string_view owner_of(std::string_view path) {
+  constexpr std::string_view kNumbered = "/vars";
+  const auto name = path.rfind('/');
+  path = path.substr(0, name == std::string_view::npos ? 0 : name);
+  if (path.ends_with(kNumbered)) {
+    path.remove_suffix(kNumbered.size());
+  }
+  return path.substr(path.rfind('/') + 1);
+}
+
 }  // namespace tessera::keras

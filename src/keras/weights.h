@@ -24,7 +24,7 @@ namespace tessera::keras {
 /// The legacy layout; `listed` are the layers that it lists.
 [[nodiscard]] Status read_named_weights(const hdf5::File& file, const hdf5::Object& root,
                                         const std::vector<std::string>& listed, Model& model);
-/// The layout of .keras. `container` is the member of `root` that holds the layers.
+/// The layout of .keras. A member of `root` holds the layers.
 [[nodiscard]] Status read_numbered_weights(const hdf5::File& file, const hdf5::Object& root,
                                            Model& model);
 
@@ -33,15 +33,15 @@ namespace tessera::keras {
 [[nodiscard]] Result<std::optional<std::vector<std::string>>> names_at(
     const hdf5::File& file, const hdf5::Object& object, const std::string& attribute);
 
+/// Whose weight it is: the part of the path before its name, "query" of "mha/query/kernel:0" and
+/// "query_dense" of "mha/query_dense/vars/0".
+[[nodiscard]] std::string_view owner_of(std::string_view path);
+
 /// The model and the file contradict each other.
 [[nodiscard]] Failure disagree(const hdf5::File& file, std::string_view reason);
 /// A weight that belongs to no layer.
 [[nodiscard]] Failure homeless(const hdf5::File& file, std::string_view weight);
 
-/// True for a nested network, false for a wrapper of one layer and a plain layer.
-[[nodiscard]] inline bool is_network(const Layer& layer) {
-  return layer.inner != nullptr && !layer.inner->inputs.empty();
-}
 /// True for a wrapper without weights of its own.
 [[nodiscard]] inline bool is_bare_wrapper(const Layer& layer) {
   return layer.inner != nullptr && layer.class_name == "TimeDistributed";

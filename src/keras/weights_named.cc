@@ -37,7 +37,7 @@ struct Leaf {
 void collect_leaves(Model& model, const std::vector<std::string>& above,
                     std::vector<Leaf>& leaves) {
   for (auto& layer : model.layers) {
-    if (!is_network(layer)) {
+    if (!layer.is_network()) {
       leaves.push_back({&layer, above, {}});
       continue;
     }
@@ -170,9 +170,8 @@ class NamedWeights {
   }
 
   [[nodiscard]] static bool has_list(const hdf5::Object& group) {
-    return std::ranges::any_of(group.attributes, [](const hdf5::Attribute& attribute) {
-      return attribute.name.starts_with("weight_names");
-    });
+    const auto first = group.attributes.lower_bound("weight_names");
+    return first != group.attributes.end() && first->first.starts_with("weight_names");
   }
 
   /// Every array under the group of a layer is in its list, once. Groups in it that have lists of
@@ -212,7 +211,7 @@ class NamedWeights {
   }
 
   [[nodiscard]] Status give(std::vector<Weight> weights, Layer& layer) const {
-    if (is_network(layer)) {
+    if (layer.is_network()) {
       return hand_out(std::move(weights), layer);
     }
     if (is_bare_wrapper(layer)) {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <set>
 
+#include "keras/layer_config.h"
 #include "keras/weights.h"
 
 // How Keras walks a model to write it: saving_lib._save_state() of Keras 2.13 to 3. Layers lie in
@@ -12,8 +14,6 @@
 // holds lies below, under the names of its attributes; arrays are numbered in `vars`.
 namespace tessera::keras {
 namespace {
-
-using ObjectPtr = std::shared_ptr<const hdf5::Object>;
 
 std::optional<std::size_t> number_of(std::string_view text) {
   std::size_t number = 0;
@@ -59,6 +59,67 @@ std::vector<std::string> members_in_order(const hdf5::Object& group) {
     return std::pair(rank_of(name), split_number(name));
   });
   return names;
+}
+
+using Names = std::vector<std::string>;
+
+Names norm_names(const Layer& layer, const Names& statistics) {
+  const LayerConfig config(layer);
+  Names names;
+  if (config.flag("scale", true).value_or(true)) {
+    names.emplace_back("gamma");
+  }
+  if (config.flag("center", true).value_or(true)) {
+    names.emplace_back("beta");
+  }
+  names.insert(names.end(), statistics.begin(), statistics.end());
+  return names;
+}
+
+/// Of layers that multiply by kernels.
+Names product_names(const Layer& layer) {
+  const auto is = [&](const char* part) {
+    return layer.class_name.find(part) != std::string::npos;
+  };
+  Names names;
+  if (is("Separable")) {
+    names = {"depthwise_kernel", "pointwise_kernel"};
+  } else {
+    names.emplace_back(is("Depthwise") ? "depthwise_kernel" : "kernel");
+  }
+  if (LayerConfig(layer).flag("use_bias", true).value_or(true)) {
+    names.emplace_back("bias");
+  }
+  if (is("Batchnorm")) {
+    names.emplace_back("iteration");
+  }
+  return names;
+}
+
+/// What the weights in `vars` are called in their order; none for layers that are not known.
+/// `owner` is the layer's group or the member of it that has them.
+Names names_of(const Layer& layer, std::string_view owner) {
+  static const std::map<std::string_view, Names> kOthers = {
+      {"Embedding", {"embeddings"}},
+      {"Normalization", {"mean", "variance", "count"}},
+      {"PReLU", {"alpha"}},
+      {"QAdaptiveActivation", {"step", "ema_min", "ema_max"}}};
+  const std::string_view name = layer.class_name;
+  if (owner == "cell" || owner.ends_with("_cell")) {
+    return {"kernel", "recurrent_kernel", "bias"};
+  }
+  if (owner == "batchnorm" || name.ends_with("BatchNormalization")) {
+    return norm_names(layer, {"moving_mean", "moving_variance"});
+  }
+  if (name == "LayerNormalization") {
+    return norm_names(layer, {});
+  }
+  if (const auto found = kOthers.find(name); found != kOthers.end()) {
+    return found->second;
+  }
+  const bool product = name.find("Conv") != std::string_view::npos || name.ends_with("Dense") ||
+                       name == "MultiHeadAttention";
+  return product ? product_names(layer) : Names{};
 }
 
 class NumberedWeights {
@@ -131,7 +192,7 @@ class NumberedWeights {
   }
 
   [[nodiscard]] Status read_layer(const hdf5::Object& group, Layer& layer) {
-    if (is_network(layer)) {
+    if (layer.is_network()) {
       return read_network(group, opened(layer));
     }
     if (is_bare_wrapper(layer)) {
@@ -167,6 +228,7 @@ class NumberedWeights {
   }
 
   [[nodiscard]] Status read_arrays(const hdf5::Object& vars, Layer& layer) {
+    const auto names = names_of(layer, owner_of(vars.path + "/0"));
     for (std::size_t i = 0; i < vars.links.size(); ++i) {
       auto name = std::to_string(i);
       TESSERA_TRY(const auto array, file_.find(vars, name));
@@ -176,8 +238,8 @@ class NumberedWeights {
                                layer.class_name, vars.links.size(), vars.path, name));
       }
       TESSERA_TRY(auto value, file_.tensor(*array));
-      layer.weights.push_back(
-          {std::move(name), fmt::format("{}/{}", vars.path.substr(1), i), std::move(value)});
+      layer.weights.push_back({i < names.size() ? names[i] : std::move(name),
+                               fmt::format("{}/{}", vars.path.substr(1), i), std::move(value)});
     }
     return {};
   }

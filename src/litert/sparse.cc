@@ -68,8 +68,9 @@ class Expansion {
   Result<std::vector<std::byte>> run() {
     const int bits = bits_of(tensor_.type);
     if (bits == 0 || bits % 8 != 0) {
-      return fail(ErrorCode::kUnimplemented, "sparse tensor '{}' of {}", tensor_.name,
-                  to_string(tensor_.type));
+      return fail(ErrorCode::kUnimplemented, "the values of sparse tensor '{}' ({}) fill no bytes",
+                  tensor_.name, to_string(tensor_.type))
+          .hint("leave the operators that read it as they are, with --exclude");
     }
     width_ = static_cast<std::size_t>(bits) / 8;
     TESSERA_CHECK(find_levels());
@@ -93,8 +94,13 @@ class Expansion {
       return malformed(tensor_, "its levels are not those of its shape and blocks");
     }
     const auto strides = strides_of(shape, static_cast<std::int64_t>(width_), total_);
-    if (!strides || total_ > kMostBytes) {
-      return malformed(tensor_, "its shape is none");
+    if (!strides || total_ == 0) {
+      return malformed(tensor_, "its shape is none, or has no elements");
+    }
+    if (total_ > kMostRatio * static_cast<std::int64_t>(stored_.size()) + kFreeBytes) {
+      return fail(ErrorCode::kResourceExhausted, "sparse tensor '{}' has {} bytes with its zeros",
+                  tensor_.name, total_)
+          .hint("leave the operators that read it as they are, with --exclude");
     }
     std::vector<std::int64_t> block(rank, 1);  // by dimension: positions within a block
     for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -181,8 +187,9 @@ class Expansion {
     return {};
   }
 
-  /// As much as a file can hold.
-  static constexpr std::int64_t kMostBytes = std::int64_t{2} << 30;
+  /// No network is trained to hold one value in a thousand; a small file may not fill the memory.
+  static constexpr std::int64_t kMostRatio = 1024;
+  static constexpr std::int64_t kFreeBytes = std::int64_t{64} << 20;
 
   const Tensor& tensor_;
   const Sparsity& sparsity_;

@@ -131,14 +131,12 @@ using Values = std::map<std::string, Tensor, std::less<>>;
 Result<Values> run(const onnx::Model& model, const std::vector<NamedTensor>& feeds,
                    const std::vector<std::string>& wanted,
                    const std::shared_ptr<const runtime::Library>& library,
-                   runtime::OptLevel level = runtime::OptLevel::kDisabled) {
+                   const runtime::SessionOptions& options) {
   auto network = Network::of(model.clone());
   std::vector<std::string> made;
   std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(made),
                [&](const auto& name) { return !model.is_input(name); });
   network.expose(made);
-  runtime::SessionOptions options;
-  options.opt_level = level;
   TESSERA_TRY(auto session, network.open(library, options));
   std::vector<runtime::Feed> list;
   Values values;
@@ -183,7 +181,7 @@ Result<onnx::Model> with_expected(const keras::Imported& imported, const std::ve
 Status check_optimized(const keras::Imported& imported, const std::vector<Pair>& pairs,
                        const std::vector<NamedTensor>& feeds,
                        const std::shared_ptr<const runtime::Library>& library, double tolerance,
-                       runtime::OptLevel level, ImportCheck& check) {
+                       const runtime::SessionOptions& session, ImportCheck& check) {
   const auto seen = [&](std::size_t i) {
     return check.layers[i].on_grid || imported.model.is_output(pairs[i].layer.value);
   };
@@ -193,7 +191,7 @@ Status check_optimized(const keras::Imported& imported, const std::vector<Pair>&
       wanted.push_back(pairs[i].layer.value);
     }
   }
-  TESSERA_TRY(const auto values, run(imported.model, feeds, wanted, library, level));
+  TESSERA_TRY(const auto values, run(imported.model, feeds, wanted, library, session));
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     if (!seen(i)) {
       continue;
@@ -240,7 +238,9 @@ Json to_json(const ImportCheck& check) {
 Result<ImportCheck> check_import(const keras::Imported& imported,
                                  const std::vector<NamedTensor>& golden,
                                  const std::shared_ptr<const runtime::Library>& library,
-                                 double tolerance, runtime::OptLevel level) {
+                                 double tolerance, const runtime::SessionOptions& session) {
+  auto plain = session;
+  plain.opt_level = runtime::OptLevel::kDisabled;
   ImportCheck check;
   const auto pairs = pairs_of(imported, golden, check.unknown);
   if (pairs.empty()) {
@@ -252,7 +252,7 @@ Result<ImportCheck> check_import(const keras::Imported& imported,
   for (const auto& pair : pairs) {
     wanted.push_back(pair.layer.value);
   }
-  TESSERA_TRY(const auto whole, run(imported.model, feeds, wanted, library));
+  TESSERA_TRY(const auto whole, run(imported.model, feeds, wanted, library, plain));
   for (const auto& pair : pairs) {
     TESSERA_TRY(const auto apart, distance(pair.layer, whole.at(pair.layer.value).view(),
                                            pair.expected->view(), tolerance));
@@ -268,7 +268,7 @@ Result<ImportCheck> check_import(const keras::Imported& imported,
   }
   const auto plain_feeds = feeds;
   TESSERA_TRY(const auto model, with_expected(imported, pairs, feeds));
-  TESSERA_TRY(const auto alone, run(model, feeds, wanted, library));
+  TESSERA_TRY(const auto alone, run(model, feeds, wanted, library, plain));
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     TESSERA_TRY(const auto apart, distance(pairs[i].layer, alone.at(pairs[i].layer.value).view(),
                                            pairs[i].expected->view(), tolerance));
@@ -277,8 +277,9 @@ Result<ImportCheck> check_import(const keras::Imported& imported,
     one.alone_differing = apart.differing;
     one.within = one.differing == 0 || apart.differing == 0;
   }
-  if (level != runtime::OptLevel::kDisabled) {
-    TESSERA_CHECK(check_optimized(imported, pairs, plain_feeds, library, tolerance, level, check));
+  if (session.opt_level != plain.opt_level) {
+    TESSERA_CHECK(
+        check_optimized(imported, pairs, plain_feeds, library, tolerance, session, check));
   }
   return check;
 }

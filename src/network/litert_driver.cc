@@ -6,11 +6,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "network/first_bytes.h"
 #include "network/litert_source.h"
 #include "network/part.h"
 
@@ -353,15 +352,8 @@ class LitertDriver final : public Driver {
 }  // namespace
 
 bool is_litert_file(const std::filesystem::path& path) {
-  std::error_code unknown;
-  if (!std::filesystem::is_regular_file(path, unknown)) {
-    return false;
-  }
-  std::array<char, 8> head{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  const std::string_view bytes(head.data(), static_cast<std::size_t>(file.gcount()));
-  return litert::is_litert(bytes) || path.extension() == ".tflite";
+  const auto bytes = first_bytes(path);
+  return bytes && (litert::is_litert(*bytes) || path.extension() == ".tflite");
 }
 
 std::unique_ptr<Driver> litert_driver(litert::Model model) {

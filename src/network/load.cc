@@ -13,7 +13,6 @@
 #include "tessera/keras/keras.h"
 #include "tessera/litert/model.h"
 #include "tessera/network/driver.h"
-#include "tessera/network/import_check.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::network {

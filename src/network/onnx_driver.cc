@@ -6,16 +6,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "network/first_bytes.h"
 #include "network/onnx_source.h"
 #include "network/part.h"
 #include "tessera/keras/keras.h"
-#include "tessera/network/import_check.h"
+#include "tessera/network/load.h"
 #include "tessera/onnx/simplify.h"
 #include "tessera/onnx/source_file.h"
 #include "tessera/runtime/evaluator.h"
@@ -293,14 +292,8 @@ class OnnxDriver final : public Driver {
 }  // namespace
 
 bool is_keras_file(const std::filesystem::path& path) {
-  std::error_code unknown;
-  if (!std::filesystem::is_regular_file(path, unknown)) {
-    return false;
-  }
-  std::array<char, 8> head{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return keras::is_keras_file({head.data(), static_cast<std::size_t>(file.gcount())}, path);
+  const auto bytes = first_bytes(path);
+  return bytes && keras::is_keras_file(*bytes, path);
 }
 
 Result<Network> imported_network(onnx::Model model, const std::filesystem::path& file) {

@@ -16,9 +16,6 @@
 namespace tessera::noise {
 namespace {
 
-/// Inputs of the network are counted so: what cameras and converters give.
-constexpr int kInputBits = 8;
-
 Status check_widths(const std::vector<int>& widths, int least, int most, std::string_view what) {
   for (const int bits : widths) {
     if (bits < least || bits > most) {
@@ -43,7 +40,8 @@ Status check(const BitsSetup& setup, const BitsOptions& options) {
         .hint("auto_po2 takes powers of two, auto the largest weight");
   }
   if (setup.samples->size() == 0 || setup.calibration->size() == 0) {
-    return fail(ErrorCode::kInvalidArgument, "there are no samples");
+    return fail(ErrorCode::kInvalidArgument, "there are no samples")
+        .hint("look at what --data and --calibration-samples leave");
   }
   return {};
 }
@@ -52,7 +50,7 @@ Status check(const BitsSetup& setup, const BitsOptions& options) {
 class Cost {
  public:
   Cost(const BitsModel& model, const BitsOptions& options)
-      : sites_(model.sites()), knobs_(model.knobs()), options_(options) {}
+      : model_(model), sites_(model.sites()), knobs_(model.knobs()), options_(options) {}
 
   [[nodiscard]] double operator()(const Widths& widths) const {
     double cost = 0;
@@ -63,33 +61,31 @@ class Cost {
   }
 
  private:
-  [[nodiscard]] int bits_at(std::size_t knob, const Widths& widths) const {
-    return knobs_[knob].widths[static_cast<std::size_t>(widths[knob])];
-  }
   [[nodiscard]] double of_weights(std::size_t i, const Widths& widths) const {
     const auto& site = sites_.weights[i];
-    const int bits = bits_at(i, widths);
+    const int bits = model_.bits_at(widths, i);
     const auto stored = static_cast<double>(site.values.size()) * bits;
     if (options_.cost == BitsCost::kBits) {
       return stored;
     }
-    keras::ProductWidths product{.weight_bits = bits, .input_bits = 0, .terms = site.terms};
-    product.signed_input = site.inputs.empty();
-    for (const auto input : site.inputs) {
-      const auto knob = sites_.weights.size() + input;
-      product.input_bits = std::max(product.input_bits, bits_at(knob, widths));
-      product.signed_input = product.signed_input || knobs_[knob].is_signed;
-    }
-    product.input_bits = product.input_bits == 0 ? kInputBits : product.input_bits;
+    const bool has_sign =
+        site.inputs.empty() || std::ranges::any_of(site.inputs, [&](std::size_t input) {
+          return knobs_[sites_.weights.size() + input].is_signed;
+        });
+    const keras::ProductWidths product{.weight_bits = bits,
+                                       .input_bits = model_.input_bits(widths, i),
+                                       .signed_input = has_sign,
+                                       .terms = site.terms};
     return site.macs * keras::product_energy(product) +
            keras::moving_energy(stored, options_.store) +
            keras::moving_energy(site.input_elements * product.input_bits, options_.store);
   }
   [[nodiscard]] double of_activations(std::size_t i, const Widths& widths) const {
-    const double bits = sites_.activations[knobs_[i].site].elements * bits_at(i, widths);
+    const double bits = sites_.activations[knobs_[i].site].elements * model_.bits_at(widths, i);
     return options_.cost == BitsCost::kBits ? bits : keras::moving_energy(bits, options_.store);
   }
 
+  const BitsModel& model_;
   const Sites& sites_;
   const std::vector<Knob>& knobs_;
   const BitsOptions& options_;
@@ -153,8 +149,8 @@ class Search {
   };
 
   Result<Tried> measure(const Widths& widths) {
-    ErrorSums sums;
-    TESSERA_TRY(const auto metrics, model_.measure(widths, monitor_, &sums));
+    TESSERA_TRY(const auto error, model_.measure(widths, monitor_));
+    const auto& [metrics, sums] = error;
     ++models_;
     const bool known = std::isfinite(sums.noise) && sums.non_finite == 0;
     return Tried{.noise = known ? sums.noise : std::numeric_limits<double>::max(),
@@ -222,7 +218,7 @@ class Search {
     now_ = lowered_[best].tried;
     cost_ = cost_of_(widths_);
     BitsStep step{.layer = knob.name, .cost = cost_, .sqnr_db = now_.sqnr_db};
-    const int bits = knob.widths[static_cast<std::size_t>(widths_[best])];
+    const int bits = model_.bits_at(widths_, best);
     (knob.is_weight ? step.weight_bits : step.activation_bits) = bits;
     return step;
   }
@@ -300,13 +296,12 @@ void choose(const BitsOptions& options, Bits& bits) {
 Result<Bits> find_bits(const BitsSetup& setup, const BitsOptions& options, Monitor& monitor) {
   TESSERA_CHECK(check(setup, options));
   TESSERA_TRY(auto model, BitsModel::open(setup, options, monitor));
-  TESSERA_TRY(const auto graph, setup.model->view());
   Search search(model, options, monitor);
   TESSERA_TRY(auto bits, search.run());
   bits.samples = setup.samples->size();
   mark_front(bits);
   choose(options, bits);
-  export_widths(setup, graph, model, search.after(bits.chosen), bits);
+  export_widths(setup, model, search.after(bits.chosen), bits);
   return bits;
 }
 

@@ -17,10 +17,9 @@ using Config = std::vector<QuantizerEntry>;
 
 class Exporter {
  public:
-  Exporter(const BitsSetup& setup, const graph::Graph& graph, const BitsModel& model,
-           const Widths& widths)
+  Exporter(const BitsSetup& setup, const BitsModel& model, const Widths& widths)
       : setup_(setup),
-        graph_(graph),
+        model_(model),
         sites_(model.sites()),
         knobs_(model.knobs()),
         widths_(widths) {}
@@ -43,22 +42,19 @@ class Exporter {
   }
 
  private:
-  [[nodiscard]] std::size_t place(std::size_t knob) const {
-    return static_cast<std::size_t>(widths_[knob]);
-  }
-  [[nodiscard]] int bits_at(std::size_t knob) const { return knobs_[knob].widths[place(knob)]; }
+  [[nodiscard]] int bits_at(std::size_t knob) const { return model_.bits_at(widths_, knob); }
   [[nodiscard]] bool is_given(std::size_t knob) const {
-    return widths_[knob] == 0 && knobs_[knob].first_is_given;
+    return knobs_[knob].is_given(widths_[knob]);
   }
   [[nodiscard]] const std::string& quantizer(std::size_t knob) const {
-    return knobs_[knob].quantizers[place(knob)];
+    return knobs_[knob].quantizers[static_cast<std::size_t>(widths_[knob])];
   }
 
   [[nodiscard]] BitsLayer layer_of(std::size_t i) const {
     const auto& knob = knobs_[i];
     BitsLayer layer{.layer = knob.name, .quantizer = quantizer(i)};
     if (knob.is_weight) {
-      layer.type = graph_.op(sites_.weights[knob.site].ops.front()).type;
+      layer.type = sites_.weights[knob.site].type;
       layer.weight_bits = bits_at(i);
     } else {
       layer.type = sites_.activations[knob.site].type;
@@ -77,24 +73,13 @@ class Exporter {
     for (std::size_t i = 0; i < sites_.weights.size(); ++i) {
       auto own = scheme;
       own.weight = bits_at(i) <= 4 ? DType::kInt4 : DType::kInt8;
-      own.activation = input_bits(i) > 8 ? DType::kUInt16 : DType::kUInt8;
+      own.activation = model_.input_bits(widths_, i) > 8 ? DType::kUInt16 : DType::kUInt8;
       if (own == scheme || is_given(i)) {
         continue;
       }
-      quantize::Rule rule{.match = {}, .types = {}, .scheme = own};
-      for (const auto op : sites_.weights[i].ops) {
-        rule.match.push_back(graph_.op(op).name);
-      }
-      recipe.rules.push_back(std::move(rule));
+      recipe.rules.push_back({.match = sites_.weights[i].ops, .types = {}, .scheme = own});
     }
     return recipe;
-  }
-  [[nodiscard]] int input_bits(std::size_t weights) const {
-    int bits = 0;
-    for (const auto input : sites_.weights[weights].inputs) {
-      bits = std::max(bits, bits_at(sites_.weights.size() + input));
-    }
-    return bits == 0 ? 8 : bits;
   }
 
   // --- QKeras ----------------------------------------------------------------------------------
@@ -161,7 +146,7 @@ class Exporter {
   }
 
   const BitsSetup& setup_;
-  const graph::Graph& graph_;
+  const BitsModel& model_;
   const Sites& sites_;
   const std::vector<Knob>& knobs_;
   const Widths& widths_;
@@ -169,9 +154,9 @@ class Exporter {
 
 }  // namespace
 
-void export_widths(const BitsSetup& setup, const graph::Graph& graph, const BitsModel& model,
-                   const Widths& widths, Bits& bits) {
-  Exporter(setup, graph, model, widths).run(bits);
+void export_widths(const BitsSetup& setup, const BitsModel& model, const Widths& widths,
+                   Bits& bits) {
+  Exporter(setup, model, widths).run(bits);
 }
 
 }  // namespace tessera::noise

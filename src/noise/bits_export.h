@@ -8,7 +8,7 @@
 namespace tessera::noise {
 
 /// Fills `layers`, `recipe`, `quantizer_config` and `by_hand` of the answer.
-void export_widths(const BitsSetup& setup, const graph::Graph& graph, const BitsModel& model,
-                   const Widths& widths, Bits& bits);
+void export_widths(const BitsSetup& setup, const BitsModel& model, const Widths& widths,
+                   Bits& bits);
 
 }  // namespace tessera::noise

@@ -225,7 +225,7 @@ Status BitsModel::State::open(const BitsSetup& setup) {
 
 Result<TensorView> BitsModel::State::weights_at(std::size_t knob, int place) {
   const auto& site = sites.weights[knobs[knob].site];
-  if (place < 0 || (place == 0 && knobs[knob].first_is_given)) {
+  if (knobs[knob].is_given(place)) {
     return site.values.view();
   }
   const auto found = weights.find({knob, place});
@@ -253,9 +253,9 @@ Result<runtime::Outputs> BitsModel::State::run(const data::Sample& sample, const
   }
   for (std::size_t i = sites.weights.size(); i < knobs.size(); ++i) {
     auto& grid = tap->sites[knobs[i].site].grid;
-    const bool given = widths[i] < 0 || (widths[i] == 0 && knobs[i].first_is_given);
-    grid = given ? std::nullopt
-                 : std::optional<Grid>(knobs[i].grids[static_cast<std::size_t>(widths[i])]);
+    grid = knobs[i].is_given(widths[i])
+               ? std::nullopt
+               : std::optional<Grid>(knobs[i].grids[static_cast<std::size_t>(widths[i])]);
   }
   return session->run(feeds);
 }
@@ -365,10 +365,9 @@ Result<BitsModel> BitsModel::open(const BitsSetup& setup, const BitsOptions& opt
   TESSERA_CHECK(state->choose_grids(*setup.calibration, monitor));
   for (auto& knob : state->knobs) {
     for (std::size_t i = 0; i < knob.widths.size(); ++i) {
-      const bool given = i == 0 && knob.first_is_given;
       const int bits = knob.widths[i];
       knob.quantizers.push_back(
-          given ? std::string()
+          knob.is_given(static_cast<int>(i)) ? std::string()
           : knob.is_weight
               ? weight_quantizer(bits, options.alpha, sites.weights[knob.site].depthwise)
               : activation_quantizer(bits, knob.grids[i], knob, sites.activations[knob.site]));
@@ -385,7 +384,18 @@ const Sites& BitsModel::sites() const noexcept {
   return state_->sites;
 }
 
-Result<ErrorMetrics> BitsModel::measure(const Widths& widths, Monitor& monitor, ErrorSums* sums) {
+int BitsModel::bits_at(const Widths& widths, std::size_t knob) const {
+  return knobs()[knob].widths[static_cast<std::size_t>(widths[knob])];
+}
+int BitsModel::input_bits(const Widths& widths, std::size_t weights) const {
+  int bits = 0;
+  for (const auto input : sites().weights[weights].inputs) {
+    bits = std::max(bits, bits_at(widths, sites().weights.size() + input));
+  }
+  return bits == 0 ? kInputBits : bits;
+}
+
+Result<BitsError> BitsModel::measure(const Widths& widths, Monitor& monitor) {
   ErrorAccumulator all;
   for (std::size_t i = 0; i < state_->samples.size(); ++i) {
     TESSERA_CHECK(monitor.check());
@@ -393,15 +403,13 @@ Result<ErrorMetrics> BitsModel::measure(const Widths& widths, Monitor& monitor, 
     TESSERA_TRY(const auto values, state_->answers(outputs));
     for (std::size_t output = 0; output < values.size(); ++output) {
       if (values[output].size() != state_->reference[i][output].size()) {
-        return fail(ErrorCode::kUnimplemented, "an output changes its shape with the values");
+        return fail(ErrorCode::kUnimplemented, "an output changes its shape with the values")
+            .hint("search a part of the model whose outputs keep their shapes");
       }
       all.add(state_->reference[i][output], values[output]);
     }
   }
-  if (sums != nullptr) {
-    *sums = all.sums();
-  }
-  return all.metrics();
+  return BitsError{all.metrics(), all.sums()};
 }
 
 }  // namespace tessera::noise

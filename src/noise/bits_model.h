@@ -15,6 +15,9 @@
 /// One model with any widths, in one session.
 namespace tessera::noise {
 
+/// Inputs of the network are counted so: what cameras and converters give.
+inline constexpr int kInputBits = 8;
+
 /// The grid of an activation: integers from `low` to `high`, times `step`.
 struct Grid {
   float step = 1;
@@ -37,10 +40,21 @@ struct Knob {
   bool is_signed = true;                ///< of activations
   std::vector<Grid> grids;              ///< of activations, by width
   std::vector<std::string> quantizers;  ///< as QKeras writes them, by width; empty: as in the file
+
+  /// At this place it is as in the file.
+  [[nodiscard]] bool is_given(int place) const noexcept {
+    return place < 0 || (place == 0 && first_is_given);
+  }
 };
 
 /// Place in Knob::widths, by knob; -1: as in the file.
 using Widths = std::vector<int>;
+
+/// How far a setting is from the model as it is.
+struct BitsError {
+  ErrorMetrics metrics;
+  ErrorSums sums;
+};
 
 /// Weights are inputs of its session, so that no setting has to be built; activations are rounded
 /// where they pass a tap, which no optimization of the runtime crosses.
@@ -55,9 +69,13 @@ class BitsModel {
 
   [[nodiscard]] const std::vector<Knob>& knobs() const noexcept;
   [[nodiscard]] const Sites& sites() const noexcept;
-  /// All outputs and samples against the model as it is. NaN and infinities are not in `noise`.
-  [[nodiscard]] Result<ErrorMetrics> measure(const Widths& widths, Monitor& monitor,
-                                             ErrorSums* sums = nullptr);
+  /// Of a knob; its place is none of the file's (-1).
+  [[nodiscard]] int bits_at(const Widths& widths, std::size_t knob) const;
+  /// Of the widest activation that operators with these weights read; kInputBits where they read an
+  /// input of the network alone.
+  [[nodiscard]] int input_bits(const Widths& widths, std::size_t weights) const;
+  /// Over all outputs and samples. NaN and infinities are not in `sums.noise`.
+  [[nodiscard]] Result<BitsError> measure(const Widths& widths, Monitor& monitor);
 
  private:
   struct State;

@@ -83,12 +83,8 @@ class Finder {
 
   /// Relu, or a Clip that is one; not the middle of x * clip(x + 3, 0, 6) / 6.
   [[nodiscard]] bool is_relu(const Op& op) const {
-    if (op.kind != OpKind::kClamp) {
-      return false;
-    }
-    // One without any bounds of its own has that of its kind: zero.
-    const bool bounded = op.inputs.size() > 1 || !op.attributes.empty();
-    return !bounded || bound(op, 1, "min") == 0.0F;
+    // A clamp that does one operation per element, as its kind says, has one bound: zero.
+    return op.kind == OpKind::kClamp && (!op.operations || bound(op, 1, "min") == 0.0F);
   }
   [[nodiscard]] bool ends_in_relu(const Op& op) const {
     if (!is_relu(op) || op.outputs.empty() || !op.outputs.front() ||
@@ -147,6 +143,20 @@ class Finder {
     }
     return dequantized(*op, id, std::move(parts));
   }
+  /// Elements behind the axis that has so many scales; none if no axis of the shape does.
+  static std::optional<std::size_t> behind_axis(const Shape& shape, std::int64_t given,
+                                                std::size_t scales) {
+    const auto rank = static_cast<std::int64_t>(shape.size());
+    const auto axis = given < 0 ? given + rank : given;
+    if (axis < 0 || axis >= rank) {
+      return std::nullopt;
+    }
+    const auto at = static_cast<std::size_t>(axis);
+    if (shape[at] != static_cast<std::int64_t>(scales)) {
+      return std::nullopt;
+    }
+    return static_cast<std::size_t>(element_count(std::span(shape).subspan(at + 1)));
+  }
   std::optional<Constant> dequantized(const Op& op, TensorId id,
                                       std::vector<std::vector<float>> parts) const {
     const auto shape = graph_.tensor(id).static_shape();
@@ -156,25 +166,17 @@ class Finder {
     auto& values = parts[0];
     const auto& scale = parts[1];
     const auto zero = parts.size() > 2 ? parts[2] : std::vector<float>(scale.size(), 0);
-    std::size_t inner = values.size();
-    if (scale.size() > 1) {
-      const auto rank = static_cast<std::int64_t>(shape->size());
-      const auto axis = (op.int_or("axis", 1) + rank) % rank;
-      if ((*shape)[static_cast<std::size_t>(axis)] != static_cast<std::int64_t>(scale.size())) {
-        return std::nullopt;
-      }
-      inner = static_cast<std::size_t>(
-          element_count(std::span(*shape).subspan(static_cast<std::size_t>(axis) + 1)));
-    }
-    if (scale.empty() || zero.size() != scale.size() || inner == 0) {
+    const auto inner = scale.size() > 1 ? behind_axis(*shape, op.int_or("axis", 1), scale.size())
+                                        : std::optional(values.size());
+    if (!inner || *inner == 0 || scale.empty() || zero.size() != scale.size()) {
       return std::nullopt;
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] -= zero[i / inner % scale.size()];
+      values[i] -= zero[i / *inner % scale.size()];
     }
     const int bits = width_of(values);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] *= scale[i / inner % scale.size()];
+      values[i] *= scale[i / *inner % scale.size()];
     }
     return Constant{std::move(values), bits};
   }
@@ -197,6 +199,7 @@ class Finder {
         return {};
       }
       WeightSite site{.name = op.name,
+                      .type = op.type,
                       .tensor = graph_.tensor(tensor).name,
                       .values = Tensor::of(content->values, *shape),
                       .given = content->given};
@@ -230,7 +233,7 @@ class Finder {
                   op.name)
           .hint("give open extents values with --dim or --shape");
     }
-    site.ops.push_back(id);
+    site.ops.push_back(op.name);
     site.macs += static_cast<double>(*costs_[id.value].macs);
     TESSERA_TRY(const double read, elements(input));
     site.input_elements += read;

@@ -16,13 +16,14 @@ namespace tessera::noise {
 
 /// Constant weights, however many operators read them.
 struct WeightSite {
-  std::string name;    ///< of the first operator that reads them
-  std::string tensor;  ///< what the operators read
-  std::vector<graph::OpId> ops;
-  Tensor values;              ///< float32, as in the file
-  std::optional<int> given;   ///< bits that they have in the file already
-  std::optional<float> bias;  ///< largest magnitude of a constant bias
-  std::size_t before = 1;     ///< elements before, of and behind the axis that has scales
+  std::string name;              ///< of the first operator that reads them
+  std::string type;              ///< of that operator
+  std::string tensor;            ///< what the operators read
+  std::vector<std::string> ops;  ///< names of all operators that read them
+  Tensor values;                 ///< float32, as in the file
+  std::optional<int> given;      ///< bits that they have in the file already
+  std::optional<float> bias;     ///< largest magnitude of a constant bias
+  std::size_t before = 1;        ///< elements before, of and behind the axis that has scales
   std::size_t channels = 1;
   std::size_t behind = 1;
   bool depthwise = false;

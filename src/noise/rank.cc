@@ -44,7 +44,7 @@ std::optional<double> median_us(const Json& layer, const std::string& precision)
   return own_us ? std::optional(*own_us + conversion_us.value_or(0)) : std::nullopt;
 }
 
-/// Layers of the fit, by operator.
+/// Places of layers, by operator.
 using LayersOf = std::map<std::string, LayerSet>;
 
 LayersOf by_operator(std::span<const ObservedLayer> layers) {
@@ -55,7 +55,7 @@ LayersOf by_operator(std::span<const ObservedLayer> layers) {
   return result;
 }
 
-/// The layers of the fit that an entry of a profile is about: by its name, or else the first of
+/// The layers that an entry of a profile is about: by its name, or else the first of
 /// its operators that is one, since a profile joins operators that run as one kernel.
 LayerSet swept_layers(const Json& entry, const std::string& name, const LayersOf& layers) {
   if (const auto found = layers.find(name); found != layers.end()) {
@@ -87,8 +87,8 @@ std::string_view without_method(std::string_view scheme) {
 
 constexpr auto kInteger = "int8";
 
-/// The column of a profile's layer that has the times of a layer of the fit; nothing if there is
-/// none. `scheme`: what int8 is in the profile.
+/// The column of a profile's layer that has the times of a layer; nothing if there is none.
+/// `scheme`: what int8 is in the profile.
 std::optional<std::string> column_of(const ObservedLayer& layer, const Json& entry,
                                      std::string_view scheme) {
   const auto wanted = without_method(layer.scheme);
@@ -202,7 +202,7 @@ Result<Gains> gains_from_profile(const Json& document, const ModelInfo& network,
   if (!sha.empty() && !network.sha256.empty() && sha != network.sha256) {
     return fail(ErrorCode::kInvalidArgument, "{} is about another model than {}", what,
                 network.path)
-        .hint("profile and sweep the same file");
+        .hint("profile the same file with 'tessera profile'");
   }
   const auto listed = result.is_object() ? result.find("layers") : result.end();
   if (listed == result.end() || !listed->is_array()) {

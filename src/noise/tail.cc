@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tessera/evaluate/fields.h"
+#include "tessera/evaluate/file_timing.h"
 #include "tessera/graph/cost.h"
 #include "tessera/graph/kind.h"
 #include "tessera/noise/fields.h"
@@ -221,25 +222,39 @@ Result<evaluate::Speedup> race(Lab& lab, const evaluate::Built& whole, const eva
     TESSERA_TRY(auto lane, lab.open_lane(*built, {}));
     lanes.push_back(std::move(lane));
   }
-  std::array<evaluate::Measurement, 2> rows;
-  for (auto& row : rows) {
-    row.status = evaluate::RowStatus::kOk;
-  }
-  evaluate::RaceOptions options;
-  options.min_rounds = 10;
-  options.settle_rounds = 30;
-  options.budget_us = 10e6;
-  TESSERA_CHECK(lab.time(lanes, {rows.data(), &rows[1]}, options, "timing both models", monitor)
-                    .map([](const Timing&) {}));
-  for (const auto& row : rows) {
+  TESSERA_TRY(const auto times,
+              evaluate::time_lanes(lab, lanes, "timing both models", 10e6, monitor));
+  for (const auto& row : times.rows) {
     if (row.status != evaluate::RowStatus::kOk) {
-      return fail(ErrorCode::kUnavailable, "a model does not run: {}", row.reason);
+      return fail(ErrorCode::kUnavailable, "a model does not run: {}", row.reason)
+          .hint("leave the operator named there in float with --recipe");
     }
   }
-  const auto& first = rows[0].speedup;
-  const auto& second = rows[1].speedup;
+  const auto& first = times.rows[0].speedup;
+  const auto& second = times.rows[1].speedup;
   return evaluate::Speedup{first.median / second.median, first.low / second.high,
                            first.high / second.low, std::min(first.rounds, second.rounds)};
+}
+
+/// The model without the tail against the one with it. A search is not lost for a race that fails:
+/// then there is none, and a warning.
+/// Errors: kCancelled.
+Result<std::optional<evaluate::Speedup>> slowdown_of(Lab& lab, const evaluate::Built& whole,
+                                                     const quantize::Recipe& recipe,
+                                                     Monitor& monitor) {
+  const auto raced =
+      lab.assignment(recipe, Monitor::silent())
+          .and_then([&](const auto& rest) { return lab.build(rest, Monitor::silent()); })
+          .and_then([&](const auto& rest) { return race(lab, whole, rest, monitor); });
+  if (raced) {
+    return *raced;
+  }
+  if (raced.error().code == ErrorCode::kCancelled) {
+    return tl::unexpected(raced.error());
+  }
+  monitor.warn({"tail-not-timed", "what the tail costs is not timed: " + raced.error().message,
+                raced.error().hint});
+  return std::nullopt;
 }
 
 }  // namespace
@@ -260,9 +275,7 @@ Result<Tail> find_tail(Lab& lab, const quantize::Recipe& recipe, const GainsOf& 
   TESSERA_TRY(auto tail, search.run(tried));
   tail.recipe = with_tail(recipe, tail.steps);
   if (options.time && !tail.steps.empty()) {
-    TESSERA_TRY(const auto without, lab.assignment(tail.recipe, Monitor::silent()));
-    TESSERA_TRY(const auto rest, lab.build(without, Monitor::silent()));
-    TESSERA_TRY(tail.slowdown, race(lab, whole, rest, monitor));
+    TESSERA_TRY(tail.slowdown, slowdown_of(lab, whole, tail.recipe, monitor));
   }
   return tail;
 }
@@ -288,8 +301,18 @@ Fields<Tail> fields_of(const Tail*) {
       written_figure<&Tail::sqnr_db>("sqnr_db", "with all layers in integers"),
       written<&Tail::steps>("steps", "layers that are left in float, one after the other"),
       Field<Tail>{
-          "slowdown", "latency with the tail in float over that without it; null: not timed",
+          "slowdown", "latency with the tail in float over that without it; absent: not timed",
           [](const Tail& tail) { return tail.slowdown ? Json(tail.slowdown->median) : Json(); }}
+          .if_any(),
+      Field<Tail>{"slowdown_low", "lower end of its 95 % interval; absent: not timed",
+                  [](const Tail& tail) {
+                    return tail.slowdown ? finite_or_null(tail.slowdown->low) : Json();
+                  }}
+          .if_any(),
+      Field<Tail>{"slowdown_high", "upper end of it; absent: not timed",
+                  [](const Tail& tail) {
+                    return tail.slowdown ? finite_or_null(tail.slowdown->high) : Json();
+                  }}
           .if_any(),
       written<&Tail::recipe>("recipe", "for tessera quantize --recipe")};
   return kFields;

@@ -180,7 +180,7 @@ class Planner {
     }
   }
 
-  /// " by DENSIFY": what makes a value, behind a DEQUANTIZE; empty for inputs.
+  /// " by TRANSPOSE": what makes a value, behind a DEQUANTIZE; empty for inputs.
   [[nodiscard]] std::string by_what(std::int32_t tensor) const {
     while (tensor >= 0 && maker_[at(tensor)] >= 0) {
       const auto& maker = subgraph_.operators[static_cast<std::size_t>(maker_[at(tensor)])];

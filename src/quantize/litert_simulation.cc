@@ -314,6 +314,7 @@ Status add_to_bias(Content& content, const Product& product, std::span<const dou
     twin = subgraph.tensors[at(*constants.source(op.inputs[place]))];
     twin.type = ElementType::kFloat32;
     twin.quantization.reset();
+    twin.sparsity.reset();
   } else {
     twin.name = subgraph.tensors[at(op.outputs.front())].name + "_bias";
   }

@@ -30,7 +30,11 @@ Result<std::vector<std::byte>> inflate_zlib(std::span<const std::byte> source,
     return fail(ErrorCode::kDataLoss, "{}: {}", what, reason).hint("write the file again");
   };
   Stream stream;
-  if (!stream.open || source.size() > std::numeric_limits<uInt>::max()) {
+  if (!stream.open) {
+    return fail(ErrorCode::kResourceExhausted, "{}: no memory to unpack it", what)
+        .hint("close other programs, or use a machine with more memory");
+  }
+  if (source.size() > std::numeric_limits<uInt>::max()) {
     return damaged("its compressed data is larger than 4 GiB");
   }
   const auto most = std::min(most_bytes, kMostRatio * source.size() + kFirst);

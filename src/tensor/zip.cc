@@ -1,12 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/tensor/zip.h"
+#include "tessera/core/byte_cursor.h"
 
 #include <algorithm>
 #include <optional>
 #include <set>
 
 #include "tensor/inflate.h"
+#include "tessera/core/byte_cursor.h"
 
 // Sections 4.3 to 4.5 of the format.
 namespace tessera {
@@ -26,43 +28,6 @@ constexpr std::uint64_t kMaxRatio = 1032;
 
 using Bytes = std::span<const std::byte>;
 
-/// Little-endian numbers one after the other; reading past the end is remembered, not done.
-class Cursor {
- public:
-  Cursor(Bytes bytes, std::uint64_t offset) : bytes_(bytes), offset_(offset) {}
-
-  std::uint64_t number(std::size_t width) {
-    const auto field = take(width);
-    std::uint64_t value = 0;
-    for (std::size_t i = field.size(); i-- > 0;) {
-      value = value << 8 | std::to_integer<std::uint64_t>(field[i]);
-    }
-    return value;
-  }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(number(2)); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(number(4)); }
-  std::uint64_t u64() { return number(8); }
-
-  Bytes take(std::uint64_t length) {
-    if (offset_ > bytes_.size() || length > bytes_.size() - offset_) {
-      failed_ = true;
-      return {};
-    }
-    const auto part = bytes_.subspan(offset_, length);
-    offset_ += length;
-    return part;
-  }
-  void skip(std::uint64_t length) { take(length); }
-
-  [[nodiscard]] bool failed() const noexcept { return failed_; }
-  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
-
- private:
-  Bytes bytes_;
-  std::uint64_t offset_;
-  bool failed_ = false;
-};
-
 struct Directory {
   std::uint64_t offset = 0;
   std::uint64_t entries = 0;
@@ -76,7 +41,7 @@ std::optional<std::uint64_t> find_end_record(Bytes bytes) {
   const auto last = bytes.size() - kEndRecordBytes;
   const auto first = last > kMaxCommentBytes ? last - kMaxCommentBytes : 0;
   for (auto offset = last + 1; offset-- > first;) {
-    if (Cursor(bytes, offset).u32() == kEndRecord) {
+    if (ByteCursor(bytes, offset).u32() == kEndRecord) {
       return offset;
     }
   }
@@ -87,12 +52,12 @@ std::optional<Directory> read_zip64_directory(Bytes bytes, std::uint64_t end_rec
   if (end_record < kZip64LocatorBytes) {
     return std::nullopt;
   }
-  Cursor locator(bytes, end_record - kZip64LocatorBytes);
+  ByteCursor locator(bytes, end_record - kZip64LocatorBytes);
   if (locator.u32() != kZip64Locator) {
     return std::nullopt;
   }
   locator.skip(4);
-  Cursor record(bytes, locator.u64());
+  ByteCursor record(bytes, locator.u64());
   if (record.u32() != kZip64EndRecord) {
     return std::nullopt;
   }
@@ -112,7 +77,7 @@ std::optional<Directory> read_directory(Bytes bytes) {
   if (const auto zip64 = read_zip64_directory(bytes, *end_record)) {
     return zip64;
   }
-  Cursor cursor(bytes, *end_record + 10);
+  ByteCursor cursor(bytes, *end_record + 10);
   Directory directory;
   directory.entries = cursor.u16();
   cursor.skip(4);
@@ -127,7 +92,7 @@ bool apply_zip64(Bytes extra, ZipMember& entry) {
       entry.local_header != kInExtra) {
     return true;
   }
-  Cursor cursor(extra, 0);
+  ByteCursor cursor(extra, 0);
   while (cursor.offset() < extra.size() && !cursor.failed()) {
     const auto id = cursor.u16();
     const auto length = cursor.u16();
@@ -145,7 +110,7 @@ bool apply_zip64(Bytes extra, ZipMember& entry) {
   return false;
 }
 
-std::optional<ZipMember> read_entry(Cursor& cursor) {
+std::optional<ZipMember> read_entry(ByteCursor& cursor) {
   ZipMember entry;
   if (cursor.u32() != kCentralHeader) {
     return std::nullopt;
@@ -176,7 +141,7 @@ std::optional<ZipMember> read_entry(Cursor& cursor) {
 
 /// The compressed bytes of an entry; empty optional if its local header does not fit.
 std::optional<Bytes> stored_part(Bytes archive, const ZipMember& entry) {
-  Cursor local(archive, entry.local_header);
+  ByteCursor local(archive, entry.local_header);
   if (local.u32() != kLocalHeader) {
     return std::nullopt;
   }
@@ -214,7 +179,7 @@ Status ZipArchive::read_members() {
   if (!directory) {
     return malformed(what_, "the end of the zip directory is missing; it may be truncated");
   }
-  Cursor cursor(bytes_, directory->offset);
+  ByteCursor cursor(bytes_, directory->offset);
   std::set<std::string> names;
   std::uint64_t stored_bytes = 0;
   for (std::uint64_t i = 0; i < directory->entries; ++i) {

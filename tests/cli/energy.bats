@@ -129,6 +129,13 @@ teardown() { [[ -z ${counter:-} ]] || kill "$counter" 2>/dev/null || true; }
   expect_error 2 "--per-mac"
   tessera energy "$model" --weights-in sram
   expect_error 2 "--estimate"
+  local given
+  for given in "--watts 5" "--seconds 1" "--level basic" "--data random:1" "--samples 1" \
+    "--threads 2" "--provider cpu" "--dim N=1" "--shape x=1x3"; do
+    # shellcheck disable=SC2086 # an option and its value
+    tessera energy "$TESSERA_SOURCE/examples/02_qkeras/model.h5" --estimate physical $given
+    expect_error 2 "${given%% *} is for running the model"
+  done
   tessera energy "$TESSERA_SOURCE/examples/02_qkeras/model.h5" --estimate physical \
     --input-type "quantized_wavelet(3)"
   [ "$status" -ne 0 ]

@@ -89,6 +89,7 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   expect_equal "$(json .schema)" "tessera.error-tail/1"
   json '.result.steps | length == 1'
   json '.result | .steps[0].sqnr_db > .sqnr_db and .slowdown > 0'
+  json '.result | .slowdown_low <= .slowdown and .slowdown <= .slowdown_high'
   layer=$(json '.result.steps[0].layer')
   tessera quantize "$float" --data random:3 --recipe "$out.json" -o "$BATS_TEST_TMPDIR/q.onnx" --json
   expect_status 0
@@ -111,6 +112,13 @@ sweep() { tessera error sweep "$float" --data random:2 --layers all "$@"; }
   tessera quantize "$float" --data random:3 --recipe "$out.json" -o "$BATS_TEST_TMPDIR/q.onnx" --json
   expect_status 0
   json '[.result.ops[] | select(.quantized)] | length > 0'
+}
+
+@test "error bits writes two files, not one over the other" {
+  bits() { tessera error bits "$float" --data random:2 --weight-bits 8 --activation-bits 8 "$@"; }
+  bits -o "$out.json" --qkeras "$BATS_TEST_TMPDIR/./sweep.jsonl.json" --force
+  expect_error 2 "-o and --qkeras are both"
+  expect_missing "$out.json"
 }
 
 @test "error bits keeps a limit and says where it cannot" {

@@ -63,8 +63,10 @@ setup() {
   tessera import "$keras/q8.h5" --float -o float.onnx
   expect_status 0
   tessera inspect float.onnx --json
+  expect_status 0
   expect_not_in "$stdout" QuantizeLinear
   tessera inspect "$keras/q8.h5" --json
+  expect_status 0
   [ "$(jq -r .model.sha256 "$BATS_TEST_TMPDIR/stdout")" = "$(sha256sum "$keras/q8.h5" | cut -d' ' -f1)" ]
   tessera calibrate "$keras/conv.keras" --data random:2 -o ranges.json
   expect_status 0
@@ -93,11 +95,23 @@ setup() {
 @test "what is no Keras file, or lacks what it needs, is said" {
   printf '\211HDF\r\n\032\n and nothing' >broken.h5
   tessera import broken.h5
-  [ "$status" -ne 0 ]
-  expect_in "$stderr" "broken.h5"
+  expect_error 3 "broken.h5"
   tessera import missing.h5
-  [ "$status" -ne 0 ]
-  expect_in "$stderr" "missing.h5"
+  expect_error 3 "missing.h5"
+}
+
+@test "options of a check that is not made are refused" {
+  tessera import "$keras/acts.keras" --level all
+  expect_error 2 "--level requires --check"
+  tessera import "$keras/acts.keras" --tolerance 1e-3
+  expect_error 2 "--tolerance requires --check"
+}
+
+@test "a library or provider that was named has to be there" {
+  tessera import "$keras/q8.h5" --runtime "$PWD/nowhere.so"
+  expect_error 4 "nowhere.so"
+  tessera import "$keras/q8.h5" --provider nosuch
+  expect_error 4 "nosuch"
 }
 
 @test "the shared models of Keras and QKeras" {

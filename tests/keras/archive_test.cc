@@ -56,6 +56,28 @@ std::vector<float> values_of(const Layer& layer) {
   return values;
 }
 
+/// Says of a member of an archive that it is deflated, from so many bytes.
+void claim(std::string& archive, const std::string& name, std::uint64_t bytes) {
+  const auto local = archive.find(name) - 30;
+  const auto central = archive.rfind(name) - 46;
+  for (const auto at : {local + 8, central + 10}) {
+    archive.replace(at, 2, made::le(8, 2));
+    archive.replace(at + 14, 4, made::le(bytes, 4));
+  }
+}
+
+/// Brackets alone compress a thousandfold, and take fifty times as much again when they are parsed.
+TEST(Archive, ConfigurationFarLargerThanItsArchive_IsRefusedBeforeItIsUnpacked) {
+  auto archive = testing::keras_file(std::string(200'000, '['), made::Writer::file(sound()));
+  claim(archive, "config.json", std::uint64_t{180} << 20);
+  EXPECT_THAT(read(made::as_bytes(archive), "m.keras"),
+              FailsWith(ErrorCode::kResourceExhausted, HasSubstr("config.json")));
+  archive = testing::keras_file(kConfig, made::Writer::file(sound()));
+  claim(archive, "metadata.json", 20'000);
+  EXPECT_THAT(read(made::as_bytes(archive), "m.keras"),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("metadata.json")));
+}
+
 TEST(SnakeCase, IsThatOfKeras) {
   EXPECT_EQ(snake_case("Conv2D"), "conv2d");
   EXPECT_EQ(snake_case("MaxPooling2D"), "max_pooling2d");
@@ -76,8 +98,48 @@ TEST(Archive, LayersOfAClass_AreToldApartByTheirNumbers) {
   EXPECT_EQ(model->generation(), 3);
   EXPECT_THAT(values_of(model->layers[1]), ElementsAre(1, 2));
   EXPECT_THAT(values_of(model->layers[3]), ElementsAre(3));
-  EXPECT_EQ(model->layers[3].weights[0].name, "0");
+  EXPECT_EQ(model->layers[3].weights[0].name, "kernel");
   EXPECT_EQ(model->layers[3].weights[0].path, "layers/dense_1/vars/0");
+}
+
+/// The names of all weights of a network of one layer.
+std::vector<std::string> names_in(const std::string& layer, const made::Object& root) {
+  const auto model = read_file_of(
+      R"({"class_name":"Sequential","config":{"name":"s","layers":[
+        {"class_name":"InputLayer","config":{"name":"x","batch_shape":[null,1,1,1]}},)" +
+          layer + "]}}",
+      root);
+  std::vector<std::string> names;
+  EXPECT_THAT(model, IsOk());
+  for (const auto& weight : model ? model->layers[1].weights : std::vector<Weight>()) {
+    names.push_back(weight.name);
+  }
+  return names;
+}
+
+TEST(Archive, Numbers_AreTheNamesThatTheLayerHas) {
+  made::Object root;
+  for (const auto* const path :
+       {"vars/0", "vars/1", "vars/2", "batchnorm/vars/0", "batchnorm/vars/1", "batchnorm/vars/2"}) {
+    root[std::string("layers/q_depthwise_conv2d_batchnorm/") + path] = array_of(1);
+  }
+  EXPECT_THAT(names_in(R"({"class_name":"QDepthwiseConv2DBatchnorm",
+                           "config":{"trainable":true,"name":"c","scale":false}})",
+                       root),
+              ElementsAre("depthwise_kernel", "bias", "iteration", "beta", "moving_mean",
+                          "moving_variance"));
+  made::Object adaptive;
+  for (const auto* const path : {"vars/0", "vars/1", "vars/2"}) {
+    adaptive[std::string("layers/q_adaptive_activation/") + path] = array_of(1);
+  }
+  EXPECT_THAT(
+      names_in(R"({"class_name":"QAdaptiveActivation","config":{"trainable":true,"name":"a"}})",
+               adaptive),
+      ElementsAre("step", "ema_min", "ema_max"));
+  made::Object unknown;
+  unknown["layers/own/vars/0"] = array_of(1);
+  EXPECT_THAT(names_in(R"({"class_name":"Own","config":{"trainable":true,"name":"o"}})", unknown),
+              ElementsAre("0"));
 }
 
 TEST(Archive, Keras213_NumbersLayersWithWeightsTwice) {

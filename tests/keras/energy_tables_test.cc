@@ -3,29 +3,20 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "keras/energy.h"
 #include "keras/read.h"
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/core/json.h"
 
 // Energy by the rules of QTools against what QTools itself says.
 namespace tessera::keras {
 namespace {
 
-using tessera::testing::IsOk;
 using ::testing::DoubleNear;
-
-std::filesystem::path folder() {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path shared =
-      given != nullptr ? std::filesystem::path(given)
-                       : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  return shared / "data/qkeras";
-}
+using testing::IsOk;
 
 MemoryKind memory(const Json& json) {
   return json == "fixed"  ? MemoryKind::kFixed
@@ -36,10 +27,8 @@ MemoryKind memory(const Json& json) {
 class QtoolsTables : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(QtoolsTables, QtoolsRules_GiveTheTableOfQtools) {
-  const auto base = (folder() / GetParam()).string();
-  if (!std::filesystem::exists(base + ".qtools.json")) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << base << ".qtools.json; set TESSERA_SHARED";
-  }
+  const auto base = testing::shared_path(std::string("data/qkeras/") + GetParam()).string();
+  TESSERA_NEEDS_SHARED(base + ".qtools.json");
   const auto document = read_json(base + ".qtools.json");
   ASSERT_THAT(document, IsOk());
   const auto model = read(base + ".h5");
@@ -49,12 +38,12 @@ TEST_P(QtoolsTables, QtoolsRules_GiveTheTableOfQtools) {
     SCOPED_TRACE(run);
     const auto& setting = settings["runs"][run];
     const auto table =
-        qtools_energy(*model, {.rules = EnergyRules::kQtools,
-                               .weights = memory(setting[0]),
-                               .activations = memory(setting[1]),
-                               .least_sram_bits = setting[2].get<double>(),
-                               .io_through_dram = setting[3].get<bool>(),
-                               .source = settings["source_quantizer"].get<std::string>()});
+        energy_of(*model, {.rules = EnergyRules::kQtools,
+                           .weights = memory(setting[0]),
+                           .activations = memory(setting[1]),
+                           .least_sram_bits = setting[2].get<double>(),
+                           .io_through_dram = setting[3].get<bool>(),
+                           .source = settings["source_quantizer"].get<std::string>()});
     ASSERT_THAT(table, IsOk());
     EXPECT_EQ(table->layers.size(), expected["layers"].size());
     for (const auto& layer : table->layers) {
@@ -84,13 +73,11 @@ TEST_P(QtoolsTables, QtoolsRules_GiveTheTableOfQtools) {
 }
 
 TEST_P(QtoolsTables, PhysicalRules_CountEveryLayer) {
-  const auto base = (folder() / GetParam()).string();
-  if (!std::filesystem::exists(base + ".h5")) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << base << ".h5; set TESSERA_SHARED";
-  }
+  const auto base = testing::shared_path(std::string("data/qkeras/") + GetParam()).string();
+  TESSERA_NEEDS_SHARED(base + ".h5");
   const auto model = read(base + ".h5");
   ASSERT_THAT(model, IsOk());
-  const auto table = qtools_energy(*model);
+  const auto table = energy_of(*model);
   ASSERT_THAT(table, IsOk());
   double sum = 0;
   for (const auto& layer : table->layers) {

@@ -139,7 +139,7 @@ Model network() {
 
 TEST(QtoolsEnergy, ADenseLayer_IsCountedByHand) {
   const auto model = network();
-  const auto table = qtools_energy(
+  const auto table = energy_of(
       model,
       {.weights = MemoryKind::kSram, .activations = MemoryKind::kSram, .io_through_dram = false});
   ASSERT_THAT(table, IsOk());
@@ -159,17 +159,49 @@ TEST(QtoolsEnergy, ADenseLayer_IsCountedByHand) {
 TEST(QtoolsEnergy, AnActivationOfTheLayer_SaysWhatIsWritten) {
   auto model = network();
   model.layers[1].config["activation"] = "quantized_relu(6,2)";
-  const auto table = qtools_energy(model);
+  const auto table = energy_of(model);
   ASSERT_THAT(table, IsOk());
   EXPECT_EQ(table->layers[0].output.bits, 6);
   EXPECT_EQ(table->layers[0].sum->bits, 14);
 }
 
+/// An activation of its own for each of so many inputs of these extents.
+Model activations(std::size_t count, const Json& shape) {
+  Model model{.name = "n", .keras_version = "2.15.0"};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto n = std::to_string(i);
+    auto input = input_layer(shape);
+    input.name = "in" + n;
+    input.config["name"] = input.name;
+    const auto place = model.layers.size();
+    model.layers.push_back(std::move(input));
+    model.layers.push_back({.name = "act" + n,
+                            .class_name = "Activation",
+                            .config = {{"name", "act" + n}, {"activation", "relu"}},
+                            .calls = {Call{.inputs = {{place, 0, 0}}}}});
+    model.inputs.push_back({place, 0, 0});
+    model.outputs.push_back({place + 1, 0, 0});
+  }
+  return model;
+}
+
+TEST(QtoolsEnergy, CountsThatNoNumberHolds_AreRefused) {
+  const auto table = energy_of(activations(2, {nullptr, 65536, 65536, 1024}));
+  ASSERT_THAT(table, IsOk());
+  EXPECT_EQ(table->operations, std::int64_t{1} << 43);
+  EXPECT_EQ(to_json(*table).at("operations"), table->operations);
+  EXPECT_THAT(energy_of(activations(1, {nullptr, 2147483647, 2147483647, 2147483647})),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("layer 'act0'")));
+  // Each can be counted, but not both.
+  EXPECT_THAT(energy_of(activations(2, {nullptr, 65536, 65536, 1048576})),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("layer 'act1'")));
+}
+
 TEST(QtoolsEnergy, WhatCannotBeCounted_IsRefusedByName) {
   auto open = network();
   open.layers[0] = input_layer({nullptr, nullptr, 3});
-  EXPECT_THAT(qtools_energy(open), FailsWith(ErrorCode::kUnimplemented, HasSubstr("open")));
-  EXPECT_THAT(qtools_energy(network(), {.source = "quantized_wavelet(3)"}),
+  EXPECT_THAT(energy_of(open), FailsWith(ErrorCode::kUnimplemented, HasSubstr("open")));
+  EXPECT_THAT(energy_of(network(), {.source = "quantized_wavelet(3)"}),
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("quantized_wavelet")));
 }
 

@@ -147,6 +147,27 @@ TEST(Damaged, HeapThatContradictsItself_IsDataLoss) {
   }
 }
 
+TEST(Damaged, MessagesThatHaveToBeKnown_AreRefusedByNumber) {
+  made::Object object;
+  object["a"] = made::array_of({1.0f}, {1});
+  auto& messages = object["a"].messages;
+  messages.push_back({.type = 0x7f, .bytes = "12345678", .flags = 8});
+  EXPECT_THAT(tensor(made::Writer::file(object)), IsOk()) << "a matter of who writes";
+  messages.back().flags = 128;
+  EXPECT_THAT(tensor(made::Writer::file(object)),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("0x7f")));
+}
+
+TEST(Damaged, TwoAttributesOfOneName_AreNone) {
+  made::Object object;
+  object["a"];
+  for (int i = 0; i < 2; ++i) {
+    object.messages.push_back(made::texts("t", {"some text"}, true));
+  }
+  EXPECT_THAT(root(made::Writer::file(object)),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("two attributes")));
+}
+
 // --- bombs --------------------------------------------------------------------------------------
 
 TEST(Bomb, ManyReferencesToOneText_AreNotFollowed) {

@@ -71,6 +71,7 @@ struct Message {
   std::string bytes;
   std::string data;
   std::vector<std::size_t> data_at;
+  std::uint8_t flags = 0;
 };
 
 struct Object {
@@ -185,7 +186,7 @@ class Writer {
         message.bytes.replace(at, 8, le(address, 8));
       }
       const auto text = padded(message.bytes);
-      body += le(message.type, 2) + le(text.size(), 2) + le(0, 4) + text;
+      body += le(message.type, 2) + le(text.size(), 2) + le(message.flags, 4) + text;
     }
     return append(le(1, 2) + le(messages.size(), 2) + le(1, 4) + le(body.size(), 4) + le(0, 4) +
                   body);

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <tuple>
 
+#include "keras/config.h"
 #include "keras/network_builder.h"
+#include "keras/trained.h"
 #include "support/matchers.h"
+#include "tessera/keras/quantizer_onnx.h"
 #include "tessera/onnx/query.h"
 
 // What networks become: operators, layouts, names, constants. What they compute is tested where
@@ -272,12 +274,192 @@ TEST(KerasLower, FunctionsThatAreNotKnown_AreRefusedByName) {
               FailsWith(ErrorCode::kUnimplemented, HasSubstr("neither a tensor nor a number")));
 }
 
+TEST(KerasLower, FunctionsOfNumbersAlone_AreRefusedByName) {
+  for (const auto* const function : {"math.multiply", "__operators__.add"}) {
+    EXPECT_THAT(lowered_function(function, {}, {{"*args", {1, 2}}}),
+                FailsWith(ErrorCode::kUnimplemented, HasSubstr("of numbers alone")));
+    EXPECT_THAT(lowered_function(function, {"x"}, {{"*args", {1, 2}}, {"z", {{"__input__", 0}}}}),
+                FailsWith(ErrorCode::kUnimplemented, HasSubstr("of numbers alone")));
+  }
+}
+
+/// What the one operator of a network of x (and y) reads, its calls as files have them.
+Result<std::vector<std::string>> operands(const Json& layer, const std::string& version) {
+  Json layers = Json::array();
+  for (const auto* const name : {"x", "y"}) {
+    layers.push_back({{"class_name", "InputLayer"},
+                      {"name", name},
+                      {"config", {{"name", name}, {"batch_shape", {nullptr, 4}}}},
+                      {"inbound_nodes", Json::array()}});
+  }
+  layers.push_back(layer);
+  const Json config = {{"class_name", "Functional"},
+                       {"config",
+                        {{"name", "m"},
+                         {"layers", layers},
+                         {"input_layers", Json::array({{"x", 0, 0}, {"y", 0, 0}})},
+                         {"output_layers", Json::array({Json::array({"f", 0, 0})})}}}};
+  TESSERA_TRY(const auto network, parse_config(config, version, "test"));
+  TESSERA_TRY(const auto imported, lower(network, {}));
+  return imported.model.inputs(imported.model.producer("f").value());
+}
+
+Json function_layer(const std::string& function, const Json& node) {
+  return {{"class_name", "TFOpLambda"},
+          {"name", "f"},
+          {"config", {{"name", "f"}, {"function", function}}},
+          {"inbound_nodes", Json::array({node})}};
+}
+
+Json keras3_tensor(const std::string& name) {
+  return {{"class_name", "__keras_tensor__"},
+          {"config", {{"keras_history", Json::array({name, 0, 0})}}}};
+}
+
+/// As TensorFlow 2.15 saves 1 - x, x / 2, x - y and subtract(x=x, y=y).
+TEST(KerasLower, OperandsWithoutAndWithNames_KeepTheirOrder) {
+  const auto tensor = [](const char* name) { return Json::array({name, 0, 0}); };
+  const auto constant =
+      Json::array({"_CONSTANT_VALUE", -1, 1.0, {{"y", tensor("x")}, {"name", nullptr}}});
+  EXPECT_THAT(operands(function_layer("math.subtract", constant), "2.15.0").value(),
+              ElementsAre("f/first", "x"));
+  const auto half = Json::array({"x", 0, 0, {{"y", 2.0}, {"name", nullptr}}});
+  EXPECT_THAT(operands(function_layer("math.truediv", half), "2.15.0").value(),
+              ElementsAre("x", "f/second"));
+  const auto both = Json::array({"y", 0, 0, {{"y", tensor("x")}}});
+  EXPECT_THAT(operands(function_layer("math.subtract", both), "2.15.0").value(),
+              ElementsAre("y", "x"));
+  const auto number = function_layer("math.multiply", Json::array({"_CONSTANT_VALUE", -1, 2, {}}));
+  EXPECT_THAT(operands(number, "2.15.0"), FailsWith(ErrorCode::kUnimplemented, HasSubstr("'f'")));
+  Json layer = {{"class_name", "Subtract"},
+                {"module", "keras.src.ops.numpy"},
+                {"name", "f"},
+                {"config", {{"name", "f"}}}};
+  layer["inbound_nodes"] =
+      Json::array({{{"args", {1.0}}, {"kwargs", {{"x2", keras3_tensor("x")}}}}});
+  EXPECT_THAT(operands(layer, "3.0.0").value(), ElementsAre("f/first", "x"));
+  layer["inbound_nodes"] =
+      Json::array({{{"args", Json::array()},
+                    {"kwargs", {{"x2", keras3_tensor("x")}, {"x1", keras3_tensor("y")}}}}});
+  EXPECT_THAT(operands(layer, "3.0.0").value(), ElementsAre("y", "x"));
+}
+
+/// Attention of three inputs, called with these arguments.
+Result<Imported> lowered_attention(const Json& arguments) {
+  NetworkBuilder builder;
+  NetworkBuilder::Weights weights;
+  for (const std::string part : {"query", "key", "value"}) {
+    weights.push_back({part + "/kernel", {8, 2, 4}});
+    weights.push_back({part + "/bias", {2, 4}});
+  }
+  weights.push_back({"attention_output/kernel", {2, 4, 8}});
+  weights.push_back({"attention_output/bias", {8}});
+  builder.input("q", {10, 8})
+      .input("k", {10, 8})
+      .input("v", {10, 8})
+      .layer("a", "MultiHeadAttention", {{"num_heads", 2}, {"key_dim", 4}}, {"q", "k", "v"},
+             weights);
+  builder.last().calls.back().arguments = arguments;
+  return lower(builder.output("a").build(), {});
+}
+
+/// The input that is multiplied by a kernel.
+std::string multiplied(const onnx::Model& model, const std::string& kernel) {
+  return model.inputs(model.consumers(kernel).at(0)).at(0);
+}
+
+TEST(KerasLower, AttentionOfNamedTensors_HonoursTheNames) {
+  // As files have attention(q, key=k, value=v), and attention(q, value=v, key=k).
+  const auto named =
+      lowered_attention({{"key", {{"__input__", 1}}}, {"value", {{"__input__", 2}}}});
+  ASSERT_THAT(named, IsOk());
+  EXPECT_EQ(multiplied(named->model, "a/query_kernel"), "q");
+  EXPECT_EQ(multiplied(named->model, "a/key_kernel"), "k");
+  EXPECT_EQ(multiplied(named->model, "a/value_kernel"), "v");
+  const auto placed = lowered_attention(Json::object());
+  ASSERT_THAT(placed, IsOk());
+  EXPECT_EQ(multiplied(placed->model, "a/value_kernel"), "k");
+  EXPECT_EQ(multiplied(placed->model, "a/key_kernel"), "v");
+}
+
+TEST(KerasLower, TensorsAsMasks_AreRefusedByName) {
+  for (const auto* const name : {"mask", "attention_mask", "query_mask"}) {
+    EXPECT_THAT(
+        lowered_attention({{name, {{"__input__", 2}}}}),
+        FailsWith(ErrorCode::kUnimplemented, HasSubstr(std::string("with a tensor as ") + name)));
+  }
+  EXPECT_THAT(lowered_attention({{"key", {{"__input__", 1}}}, {"x", {{"__input__", 2}}}}),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("a query, a value and a key")));
+}
+
+TEST(KerasLower, IntegersIntoNorms_AreCast) {
+  const std::vector<std::pair<std::string, NetworkBuilder::Weights>> kNorms = {
+      {"Normalization", {{"mean", {3}}, {"variance", {3}}}},
+      {"Rescaling", {}},
+      {"BatchNormalization",
+       {{"gamma", {3}}, {"beta", {3}}, {"moving_mean", {3}}, {"moving_variance", {3}}}}};
+  for (const auto& [name, weights] : kNorms) {
+    NetworkBuilder builder;
+    builder.input("x", {3});
+    builder.last().config["dtype"] = "int32";
+    builder.layer("n", name, {{"scale", 1}, {"epsilon", 9}}, {"x"}, weights);
+    if (name == "BatchNormalization") {
+      builder.last().config.erase("scale");
+    }
+    const auto imported = lower(builder.output("n").build());
+    ASSERT_THAT(imported, IsOk()) << name;
+    const auto reader = imported->model.consumers("x");
+    ASSERT_EQ(reader.size(), 1U);
+    EXPECT_EQ(imported->model.op_type(reader[0]), "Cast") << name;
+  }
+}
+
+/// Both directions of an LSTM, the backward one as this configuration has it.
+Result<Imported> lowered_directions(const Json& backward) {
+  auto inner =
+      NetworkBuilder().input("i", {5, 3}).layer("l", "LSTM", {{"units", 2}}, {"i"}).build();
+  inner.layers.erase(inner.layers.begin());
+  inner.inputs.clear();
+  const NetworkBuilder::Weights once = {
+      {"kernel", {3, 8}}, {"recurrent_kernel", {2, 8}}, {"bias", {8}}};
+  auto weights = once;
+  weights.insert(weights.end(), once.begin(), once.end());
+  NetworkBuilder builder;
+  builder.input("x", {5, 3})
+      .layer("b", "Bidirectional", {{"merge_mode", "concat"}, {"backward_layer", backward}}, {"x"},
+             weights)
+      .with_inner(std::move(inner));
+  return lower(builder.output("b").build());
+}
+
+TEST(KerasLower, BackwardLayer_HasItsOwnActivations) {
+  Json config = {{"units", 2}, {"activation", "relu"}, {"go_backwards", true}};
+  const auto imported = lowered_directions({{"class_name", "Keras>LSTM"}, {"config", config}});
+  ASSERT_THAT(imported, IsOk());
+  const auto& model = imported->model;
+  for (const auto node : model.nodes()) {
+    if (model.op_type(node) == "LSTM") {
+      EXPECT_THAT(onnx::attribute_as<std::vector<std::string>>(model, node, "activations").value(),
+                  ElementsAre("Sigmoid", "Tanh", "Tanh", "Sigmoid", "Relu", "Relu"));
+    }
+  }
+  EXPECT_THAT(lowered_directions(nullptr), IsOk());
+  config["go_backwards"] = false;
+  EXPECT_THAT(lowered_directions({{"class_name", "LSTM"}, {"config", config}}),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("a backward_layer")));
+  config = {{"units", 2}, {"return_sequences", true}, {"go_backwards", true}};
+  EXPECT_THAT(lowered_directions({{"class_name", "LSTM"}, {"config", config}}),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("a backward_layer")));
+  EXPECT_THAT(lowered_directions({{"class_name", 3}}),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("backward_layer")));
+}
+
 TEST(KerasLower, UnknownClass_IsRefusedWithThoseThatAreKnown) {
   const auto imported = lower(
       NetworkBuilder().input("x", {4}).layer("mine", "MyLayer", {}, {"x"}).output("mine").build());
   ASSERT_THAT(imported, FailsWith(ErrorCode::kUnimplemented, HasSubstr("layer 'mine' (MyLayer)")));
   EXPECT_THAT(imported.error().hint, HasSubstr("Conv2D, "));
-  EXPECT_THAT(known_layers(), Contains("QConv2D"));
+  EXPECT_THAT(imported.error().hint, HasSubstr("QConv2D, "));
 }
 
 TEST(KerasLower, Lambda_IsRefusedWithWhatToDo) {
@@ -389,6 +571,45 @@ TEST(KerasLower, WideGrid_RaisesTheOpset) {
   EXPECT_EQ(count_types(imported->model)["QuantizeLinear"], 1);
 }
 
+TEST(KerasLower, WideGridInsideOfALayer_RaisesTheOpset) {
+  const auto imported = lower(
+      NetworkBuilder()
+          .input("x", {6, 6, 2})
+          .layer("s", "QSeparableConv2D",
+                 {{"filters", 3},
+                  {"kernel_size", 3},
+                  {"use_bias", false},
+                  {"depthwise_activation", "quantized_bits(12,2,1)"}},
+                 {"x"}, {{"depthwise_kernel", {3, 3, 2, 1}}, {"pointwise_kernel", {1, 1, 2, 3}}})
+          .output("s")
+          .build());
+  ASSERT_THAT(imported, IsOk());
+  EXPECT_EQ(imported->model.opset(), kOpsetOf16Bits);
+  EXPECT_EQ(count_types(imported->model)["QuantizeLinear"], 1);
+}
+
+/// Whether the first input of a network with `between` in front of a 1-D convolution lies channels
+/// first.
+bool lies_channels_first(const std::string& between, bool convolution) {
+  auto network = NetworkBuilder().input("x", {8, 4}).input("y", {8, 4});
+  network.layer("b", between, Json::object(), {"x"}).layer("s", "Add", {}, {"y", "y"});
+  network.layer(
+      "c", convolution ? "Conv1D" : "Activation",
+      convolution ? Json{{"filters", 2}, {"kernel_size", 3}} : Json{{"activation", "relu"}}, {"b"},
+      convolution ? NetworkBuilder::Weights{{"kernel", {3, 4, 2}}, {"bias", {2}}}
+                  : NetworkBuilder::Weights());
+  const auto imported = lower(network.output("c").output("s").build());
+  EXPECT_THAT(imported, IsOk());
+  EXPECT_EQ(imported->inputs.at(1).layout, Layout::kKeras);
+  return imported->inputs.at(0).layout == Layout::kChannelsFirst;
+}
+
+TEST(KerasLower, SequencesIntoConvolutions_LieChannelsFirst) {
+  EXPECT_TRUE(lies_channels_first("ReLU", true));
+  EXPECT_FALSE(lies_channels_first("ReLU", false));
+  EXPECT_FALSE(lies_channels_first("UpSampling1D", true));
+}
+
 TEST(KerasLower, NetworksThatDoubleAtEveryLevel_AreRefused) {
   auto network = NetworkBuilder().input("x", {4}).layer("r", "ReLU", {}, {"x"}).output("r").build();
   for (int level = 0; level < 30; ++level) {
@@ -409,39 +630,22 @@ TEST(KerasLower, ExtentsBeyondAllNumbers_AreRefused) {
               FailsWith(ErrorCode::kDataLoss, HasSubstr("layer 'u'")));
 }
 
-/// A convolution with its norm folded, its weights called as in .h5 files or numbered.
-Model folded(bool numbered) {
+TEST(KerasLower, FoldedNorm_IsFoundByNames) {
+  const auto one = [](float value) { return Tensor::of(std::vector<float>{value}, {1}); };
   auto builder = NetworkBuilder();
   builder.input("x", {1, 1, 1})
-      .layer("c", "QConv2DBatchnorm", {{"filters", 1}, {"kernel_size", 1}, {"epsilon", 0}}, {"x"});
-  const std::vector<std::tuple<std::string, std::string, float>> weights = {
-      {"kernel", "vars/0", 3},
-      {"bias", "vars/1", 5},
-      {"gamma", "batchnorm/vars/0", 2},
-      {"beta", "batchnorm/vars/1", 7},
-      {"moving_mean", "batchnorm/vars/2", 1},
-      {"moving_variance", "batchnorm/vars/3", 16}};
-  for (const auto& [name, number, value] : weights) {
-    const bool kernel = name == "kernel";
-    builder.with_weight(
-        name, Tensor::of(std::vector<float>{value}, kernel ? Shape{1, 1, 1, 1} : Shape{1}));
-    if (numbered) {
-      auto& weight = builder.last().weights.back();
-      weight.path = "layers/qconv2_d_batchnorm/" + number;
-      weight.name = number.substr(number.rfind('/') + 1);
-    }
-  }
-  return builder.output("c").build();
-}
-
-TEST(KerasLower, FoldedNorm_IsFoundByNamesAndByNumbers) {
-  for (const bool numbered : {false, true}) {
-    const auto imported = lower(folded(numbered));
-    ASSERT_THAT(imported, IsOk());
-    // 2 / sqrt(16) = 0.5; 0.5 * 3; 0.5 * (5 - 1) + 7.
-    EXPECT_THAT(floats(imported->model, "c/kernel"), ElementsAre(1.5F));
-    EXPECT_THAT(floats(imported->model, "c/bias"), ElementsAre(9.0F));
-  }
+      .layer("c", "QConv2DBatchnorm", {{"filters", 1}, {"kernel_size", 1}, {"epsilon", 0}}, {"x"})
+      .with_weight("kernel", Tensor::of(std::vector<float>{3}, {1, 1, 1, 1}))
+      .with_weight("bias", one(5))
+      .with_weight("gamma", one(2))
+      .with_weight("beta", one(7))
+      .with_weight("moving_mean", one(1))
+      .with_weight("moving_variance", one(16));
+  const auto imported = lower(builder.output("c").build());
+  ASSERT_THAT(imported, IsOk());
+  // 2 / sqrt(16) = 0.5; 0.5 * 3; 0.5 * (5 - 1) + 7.
+  EXPECT_THAT(floats(imported->model, "c/kernel"), ElementsAre(1.5F));
+  EXPECT_THAT(floats(imported->model, "c/bias"), ElementsAre(9.0F));
 }
 
 /// A layer that quantization-aware training wrapped, its weights in the order of such files.
@@ -449,6 +653,7 @@ Model wrapped(float low) {
   auto inner =
       NetworkBuilder().input("in", {2}).layer("d", "Dense", {{"units", 2}}, {"in"}).build();
   inner.layers.erase(inner.layers.begin());
+  inner.inputs.clear();
   auto builder = NetworkBuilder();
   builder.input("x", {2})
       .layer("quant_d", "QuantizeWrapperV2",
@@ -474,6 +679,13 @@ TEST(KerasLower, TrainedRanges_BecomeIntegersAndQuantizers) {
               ElementsAre(127, 1, -127, 127));
   EXPECT_EQ(count_types(model)["QuantizeLinear"], 1);
   EXPECT_THAT(model.outputs(), ElementsAre("quant_d"));
+}
+
+TEST(KerasLower, TrainedRangeWithoutAStep_IsRefused) {
+  constexpr float kLarge = std::numeric_limits<float>::max();
+  for (const auto& [low, high] : {std::pair(-kLarge, kLarge), std::pair(-1e-44F, 1e-44F)}) {
+    EXPECT_THAT(nudged(low, high, 8, true), FailsWith(ErrorCode::kDataLoss, HasSubstr("no step")));
+  }
 }
 
 TEST(KerasLower, TrainedRangeWithoutZero_IsRefused) {

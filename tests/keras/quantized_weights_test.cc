@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "keras/read.h"
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/keras/quantizer.h"
 #include "tessera/tensor/npy.h"
 
@@ -18,15 +17,7 @@
 namespace tessera::keras {
 namespace {
 
-using tessera::testing::IsOk;
-
-std::filesystem::path folder() {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path shared =
-      given != nullptr ? std::filesystem::path(given)
-                       : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  return shared / "data/qkeras";
-}
+using testing::IsOk;
 
 struct Part {
   const char* what;       ///< in the golden file
@@ -135,10 +126,8 @@ class QuantizedWeights : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(QuantizedWeights, EveryWeight_IsWhatQKerasMultipliesWith) {
-  const auto base = (folder() / GetParam()).string();
-  if (!std::filesystem::exists(base + ".h5")) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << base << ".h5; set TESSERA_SHARED";
-  }
+  const auto base = testing::shared_path(std::string("data/qkeras/") + GetParam()).string();
+  TESSERA_NEEDS_SHARED(base + ".h5");
   const auto model = read(base + ".h5");
   ASSERT_THAT(model, IsOk());
   auto file = read_npz(base + ".npz");

@@ -4,12 +4,11 @@
 
 #include <bit>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/core/json.h"
 #include "tessera/keras/quantizer.h"
 #include "tessera/tensor/npy.h"
@@ -18,15 +17,7 @@
 namespace tessera::keras {
 namespace {
 
-using tessera::testing::IsOk;
-
-std::filesystem::path folder() {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path shared =
-      given != nullptr ? std::filesystem::path(given)
-                       : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  return shared / "data/qkeras";
-}
+using testing::IsOk;
 
 struct Table {
   std::string file;
@@ -52,10 +43,8 @@ bool is_tie_of_powers(float x, bool quadratic) {
 class QuantizerTables : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(QuantizerTables, EveryQuantizer_GivesTheValuesOfQKeras) {
-  const auto base = folder() / GetParam();
-  if (!std::filesystem::exists(base.string() + ".json")) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << base << ".json; set TESSERA_SHARED";
-  }
+  const auto base = testing::shared_path(std::string("data/qkeras/") + GetParam());
+  TESSERA_NEEDS_SHARED(base.string() + ".json");
   auto document = read_json(base.string() + ".json");
   ASSERT_THAT(document, IsOk());
   auto arrays = read_npz(base.string() + ".npz");

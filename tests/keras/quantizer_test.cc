@@ -390,5 +390,18 @@ TEST(AdaptiveQuantizer, BadConfigurations_AreRefused) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("1 and 2")));
 }
 
+TEST(Quantizer, CodesBeyondAllFloats_AreLeftOut) {
+  const auto weights = Tensor::of(std::vector<float>{0.5F, -1, 0.25F}, {3});
+  for (const auto* const text :
+       {"quantized_bits(32,0,1,alpha='auto')", "quantized_bits(32,0,0,alpha='auto_po2')"}) {
+    const auto quantizer = parse_quantizer(Json(text), "test").value().value();
+    const auto result = quantize_weight(quantizer, weights.view(), WeightUse::kBias);
+    ASSERT_THAT(result, IsOk());
+    EXPECT_FALSE(result->codes.has_value()) << text;
+    EXPECT_FALSE(result->published_scale.empty());
+    EXPECT_NEAR(result->values.as<float>()[1], -1, 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace tessera::keras

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "keras/read.h"
-#include "keras/shared_files.h"
 #include "support/matchers.h"
+#include "support/shared_data.h"
 
 namespace tessera::keras {
 namespace {

@@ -164,9 +164,9 @@ TEST(Sparse, WhatDoesNotFit_IsNamed) {
        "fewer values"},
       {[](Tensor& t) { t.sparsity->block_map = {5}; }, "levels"},
       {[](Tensor& t) {
-         t.shape = {{1 << 30, 1 << 30}};
+         t.shape = {{0, 4}};
        },
-       "shape"},
+       "no elements"},
       {[](Tensor& t) {
          t.shape = {{-3, 4}};
        },
@@ -176,6 +176,40 @@ TEST(Sparse, WhatDoesNotFit_IsNamed) {
     damage(tensor);
     EXPECT_THAT(dense_bytes(tensor, stored), FailsWith(ErrorCode::kDataLoss, HasSubstr(why)));
   }
+}
+
+TEST(Sparse, BlocksThatDoNotFit_AreNamed) {
+  const auto stored = data_of<float>({1, 2, 3, 4});
+  const auto blocked = [](std::int32_t dim, std::int32_t block, std::vector<std::int32_t> shape) {
+    return tensor_of(std::move(shape),
+                     {{0, 1, 2}, {dim}, {dense(2), compressed({0, 1, 2}, {1, 0}), dense(block)}});
+  };
+  EXPECT_THAT(dense_bytes(blocked(5, 2, {2, 4}), stored),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("its blocks")));
+  EXPECT_THAT(dense_bytes(blocked(1, 0, {2, 4}), stored),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("its blocks")));
+  EXPECT_THAT(dense_bytes(blocked(1, 2, {2, 5}), stored),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("no multiple of its blocks")));
+}
+
+/// Outer levels without end above a level without elements, and a gigabyte from one value.
+TEST(Sparse, SmallFiles_NeitherHangNorFillTheMemory) {
+  constexpr std::int32_t kMany = 2147483647;
+  const auto endless =
+      tensor_of({kMany, kMany, kMany, 0},
+                {{0, 1, 2, 3}, {}, {dense(kMany), dense(kMany), dense(kMany), dense(0)}});
+  EXPECT_THAT(dense_bytes(endless, data_of<float>({})),
+              FailsWith(ErrorCode::kDataLoss, HasSubstr("no elements")));
+  const auto vast = tensor_of({1, 1 << 28}, {{0, 1}, {}, {dense(1), compressed({0, 1}, {0})}});
+  EXPECT_THAT(dense_bytes(vast, data_of<float>({1})),
+              FailsWith(ErrorCode::kResourceExhausted, HasSubstr("with its zeros")));
+}
+
+TEST(Sparse, ElementsOfHalfAByte_AreRefused) {
+  auto tensor = rows();
+  tensor.type = ElementType::kInt4;
+  EXPECT_THAT(dense_bytes(tensor, data_of<float>({1, 2, 3})),
+              FailsWith(ErrorCode::kUnimplemented, HasSubstr("int4")));
 }
 
 }  // namespace

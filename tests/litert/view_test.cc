@@ -10,6 +10,7 @@
 #include "litert/kinds.h"
 #include "support/litert_builder.h"
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/graph/cost.h"
 #include "tessera/graph/inspect.h"
 #include "tessera/litert/model.h"
@@ -354,13 +355,8 @@ struct File {
 };
 
 TEST(Files, AreReadLookedAtAndRewritten) {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path shared =
-      given == nullptr ? TESSERA_SOURCE_DIR "/../shared" : std::string(given);
-  if (!std::filesystem::exists(shared / "data/models/mlperf_tiny_resnet8_fp32.tflite")) {
-    GTEST_SKIP() << "NOT TESTED: there are no .tflite files under " << shared / "data/models"
-                 << "; set TESSERA_SHARED";
-  }
+  const auto shared = testing::shared_path("");
+  TESSERA_NEEDS_SHARED(shared / "data/models/mlperf_tiny_resnet8_fp32.tflite");
   using enum graph::QuantizationState;
   for (const auto& [name, operators, macs, parameters, state] :
        {File{"mlperf_tiny_resnet8_fp32", 16, 12501632, 77708, kNone},

@@ -81,7 +81,8 @@ TEST(ImportedQuantized, Optimized_IsEqualToTheLastBit) {
   ASSERT_THAT(imported, IsOk());
   for (const auto level :
        {runtime::OptLevel::kBasic, runtime::OptLevel::kExtended, runtime::OptLevel::kAll}) {
-    const auto check = check_import(*imported, golden("q8"), library(), kTolerance, level);
+    const auto check =
+        check_import(*imported, golden("q8"), library(), kTolerance, {.opt_level = level});
     ASSERT_THAT(check, IsOk());
     EXPECT_TRUE(check->passed());
     EXPECT_TRUE(find(*check, "y").optimized_relative.has_value());

@@ -10,6 +10,7 @@
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "support/shared_data.h"
 #include "tessera/core/random.h"
 #include "tessera/runtime/evaluator.h"
 #include "tessera/runtime/onnx.h"
@@ -474,13 +475,8 @@ TEST(SimplifyRandomGraphs, ComputeTheSame) {
 // --- files -------------------------------------------------------------------------------------
 
 TEST(SimplifyFilesSlow, ComputeTheSame) {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path shared =
-      given == nullptr ? TESSERA_SOURCE_DIR "/../shared" : std::string(given);
-  if (!std::filesystem::exists(shared / "cases")) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << shared / "cases"
-                 << "; set TESSERA_SHARED";
-  }
+  const auto shared = testing::shared_path("");
+  TESSERA_NEEDS_SHARED(shared / "cases");
   for (const char* file :
        {"cases/C01/01_weight_behind_reshape/model.onnx",
         "cases/C01/15b_matmul_two_consts/model.onnx",

@@ -71,7 +71,7 @@ std::map<Widths, double> brute_force(const Input& input) {
     for (std::size_t i = 0; i < kLayers; ++i) {
       widths[i] = setting >> i & 1;
     }
-    all[widths] = model->measure(widths, Monitor::silent())->sqnr_db;
+    all[widths] = model->measure(widths, Monitor::silent())->metrics.sqnr_db;
   }
   return all;
 }
@@ -282,6 +282,75 @@ TEST(Bits, WhatMakesNoSense_IsRefused) {
   EXPECT_THAT(input->find(), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no bits")));
   input->options = {.alpha = "1"};
   EXPECT_THAT(input->find(), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("auto_po2")));
+}
+
+/// Products with weights of 4 x 4 bytes that DequantizeLinear reads along an axis.
+onnx::Model dequantized_along(std::int64_t axis) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 4});
+  builder.constant("w", Tensor::of(std::vector<std::int8_t>(16, 3), {4, 4}))
+      .constant("scales", Tensor::of(std::vector<float>(4, 0.5F), {4}))
+      .op("DequantizeLinear", {"w", "scales"}, {"real"}, {{"axis", axis}})
+      .declare("real", {4, 4})
+      .op("MatMul", {"x", "real"}, {"y"});
+  return builder.output("y", {1, 4}).build();
+}
+
+Result<Sites> sites_of(onnx::Model model) {
+  const auto network = network::Network::of(std::move(model));
+  TESSERA_TRY(const auto graph, network.view());
+  return find_sites(network, graph);
+}
+
+TEST(BitsSites, AxesOfScales_CountFromBothEnds) {
+  for (const std::int64_t axis : {-2, -1, 0, 1}) {
+    const auto sites = sites_of(dequantized_along(axis));
+    ASSERT_THAT(sites, IsOk());
+    EXPECT_EQ(sites->weights.front().given, 3) << axis;
+    EXPECT_EQ(sites->weights.front().values.as<float>()[0], 1.5F) << axis;
+  }
+}
+
+TEST(BitsSites, AxesThatTheWeightsDoNotHave_AreNone) {
+  for (const std::int64_t axis : {-7, -3, 2, 7}) {
+    EXPECT_THAT(sites_of(dequantized_along(axis)),
+                FailsWith(ErrorCode::kFailedPrecondition, HasSubstr("no layer has weights")))
+        << axis;
+  }
+}
+
+TEST(BitsSites, AScalarWithSeveralScales_IsNoConstant) {
+  ModelBuilder builder(13);
+  builder.input("x", {1, 4});
+  builder.weight("w", {4, 4})
+      .constant("bias", Tensor::scalar(std::int8_t{3}))
+      .constant("scales", Tensor::of(std::vector<float>{1, 1}, {2}))
+      .op("DequantizeLinear", {"bias", "scales"}, {"real"})
+      .declare("real", {})
+      .op("Gemm", {"x", "w", "real"}, {"y"});
+  const auto sites = sites_of(builder.output("y", {1, 4}).build());
+  ASSERT_THAT(sites, IsOk());
+  ASSERT_EQ(sites->weights.size(), 1U);
+  EXPECT_FALSE(sites->weights.front().bias);
+}
+
+TEST(BitsSites, OnlyAClipFromZeroOn_IsARelu) {
+  for (const bool bounded : {false, true}) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 4});
+    builder.weight("w", {4, 4})
+        .constant("zero", Tensor::scalar(0.0F))
+        .op("MatMul", {"x", "w"}, {"h"})
+        .declare("h", {1, 4})
+        .declare("c", {1, 4})
+        .op("Clip", bounded ? std::vector<std::string>{"h", "zero"} : std::vector<std::string>{"h"},
+            {"c"})
+        .op("MatMul", {"c", "w"}, {"y"});
+    const auto sites = sites_of(builder.output("y", {1, 4}).build());
+    ASSERT_THAT(sites, IsOk());
+    ASSERT_EQ(sites->activations.size(), 1U);
+    EXPECT_EQ(sites->activations.front().relu, bounded);
+  }
 }
 
 }  // namespace

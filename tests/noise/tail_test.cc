@@ -3,11 +3,14 @@
 #include "tessera/noise/tail.h"
 
 #include <gmock/gmock.h>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 
+#include "noise/error_support.h"
 #include "noise/noise_bench.h"
 #include "support/matchers.h"
 #include "tessera/noise/check.h"
@@ -15,10 +18,11 @@
 namespace tessera::noise {
 namespace {
 
-using testing::FailsWith;
+using tessera::testing::FailsWith;
+using tessera::testing::IsOk;
+using tessera::testing::ModelBuilder;
 using ::testing::HasSubstr;
-using testing::IsOk;
-using testing::ModelBuilder;
+using testing::Listener;
 
 constexpr int kLayers = 6;
 
@@ -53,7 +57,7 @@ struct Input {
   std::vector<double> gains;  ///< by convolution; empty: multiplications
   TailOptions options{.max_float_percent = 50, .max_loss_percent = 100, .time = false};
 
-  [[nodiscard]] Result<Tail> find() const {
+  [[nodiscard]] Result<Tail> find(Monitor& monitor = Monitor::silent()) const {
     const auto gains_of = [this](std::span<const ObservedLayer> layers) -> Result<Gains> {
       auto found = gains_of_macs(layers);
       for (std::size_t i = 0; i < gains.size(); ++i) {
@@ -61,7 +65,7 @@ struct Input {
       }
       return found;
     };
-    return find_tail(*lab, recipe, gains_of, options, Monitor::silent());
+    return find_tail(*lab, recipe, gains_of, options, monitor);
   }
 };
 
@@ -182,6 +186,45 @@ TEST(Tail, TheTwoModels_AreRacedWhereThatIsWanted) {
   EXPECT_GT(tail->slowdown->median, 0.1);
   EXPECT_LE(tail->slowdown->low, tail->slowdown->median);
   EXPECT_GE(tail->slowdown->high, tail->slowdown->median);
+  EXPECT_EQ(to_json(*tail).at("slowdown_low"), tail->slowdown->low);
+  EXPECT_EQ(to_json(*tail).at("slowdown_high"), tail->slowdown->high);
+}
+
+TEST(Tail, ARaceThatFails_LosesNoSearch) {
+  auto input = input_of(with_outlier(2));
+  ASSERT_THAT(input, IsOk());
+  input->options.max_float_percent = 1;
+  input->options.time = true;
+  // Only races run the reference again.
+  for (auto& feeds : input->lab->reference_lane().feeds) {
+    feeds.clear();
+  }
+  Listener listener;
+  const auto tail = input->find(listener);
+  ASSERT_THAT(tail, IsOk());
+  EXPECT_EQ(tail->steps.size(), 1U);
+  EXPECT_EQ(tail->recipe.rules.size(), 2U);
+  EXPECT_FALSE(tail->slowdown);
+  EXPECT_TRUE(listener.ids.contains("tail-not-timed"));
+  EXPECT_FALSE(to_json(*tail).contains("slowdown"));
+}
+
+/// Wants to stop once the race has begun.
+class StopsRace final : public Listener {
+ public:
+  void progress(std::string_view stage, std::int64_t, std::int64_t) override {
+    cancel = cancel || stage == "timing both models";
+  }
+};
+
+TEST(Tail, StoppingTheRace_StopsAll) {
+  auto input = input_of(with_outlier(2));
+  ASSERT_THAT(input, IsOk());
+  input->options.max_float_percent = 1;
+  input->options.time = true;
+  StopsRace stops;
+  EXPECT_THAT(input->find(stops), FailsWith(ErrorCode::kCancelled, ::testing::_));
+  EXPECT_FALSE(stops.ids.contains("tail-not-timed"));
 }
 
 TEST(Tail, WhatMakesNoSense_IsRefused) {

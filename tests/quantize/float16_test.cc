@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "support/differential.h"
+#include "support/shared_data.h"
 #include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
@@ -577,13 +578,8 @@ TEST(ApplyFloat16, OperatorWithoutFloats_SaysSo) {
 class Float16PublishedSlow : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Float16PublishedSlow, RunsAtEveryLevelAndStaysClose) {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path root =
-      given != nullptr ? given : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  const auto path = root / "data/models" / GetParam();
-  if (!std::filesystem::exists(path)) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << path << "; set TESSERA_SHARED";
-  }
+  const auto path = testing::shared_path("data/models/" + GetParam());
+  TESSERA_NEEDS_SHARED(path);
   auto model = Model::load(path);
   ASSERT_THAT(model, IsOk());
   infer(*model);

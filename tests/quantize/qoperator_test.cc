@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "support/differential.h"
+#include "support/shared_data.h"
 #include "tessera/quantize/assignment.h"
 
 namespace tessera::quantize {
@@ -369,20 +370,11 @@ TEST(LowerToQOperator, NoIntegerKernel_SaysWhy) {
   expect_close(model, quantized->model, feeds, 30);
 }
 
-std::filesystem::path shared_models() {
-  const char* given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path root =
-      given != nullptr ? given : std::filesystem::path(TESSERA_SOURCE_DIR) / ".." / "shared";
-  return root / "data" / "models";
-}
-
 class QOperatorOnRealModels : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(QOperatorOnRealModels, U8S8_RunsAtEveryLevel) {
-  const auto path = shared_models() / GetParam();
-  if (!std::filesystem::exists(path)) {
-    GTEST_SKIP() << "SKIPPED: no real model at " << path << "; set TESSERA_SHARED";
-  }
+  const auto path = testing::shared_path(std::string("data/models/") + GetParam());
+  TESSERA_NEEDS_SHARED(path);
   auto model = Model::load(path);
   ASSERT_THAT(model, IsOk());
   ASSERT_THAT(model->infer_types(runtime::type_oracle(library())), IsOk());

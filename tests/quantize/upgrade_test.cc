@@ -15,6 +15,7 @@
 #include <random>
 
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/onnx/model.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/runtime/onnx.h"
@@ -660,20 +661,11 @@ TEST(UpgradeOpset, LowerTarget_LeavesTheModelAlone) {
 
 // --- published models ---------------------------------------------------------------------------
 
-std::filesystem::path shared_models() {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const std::filesystem::path root =
-      given != nullptr ? given : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  return root / "data/models";
-}
-
 class PublishedModelSlow : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PublishedModelSlow, ComputesTheSameWithANewerOpset) {
-  const auto path = shared_models() / GetParam();
-  if (!std::filesystem::exists(path)) {
-    GTEST_SKIP() << "NOT TESTED: there is no " << path << "; set TESSERA_SHARED";
-  }
+  const auto path = testing::shared_path("data/models/" + GetParam());
+  TESSERA_NEEDS_SHARED(path);
   auto loaded = Model::load(path);
   ASSERT_THAT(loaded, IsOk());
   auto& model = *loaded;

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,15 +24,6 @@ inline std::shared_ptr<const runtime::Library> litert() {
                  << ::tessera::runtime::load_litert().error().message; \
   }                                                                    \
   static_assert(true)
-
-/// A model of the shared data; empty where it is not there.
-inline std::filesystem::path shared_model(const std::string& name) {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const auto shared = given != nullptr ? std::filesystem::path(given)
-                                       : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  auto path = shared / "data/models" / name;
-  return std::filesystem::exists(path) ? path : std::filesystem::path();
-}
 
 /// The same LiteRT as if it had nothing of what the observer needs.
 inline std::shared_ptr<const runtime::Library> without_observer() {

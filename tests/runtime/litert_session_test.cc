@@ -12,6 +12,7 @@
 
 #include "runtime/litert_models.h"
 #include "support/matchers.h"
+#include "support/shared_data.h"
 #include "tessera/core/file.h"
 #include "tessera/core/timing.h"
 #include "tessera/runtime/litert.h"
@@ -742,7 +743,7 @@ class LitertPublishedSlow : public ::testing::TestWithParam<std::string> {
 
 TEST_P(LitertPublishedSlow, TimesOfOperatorsSumToThoseOfRuns) {
   TESSERA_NEEDS_LITERT();
-  const auto path = testing::shared_model(GetParam());
+  const auto path = testing::shared_file(std::string("models/") + GetParam());
   if (path.empty()) {
     GTEST_SKIP() << "NOT TESTED: no " << GetParam() << "; set TESSERA_SHARED";
   }
@@ -781,7 +782,7 @@ TEST_P(LitertPublishedSlow, TimesOfOperatorsSumToThoseOfRuns) {
 
 TEST_P(LitertPublishedSlow, TapsAreWhatTheLibraryHasWithoutThem) {
   TESSERA_NEEDS_LITERT();
-  const auto path = testing::shared_model(GetParam());
+  const auto path = testing::shared_file(std::string("models/") + GetParam());
   if (path.empty()) {
     GTEST_SKIP() << "NOT TESTED: no " << GetParam() << "; set TESSERA_SHARED";
   }

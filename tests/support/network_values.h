@@ -5,29 +5,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/shared_data.h"
 #include "tessera/core/random.h"
 #include "tessera/network/network.h"
 #include "tessera/runtime/session.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::testing {
-
-/// A file of the shared data; empty where it is not there.
-inline std::filesystem::path shared_file(const std::string& name) {
-  const char* const given = std::getenv("TESSERA_SHARED");
-  const auto shared = given != nullptr ? std::filesystem::path(given)
-                                       : std::filesystem::path(TESSERA_SOURCE_DIR) / "../shared";
-  auto path = shared / "data" / name;
-  return std::filesystem::exists(path) ? path : std::filesystem::path();
-}
 
 /// Tensors by the names that they have in a network.
 using Values = std::map<std::string, Tensor, std::less<>>;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "tessera/core/json.h"
 #include "tessera/core/monitor.h"
@@ -25,6 +27,17 @@ struct FileTiming {
 };
 /// {speedup, speedup_low, speedup_high, latency{}, reference_latency{}, kernels{}}.
 [[nodiscard]] Json to_json(const FileTiming& timing);
+
+/// What lanes took in one race.
+struct LaneTimes {
+  Timing reference;               ///< of the lab's model
+  std::vector<Measurement> rows;  ///< by lane; one that failed says so in its status
+};
+/// Races lanes against the model of the lab, long enough to tell 2 % where the budget allows.
+/// Errors: those of running the lab's model; kCancelled.
+[[nodiscard]] Result<LaneTimes> time_lanes(Lab& lab, std::vector<Lane>& lanes,
+                                           std::string_view stage, double budget_us,
+                                           Monitor& monitor);
 
 /// Reads a written file again, runs it, and races it against the model of `setup`.
 /// Errors: those of opening and running either; kCancelled.

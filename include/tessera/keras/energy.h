@@ -69,6 +69,7 @@ struct LayerEnergy {
 struct EnergyTable {
   EnergyOptions options;            ///< what it was counted with
   std::vector<LayerEnergy> layers;  ///< in the order in which they are computed
+  std::int64_t operations = 0;      ///< of all layers
   double counted = 0;               ///< pJ; the sum by the rules
   double total = 0;                 ///< pJ; every part of every layer
 };
@@ -87,8 +88,8 @@ struct EnergyConstant {
 /// architecture of a file with weights alone, else empty.
 /// Errors: those of reading the file; kUnimplemented for extents that are open, for nested networks
 /// and wrapped layers, for layers with weights whose operations these rules do not know
-/// (kPhysical), and for divisions that QTools does not know; those of lowering the network, from
-/// which shapes are taken, and of parsing quantizers.
+/// (kPhysical), for divisions that QTools does not know, and for 2^53 operations or more; those of
+/// lowering the network, from which shapes are taken, and of parsing quantizers.
 /// Cost: that of import().
 [[nodiscard]] Result<EnergyTable> estimate_energy(const std::filesystem::path& file,
                                                   const EnergyOptions& options = {},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tessera/core/result.h"
+#include "tessera/keras/tensor_report.h"
 #include "tessera/onnx/model.h"
 #include "tessera/tensor/tensor.h"
 #include "tessera/tensor/value_type.h"
@@ -20,9 +21,12 @@ struct ImportOptions {
   /// Inputs and outputs keep the axes that Keras has, channels last. Otherwise images are [N, C, H,
   /// W], and sequences that go into 1-D convolutions [N, C, T], as everything in between is.
   bool keep_layout = false;
-  /// BatchNormalization behind a convolution goes into its weights: equal up to rounding. Values in
-  /// between are gone then.
+  /// BatchNormalization behind a convolution goes into its weights; values in between are gone
+  /// then. Equal up to rounding, but for convolutions on 8-bit grids: their biases are rounded as
+  /// well, and about one result in a thousand falls one step of its grid beside.
   bool fold_batch_norm = false;
+  /// Imported::tensors is filled: one more pass over weights that have quantizers.
+  bool reports = false;
   /// The architecture as JSON, for .h5 files that hold weights alone; empty: the file has it.
   std::filesystem::path config;
 };
@@ -33,6 +37,9 @@ enum class Layout : std::uint8_t {
   kChannelsFirst,      ///< the last axis comes second: [N, H, W, C] is [N, C, H, W]
   kFlatChannelsFirst,  ///< [N, features], of [N, C, H, W] instead of [N, H, W, C]
 };
+
+/// "Nx8x8x3", "?" where an extent has no name, "scalar" without any.
+[[nodiscard]] std::string to_string(const std::vector<Dim>& shape);
 
 /// An output of one call of a layer.
 struct ImportedLayer {
@@ -50,6 +57,9 @@ struct Imported {
   std::vector<ImportedLayer> layers;   ///< in the order in which they are computed
   std::vector<ImportedLayer> inputs;   ///< as model.inputs()
   std::vector<ImportedLayer> outputs;  ///< as model.outputs()
+  /// Of quantized weights and activations, in the order in which layers are computed; with
+  /// ImportOptions::reports. A layer that is called twice is there once.
+  std::vector<TensorReport> tensors;
 };
 
 /// Reads a Keras file and makes an ONNX model of it: opset 17, or 21 where quantizers of 9 to 16
@@ -65,9 +75,6 @@ struct Imported {
 /// Whether import() would read the file, as far as its first bytes (8, or all of a shorter one)
 /// and its name tell.
 [[nodiscard]] bool is_keras_file(std::string_view first_bytes, const std::filesystem::path& path);
-
-/// The classes that import() knows, sorted.
-[[nodiscard]] std::vector<std::string> known_layers();
 
 /// A value of the model with its axes in Keras' order. Errors: kInvalidArgument for a tensor that
 /// is not of that layer.

@@ -129,8 +129,9 @@ struct Codes {
 };
 
 struct QuantizedWeight {
-  Tensor values;               ///< float32, shape of the weight
-  std::optional<Codes> codes;  ///< absent where the grid is not affine (powers of two, u-law)
+  Tensor values;  ///< float32, shape of the weight
+  /// Absent where the grid is not affine (powers of two, u-law) and where it goes beyond 2^24.
+  std::optional<Codes> codes;
   /// What QKeras publishes as `scale` for a scale from data; empty otherwise. One, or one per
   /// extent of the axis that has scales of its own.
   std::vector<float> published_scale;

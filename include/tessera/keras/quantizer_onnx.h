@@ -15,6 +15,9 @@
 /// Quantizers as ONNX operators.
 namespace tessera::keras {
 
+/// The first opset with QuantizeLinear and DequantizeLinear of 16 bits.
+inline constexpr std::int64_t kOpsetOf16Bits = 21;
+
 /// An affine grid with zero at zero: value = code * scale, low <= code <= high.
 struct ActivationGrid {
   float scale = 1;  ///< a power of two for most quantizers
@@ -37,7 +40,7 @@ struct QuantizerPlacement {
 /// Adds operators that compute quantizer(value) exactly to the end of the model; `name` begins the
 /// names of operators and values. Returns the name of the result. Values must be finite.
 ///
-/// A grid of up to 8 bits (16 where the model's opset is 21 or higher) becomes QuantizeLinear ->
+/// A grid of up to 8 bits (16 from kOpsetOf16Bits on) becomes QuantizeLinear ->
 /// Clip -> DequantizeLinear, the Clip only where the grid is narrower than its type (before it for
 /// 16 bits, which ONNX Runtime does not clip as integers); anything else exact float operators:
 /// powers of two are looked up between thresholds, steps are Greater -> Where, since ONNX's Sign

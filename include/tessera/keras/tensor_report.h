@@ -3,14 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "tessera/core/json.h"
-#include "tessera/core/result.h"
-#include "tessera/keras/quantizer.h"
 
 /// How well the numbers of a network use the grids that they are on.
 namespace tessera::keras {
@@ -28,6 +25,8 @@ struct GridUse {
   double clipped = 0;  ///< share of elements beyond the ends, 0 to 1
 };
 
+/// What a quantizer makes of a weight; of a convolution with batch normalization folded in, of that
+/// one. Or the grid that it puts an activation on, without what depends on data.
 struct TensorReport {
   std::string layer;      ///< "outer/inner" in nested networks
   std::string what;       ///< "kernel", "bias", "activation"
@@ -40,21 +39,5 @@ struct TensorReport {
   std::optional<double> sqnr_db;  ///< absent where nothing is lost, or nothing is there
 };
 [[nodiscard]] Json to_json(const TensorReport& report);
-
-/// Of numbers and what `quantizer` made of them.
-[[nodiscard]] Result<TensorReport> report_of(std::string layer, std::string what,
-                                             const Quantizer& quantizer, const TensorView& before,
-                                             const QuantizedWeight& after);
-/// Of an activation, from values in front of it.
-/// Errors: those of quantize_weight().
-[[nodiscard]] Result<TensorReport> report_activation(std::string layer, const Quantizer& quantizer,
-                                                     const TensorView& before);
-
-/// What the quantizers of a file make of its weights, nested networks and folded batch
-/// normalization included, in the order of the layers; and the grids of activations, without what
-/// depends on data. `config` as in ImportOptions.
-/// Errors: those of reading the file, and of parsing and applying quantizers.
-[[nodiscard]] Result<std::vector<TensorReport>> tensor_reports(
-    const std::filesystem::path& file, const std::filesystem::path& config = {});
 
 }  // namespace tessera::keras

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 /// What single operations take in hardware that is made for their widths: by the physical rules and
-/// the constants of docs/keras.md (45 nm, ISSCC 2014), for whoever plans widths layer by layer.
+/// the constants of docs/energy.md (45 nm, ISSCC 2014), for whoever plans widths layer by layer.
 namespace tessera::keras {
 
 /// A multiply-accumulate of integers.

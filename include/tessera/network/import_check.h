@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,17 +11,12 @@
 #include "tessera/core/json.h"
 #include "tessera/core/result.h"
 #include "tessera/keras/keras.h"
-#include "tessera/network/network.h"
 #include "tessera/runtime/library.h"
+#include "tessera/runtime/session.h"
 #include "tessera/tensor/tensor.h"
 
 /// An imported network held against what Keras itself computed.
 namespace tessera::network {
-
-/// The model as a network that answers for the file that it was imported from, as do its copies:
-/// path, SHA-256, format "keras". Errors: those of opening the file.
-[[nodiscard]] Result<Network> imported_network(onnx::Model model,
-                                               const std::filesystem::path& file);
 
 /// How far one layer's results are from those that were expected.
 struct LayerDifference {
@@ -56,14 +50,14 @@ struct ImportCheck {
 /// Runs the network on `x` (`x2`, ... for further inputs), with Keras' axes, and compares `y`
 /// (`y2`, ...) and every `layer/NAME`, twice: as the network computes it, and by itself, from what
 /// was expected of the layers before it. A layer is within where no element is further off than
-/// `tolerance` times the layer's largest, either time. The sessions do not optimize, so that every
-/// layer is computed as it stands in the model. With another `level` the network is run once more
-/// at that one; a layer is within then only if no more of its elements are beyond the tolerance.
-/// Errors: kInvalidArgument for a missing or ill-shaped `x`, and where nothing is there to be
-/// compared; those of the runtime.
+/// `tolerance` times the layer's largest, either time. These sessions do not optimize, so that
+/// every layer is computed as it stands in the model. With another level in `session` the network
+/// is run once more at that one; a layer is within then only if no more of its elements are beyond
+/// the tolerance. Errors: kInvalidArgument for a missing or ill-shaped `x`, and where nothing is
+/// there to be compared; those of the runtime.
 [[nodiscard]] Result<ImportCheck> check_import(
     const keras::Imported& imported, const std::vector<NamedTensor>& golden,
     const std::shared_ptr<const runtime::Library>& library, double tolerance,
-    runtime::OptLevel level = runtime::OptLevel::kDisabled);
+    const runtime::SessionOptions& session = {.opt_level = runtime::OptLevel::kDisabled});
 
 }  // namespace tessera::network

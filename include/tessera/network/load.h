@@ -46,6 +46,11 @@ using ExtentsByInput = std::map<std::string, Extents>;
 /// not known.
 [[nodiscard]] Result<Network> read(const std::filesystem::path& path);
 
+/// A model of another format as a network that answers for the file that it was imported from, as
+/// do its copies: path, SHA-256, format "keras". Errors: those of opening the file.
+[[nodiscard]] Result<Network> imported_network(onnx::Model model,
+                                               const std::filesystem::path& file);
+
 /// Errors: those of Network::set_dims() and set_shape().
 [[nodiscard]] Status give_extents(Network& network, const GivenExtents& given);
 

@@ -103,10 +103,11 @@ struct Bits {
 /// what it saves of the cost.
 ///
 /// Every setting is run: weights as QKeras' quantized_bits makes them (per output channel, of
-/// depthwise layers per channel), activations rounded in float on grids of powers of two
-/// (quantized_relu, quantized_bits), in whatever kernels the runtime computes floats with, and
-/// SQNR is over all judged outputs and samples against the model as it is. What a width adds is
-/// measured again after a step for those that may still be best (Minoux 1978).
+/// depthwise layers per channel, of transposed convolutions per channel that goes in), activations
+/// rounded in float on grids of powers of two (quantized_relu, quantized_bits), in whatever kernels
+/// the runtime computes floats with, and SQNR is over all judged outputs and samples against the
+/// model as it is. What a width adds is measured again after a step for those that may still be
+/// best (Minoux 1978).
 ///
 /// Weights: those of convolutions, fully connected layers and products with a constant matrix.
 /// Activations: what these read, back to where it is computed (past moves, maxima and averages),
@@ -115,8 +116,8 @@ struct Bits {
 /// Without a limit, the point is chosen where the front bends most in SQNR over log cost.
 /// Deterministic. Cost: a few runs of the samples per step.
 /// Errors: kUnimplemented for formats other than ONNX; kInvalidArgument for widths beyond 2..8 and
-/// 4..16; kFailedPrecondition if nothing can be lowered or an extent is open; those of the runtime;
-/// kCancelled.
+/// 4..16, for another `alpha` and without samples; kFailedPrecondition if no layer has such weights
+/// or an extent is open; those of the runtime; kCancelled.
 [[nodiscard]] Result<Bits> find_bits(const BitsSetup& setup, const BitsOptions& options,
                                      Monitor& monitor);
 

@@ -22,7 +22,7 @@
 namespace tessera::noise {
 
 struct TailOptions {
-  double max_float_percent = 5;  ///< of the operators in integers; one may stay float in any case
+  double max_float_percent = 5;  ///< of the operators that round; one may stay float in any case
   double max_loss_percent = 5;   ///< of what they all bring
   /// Enough: nothing more is left in float. +inf: as long as it pays.
   double min_sqnr_db = std::numeric_limits<double>::infinity();
@@ -40,16 +40,16 @@ struct TailStep {
 
 /// Errors are over all floating outputs and all samples, of models as the quantizer writes them.
 struct Tail {
-  std::string gain_unit;  ///< "us" or "macs"
-  double gain = 0;        ///< of all operators in integers
-  std::int64_t layers = 0;
+  std::string gain_unit;    ///< "us" or "macs"
+  double gain = 0;          ///< of all operators that round, in integers
+  std::int64_t layers = 0;  ///< in integers that round
   std::int64_t samples = 0;
   std::int64_t models = 0;    ///< that were built and run
   double l2_per_element = 0;  ///< with all operators in integers that can be
   double sqnr_db = 0;
   std::vector<TailStep> steps;
-  /// Latency of the model with the tail over that of the one without: none without steps, and if
-  /// it was not wanted.
+  /// Latency of the model with the tail over that of the one without: none without steps, if it was
+  /// not wanted, and where the race failed (warning "tail-not-timed").
   std::optional<evaluate::Speedup> slowdown;
   quantize::Recipe recipe;  ///< with the tail
 };

@@ -46,7 +46,8 @@ struct ZipBytes {
 };
 
 /// A zip archive (also zip64) whose members are stored or deflated. Source: PKWARE APPNOTE.TXT
-/// 6.3.3. Every number of it is checked before use; members that share bytes are refused.
+/// 6.3.3. Every number of it is checked before use; members that together store more than
+/// the archive holds are refused.
 class ZipArchive {
  public:
   /// Reads the directory alone. `bytes` outlive the object; `what` names them in errors.

@@ -2,22 +2,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 
-namespace tessera::keras::hdf5 {
+namespace tessera {
 
-/// An address that stands for none.
-inline constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
-
-/// Little-endian numbers one after the other; reading past the end is remembered, not done.
-class Cursor {
+/// Little-endian numbers of a file one after the other. Reading past the end gives zeros, is
+/// remembered, and moves nothing: a reader asks failed() once behind everything it took.
+class ByteCursor {
  public:
-  explicit Cursor(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  /// An offset beyond the end reads nothing.
+  explicit ByteCursor(std::span<const std::byte> bytes, std::uint64_t offset = 0)
+      : bytes_(bytes), offset_(offset) {}
 
+  /// Of at most 8 bytes.
   std::uint64_t number(std::size_t width) {
     const auto field = take(width);
     std::uint64_t value = 0;
@@ -32,7 +32,7 @@ class Cursor {
   std::uint64_t u64() { return number(8); }
 
   std::span<const std::byte> take(std::uint64_t length) {
-    if (length > bytes_.size() - offset_) {
+    if (length > left()) {
       failed_ = true;
       return {};
     }
@@ -42,33 +42,19 @@ class Cursor {
   }
   void skip(std::uint64_t length) { take(length); }
   /// To the next multiple of 8 from the beginning, or to the end.
-  void align() {
-    const auto up = (offset_ + 7) / 8 * 8;
-    offset_ = up < bytes_.size() ? up : bytes_.size();
-  }
+  void align() { offset_ = std::min<std::uint64_t>((offset_ + 7) / 8 * 8, bytes_.size()); }
   std::span<const std::byte> rest() { return take(left()); }
 
-  [[nodiscard]] std::size_t left() const noexcept { return bytes_.size() - offset_; }
+  [[nodiscard]] std::uint64_t left() const noexcept {
+    return offset_ > bytes_.size() ? 0 : bytes_.size() - offset_;
+  }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 
  private:
   std::span<const std::byte> bytes_;
-  std::size_t offset_ = 0;
+  std::uint64_t offset_;
   bool failed_ = false;
 };
 
-[[nodiscard]] inline bool starts_with(std::span<const std::byte> bytes, std::string_view text) {
-  return bytes.size() >= text.size() &&
-         std::string_view(reinterpret_cast<const char*>(bytes.data()), text.size()) == text;
-}
-
-/// Up to the first zero, or all of it.
-[[nodiscard]] inline std::string text_of(std::span<const std::byte> bytes) {
-  if (bytes.empty()) {
-    return {};
-  }
-  const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return std::string(all.substr(0, all.find('\0')));
-}
-
-}  // namespace tessera::keras::hdf5
+}  // namespace tessera
