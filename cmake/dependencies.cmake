@@ -21,6 +21,10 @@ add_library(tessera::jpeg ALIAS PkgConfig::turbojpeg)
 
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 add_library(hwy::hwy ALIAS PkgConfig::hwy)
+# Without its library, which only its own dispatch at run time needs.
+add_library(tessera_hwy_headers INTERFACE)
+target_include_directories(tessera_hwy_headers SYSTEM INTERFACE ${hwy_INCLUDE_DIRS})
+add_library(tessera::hwy_headers ALIAS tessera_hwy_headers)
 
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 add_library(tessera::re2 ALIAS PkgConfig::re2)

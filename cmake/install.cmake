@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The tessera authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# cmake --install: program, library, headers, CMake package, pkg-config file, manual page,
+# cmake --install: program, library, kernels, headers, CMake package, pkg-config file, manual page,
 # shell completions, and ONNX Runtime and LiteRT where the program looks for them.
 
 include(CMakePackageConfigHelpers)
@@ -13,6 +13,10 @@ install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS tessera_library EXPORT tesseraTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# Loaded by name by an inference library: nothing is linked with it, so no package exports it.
+install(TARGETS tessera_kernels LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+get_property(kernels_doors GLOBAL PROPERTY TESSERA_ROOM_kernels_DOORS)
+install(FILES ${kernels_doors} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tessera/kernels)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tessera)
 install(EXPORT tesseraTargets NAMESPACE tessera:: DESTINATION ${package_dir})

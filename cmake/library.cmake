@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The tessera authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# tessera::tessera, the static library of every room but cli, for programs outside of the house.
+# tessera::tessera, the static library of every room of the program but cli, for programs outside of the house.
 
 set(library_rooms ${TESSERA_ROOMS})
-list(REMOVE_ITEM library_rooms cli)
+list(REMOVE_ITEM library_rooms cli ${TESSERA_LIBRARY_ROOMS})
 
 add_library(tessera_library STATIC)
 add_library(tessera::tessera ALIAS tessera_library)

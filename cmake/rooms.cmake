@@ -6,7 +6,9 @@
 
 set(TESSERA_ROOMS
     core search tensor graph numerics onnx litert keras data runtime network calibrate quantize compat refine
-    evaluate profile noise optimize report cli)
+    evaluate profile noise optimize report cli kernels)
+# Of these, what is a shared library of its own (cmake/<name>.cmake) and no part of the program.
+set(TESSERA_LIBRARY_ROOMS kernels)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_search_USES core)
@@ -35,6 +37,7 @@ set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
     report optimize noise profile evaluate refine compat quantize calibrate network runtime data keras
     numerics graph tensor core)
+set(TESSERA_ROOM_kernels_USES)
 
 # Doors that hold records and what is computed from them alone: tests/rooms checks that they include
 # nothing else but the rooms below, so that who plans by them parses no runtime and no file format.
@@ -51,7 +54,7 @@ set(TESSERA_RECORDS
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a
 # door, since every user of the library has to parse what a door includes.
 set(TESSERA_THIRD_PARTY
-    "^tl/expected\\.hpp$ doors core"
+    "^tl/expected\\.hpp$ doors core kernels"
     "^fmt/core\\.h$ doors everywhere"
     "^nlohmann/json_fwd\\.hpp$ doors everywhere"
     "^fmt/ everywhere"
@@ -59,15 +62,15 @@ set(TESSERA_THIRD_PARTY
     "^openssl/ core"
     "^re2/ core runtime"
     "^zlib\\.h$ tensor"
-    "^hwy/ tensor numerics"
+    "^hwy/ tensor numerics kernels"
     "^Eigen/ profile noise quantize refine"
     "^onnx/ onnx"
     "^google/protobuf/ onnx"
     "^flatbuffers/ litert"
     "^litert_generated\\.h$ litert"
     "^(turbojpeg|jpeglib|png)\\.h$ data"
-    "^onnxruntime runtime"
-    "^dlfcn\\.h$ runtime"
+    "^onnxruntime runtime kernels"
+    "^dlfcn\\.h$ runtime kernels"
     "^CLI/ cli")
 
 # Every room reachable from `room`, itself first.
@@ -79,6 +82,14 @@ function(tessera_room_closure room out)
   endforeach()
   list(REMOVE_DUPLICATES closure)
   set(${out} ${closure} PARENT_SCOPE)
+endfunction()
+
+# The target that holds the objects of a room.
+function(tessera_room_objects room out)
+  set(${out} tessera_${room} PARENT_SCOPE)
+  if(room IN_LIST TESSERA_LIBRARY_ROOMS)
+    set(${out} tessera_${room}_objects PARENT_SCOPE)
+  endif()
 endfunction()
 
 # tessera_room(<name> [PUBLIC libs...] [PRIVATE libs...])
@@ -94,14 +105,15 @@ function(tessera_room name)
     set(sources ${PROJECT_BINARY_DIR}/empty_room.cc)
   endif()
   file(GLOB doors CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/tessera/${name}/*.h)
-  add_library(tessera_${name} OBJECT ${sources})
-  target_sources(tessera_${name} PUBLIC FILE_SET HEADERS
+  tessera_room_objects(${name} objects)
+  add_library(${objects} OBJECT ${sources})
+  target_sources(${objects} PUBLIC FILE_SET HEADERS
     BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${doors})
-  target_include_directories(tessera_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   foreach(used IN LISTS TESSERA_ROOM_${name}_USES)
-    target_link_libraries(tessera_${name} PUBLIC tessera_${used})
+    target_link_libraries(${objects} PUBLIC tessera_${used})
   endforeach()
-  target_link_libraries(tessera_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} tessera_warnings)
+  target_link_libraries(${objects} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} tessera_warnings)
   set_property(GLOBAL PROPERTY TESSERA_ROOM_${name}_LIBRARIES "${arg_PUBLIC};${arg_PRIVATE}")
   set_property(GLOBAL PROPERTY TESSERA_ROOM_${name}_DOORS "${doors}")
   tessera_room_test(${name})
@@ -110,9 +122,10 @@ endfunction()
 # Objects and third-party libraries that a program needs to link the given rooms.
 function(tessera_link_rooms target)
   foreach(room IN LISTS ARGN)
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:tessera_${room}>)
+    tessera_room_objects(${room} objects)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
     get_property(libraries GLOBAL PROPERTY TESSERA_ROOM_${room}_LIBRARIES)
-    target_link_libraries(${target} PRIVATE tessera_${room} ${libraries})
+    target_link_libraries(${target} PRIVATE ${objects} ${libraries})
   endforeach()
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE tessera_warnings)

@@ -24,7 +24,8 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 run(ignored ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-foreach(path IN ITEMS bin/tessera ${LIBDIR}/libtessera.a include/tessera/onnx/model.h
+foreach(path IN ITEMS bin/tessera ${LIBDIR}/libtessera.a ${LIBDIR}/libtessera_kernels.so
+        include/tessera/onnx/model.h include/tessera/kernels/library.h
         ${LIBDIR}/cmake/tessera/tesseraConfig.cmake ${LIBDIR}/cmake/tessera/tesseraConfigVersion.cmake
         ${LIBDIR}/pkgconfig/tessera.pc share/man/man1/tessera.1
         share/bash-completion/completions/tessera share/zsh/site-functions/_tessera

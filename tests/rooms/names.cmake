@@ -11,8 +11,8 @@ cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/lines.cmake)
 
 # Those that know ONNX, and the table of a format that has some names in common with it. Room keras
-# makes ONNX models, and its layers have some of the names.
-set(onnx_home "^(include/tessera|src)/(onnx|keras|quantize|refine|compat)/|^src/network/(onnx_|import_check)|^src/litert/kinds.cc$")
+# makes ONNX models, and its layers have some of the names; room kernels has operators of such names.
+set(onnx_home "^(include/tessera|src)/(onnx|keras|quantize|refine|compat|kernels)/|^src/network/(onnx_|import_check)|^src/litert/kinds.cc$")
 set(onnx_row "\n *{\"[A-Za-z0-9]+\",")
 # Those that know .tflite files; ONNX has some of the names, too.
 set(litert_home "^(include/tessera|src)/litert/|^src/network/litert_|^src/(onnx|keras|quantize|compat)/")

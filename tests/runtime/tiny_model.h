@@ -8,37 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "support/protobuf_message.h"
 #include "tessera/tensor/tensor.h"
 
-/// Serialized ONNX models for tests of a room that cannot use the onnx room: a few lines of the
-/// protobuf wire format (field numbers from onnx.proto3).
+/// Serialized ONNX models for tests of a room that cannot use the onnx room (field numbers from
+/// onnx.proto3).
 namespace tessera::testing {
-
-class Message {
- public:
-  Message& varint(std::uint32_t field, std::uint64_t value) {
-    append(field << 3);
-    append(value);
-    return *this;
-  }
-  Message& text(std::uint32_t field, std::string_view value) {
-    append((field << 3) | 2);
-    append(value.size());
-    bytes_.append(value);
-    return *this;
-  }
-  Message& message(std::uint32_t field, const Message& value) { return text(field, value.bytes_); }
-  [[nodiscard]] const std::string& bytes() const { return bytes_; }
-
- private:
-  void append(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) {
-      bytes_ += static_cast<char>(value | 0x80);
-    }
-    bytes_ += static_cast<char>(value);
-  }
-  std::string bytes_;
-};
 
 /// A value with extents: numbers, or symbols.
 inline Message value_info(std::string_view name, DType dtype,
