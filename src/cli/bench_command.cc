@@ -105,8 +105,8 @@ void add_bench_command(CLI::App& app, Context& context) {
   auto& bench = options->bench;
   command->add_option("--formats", bench.formats, "only these formats")
       ->type_name("A,B")
-      ->check(one_of(
-          {"float32", "float16", "dynamic", "weight-only", "qdq", "qoperator", "qdq-inputs"}))
+      ->check(one_of({"float32", "float16", "dynamic", "weight-only", "qdq", "qoperator",
+                      "qdq-inputs", "kernels"}))
       ->delimiter(',');
   command->add_option("--types", bench.types, "only these types of activations and weights")
       ->type_name("A,B")

@@ -197,6 +197,22 @@ void probe(const RunOptions& options, Context& context, Report& report) {
   }
 }
 
+/// Only models that were made with --kernels need them.
+void probe_kernels(const RunOptions& options, Context& context, Report& report) {
+  const auto session = context.session_options(options);
+  if (!session) {
+    return;  // probe() says why
+  }
+  const auto micro = network::lookup_of_kernels();
+  const auto ran = providers_of(micro, report.runtime, *session);
+  report.probes.push_back(
+      {micro.name, ran.value_or(std::string()), ran ? std::string() : ran.error().message});
+  if (!ran) {
+    report.findings.push_back({false, "models made with --kernels tessera cannot be run here",
+                               ran.error().hint.empty() ? ran.error().message : ran.error().hint});
+  }
+}
+
 /// Only .tflite models need it, so that its absence is worth a note, unless it was asked for.
 void check_litert(const std::string& path, Report& report) {
   report.litert = examine_litert(path);
@@ -233,6 +249,7 @@ Report examine(const RunOptions& options, Context& context) {
     auto probed = options;
     probed.runtime = plain.runtime;
     probe(probed, context, report);
+    probe_kernels(probed, context, report);
   } else {
     report.runtime_error = library.error().message;
     report.findings.push_back({true, library.error().message, library.error().hint});

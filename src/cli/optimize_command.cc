@@ -323,6 +323,14 @@ void add_optimize_command(CLI::App& app, Context& context) {
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");
+  command
+      ->add_option_function<std::string>(
+          "--kernels",
+          [options](const std::string& whose) { options->optimize.kernels = whose == "tessera"; },
+          "tessera: also with the operators of libtessera_kernels, which whoever runs the result "
+          "has to load (default: portable)")
+      ->type_name("WHOSE")
+      ->check(one_of({"portable", "tessera"}));
   command->add_flag("--no-refine", options->no_refine,
                     "do not refine the fastest integer model on the calibration samples");
   command->add_flag("--resume", options->resume,

@@ -40,6 +40,7 @@ namespace {
 /// each.
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kByOutput = "output";
+constexpr std::string_view kChannelsLast = "channels-last";
 
 /// What is done about the error, beyond ranges.
 struct RefineArguments {
@@ -72,6 +73,7 @@ struct Options {
   std::string fully_connected = "tensor";
   bool channels_of_products = false;  ///< what that comes to
   bool everywhere = false;
+  std::string layout = "as-written";
   bool no_check = false;
   bool strict = false;
   bool requantize = false;
@@ -220,6 +222,8 @@ Result<quantize::QuantizeOptions> quantize_options_from(const Options& options) 
   result.opset = options.opset;
   result.threads = options.run.threads;
   result.everywhere = options.everywhere;
+  result.layout = options.layout == kChannelsLast ? quantize::Layout::kChannelsLast
+                                                  : quantize::Layout::kAsWritten;
   result.io = io_from(options);
   return result;
 }
@@ -554,9 +558,12 @@ std::string summary(const Options& options, const quantize::QuantizeReport& repo
   const auto from = problem ? std::string()
                             : fmt::format(" (from {})", report::bytes(static_cast<double>(before)));
   const auto opset = report.opset ? fmt::format(", opset {}", *report.opset) : std::string();
-  return fmt::format("wrote {}: {}{}{}\n{} of {} operators {}\n", options.output,
+  const auto needs = report.needs.empty()
+                         ? std::string()
+                         : fmt::format("it runs where {} is loaded\n", report.needs);
+  return fmt::format("wrote {}: {}{}{}\n{} of {} operators {}\n{}", options.output,
                      report::bytes(static_cast<double>(report.size_bytes)), from, opset,
-                     report.quantized_ops, wanted, what_became(report)) +
+                     report.quantized_ops, wanted, what_became(report), needs) +
          left_over(report, context.page(), options.top) +
          fmt::format("\nnext: tessera compare {} {}{}\n", shell_word(options.model),
                      shell_word(options.output),
@@ -1067,6 +1074,13 @@ void add_recipe_options(CLI::App& command, Options& options) {
       ->type_name("FILE");
   command.add_flag("--everywhere", options.everywhere,
                    "static: integers also where they bring only conversions");
+  command
+      .add_option("--layout", options.layout,
+                  "of integer operators in ONNX models: channels-last writes the layout that their "
+                  "kernels have, with changes at the borders only (--kernels tessera implies it)")
+      ->type_name("LAYOUT")
+      ->check(one_of({"as-written", kChannelsLast.data()}))
+      ->capture_default_str();
 }
 
 }  // namespace

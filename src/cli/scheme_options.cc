@@ -14,6 +14,21 @@
 namespace tessera::cli {
 namespace {
 
+constexpr std::string_view kTesseraKernels = "tessera";
+
+/// What --format and --kernels come to; empty if neither says anything.
+Result<std::string> format_of(const SchemeOptions& options) {
+  if (options.kernels != kTesseraKernels) {
+    return options.format;
+  }
+  if (!options.format.empty() && options.format != to_string(quantize::Format::kKernels)) {
+    return fail(ErrorCode::kInvalidArgument, "--kernels tessera is a format, and so is {}",
+                options.format)
+        .hint("leave out --format");
+  }
+  return std::string(to_string(quantize::Format::kKernels));
+}
+
 /// float16 needs the extrema only, to leave in float32 what exceeds its range.
 std::optional<numerics::RangeMethod> method_of(const quantize::Scheme& scheme) {
   switch (scheme.mode) {
@@ -79,7 +94,14 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
         .add_option("--format", options.format,
                     "of the written graph; qdq-inputs is for providers that compile (default: qdq)")
         ->type_name("FORMAT")
-        ->check(one_of({"qdq", "qoperator", "qdq-inputs"}));
+        ->check(one_of({"qdq", "qoperator", "qdq-inputs", "kernels"}));
+    command
+        .add_option("--kernels", options.kernels,
+                    "tessera: integer operators of libtessera_kernels, which whoever runs the "
+                    "model has to load; the same as --format kernels")
+        ->type_name("WHOSE")
+        ->check(one_of({"portable", kTesseraKernels.data()}))
+        ->capture_default_str();
     command
         .add_option("--block-size", options.block_size,
                     "weight-only: elements that share a scale (default: 128)")
@@ -130,7 +152,8 @@ Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Sch
       json[key] = text;
     }
   };
-  take("format", options.format);
+  TESSERA_TRY(const auto format, format_of(options));
+  take("format", format);
   take("activation", options.activation);
   take("weight", options.weight);
   take("weight_symmetric", options.weight_symmetric);

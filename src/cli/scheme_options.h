@@ -22,6 +22,7 @@ namespace tessera::cli {
 struct SchemeOptions {
   std::string mode = "static";
   std::string format;
+  std::string kernels = "portable";
   std::string activation;
   std::string weight;
   std::string weight_symmetric;

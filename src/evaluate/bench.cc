@@ -23,8 +23,8 @@ using quantize::Scheme;
 using runtime::OptLevel;
 
 /// Every word that some format of networks knows.
-const std::vector<std::string> kFormats = {"float32", "float16",   "dynamic",   "weight-only",
-                                           "qdq",     "qoperator", "qdq-inputs"};
+const std::vector<std::string> kFormats = {"float32", "float16",   "dynamic",    "weight-only",
+                                           "qdq",     "qoperator", "qdq-inputs", "kernels"};
 const std::vector<std::string> kTypes = {"u8u8", "u8s8", "s8u8", "s8s8", "s16s8"};
 const std::vector<std::string> kGranularities = {"tensor", "channel"};
 
@@ -301,6 +301,9 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   }
   if (wants("qdq-inputs")) {
     plan.add_static(Format::kQdqInputs, types, granularities);
+  }
+  if (wants("kernels")) {
+    plan.add_static(Format::kKernels, types, granularities);
   }
   return on_every_provider(plan.take(), options);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "network/micro_parts.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/model.h"
 
 namespace tessera::network {
@@ -103,6 +104,25 @@ Micro onnx_convolution(bool integer) {
           .input = "x",
           .values = random_operand(dtype, shape),
           .operations = kConvolutionOperations};
+}
+
+Micro lookup_of_kernels() {
+  constexpr std::int64_t kElements = 4096;
+  auto values = integer_map(DType::kUInt8, kElements);
+  const auto type = type_of(DType::kUInt8, values.shape());
+  auto model = onnx::Model::empty(kArithmeticOpset);
+  model.set_opset(onnx::kKernelsDomain, onnx::kKernelsOpset);
+  model.add_input("x", type);
+  model.set_initializer("table", Tensor(DType::kUInt8, {256}));
+  model.add_node(
+      {"lookup", "Lookup", std::string(onnx::kKernelsDomain), {"x", "table"}, {"y"}, {}});
+  model.set_type("y", type);
+  model.add_output("y");
+  return {.name = "Lookup by libtessera_kernels",
+          .types = {},
+          .network = Network::of(std::move(model)),
+          .input = "x",
+          .values = std::move(values)};
 }
 
 }  // namespace tessera::network

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "tessera/onnx/domains.h"
+
 namespace tessera::onnx {
 namespace {
 
@@ -100,6 +102,7 @@ const Table& table() {
       {"QLinearLeakyRelu", integer(kElementwise, 3, 2)},
       {"Where", runs_on_integers(kElementwise)},
       {"QLinearWhere", integer(kElementwise, 7)},
+      {"Lookup", {kElementwise, usual, kInteger}},
       {"Abs", {kElementwise}},
       {"Ceil", {kElementwise}},
       {"Cos", {kElementwise}},
@@ -185,6 +188,7 @@ const Table& table() {
       {"CumSum", {kReduce}},
       {"Resize", runs_on_integers(kResize)},
       {"Upsample", {kResize}},
+      {"NhwcUpsample", {kResize}},
       {"RoiAlign", {kOther, 8}},
       {"GridSample", {kOther, 8}},
       {"RotaryEmbedding", {kOther, 3}},
@@ -205,6 +209,7 @@ const Table& table() {
       {"GatherElements", {kSelect}},
       {"GatherND", {kSelect}},
       {"Slice", runs_on_integers(kSelect)},
+      {"NhwcSlice", {kSelect}},
       {"Split", runs_on_integers(kSelect)},
       {"Concat", runs_on_integers(kJoin)},
       {"QLinearConcat", integer(kJoin, 0)},
@@ -268,7 +273,7 @@ const Table& table() {
 
 bool is_known_domain(std::string_view domain) {
   return domain.empty() || domain.starts_with("ai.onnx") || domain.starts_with("com.microsoft") ||
-         domain.starts_with("com.ms.");
+         domain.starts_with("com.ms.") || domain == kKernelsDomain;
 }
 
 /// What a name says whatever its domain: exporters have conversions of their own under these.

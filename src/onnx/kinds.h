@@ -11,9 +11,9 @@ namespace tessera::onnx {
 
 /// Says what an operator of ONNX is, once its type, domain, inputs and attributes are there.
 ///
-/// Types are looked up under the standard domain and those of the runtime (ai.onnx*,
-/// com.microsoft*, com.ms.*), which has variants of standard operators under their names. Elsewhere
-/// a name says nothing, but for Q/DQ and random numbers.
+/// Types are looked up under the standard domain, those of the runtime (ai.onnx*, com.microsoft*,
+/// com.ms.*) and that of libtessera_kernels, which have variants of standard operators under their
+/// names. Elsewhere a name says nothing, but for Q/DQ and random numbers.
 void classify(graph::Op& op);
 
 /// The input that holds the scale of what the operator makes, before its zero point; none unless

@@ -110,8 +110,12 @@ double dynamic_share(const graph::Graph& graph) {
 
 class Planner {
  public:
-  Planner(const Host& host, const graph::Graph& graph, const std::string& provider)
-      : host_(host), graph_(graph), provider_(provider), cpu_(provider == "cpu") {}
+  Planner(const Host& host, const graph::Graph& graph, const std::string& provider, bool kernels)
+      : host_(host),
+        graph_(graph),
+        provider_(provider),
+        cpu_(provider == "cpu"),
+        kernels_(kernels) {}
 
   CandidatePlan plan() {
     if (provider_ == "cuda") {
@@ -178,6 +182,10 @@ class Planner {
       scheme.format = format;
       add(scheme);
     }
+    if (cpu_ && kernels_) {
+      scheme.format = Format::kKernels;
+      add(scheme);
+    }
   }
 
   void add_static(Scheme scheme) {
@@ -186,6 +194,11 @@ class Planner {
       add_formats(scheme);
       scheme.format = Format::kQdq;
       add(scheme, matrix_operators());
+    }
+    if (cpu_ && !kernels_) {
+      exclude("kernels of tessera",
+              "whoever runs such a model has to load libtessera_kernels.so; --kernels tessera "
+              "tries them");
     }
     if (!cpu_) {
       exclude("QOperator", "execution providers other than the CPU's read Q/DQ pairs");
@@ -283,6 +296,7 @@ class Planner {
   const graph::Graph& graph_;
   std::string provider_;
   bool cpu_;
+  bool kernels_;
   CandidatePlan plan_;
 };
 
@@ -303,8 +317,8 @@ CandidatePlan plan_candidates(const quantize::Candidates& named) {
 }
 
 CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
-                              const std::string& provider) {
-  return Planner(host, graph, runtime::short_provider_name(provider)).plan();
+                              const std::string& provider, bool kernels) {
+  return Planner(host, graph, runtime::short_provider_name(provider), kernels).plan();
 }
 
 }  // namespace tessera::optimize

@@ -913,7 +913,8 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
   TESSERA_TRY(const auto* dialect, quantize::dialect_of(model));
   const auto named = dialect->candidates();
   auto plan = named ? plan_candidates(*named)
-                    : plan_candidates(describe_host(), lab.graph(), options.session.provider);
+                    : plan_candidates(describe_host(), lab.graph(), options.session.provider,
+                                      options.kernels);
   result.excluded = std::move(plan.excluded);
   result.timer = evaluate::timer_for(options.session);
   result.candidates = std::move(plan.candidates);

@@ -200,7 +200,7 @@ const Candidate* mixing_base(std::span<const Candidate> candidates) {
     const auto* where = rest_of(candidate);
     const bool everywhere = where != nullptr && where->everywhere();
     const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
-                      row.scheme.format != quantize::Format::kQOperator && everywhere;
+                      !quantize::has_integer_operators(row.scheme.format) && everywhere;
     if (fits && (base == nullptr || better_base(candidate, *base))) {
       base = &candidate;
     }

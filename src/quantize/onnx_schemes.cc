@@ -22,7 +22,7 @@ Status validate_static(const Scheme& scheme) {
                 "s8 activations with u8 weights: no kernel of the runtime computes this pair")
         .hint("use u8 activations, or s8 weights");
   }
-  if (scheme.format != Format::kQOperator) {
+  if (!has_integer_operators(scheme.format)) {
     return {};
   }
   if (is_16_bit(scheme.activation) || !one_of(scheme.weight, {DType::kInt8, DType::kUInt8})) {

@@ -18,6 +18,8 @@
 #include "tessera/core/file.h"
 #include "tessera/core/record.h"
 #include "tessera/network/network.h"
+#include "tessera/onnx/channels_last.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/normalize.h"
 #include "tessera/onnx/query.h"
@@ -27,6 +29,8 @@
 
 namespace tessera::quantize {
 namespace {
+
+constexpr std::string_view kKernelsLibrary = "libtessera_kernels.so";
 
 /// Operators by the pass that rewrites them.
 struct Groups {
@@ -75,7 +79,7 @@ Groups group(const graph::Graph& graph, std::vector<OpOutcome>& outcomes) {
     }
     switch (scheme.mode) {
       case Mode::kStatic:
-        (scheme.format == Format::kQOperator ? groups.static_qoperator : groups.static_qdq)
+        (has_integer_operators(scheme.format) ? groups.static_qoperator : groups.static_qdq)
             .push_back(work);
         break;
       case Mode::kDynamic:
@@ -173,16 +177,36 @@ Status raise_opset(onnx::Model& model, const Groups& groups, const QuantizeOptio
   return {};
 }
 
+/// Operators that may be those of libtessera_kernels.
+std::vector<Work> with_kernels(const std::vector<Work>& work) {
+  std::vector<Work> found;
+  std::copy_if(work.begin(), work.end(), std::back_inserter(found),
+               [](const Work& item) { return item.scheme->format == Format::kKernels; });
+  return found;
+}
+
 Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ranges& ranges,
                   const QuantizeOptions& options, Monitor& monitor) {
   auto work = groups.static_qdq;
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
   TESSERA_CHECK(apply_static_qdq(model, work, ranges, options, monitor));
+  const auto kernels = with_kernels(groups.static_qoperator);
+  if (!kernels.empty()) {
+    fuse_lookups(model, kernels);
+  }
   if (!groups.static_qoperator.empty()) {
     TESSERA_CHECK(lower_to_qoperator(model, groups.static_qoperator, options, monitor));
   }
-  return guard_float_operators(model).map([](std::int64_t) {});
+  TESSERA_CHECK(guard_float_operators(model).map([](std::int64_t) {}));
+  if (kernels.empty() && options.layout == Layout::kAsWritten) {
+    return {};
+  }
+  TESSERA_TRY(const auto change, onnx::write_channels_last(model));
+  if (!kernels.empty()) {
+    use_kernels(model, change.operators);
+  }
+  return {};
 }
 
 /// Everything within the operator's bodies that its scheme takes gets that scheme.
@@ -310,6 +334,9 @@ QuantizeReport report_of(const onnx::Model& model, std::vector<OpOutcome> outcom
     report.dequantize_nodes += type == "DequantizeLinear" ? 1 : 0;
   }
   report.opset = model.opset();
+  if (model.opset(onnx::kKernelsDomain)) {
+    report.needs = kKernelsLibrary;
+  }
   return report;
 }
 
@@ -385,6 +412,9 @@ Result<QuantizeReport> quantize(onnx::Model& model, const Assignment& assignment
   model.remove_unused_initializers();
   TESSERA_CHECK(onnx::share_transposed(model).map([](std::int64_t) {}));
   model.set_producer("tessera", version());
+  if (model.opset(onnx::kKernelsDomain)) {
+    model.set_metadata("tessera.needs", kKernelsLibrary);
+  }
   return report_of(model, std::move(outcomes));
 }
 
@@ -421,6 +451,9 @@ Fields<QuantizeReport> fields_of(const QuantizeReport*) {
   static constexpr std::array kFields = {
       written<&QuantizeReport::opset>("opset",
                                       "of the written model; null where the format has none"),
+      written<&QuantizeReport::needs>("needs",
+                                      "a library of operators that whoever runs it has to load")
+          .if_any(),
       written<&QuantizeReport::quantized_ops>("quantized_ops", "operators that have their scheme"),
       written<&QuantizeReport::quantize_nodes>("quantize_nodes",
                                                "operators that round to integers"),

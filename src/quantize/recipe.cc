@@ -219,7 +219,7 @@ Result<OpSet> select(const graph::Graph& graph, std::string_view pattern) {
 std::vector<std::string> quantizable_types(const Scheme& scheme) {
   switch (scheme.mode) {
     case Mode::kStatic:
-      return types_with_rules();
+      return types_with_rules(scheme.format);
     case Mode::kDynamic:
       return {"Attention", "Conv", "Gather", "Gemm", "If", "LSTM", "Loop", "MatMul", "Scan"};
     case Mode::kWeightOnly:

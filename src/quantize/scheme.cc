@@ -25,7 +25,8 @@ constexpr std::array kModes = {
     Spelling<Mode>{Mode::kWeightOnly, "weight-only"}};
 constexpr std::array kFormats = {Spelling<Format>{Format::kQdq, "qdq"},
                                  Spelling<Format>{Format::kQOperator, "qoperator"},
-                                 Spelling<Format>{Format::kQdqInputs, "qdq-inputs"}};
+                                 Spelling<Format>{Format::kQdqInputs, "qdq-inputs"},
+                                 Spelling<Format>{Format::kKernels, "kernels"}};
 constexpr std::array kSymmetries = {Spelling<WeightSymmetry>{WeightSymmetry::kAuto, "auto"},
                                     Spelling<WeightSymmetry>{WeightSymmetry::kOn, "on"},
                                     Spelling<WeightSymmetry>{WeightSymmetry::kOff, "off"}};
@@ -78,7 +79,7 @@ Status validate_static(const Scheme& scheme) {
 }
 
 Status validate_weight_only(const Scheme& scheme) {
-  if (scheme.format == Format::kQdqInputs) {
+  if (scheme.format == Format::kQdqInputs || scheme.format == Format::kKernels) {
     return fail(ErrorCode::kInvalidArgument, "weight-only quantization has no activations to place")
         .hint("use --format qdq or qoperator");
   }

@@ -136,7 +136,7 @@ class Planner {
       item.outcome->reason = "it quantizes already";
       return;
     }
-    auto rule = rule_for(graph_, op, opset_);
+    auto rule = rule_for(graph_, op, opset_, item.scheme->format);
     if (!rule) {
       item.outcome->reason = "stays in float: " + rule.error().message;
       return;

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <iterator>
 #include <map>
+
+#include "quantize/elementwise.h"
 
 namespace tessera::quantize {
 namespace {
@@ -138,6 +141,16 @@ Result<OpRule> reduce_extremum(const Subject& subject) {
   return movement(subject);
 }
 
+/// Constants stay what they are: they go into the table.
+Result<OpRule> by_lookup(const Subject& subject) {
+  OpRule rule{Gain::kCompany, OutputScale::kOwnRange, {}};
+  for (std::size_t i = 0; i < subject.op.inputs.size(); ++i) {
+    const bool read = subject.input(i) != nullptr && !subject.constant(i);
+    rule.roles.push_back(read ? Role::kActivation : Role::kOther);
+  }
+  return rule;
+}
+
 const std::map<std::string, Maker, std::less<>>& makers() {
   const auto all = [](const Subject& subject) {
     return element_wise(subject, OutputScale::kOwnRange, Role::kActivation);
@@ -180,15 +193,19 @@ const std::map<std::string, Maker, std::less<>>& makers() {
 
 }  // namespace
 
-Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op, std::int64_t opset) {
+Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op, std::int64_t opset,
+                        Format format) {
   const auto maker = op.domain.empty() ? makers().find(op.type) : makers().end();
-  if (maker == makers().end()) {
+  const bool lookup = maker == makers().end() && format == Format::kKernels && op.domain.empty() &&
+                      is_elementwise(op.type);
+  if (maker == makers().end() && !lookup) {
     return stays_float(fmt::format("the runtime has no integer kernel for {}", op.type));
   }
   if (op.inputs.empty() || !op.inputs.front()) {
     return stays_float("it has no input");
   }
-  TESSERA_TRY(auto rule, maker->second({graph, op, opset}));
+  const Subject subject{graph, op, opset};
+  TESSERA_TRY(auto rule, lookup ? by_lookup(subject) : maker->second(subject));
   bool reads_activation = false;
   for (std::size_t i = 0; i < rule.roles.size(); ++i) {
     if (rule.roles[i] == Role::kOther) {
@@ -213,7 +230,7 @@ Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op, std::int
   return rule;
 }
 
-const std::vector<std::string>& types_with_rules() {
+const std::vector<std::string>& types_with_rules(Format format) {
   static const auto types = [] {
     std::vector<std::string> names = {"Clip", "Relu"};  // absorbed by the operator before them
     for (const auto& [type, maker] : makers()) {
@@ -222,7 +239,13 @@ const std::vector<std::string>& types_with_rules() {
     std::sort(names.begin(), names.end());
     return names;
   }();
-  return types;
+  static const auto with_lookups = [] {
+    std::vector<std::string> names;
+    std::set_union(types.begin(), types.end(), elementwise_types().begin(),
+                   elementwise_types().end(), std::back_inserter(names));
+    return names;
+  }();
+  return format == Format::kKernels ? with_lookups : types;
 }
 
 }  // namespace tessera::quantize

@@ -49,12 +49,13 @@ struct OpRule {
   bool float_output = false;
 };
 
-/// The rule of an operator under `scheme`.
+/// The rule of an operator in a format. With Format::kKernels lookups compute every element-wise
+/// operator of one value.
 /// Errors: kUnimplemented with the reason why the operator stays in float.
 [[nodiscard]] Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op,
-                                      std::int64_t opset);
+                                      std::int64_t opset, Format format);
 
 /// Types that have a rule, sorted.
-[[nodiscard]] const std::vector<std::string>& types_with_rules();
+[[nodiscard]] const std::vector<std::string>& types_with_rules(Format format);
 
 }  // namespace tessera::quantize

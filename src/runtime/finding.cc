@@ -191,7 +191,7 @@ std::vector<fs::path> places_of(const SoughtLibrary& sought) {
   std::error_code error;
   const auto program = fs::read_symlink("/proc/self/exe", error).parent_path();
   if (!error) {
-    places = {program, (program / "../lib/tessera").lexically_normal()};
+    places = {program, (program / sought.installed).lexically_normal()};
   }
   for (auto& folder : cached_folders(sought)) {
     places.push_back(std::move(folder));

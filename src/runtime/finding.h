@@ -22,6 +22,8 @@ struct SoughtLibrary {
   std::span<const std::string_view> by_loader;  ///< names for the system's loader path
   std::string_view example;                     ///< a folder of a package that has it
   std::string_view wanted;  ///< "any ONNX Runtime from 1.21 on for this architecture works"
+  /// Where it is installed, from the folder of the program.
+  std::string_view installed = "../lib/tessera";
 };
 
 /// Where scripts/setup puts what it fetches.

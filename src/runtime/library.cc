@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -33,6 +34,36 @@ SoughtLibrary sought() {
           .by_loader = kByLoader,
           .example = "onnxruntime/capi",
           .wanted = wanted};
+}
+
+SoughtLibrary kernels_sought() {
+  return {.title = "library of kernels",
+          .stem = "libtessera_kernels",
+          .variable = kKernelsVariable,
+          .cached = "kernels-",
+          .below = kBelow,
+          .by_loader = {},
+          .example = "lib",
+          .wanted = "the one that was built with this program is right",
+          .installed = TESSERA_KERNELS_FOLDER};
+}
+
+/// Empty where there is none: most models run without it.
+/// Errors: kUnavailable for one that the environment names and that is not there.
+Result<fs::path> find_kernels() {
+  fs::path found;
+  const auto status = find_library(kernels_sought(), {}, [&](const fs::path& file) -> Status {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error)) {
+      return fail(ErrorCode::kUnavailable, "none");
+    }
+    found = fs::absolute(file);
+    return {};
+  });
+  if (!status && std::getenv(kKernelsVariable.data()) != nullptr) {
+    return tl::unexpected(status.error());
+  }
+  return found;
 }
 
 /// Of the whole process and for ever: a runtime has one environment, which remembers the logger of
@@ -184,6 +215,7 @@ Result<std::shared_ptr<const Library>> Library::load(const fs::path& path,
     return {};
   }));
   state->custom_ops = std::move(operators);
+  TESSERA_TRY(state->kernels, find_kernels());
   return std::make_shared<const OnnxRuntime>(std::move(state));
 }
 

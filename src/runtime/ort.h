@@ -58,6 +58,9 @@ class Owned {
 /// served.
 inline constexpr unsigned kPluginApiVersion = 23;
 
+/// Names the library of kernels to be used instead of the one beside the program.
+inline constexpr std::string_view kKernelsVariable = "TESSERA_KERNELS";
+
 /// ONNX Runtime.
 class OnnxRuntime final : public Library {
  public:
@@ -72,6 +75,7 @@ class OnnxRuntime final : public Library {
     std::filesystem::path path;
     std::vector<std::string> providers;
     std::vector<std::filesystem::path> custom_ops;
+    std::filesystem::path kernels;  ///< libtessera_kernels; empty if there is none
   };
   explicit OnnxRuntime(std::unique_ptr<State> state) : state_(std::move(state)) {}
   ~OnnxRuntime() override;

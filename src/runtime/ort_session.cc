@@ -81,6 +81,8 @@ struct NativeOptions {
   std::unique_ptr<TapDomain> tap;
   std::optional<TemporaryDirectory> profile_folder;
   bool plugin = false;  ///< the provider came out of a library of its own
+  /// Why the operators of libtessera_kernels are not there; empty if they are.
+  std::string without_kernels;
 };
 
 Status add_config(const OrtApi& api, OrtSessionOptions* native,
@@ -104,6 +106,25 @@ Status add_custom_ops(const OnnxRuntime::State& library, OrtSessionOptions* nati
     }
   }
   return {};
+}
+
+/// Says why the operators are not there; empty if they are. Only a model that has such needs them.
+std::string add_kernels(const OnnxRuntime::State& library, OrtSessionOptions* native) {
+  const auto& file = library.kernels;
+  if (file.empty()) {
+    return fmt::format("libtessera_kernels.so is not beside the program, and {} names none",
+                       kKernelsVariable);
+  }
+  const auto given =
+      std::any_of(library.custom_ops.begin(), library.custom_ops.end(),
+                  [&](const auto& other) { return other.filename() == file.filename(); });
+  if (given) {
+    return {};
+  }
+  const auto added =
+      checked(*library.api, library.api->RegisterCustomOpsLibrary_V2(native, file.c_str()),
+              "register kernels");
+  return added ? std::string() : fmt::format("'{}': {}", file.string(), added.error().message);
 }
 
 Result<NativeOptions> make_options(const OnnxRuntime& library, const SessionOptions& options) {
@@ -136,6 +157,7 @@ Result<NativeOptions> make_options(const OnnxRuntime& library, const SessionOpti
   }
   TESSERA_CHECK(add_config(api, native, config));
   TESSERA_CHECK(add_custom_ops(library.state(), native));
+  result.without_kernels = add_kernels(library.state(), native);
   if (options.tap != nullptr) {
     TESSERA_TRY(result.tap, TapDomain::add_to(api, native, *options.tap));
   }
@@ -261,8 +283,15 @@ Status OnnxSession::create(const OnnxRuntime::State& runtime, const std::filesys
                    : api_.CreateSession(runtime.env, file.c_str(), options, session_.slot()),
       api_.ReleaseStatus);
   if (status.get() != nullptr) {
-    return tl::unexpected(
-        open_error(api_.GetErrorCode(status.get()), api_.GetErrorMessage(status.get())));
+    const std::string_view message = api_.GetErrorMessage(status.get());
+    auto error = open_error(api_.GetErrorCode(status.get()), message);
+    if (message.find("ai.tessera:") != std::string_view::npos && !native_.without_kernels.empty()) {
+      error.hint = fmt::format(
+          "the model needs the kernels of tessera: {}; install the library, or "
+          "make the model without --kernels",
+          native_.without_kernels);
+    }
+    return tl::unexpected(std::move(error));
   }
   if (native_.plugin) {
     TESSERA_CHECK(refuse_ignored_options());

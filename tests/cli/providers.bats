@@ -115,7 +115,7 @@ setup() {
 @test "doctor tries the provider that is asked for" {
   tessera doctor --json
   expect_status 0
-  json '.result.probes | length == 4 and all(.[]; .ran_on == "cpu" and .error == null)'
+  json '.result.probes | length == 5 and all(.[]; .ran_on == "cpu" and .error == null)'
   tessera doctor --provider cuda
   expect_status 4
   expect_in "$stdout" "execution provider 'cuda' is not in ONNX Runtime"

@@ -67,8 +67,11 @@ if(NOT answer STREQUAL expected)
   message(FATAL_ERROR "by pkg-config: '${answer}'; '${expected}' was expected")
 endif()
 
-# The installed program finds the installed runtime, wherever it was moved to.
+# The installed program finds the installed libraries, wherever it was moved to.
 file(RENAME ${prefix} ${WORK}/moved)
+set(model ${CONSUMER}/../../fixtures/compat/cases/026_concat_branches_qop_u8s8/model.onnx)
+run(ignored ${CMAKE_COMMAND} -E env --unset=TESSERA_KERNELS
+  ${WORK}/moved/bin/tessera quantize ${model} --data random:2 --kernels tessera -o ${WORK}/kernels.onnx)
 run(text ${CMAKE_COMMAND} -E env --unset=TESSERA_ONNXRUNTIME
   ${WORK}/moved/bin/tessera doctor --json)
 if(EXISTS ${WORK}/moved/lib/tessera/libonnxruntime.so

@@ -22,7 +22,7 @@ Result<OpRule> rule_of(onnx::Model model, std::string_view type, std::int64_t op
   TESSERA_TRY(const auto graph, model.view());
   for (const auto& op : graph.ops()) {
     if (op.type == type) {
-      return rule_for(graph, op, opset);
+      return rule_for(graph, op, opset, Format::kQdq);
     }
   }
   return fail(ErrorCode::kNotFound, "no {}", type);

@@ -45,4 +45,8 @@ struct Micro {
 /// each output channel.
 [[nodiscard]] Result<Micro> convolution(FileFormat format, bool integer);
 
+/// A table of 256 looked up by the kernels of libtessera_kernels: opens where that library is
+/// there.
+[[nodiscard]] Micro lookup_of_kernels();
+
 }  // namespace tessera::network

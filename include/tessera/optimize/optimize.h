@@ -32,6 +32,9 @@ struct OptimizeOptions {
   /// Samples that ranges were measured on: for refining the fastest integer candidate (see
   /// refine.h). Not those that errors are measured on. Not owned; null: nothing is refined.
   const data::SampleSet* calibration = nullptr;
+  /// Also candidates with the operators of libtessera_kernels, which whoever runs the result then
+  /// has to load.
+  bool kernels = false;
   bool mixed = true;  ///< also mixes of float32 and integers, layer by layer
   /// Without limits: closer to float32 than this is close enough, however close others come.
   double enough_sqnr_db = 40;
@@ -57,9 +60,9 @@ struct CandidatePlan {
 /// What a format's dialect names.
 [[nodiscard]] CandidatePlan plan_candidates(const quantize::Candidates& named);
 /// Rules, from the instruction set and what the runtime's kernels are known to do: see
-/// docs/optimize.md. `provider` as in SessionOptions.
+/// docs/optimize.md. `provider` as in SessionOptions, `kernels` as in OptimizeOptions.
 [[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
-                                            const std::string& provider);
+                                            const std::string& provider, bool kernels = false);
 
 /// Finds the fastest model that keeps the limits.
 ///

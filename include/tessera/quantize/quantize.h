@@ -40,6 +40,12 @@ enum class IoType : std::uint8_t {
   kUInt8,  ///< the same, 128 higher
 };
 
+/// How integer values lie in memory.
+enum class Layout : std::uint8_t {
+  kAsWritten,     ///< as the model has it; the runtime changes it by itself where it can
+  kChannelsLast,  ///< written so, with changes at the borders only (see onnx/channels_last.h)
+};
+
 struct QuantizeOptions {
   bool keep_io = true;     ///< inputs and outputs keep their float type (float16 mode)
   std::int64_t opset = 0;  ///< 0: the lowest that the schemes need, at least the model's
@@ -47,6 +53,8 @@ struct QuantizeOptions {
   /// Static mode: integers also where they bring only conversions (element-wise operators among
   /// float ones, everything behind the last multiplication).
   bool everywhere = false;
+  /// Static mode, ONNX, of operators on integer tensors. Format::kKernels is always channels-last.
+  Layout layout = Layout::kAsWritten;
   /// Static mode: not owned, none if null.
   const WeightOverrides* weights = nullptr;
   /// Static mode, .tflite: the types of inputs and outputs.
@@ -71,6 +79,8 @@ struct QuantizeReport {
   std::int64_t quantize_nodes = 0;
   std::int64_t dequantize_nodes = 0;
   std::optional<std::int64_t> opset;  ///< of formats that have one
+  /// A library of operators that whoever runs the model has to load; empty if there is none.
+  std::string needs;
   std::int64_t size_bytes = 0;
 };
 

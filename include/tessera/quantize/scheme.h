@@ -34,7 +34,15 @@ enum class Format : std::uint8_t {
   /// providers that compile the graph (OpenVINO, TensorRT): they fuse what follows a convolution
   /// into its kernel and move the rounding by themselves. The CPU provider computes it in float.
   kQdqInputs,
+  /// kQOperator, channels-last, with the operators of libtessera_kernels where those are faster or
+  /// round less. Runs where that library is loaded.
+  kKernels,
 };
+
+/// Integer operators on integer tensors, whoever brings them.
+[[nodiscard]] constexpr bool has_integer_operators(Format format) noexcept {
+  return format == Format::kQOperator || format == Format::kKernels;
+}
 
 enum class WeightSymmetry : std::uint8_t { kAuto, kOn, kOff };
 
