@@ -97,7 +97,8 @@ void add_bench_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "bench", "Measure every combination of format, types, granularity and optimization level");
-  command->add_option("model", options->model, ".onnx or .tflite in float32")->required();
+  command->add_option("model", options->model, ".onnx, .tflite, .h5 or .keras in float32")
+      ->required();
   context.reads(options->model);
   add_data_options(*command, options->data, true);
   add_run_options(*command, options->run, true);

@@ -281,7 +281,9 @@ void add_compare_command(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<CompareArguments>();
   auto* command = app.add_subcommand(
       "compare", "Error of a model against its reference: outputs, values inside, top-1, gates");
-  command->add_option("reference", arguments->reference, ".onnx or .tflite, usually float32")
+  command
+      ->add_option("reference", arguments->reference,
+                   ".onnx, .tflite, .h5 or .keras, usually float32")
       ->required();
   command->add_option("candidate", arguments->candidate,
                       ".onnx or .tflite made from it; may be left out with --kernels");

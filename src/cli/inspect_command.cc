@@ -146,7 +146,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto& command = *app.add_subcommand(
       "inspect", "Structure, shapes, MACs, bytes per tensor and cut, quantization state");
-  command.add_option("model", options->model, "the model, an .onnx or .tflite file")
+  command.add_option("model", options->model, "the model, an .onnx, .tflite, .h5 or .keras file")
       ->type_name("MODEL")
       ->required();
   context.reads(options->model);

@@ -298,7 +298,8 @@ void add_optimize_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "optimize", "Find, check and write the fastest model that keeps your limits on this machine");
-  command->add_option("model", options->model, ".onnx or .tflite in float32")->required();
+  command->add_option("model", options->model, ".onnx, .tflite, .h5 or .keras in float32")
+      ->required();
   context.reads(options->model);
   add_data_options(*command, options->data, true);
   command

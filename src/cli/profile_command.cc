@@ -234,7 +234,7 @@ void add_profile_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "profile", "Measure what each layer costs in each precision, where it stands in the model");
-  command->add_option("model", options->model, ".onnx or .tflite in float32");
+  command->add_option("model", options->model, ".onnx, .tflite, .h5 or .keras in float32");
   context.reads(options->model);
   add_data_options(*command, options->data, false);
   add_scheme_options(*command, options->scheme, SchemeScope::kStatic);

@@ -1089,7 +1089,7 @@ void add_quantize_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "quantize", "Write one quantized model: static, dynamic, float16, weight-only or mixed");
-  command->add_option("model", options->model, ".onnx or .tflite")->required();
+  command->add_option("model", options->model, ".onnx, .tflite, .h5 or .keras")->required();
   context.reads(options->model);
   add_output_options(*command, options->output, options->overwrite, true);
   add_scheme_options(*command, options->scheme, SchemeScope::kWhole,

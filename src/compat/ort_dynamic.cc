@@ -7,6 +7,7 @@
 #include "compat/ort_names.h"
 #include "compat/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 #include "tessera/tensor/make.h"
 
@@ -15,8 +16,6 @@ namespace {
 
 using onnx::Model;
 using onnx::NodeId;
-
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 bool is_plain_gemm(const Model& model, NodeId node) {
   const auto number = [&](std::string_view attribute) {
@@ -242,7 +241,7 @@ Handled quantize_lstm(OrtQuantizer& q, NodeId node) {
   const auto outputs = model.outputs(node);
   const auto lstm = q.replace(node, {q.quantized_name(node),
                                      "DynamicQuantizeLSTM",
-                                     std::string(kMicrosoft),
+                                     std::string(onnx::kMicrosoftDomain),
                                      inputs,
                                      outputs,
                                      {}});
@@ -267,7 +266,7 @@ Handled quantize_attention(OrtQuantizer& q, NodeId node) {
   const auto outputs = model.outputs(node);
   q.replace(node, {q.quantized_name(node),
                    "QAttention",
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    {left.values, right.values, inputs[2], left.scale, right.scale, inputs[3],
                     left.zero_point, right.zero_point, inputs[4]},
                    outputs,

@@ -13,6 +13,7 @@
 #include "compat/ort_names.h"
 #include "compat/ort_passes.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 #include "tessera/tensor/make.h"
 
@@ -25,8 +26,6 @@ using numerics::QuantSpec;
 using numerics::RealRange;
 using onnx::NodeId;
 using quantize::Scheme;
-
-constexpr std::string_view kContribDomain = "com.microsoft";
 
 enum class Marked : std::uint8_t { kActivation, kWeight };
 
@@ -107,7 +106,7 @@ class OrtQdq {
       return dtype != DType::kUInt8 && dtype != DType::kInt8;
     };
     if (opset_ < 21 && (needs_opset_21(scheme.activation) || needs_opset_21(scheme.weight))) {
-      domain_ = kContribDomain;
+      domain_ = onnx::kMicrosoftDomain;
     }
   }
 
@@ -123,8 +122,8 @@ class OrtQdq {
     }
     model_.remove_unused_initializers();
     model_.set_producer("onnx.quantize", "0.1.0");
-    if (domain_ == kContribDomain) {
-      model_.set_opset(kContribDomain, 1);
+    if (domain_ == onnx::kMicrosoftDomain) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
     return {};
   }

@@ -6,14 +6,13 @@
 
 #include "compat/ort_quantizer.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::compat {
 namespace {
 
 using onnx::NodeId;
-
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 using Handler = Handled (*)(OrtQuantizer&, NodeId);
 
@@ -59,7 +58,7 @@ Handled quantize_elementwise(OrtQuantizer& q, NodeId node) {
   q.record(op.outputs.front(), output);
   q.replace(node, {q.quantized_name(node),
                    "QLinear" + op.type,
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    inputs,
                    {output.values},
                    {}});
@@ -77,7 +76,7 @@ Handled quantize_concat(OrtQuantizer& q, NodeId node) {
   q.record(op.outputs.front(), output);
   q.replace(node, {q.quantized_name(node),
                    "QLinearConcat",
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    inputs,
                    {output.values},
                    {}});
@@ -97,7 +96,7 @@ Handled quantize_softmax(OrtQuantizer& q, NodeId node) {
   q.record(op.outputs.front(), output);
   q.replace(node, {q.quantized_name(node),
                    "QLinearSoftmax",
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    {input.values, input.scale, input.zero_point, output.scale, output.zero_point},
                    {output.values},
                    {{"opset", q.opset()}}});
@@ -119,7 +118,7 @@ Handled quantize_global_average_pool(OrtQuantizer& q, NodeId node) {
   q.record(op.outputs.front(), output);
   q.replace(node, {q.quantized_name(node),
                    "QLinearGlobalAveragePool",
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    {input.values, input.scale, input.zero_point, output.scale, output.zero_point},
                    {output.values},
                    {{"channels_last", std::int64_t{0}}}});
@@ -195,9 +194,12 @@ Handled quantize_gemm(OrtQuantizer& q, NodeId node) {
   }
   inputs.insert(inputs.end(), {bias, output.scale, output.zero_point});
   q.record(op.outputs.front(), output);
-  const auto gemm = q.replace(
-      node,
-      {q.quantized_name(node), "QGemm", std::string(kMicrosoft), inputs, {output.values}, {}});
+  const auto gemm = q.replace(node, {q.quantized_name(node),
+                                     "QGemm",
+                                     std::string(onnx::kMicrosoftDomain),
+                                     inputs,
+                                     {output.values},
+                                     {}});
   model.remove_attribute(gemm, "beta");
   return true;
 }

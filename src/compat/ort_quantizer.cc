@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/tensor/make.h"
 
 namespace tessera::compat {
@@ -468,8 +469,8 @@ void OrtQuantizer::finish() {
   model_.remove_unused_initializers();
   model_.set_producer("onnx.quantize", "0.1.0");
   for (const auto node : model_.nodes()) {
-    if (model_.domain(node) == "com.microsoft" && !model_.opset("com.microsoft")) {
-      model_.set_opset("com.microsoft", 1);
+    if (model_.domain(node) == onnx::kMicrosoftDomain && !model_.opset(onnx::kMicrosoftDomain)) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
   }
 }

@@ -15,6 +15,7 @@
 
 #include "compat/ort_passes.h"
 #include "tessera/numerics/block_codes.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/query.h"
 
@@ -29,8 +30,6 @@ using onnx::Model;
 using onnx::NodeId;
 using quantize::Format;
 using quantize::Scheme;
-
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 /// Why an operator stays as it is; empty if it does not.
 std::string refusal(const Model& model, const Work& item) {
@@ -121,8 +120,8 @@ class WeightOnly {
     const bool wants_nbits = std::any_of(work.begin(), work.end(), [](const Work& item) {
       return item.scheme->format == Format::kQOperator;
     });
-    if (wants_nbits && !model_.opset(kMicrosoft)) {
-      model_.set_opset(kMicrosoft, 1);
+    if (wants_nbits && !model_.opset(onnx::kMicrosoftDomain)) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
     return {};
   }
@@ -232,7 +231,7 @@ class WeightOnly {
     inputs.insert(inputs.begin(), model_.inputs(node).front());
     model_.add_node({node_name(node, fmt::format("Q{}", spec.bits)),
                      "MatMulNBits",
-                     std::string(kMicrosoft),
+                     std::string(onnx::kMicrosoftDomain),
                      inputs,
                      {model_.outputs(node).front()},
                      {{"K", packed.rows},

@@ -38,19 +38,6 @@ std::optional<std::int64_t> axis_in_last(std::int64_t axis) {
   return kToFirst[static_cast<std::size_t>(axis)];
 }
 
-/// The constant's numbers, if it is one of T.
-template <class T>
-std::optional<std::vector<T>> numbers(const Model& model, std::string_view name) {
-  if (!model.is_constant(name)) {
-    return std::nullopt;
-  }
-  const auto value = model.initializer(name);
-  if (!value || value->dtype != dtype_of<T>()) {
-    return std::nullopt;
-  }
-  return std::vector<T>(value->template as<T>().begin(), value->template as<T>().end());
-}
-
 /// Every fourth of `values` and those behind it in the order of the other layout.
 template <class T>
 std::vector<T> in_last_order(const std::vector<T>& values) {
@@ -156,7 +143,7 @@ bool per_extent(const Model& model, const std::vector<std::string>& inputs, std:
   if (index >= inputs.size() || inputs[index].empty()) {
     return true;
   }
-  const auto values = numbers<T>(model, inputs[index]);
+  const auto values = constant_as<T>(model, inputs[index]);
   return values && (values->empty() || values->size() == kRank);
 }
 
@@ -166,7 +153,7 @@ void permute_per_extent(Model& model, NodeId node, std::size_t index) {
   if (index >= inputs.size() || inputs[index].empty()) {
     return;
   }
-  const auto values = *numbers<T>(model, inputs[index]);
+  const auto values = *constant_as<T>(model, inputs[index]);
   if (!values.empty()) {
     auto moved = Tensor::of(in_last_order(values), {static_cast<std::int64_t>(values.size())});
     model.set_input(node, index, add_permuted(model, inputs[index], std::move(moved)));
@@ -176,8 +163,9 @@ void permute_per_extent(Model& model, NodeId node, std::size_t index) {
 /// By scales or sizes of all four extents; no region of interest.
 bool is_plain_resize(const Model& model, NodeId node) {
   const auto inputs = model.inputs(node);
-  const bool no_region = inputs.size() < 2 || inputs[1].empty() ||
-                         numbers<float>(model, inputs[1]).value_or(std::vector<float>(1)).empty();
+  const bool no_region =
+      inputs.size() < 2 || inputs[1].empty() ||
+      constant_as<float>(model, inputs[1]).value_or(std::vector<float>(1)).empty();
   return no_region && !model.attribute(node, "axes") && inputs.size() > 2 &&
          per_extent<float>(model, inputs, 2) && per_extent<std::int64_t>(model, inputs, 3);
 }
@@ -194,9 +182,9 @@ std::optional<Ints> sliced_axes(const Model& model, NodeId node) {
     return std::nullopt;  // before opset 10 they were attributes
   }
   if (inputs.size() > 3 && !inputs[3].empty()) {
-    return numbers<std::int64_t>(model, inputs[3]);
+    return constant_as<std::int64_t>(model, inputs[3]);
   }
-  const auto starts = numbers<std::int64_t>(model, inputs[1]);
+  const auto starts = constant_as<std::int64_t>(model, inputs[1]);
   if (!starts) {
     return std::nullopt;
   }
@@ -230,13 +218,13 @@ bool pads_by_constants(const Model& model, NodeId node) {
   if (inputs.size() < 2 || axes) {
     return false;
   }
-  const auto pads = numbers<std::int64_t>(model, inputs[1]);
+  const auto pads = constant_as<std::int64_t>(model, inputs[1]);
   return pads && pads->size() == 2 * kRank;
 }
 
 void change_pad(Model& model, NodeId node) {
   const auto name = model.inputs(node)[1];
-  const auto moved = in_last_order(*numbers<std::int64_t>(model, name));
+  const auto moved = in_last_order(*constant_as<std::int64_t>(model, name));
   model.set_input(node, 1, add_permuted(model, name, Tensor::of(moved, {std::ssize(moved)})));
 }
 

@@ -7,6 +7,7 @@
 #include "quantize/dynamic_weights.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
@@ -15,7 +16,6 @@ namespace {
 using onnx::Model;
 using onnx::NodeId;
 
-constexpr std::string_view kMicrosoft = "com.microsoft";
 constexpr std::int64_t kFirstDynamicOpset = 11;  // DynamicQuantizeLinear
 
 /// Why an operator stays float; empty if it was quantized.
@@ -347,7 +347,7 @@ class DynamicQuantizer {
     }
     const auto added = model_.add_node({name_of(node, "_quant"),
                                         std::string(type),
-                                        std::string(kMicrosoft),
+                                        std::string(onnx::kMicrosoftDomain),
                                         inputs,
                                         outputs,
                                         {},
@@ -356,14 +356,14 @@ class DynamicQuantizer {
     model_.copy_attributes(node, added);
     model_.remove_attribute(added, "layout");
     model_.remove_node(node);
-    if (!model_.opset(kMicrosoft)) {
-      model_.set_opset(kMicrosoft, 1);
+    if (!model_.opset(onnx::kMicrosoftDomain)) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
   }
 
   [[nodiscard]] Result<Refusal> refuse_attention(NodeId node,
                                                  const std::vector<std::string>& inputs) const {
-    if (model_.domain(node) != kMicrosoft) {
+    if (model_.domain(node) != onnx::kMicrosoftDomain) {
       return Refusal("only the com.microsoft Attention has an integer form");
     }
     for (const std::string_view attribute : {"qkv_hidden_sizes", "scale", "rotary_embedding_dim"}) {

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
@@ -183,7 +184,7 @@ const std::map<std::string, Maker, std::less<>>& contributed() {
 
 std::optional<ScalarFunction> scalar_function(const onnx::Model& model, onnx::NodeId node) {
   const auto& domain = model.domain(node);
-  if ((!domain.empty() && domain != "com.microsoft") || model.inputs(node).empty()) {
+  if ((!domain.empty() && domain != onnx::kMicrosoftDomain) || model.inputs(node).empty()) {
     return std::nullopt;
   }
   const auto& table = domain.empty() ? standard() : contributed();

@@ -11,6 +11,7 @@
 #include "quantize/float16_rules.h"
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/query.h"
 
@@ -243,7 +244,7 @@ class Islands {
   Status find_unknown() {
     TESSERA_TRY(const auto graph, model_.view());
     for (const auto& op : graph.ops()) {
-      bool unknown = !op.domain.empty() && op.domain != "com.microsoft";
+      bool unknown = !op.domain.empty() && op.domain != onnx::kMicrosoftDomain;
       graph::for_each_read(op, [&](graph::TensorId id) {
         unknown = unknown || unknown_.contains(graph.tensor(id).name);
       });

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/float16_rules.h"
+#include "tessera/onnx/domains.h"
 
 #include <algorithm>
 #include <array>
@@ -117,7 +118,7 @@ Result<Tensor> to_float16(const TensorView& tensor, Float16Loss& loss) {
 
 std::string_view reason_for_float32(std::string_view op_type, std::string_view domain,
                                     std::int64_t opset) {
-  if (domain == "com.microsoft") {
+  if (domain == onnx::kMicrosoftDomain) {
     const bool known =
         std::find(kContributed.begin(), kContributed.end(), op_type) != kContributed.end();
     return known ? std::string_view() : kNoForm;

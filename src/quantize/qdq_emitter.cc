@@ -4,14 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "tessera/onnx/domains.h"
 #include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
-namespace {
-
-constexpr std::string_view kContribDomain = "com.microsoft";
-
-}  // namespace
+namespace {}  // namespace
 
 ScaleNames QdqEmitter::add_qparams(std::string_view name, const numerics::QParams& qparams,
                                    DType dtype) {
@@ -94,10 +91,10 @@ std::string QdqEmitter::domain_for(DType dtype, bool per_channel) {
   if (model_.opset().value_or(0) >= needed) {
     return {};
   }
-  if (!model_.opset(kContribDomain)) {
-    model_.set_opset(kContribDomain, 1);
+  if (!model_.opset(onnx::kMicrosoftDomain)) {
+    model_.set_opset(onnx::kMicrosoftDomain, 1);
   }
-  return std::string(kContribDomain);
+  return std::string(onnx::kMicrosoftDomain);
 }
 
 }  // namespace tessera::quantize

@@ -10,6 +10,7 @@
 #include "quantize/passes.h"
 #include "quantize/qoperator_unit.h"
 #include "tessera/numerics/kernels.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::quantize {
@@ -17,8 +18,6 @@ namespace {
 
 using onnx::Model;
 using onnx::NodeId;
-
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 /// The operator between its dequantized inputs and the QuantizeLinear of its output.
 struct Unit {
@@ -179,8 +178,8 @@ class Lowering {
       add_clip(unit, *bounds, direct, values);
     }
     finish(unit);
-    if (op.domain == kMicrosoft && !model_.opset(kMicrosoft)) {
-      model_.set_opset(kMicrosoft, 1);
+    if (op.domain == onnx::kMicrosoftDomain && !model_.opset(onnx::kMicrosoftDomain)) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
   }
 
@@ -331,7 +330,7 @@ class Lowering {
     const std::string float_bias = unit.inputs.size() > 2 ? unit.inputs[2] : "";
     TESSERA_TRY(const auto bias,
                 integer_bias(model_, float_bias, scales, float_attribute(node, "beta")));
-    IntegerOp op{"QGemm", std::string(kMicrosoft), {}, {}, {"beta"}};
+    IntegerOp op{"QGemm", std::string(onnx::kMicrosoftDomain), {}, {}, {"beta"}};
     append(op.inputs, data);
     append(op.inputs, weights);
     op.inputs.push_back(bias);
@@ -363,7 +362,7 @@ class Lowering {
       return {};
     }
     replace(unit, {"MatMulIntegerToFloat",
-                   std::string(kMicrosoft),
+                   std::string(onnx::kMicrosoftDomain),
                    {left.values, right.values, left.scale, right.scale, left.zero_point,
                     right.zero_point},
                    {},
@@ -386,8 +385,11 @@ class Lowering {
   /// com.microsoft QLinearX(inputs..., output parameters), all of one integer type.
   Status contrib(NodeId node, std::vector<onnx::NamedAttribute> attributes = {}) {
     TESSERA_TRY(const auto unit, with_output(node));
-    IntegerOp op{
-        "QLinear" + model_.op_type(node), std::string(kMicrosoft), {}, std::move(attributes), {}};
+    IntegerOp op{"QLinear" + model_.op_type(node),
+                 std::string(onnx::kMicrosoftDomain),
+                 {},
+                 std::move(attributes),
+                 {}};
     TESSERA_CHECK(append_alike(unit, 0, op));
     op.inputs.insert(op.inputs.end(), {unit.output->scale, unit.output->zero_point});
     replace(unit, op);
@@ -413,7 +415,7 @@ class Lowering {
   Status concat(NodeId node) {
     TESSERA_TRY(const auto unit, with_output(node));
     IntegerOp op{"QLinearConcat",
-                 std::string(kMicrosoft),
+                 std::string(onnx::kMicrosoftDomain),
                  {unit.output->scale, unit.output->zero_point},
                  {},
                  {}};
@@ -424,7 +426,8 @@ class Lowering {
 
   Status where(NodeId node) {
     TESSERA_TRY(const auto unit, with_output(node));
-    IntegerOp op{"QLinearWhere", std::string(kMicrosoft), {unit.inputs.front()}, {}, {}};
+    IntegerOp op{
+        "QLinearWhere", std::string(onnx::kMicrosoftDomain), {unit.inputs.front()}, {}, {}};
     TESSERA_CHECK(append_alike(unit, 1, op));
     op.inputs.insert(op.inputs.end(), {unit.output->scale, unit.output->zero_point});
     replace(unit, op);

@@ -75,17 +75,11 @@ void take(Model& model, NodeId node, const std::string& type) {
 
 // --- operators on pixels of channels-last images ----------------------------------------------
 
+/// The numbers of an input; none if it is absent, or no constant of T.
 template <class T>
 std::optional<std::vector<T>> numbers(const Model& model, const std::vector<std::string>& inputs,
                                       std::size_t index) {
-  if (index >= inputs.size() || !model.is_constant(inputs[index])) {
-    return std::nullopt;
-  }
-  const auto value = model.initializer(inputs[index]);
-  if (!value || value->dtype != dtype_of<T>()) {
-    return std::nullopt;
-  }
-  return std::vector<T>(value->template as<T>().begin(), value->template as<T>().end());
+  return index < inputs.size() ? onnx::constant_as<T>(model, inputs[index]) : std::nullopt;
 }
 
 /// Result pixel i is input pixel floor(i / factor). Between whole factors the middles of pixels

@@ -13,6 +13,7 @@
 #include "quantize/passes.h"
 #include "quantize/value_rules.h"
 #include "tessera/numerics/block_codes.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/made_constants.h"
 #include "tessera/onnx/query.h"
 
@@ -25,8 +26,6 @@ using numerics::BlockSpec;
 using numerics::MatrixView;
 using onnx::Model;
 using onnx::NodeId;
-
-constexpr std::string_view kMicrosoft = "com.microsoft";
 
 /// Before it every initializer, added ones included, had to be an input of the model.
 constexpr std::int64_t kIrWithSeparateInitializers = 4;
@@ -131,8 +130,8 @@ class WeightOnly {
         model_.remove_initializer(name);
       }
     }
-    if (nbits_used_ && !model_.opset(kMicrosoft)) {
-      model_.set_opset(kMicrosoft, 1);
+    if (nbits_used_ && !model_.opset(onnx::kMicrosoftDomain)) {
+      model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
     return {};
   }
@@ -318,7 +317,7 @@ class WeightOnly {
     onnx::NodeSpec made;
     made.name = node_name(node, fmt::format("Q{}", spec.bits));
     made.op_type = "MatMulNBits";
-    made.domain = kMicrosoft;
+    made.domain = onnx::kMicrosoftDomain;
     made.inputs = {linear.input, packed.codes, packed.scales};
     if (!packed.zero_points.empty()) {
       made.inputs.push_back(packed.zero_points);

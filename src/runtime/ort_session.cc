@@ -75,6 +75,9 @@ Result<std::vector<ValueInfo>> read_values(const OrtApi& api, const OrtSession* 
   return values;
 }
 
+/// How the runtime begins the types of operators of libtessera_kernels.
+constexpr std::string_view kKernelsPrefix = "ai.tessera:";
+
 /// Options in the runtime's own form, and what must live as long as the session.
 struct NativeOptions {
   Owned<OrtSessionOptions> options;
@@ -285,7 +288,8 @@ Status OnnxSession::create(const OnnxRuntime::State& runtime, const std::filesys
   if (status.get() != nullptr) {
     const std::string_view message = api_.GetErrorMessage(status.get());
     auto error = open_error(api_.GetErrorCode(status.get()), message);
-    if (message.find("ai.tessera:") != std::string_view::npos && !native_.without_kernels.empty()) {
+    if (message.find(kKernelsPrefix) != std::string_view::npos &&
+        !native_.without_kernels.empty()) {
       error.hint = fmt::format(
           "the model needs the kernels of tessera: {}; install the library, or "
           "make the model without --kernels",

@@ -320,18 +320,20 @@ TEST(BitsSites, AxesThatTheWeightsDoNotHave_AreNone) {
 }
 
 TEST(BitsSites, AScalarWithSeveralScales_IsNoConstant) {
-  ModelBuilder builder(13);
-  builder.input("x", {1, 4});
-  builder.weight("w", {4, 4})
-      .constant("bias", Tensor::scalar(std::int8_t{3}))
-      .constant("scales", Tensor::of(std::vector<float>{1, 1}, {2}))
-      .op("DequantizeLinear", {"bias", "scales"}, {"real"})
-      .declare("real", {})
-      .op("Gemm", {"x", "w", "real"}, {"y"});
-  const auto sites = sites_of(builder.output("y", {1, 4}).build());
-  ASSERT_THAT(sites, IsOk());
-  ASSERT_EQ(sites->weights.size(), 1U);
-  EXPECT_FALSE(sites->weights.front().bias);
+  for (const std::size_t count : {1, 2}) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 4});
+    builder.weight("w", {4, 4})
+        .constant("bias", Tensor::scalar(std::int8_t{3}))
+        .constant("scales", Tensor::of(std::vector<float>(count, 1), {std::int64_t(count)}))
+        .op("DequantizeLinear", {"bias", "scales"}, {"real"})
+        .declare("real", {})
+        .op("Gemm", {"x", "w", "real"}, {"y"});
+    const auto sites = sites_of(builder.output("y", {1, 4}).build());
+    ASSERT_THAT(sites, IsOk());
+    ASSERT_EQ(sites->weights.size(), 1U);
+    EXPECT_EQ(sites->weights.front().bias.has_value(), count == 1);
+  }
 }
 
 TEST(BitsSites, OnlyAClipFromZeroOn_IsARelu) {

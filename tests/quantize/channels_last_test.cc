@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 
 #include "support/differential.h"
 #include "tessera/core/random.h"
@@ -76,6 +77,7 @@ struct Case {
   std::function<Model()> build;
   /// Transposes of a model that is channels-last from its input to its output.
   std::int64_t transposes = 2;
+  std::optional<std::size_t> operators = {};  ///< that are moved, where it matters which
 };
 
 void PrintTo(const Case& test, std::ostream* out) {
@@ -163,7 +165,16 @@ std::vector<Case> cases() {
              .op("Slice", {"r1", "odd", "end", "columns", "two"}, {"p11"})
              .op("Concat", {"p00", "p10", "p01", "p11"}, {"y"}, {{"axis", std::int64_t{1}}});
          return before_conv(builder, 12);
-       }},
+       },
+       2, 8},
+      // What has fewer extents cannot be moved, nor what adds it.
+      {"AddOfFewerExtents",
+       [] {
+         auto builder = behind_conv();
+         builder.input("s", {4, 1, 1}).op("Add", {"h", "s"}, {"y"});
+         return before_conv(builder, 4);
+       },
+       4, 2},
       // Values that leave in between, and readers that stay channels-first.
       {"ReadByBoth",
        [] {
@@ -208,6 +219,7 @@ TEST_P(ChannelsLast, Model_ComputesTheSameWithTransposesAtItsBordersOnly) {
   ASSERT_THAT(change, IsOk());
   EXPECT_EQ(change->transposes, GetParam().transposes);
   EXPECT_EQ(change->operators.empty(), GetParam().transposes == 0);
+  EXPECT_EQ(change->operators.size(), GetParam().operators.value_or(change->operators.size()));
   expect_equal(before.model, after, feeds);
 }
 

@@ -152,6 +152,14 @@ std::vector<Case> cases() {
        [](ModelBuilder& builder) {
          builder.op("Sigmoid", {"h"}, {"s"}).op("Mul", {"h", "s"}, {"y"});
        }},
+      // The sum's rounding does what Relu would, which goes: its limits have to stay.
+      {"RectifierLeftToARounding",
+       [](ModelBuilder& builder) {
+         builder.constant("c", Tensor::scalar(0.5F))
+             .op("Add", {"h", "c"}, {"a"})
+             .op("Relu", {"a"}, {"r"})
+             .op("Sigmoid", {"r"}, {"y"});
+       }},
       // Three roundings in the stock form: after Add, after Sigmoid, after Mul.
       {"LongChain",
        [](ModelBuilder& builder) {
@@ -277,6 +285,57 @@ TEST(LookupFusion, OperatorLeftInFloat_IsNotTaken) {
                                 kernels_scheme(), {"s_node"});
   EXPECT_EQ(count_types(result.model)["Sigmoid"], 1);
   EXPECT_TRUE(lookups(result.model).empty());
+}
+
+TEST(LookupFusion, OperatorThatReadsIntegersInFloat_IsNotTaken) {
+  auto model = around([](ModelBuilder& builder) { builder.op("Tanh", {"h"}, {"y"}); });
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+  const auto ranges = measure(model, random_feeds(model, 3)).value();
+  const auto graph = model.view().value();
+  Assignment assignment(graph.ops().size(), kernels_scheme());
+  for (std::size_t i = 0; i < assignment.size(); ++i) {
+    if (graph.ops()[i].type == "Tanh") {
+      assignment[i] = float32_scheme();
+    }
+  }
+  ASSERT_THAT(quantize(model, assignment, &ranges, {}, Monitor::silent()), IsOk());
+  EXPECT_EQ(count_types(model)["Tanh"], 1);
+  EXPECT_EQ(count_types(model)["QLinearConv"], 2);
+  EXPECT_TRUE(lookups(model).empty());
+}
+
+/// Codes that no sample has are in the table, too.
+TEST(LookupFusion, NumberThatIsNoneForACodeOfNoSample_KeepsItsOperator) {
+  for (const bool symmetric : {false, true}) {
+    auto model = around([](ModelBuilder& builder) { builder.op("Sqrt", {"h"}, {"y"}); });
+    ASSERT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+    auto ranges = measure(model, random_feeds(model, 3)).value();
+    constexpr auto kMinMax = numerics::RangeMethod::kMinMax;
+    ranges.tensors["h"][kMinMax] = {0, 4};
+    ranges.tensors["y"][kMinMax] = {0, 2};
+    ranges.tensors["z"][kMinMax] = {-2, 2};
+    ranges.unusual.clear();
+    auto scheme = kernels_scheme(DType::kInt8);
+    scheme.activation_symmetric = symmetric;  // then half of the codes are below zero
+    const auto result = quantize_all(model, scheme, &ranges);
+    ASSERT_THAT(result, IsOk());
+    EXPECT_EQ(lookups(result->model).size(), symmetric ? 0U : 1U);
+  }
+}
+
+TEST(LookupFusion, ConstantWithMoreExtents_GivesTheResultThem) {
+  for (const bool more : {false, true}) {
+    ModelBuilder builder(20);
+    builder.input("x", {1, 4, 8, 8})
+        .weight("w", {4, 4, 1, 1}, 0.8)
+        .op("Conv", {"x", "w"}, {"h"})
+        .constant("c", Tensor::of(std::vector<float>{0.5F}, more ? Shape{1, 1, 1, 1, 1} : Shape{1}))
+        .op("Mul", {"h", "c"}, {"m"})
+        .op("Sigmoid", {"m"}, {"y"});
+    const auto result = quantized(builder.output("y").build(), kernels_scheme());
+    EXPECT_EQ(lookups(result.model).size(), 1);
+    EXPECT_EQ(count_types(result.model)["QLinearMul"], more ? 1 : 0);
+  }
 }
 
 TEST(LookupFusion, ConstantPerChannel_IsNoFunctionOfTheIntegerAlone) {

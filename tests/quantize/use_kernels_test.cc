@@ -75,6 +75,9 @@ Case one(std::string name, std::string op, std::vector<std::string> inputs,
                 .constant("ends", ints({std::numeric_limits<std::int64_t>::max(),
                                         std::numeric_limits<std::int64_t>::max()}))
                 .constant("near", ints({7, 7}))
+                .constant("one", ints({1}))
+                .constant("end", ints({std::numeric_limits<std::int64_t>::max()}))
+                .constant("channels", ints({1}))
                 .constant("axes", ints({-2, 3}))
                 .constant("steps", ints({2, 3}))
                 .op(op, inputs, {"y"}, attributes);
@@ -107,6 +110,12 @@ std::vector<Case> cases() {
                     {{"group", std::int64_t{4}}, {"strides", Ints{2, 1}}});
        },
        "QLinearConv"},
+      {"TwoKernelsPerChannel",
+       [](ModelBuilder& builder) {
+         builder.weight("v", {8, 1, 3, 3});
+         builder.op("Conv", {"h", "v"}, {"y"}, {{"group", std::int64_t{4}}});
+       },
+       ""},
       {"Grouped",
        [](ModelBuilder& builder) {
          builder.weight("v", {4, 2, 3, 3})
@@ -134,6 +143,7 @@ std::vector<Case> cases() {
           ""),
       one("Slice", "Slice", {"h", "starts", "ends", "axes", "steps"}, {}, "NhwcSlice"),
       one("SliceByOnes", "Slice", {"h", "starts", "ends", "axes"}, {}, "NhwcSlice"),
+      one("SliceOfChannels", "Slice", {"h", "one", "end", "channels"}, {}, ""),
       one("SliceNotToTheEnd", "Slice", {"h", "starts", "near", "axes"}, {}, ""),
   };
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "tessera/onnx/model.h"
 
@@ -20,6 +21,20 @@ template <class T>
   const auto value = model.attribute(node, name);
   const auto* typed = value ? std::get_if<T>(&*value) : nullptr;
   return typed == nullptr ? std::nullopt : std::optional<T>(*typed);
+}
+
+/// The numbers of a constant, in their order; none if it is no constant of T. Cost: a copy of them.
+template <class T>
+[[nodiscard]] std::optional<std::vector<T>> constant_as(const Model& model, std::string_view name) {
+  if (!model.is_constant(name)) {
+    return std::nullopt;
+  }
+  const auto value = model.initializer(name);
+  if (!value || value->dtype != dtype_of<T>()) {
+    return std::nullopt;
+  }
+  const auto numbers = value->template as<T>();
+  return std::vector<T>(numbers.begin(), numbers.end());
 }
 
 /// Whether a value is float32, as far as is known. Operators that passes added have no inferred
