@@ -221,7 +221,7 @@ void lookup_short_rows(const Rows& rows, const std::uint8_t* table, const Table&
 void lookup(const Rows& rows, const std::uint8_t* table) {
   const Table map(table);
   const bool is_short = rows.count > 1 && rows.width % hn::Lanes(Bytes()) != 0 && rows.width <= 512;
-  if (is_short && rows.from_step == rows.width && rows.width > 0) {
+  if (is_short && rows.from_step == rows.width) {
     return lookup_short_rows(rows, table, map);
   }
   map_rows(rows, table, map);
@@ -239,14 +239,18 @@ namespace {
 TESSERA_KERNELS_TABLE(lookup_of, lookup)
 TESSERA_KERNELS_TABLE(copy_of, copy)
 
-/// One long row where the rows lie behind each other.
+/// One long row where the rows lie behind each other, no row where they hold nothing: null pointers
+/// are not stepped over.
 Rows joined(const Rows& rows) {
+  if (rows.width == 0) {
+    return {};
+  }
   if (rows.from_step != rows.width || rows.to_step != rows.width) {
     return rows;
   }
   auto one = rows;
   one.width = rows.width * rows.count;
-  one.count = one.width == 0 ? 0 : 1;
+  one.count = rows.count == 0 ? 0 : 1;
   return one;
 }
 

@@ -46,7 +46,7 @@ void depthwise_pixel(const Depthwise& what, const ConvShape& shape, const std::u
 }  // namespace
 
 void lookup(const Rows& rows, const std::uint8_t* table) {
-  for (std::size_t row = 0; row < rows.count; ++row) {
+  for (std::size_t row = 0; row < rows.count && rows.width > 0; ++row) {
     const auto* const from = rows.from + row * rows.from_step;
     auto* const to = rows.to + row * rows.to_step;
     for (std::size_t i = 0; i < rows.width; ++i) {
