@@ -244,6 +244,29 @@ void bench_lookup(const Extents& shape) {
       2 * count);
 }
 
+/// Each channel by its own table. The runtime has nothing like it: beside one table for all.
+void bench_channel_lookup(const Extents& shape) {
+  const auto channels = static_cast<std::size_t>(shape.back());
+  const auto bytes = random_bytes(channels * kTableSize);
+  const std::vector<std::uint8_t> tables(bytes.begin(), bytes.end());
+  const auto x = bytes_feed(shape);
+  const auto model = [&](const Extents& table) {
+    const std::vector<std::uint8_t> some(tables.begin(),
+                                         tables.begin() + std::ptrdiff_t(count_of(table)));
+    return prepared({"Lookup", "ai.tessera", {x, constant(value(table, some))}, {}}, shape);
+  };
+  auto a = model({shape.back(), 256});
+  auto b = model({256});
+  const std::size_t count = count_of(shape);
+  const auto from = random_bytes(count);
+  Bytes to(count);
+  const ChannelLookup work = {
+      .from = from.data(), .to = to.data(), .channels = channels, .tables = tables.data()};
+  row(
+      "Lookup by channel " + text_of_shape(shape), *a, *b,
+      [&] { lookup_channels(targets().front(), work, 0, count); }, 2 * count);
+}
+
 void bench_binary(const char* type, const Extents& shape, const Extents& other) {
   const OneNode node = {type,
                         "ai.tessera",
@@ -494,6 +517,15 @@ void all() {
   heading("stock: QLinearSigmoid");
   for (const auto& shape : maps) {
     bench_lookup(shape);
+  }
+  heading("stock: Lookup, one table");
+  for (const Extents& shape : {Extents{1, 160, 160, 16},
+                               {1, 80, 80, 64},
+                               {1, 40, 40, 128},
+                               {1, 28, 28, 192},
+                               {1, 14, 14, 384},
+                               {1, 7, 7, 960}}) {
+    bench_channel_lookup(shape);
   }
   heading("sums and products");
   for (const auto& shape : maps) {

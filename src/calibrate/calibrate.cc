@@ -158,10 +158,14 @@ void warn_of_nan(const Collectors& collectors, const Plan& plan, Monitor& monito
   }
 }
 
-using Estimators = std::vector<numerics::RangeEstimator>;
+/// By measured tensor of the plan.
+struct Seen {
+  std::vector<numerics::RangeEstimator> estimators;
+  std::vector<ChannelExtrema> channels;
+};
 
-/// Estimators of the plan's measured tensors, by part of the work.
-Result<std::vector<Estimators>> collect(Looking& looking, const Work& work, Monitor& monitor) {
+/// By part of the work.
+Result<std::vector<Seen>> collect(Looking& looking, const Work& work, Monitor& monitor) {
   auto& collectors = looking.collectors;
   const auto workers = std::ssize(collectors);
   Queue queue(work.samples.size(), monitor);
@@ -177,13 +181,16 @@ Result<std::vector<Estimators>> collect(Looking& looking, const Work& work, Moni
   });
   TESSERA_CHECK(queue.status());
   warn_of_nan(collectors, looking.plan, monitor);
-  std::vector<Estimators> parts;
+  std::vector<Seen> parts;
   for (std::size_t part = 0; part < work.parts(); ++part) {
-    Estimators& all = parts.emplace_back(collectors.front()->take(part));
+    auto& first = *collectors.front();
+    Seen& all = parts.emplace_back(Seen{first.take(part), first.take_channels(part)});
     for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
       const auto more = collectors[worker]->take(part);
-      for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i].merge(more[i]);
+      const auto more_channels = collectors[worker]->take_channels(part);
+      for (std::size_t i = 0; i < more.size(); ++i) {
+        all.estimators[i].merge(more[i]);
+        all.channels[i].merge(more_channels[i]);
       }
     }
   }
@@ -213,7 +220,9 @@ Status observe_constants(const network::Network& model, const graph::Graph& grap
 /// By part of the work: samples that are not held out, and those that are, if any are.
 Result<std::vector<Observations>> observe(const network::Network& model, const Work& work,
                                           const std::shared_ptr<const runtime::Library>& library,
-                                          const CalibrateOptions& options, Monitor& monitor) {
+                                          const CalibrateOptions& wanted, Monitor& monitor) {
+  auto options = wanted;
+  options.channels = wanted.channels && model.format() != network::FileFormat::kLitert;
   TESSERA_CHECK(check_options(options.estimator));
   TESSERA_TRY(const graph::Graph graph, model.view());
   const std::int64_t workers = std::clamp<std::int64_t>(options.threads, 1, work.samples.size());
@@ -228,7 +237,7 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
   TESSERA_TRY(auto parts, collect(*looking, work, monitor));
   looking->collectors.clear();
   std::vector<Observations> result;
-  for (Estimators& estimators : parts) {
+  for (auto& [estimators, channels] : parts) {
     const auto apart = std::ssize(work.held_out);
     Observations& observations = result.emplace_back();
     observations.methods = options.methods;
@@ -239,6 +248,9 @@ Result<std::vector<Observations>> observe(const network::Network& model, const W
     observations.samples = result.size() == 1 ? work.samples.size() - apart : apart;
     for (std::size_t i = 0; i < plan.measured.size(); ++i) {
       observations.tensors.emplace(plan.measured[i].tensor, std::move(estimators[i]));
+      if (options.channels && plan.measured[i].channels) {
+        observations.channels.emplace(plan.measured[i].tensor, std::move(channels[i]));
+      }
     }
     for (const Derived& derived : plan.derived) {
       std::vector<std::string>& sources = observations.derived[derived.tensor];
@@ -288,10 +300,11 @@ Result<Shard> open_shard(const Json& document, std::size_t position) {
   return shard;
 }
 
-std::vector<std::string_view> names_of(const Observations& observations) {
+template <class State>
+std::vector<std::string_view> names_of(const std::map<std::string, State, std::less<>>& tensors) {
   std::vector<std::string_view> names;
-  names.reserve(observations.tensors.size());
-  for (const auto& [name, state] : observations.tensors) {
+  names.reserve(tensors.size());
+  for (const auto& [name, state] : tensors) {
     names.push_back(name);
   }
   return names;
@@ -324,10 +337,12 @@ Status check_alike(const Shard& first, const Shard& other) {
   };
   const Observations& a = first.observations;
   const Observations& b = other.observations;
-  if (hash(first) != hash(other) || names_of(a) != names_of(b) || a.derived != b.derived) {
+  if (hash(first) != hash(other) || names_of(a.tensors) != names_of(b.tensors) ||
+      a.derived != b.derived) {
     return differs("model");
   }
-  if (a.methods != b.methods || a.estimator.percentile != b.estimator.percentile ||
+  if (a.methods != b.methods || names_of(a.channels) != names_of(b.channels) ||
+      a.estimator.percentile != b.estimator.percentile ||
       a.estimator.symmetric != b.estimator.symmetric ||
       a.estimator.quantized_levels != b.estimator.quantized_levels ||
       a.estimator.deviations != b.estimator.deviations) {

@@ -14,12 +14,13 @@ constexpr std::size_t kChunk = 16384;  // elements converted at a time
 
 }  // namespace
 
-Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options, std::size_t parts)
-    : plan_(plan), estimators_(parts) {
-  for (auto& estimators : estimators_) {
-    estimators.reserve(plan.measured.size());
+Collector::Collector(const Plan& plan, const CalibrateOptions& options, std::size_t parts)
+    : plan_(plan), by_channel_(options.channels), estimators_(parts), channels_(parts) {
+  for (std::size_t part = 0; part < parts; ++part) {
+    channels_[part].resize(plan.measured.size());
+    estimators_[part].reserve(plan.measured.size());
     for (std::size_t i = 0; i < plan.measured.size(); ++i) {
-      estimators.emplace_back(options);
+      estimators_[part].emplace_back(options.estimator);
     }
   }
   for (std::size_t i = 0; i < plan.measured.size(); ++i) {
@@ -32,7 +33,7 @@ Collector::Collector(const Plan& plan, const numerics::EstimatorOptions& options
 Result<std::unique_ptr<Collector>> Collector::open(
     const network::SessionSource& tapped, const std::shared_ptr<const runtime::Library>& library,
     const Plan& plan, const CalibrateOptions& options, std::size_t parts) {
-  std::unique_ptr<Collector> collector(new Collector(plan, options.estimator, parts));
+  std::unique_ptr<Collector> collector(new Collector(plan, options, parts));
   runtime::SessionOptions session;
   session.opt_level = options.as_written ? runtime::OptLevel::kDisabled : runtime::OptLevel::kAll;
   session.tap = collector.get();
@@ -80,12 +81,12 @@ Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_
       return t.name == plan_.measured[i].tensor;
     });
     if (fed != sample.tensors.end()) {
-      look_at(i, fed->tensor.dtype(), fed->tensor.bytes());
+      look_at(i, fed->tensor.view());
     }
   }
   TESSERA_TRY(const runtime::Outputs outputs, session_->run(feeds).map_error(in_file(sample.name)));
   for (const auto& [measured, output] : outputs_) {
-    look_at(measured, outputs[output].dtype, outputs[output].bytes);
+    look_at(measured, outputs[output]);
   }
   if (out_of_memory_) {
     return fail(ErrorCode::kResourceExhausted, "out of memory at sample '{}'", sample.name)
@@ -94,20 +95,25 @@ Status Collector::run(const data::Sample& sample, std::int64_t order, std::size_
   return {};
 }
 
-void Collector::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t>,
+void Collector::visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
                       std::span<std::byte> data) noexcept {
   try {
-    look_at(tapped_[static_cast<std::size_t>(tag)], dtype, data);
+    look_at(tapped_[static_cast<std::size_t>(tag)], {dtype, shape, data});
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }
 }
 
-void Collector::look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes) {
+void Collector::look_at(std::size_t measured, const TensorView& values) {
   numerics::RangeEstimator& estimator = estimators_[part_][measured];
+  const auto [dtype, shape, bytes] = values;
   if (dtype == DType::kFloat32) {
-    estimator.add({reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)},
-                  order_, scratch_);
+    const std::span floats(reinterpret_cast<const float*>(bytes.data()),
+                           bytes.size() / sizeof(float));
+    estimator.add(floats, order_, scratch_);
+    if (by_channel_ && plan_.measured[measured].channels) {
+      channels_[part_][measured].add(floats, shape);
+    }
   } else if (const int bits = bits_of(dtype); bits > 0) {
     const std::size_t chunk_bytes = kChunk * static_cast<std::size_t>(bits) / 8;
     for (std::size_t at = 0; at < bytes.size(); at += chunk_bytes) {

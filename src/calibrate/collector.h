@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "calibrate/channels.h"
 #include "calibrate/plan.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/result.h"
@@ -33,6 +34,11 @@ class Collector final : private runtime::TensorTap {
     return std::move(estimators_[part]);
   }
 
+  /// One per measured tensor of the plan; nothing in those that are not looked at by channel.
+  [[nodiscard]] std::vector<ChannelExtrema> take_channels(std::size_t part = 0) {
+    return std::move(channels_[part]);
+  }
+
   /// The first NaN that was seen.
   struct FirstNan {
     std::int64_t order = 0;  ///< of the sample
@@ -42,17 +48,19 @@ class Collector final : private runtime::TensorTap {
   [[nodiscard]] const std::optional<FirstNan>& first_nan() const noexcept { return first_nan_; }
 
  private:
-  Collector(const Plan& plan, const numerics::EstimatorOptions& options, std::size_t parts);
+  Collector(const Plan& plan, const CalibrateOptions& options, std::size_t parts);
 
   void visit(std::int64_t tag, DType dtype, std::span<const std::int64_t> shape,
              std::span<std::byte> data) noexcept override;
   void find_outputs();
-  void look_at(std::size_t measured, DType dtype, std::span<const std::byte> bytes);
+  void look_at(std::size_t measured, const TensorView& values);
 
   const Plan& plan_;
   std::vector<std::size_t> tapped_;  // by tag: index of the measured tensor
   std::vector<std::pair<std::size_t, std::size_t>> outputs_;  // measured tensors, their outputs
+  bool by_channel_;
   std::vector<std::vector<numerics::RangeEstimator>> estimators_;  // by part
+  std::vector<std::vector<ChannelExtrema>> channels_;              // by part
   numerics::EstimatorScratch scratch_;
   std::vector<float> converted_;
   const data::Sample* sample_ = nullptr;  // that is running

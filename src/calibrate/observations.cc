@@ -180,6 +180,30 @@ Status read_derived(Observations& observations, const Json& json, std::string_vi
   return {};
 }
 
+void merge_channels(Observations& observations, const Observations& others) {
+  for (const auto& [name, extrema] : others.channels) {
+    const auto found = observations.channels.find(name);
+    if (found != observations.channels.end()) {
+      found->second.merge(extrema);
+    }
+  }
+}
+
+Status read_channels(Observations& observations, const Json& json, std::string_view what) {
+  if (!json.is_object()) {
+    return damaged(what, "'channels' is no object");
+  }
+  for (const auto& [name, state] : json.items()) {
+    if (!observations.tensors.contains(name)) {
+      return damaged(what, fmt::format("channels of '{}', which is missing", name));
+    }
+    TESSERA_TRY(auto extrema,
+                ChannelExtrema::from_json(state, fmt::format("{}: tensor '{}'", what, name)));
+    observations.channels.emplace(name, std::move(extrema));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_options(const numerics::EstimatorOptions& options) {
@@ -208,6 +232,7 @@ void Observations::append(const Observations& later) {
       found->second.merge(state, samples);
     }
   }
+  merge_channels(*this, later);
   samples += later.samples;
 }
 
@@ -218,6 +243,7 @@ void Observations::add(const Observations& beside) {
       found->second.merge(state);
     }
   }
+  merge_channels(*this, beside);
   samples += beside.samples;
 }
 
@@ -234,6 +260,9 @@ Json Observations::to_json() const {
   json["derived"] = Json::object();
   for (const auto& [name, sources] : derived) {
     json["derived"][name] = sources;
+  }
+  for (const auto& [name, extrema] : channels) {
+    json["channels"][name] = extrema.to_json();
   }
   return json;
 }
@@ -265,6 +294,7 @@ Result<Observations> Observations::from_json(const Json& json, std::string_view 
     result.tensors.emplace(name, std::move(estimator));
   }
   TESSERA_CHECK(read_derived(result, json["derived"], what));
+  TESSERA_CHECK(read_channels(result, json.value("channels", Json::object()), what));
   return result;
 }
 
@@ -291,6 +321,11 @@ Result<Ranges> to_ranges(const Observations& observations, int threads, Monitor&
       if (unusual) {
         ranges.unusual[tensor] = group.seen;
       }
+    }
+  }
+  for (const auto& [name, extrema] : observations.channels) {
+    if (auto found = extrema.ranges(); !found.empty()) {
+      ranges.channels.emplace(name, std::move(found));
     }
   }
   warn_of_unusual(observations, monitor);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/channels.h"
 #include "tessera/calibrate/calibrate.h"
 
 namespace tessera::calibrate {
@@ -18,6 +19,8 @@ struct Observations {
   std::int64_t samples = 0;
   /// Measured tensors by name.
   std::map<std::string, numerics::RangeEstimator, std::less<>> tensors;
+  /// Of measured tensors that were looked at by channel.
+  std::map<std::string, ChannelExtrema, std::less<>> channels;
   /// Tensors whose values are those of the named measured ones together.
   std::map<std::string, std::vector<std::string>, std::less<>> derived;
 

@@ -52,7 +52,16 @@ class Planner {
 
   void measure(graph::TensorId id, Place place) {
     sources_[id.value] = {plan_.measured.size()};
-    plan_.measured.push_back({graph_.tensor(id).name, place});
+    plan_.measured.push_back({graph_.tensor(id).name, place, near_convolution(id)});
+  }
+
+  [[nodiscard]] bool near_convolution(graph::TensorId id) const {
+    const auto& tensor = graph_.tensor(id);
+    const auto convolves = [&](graph::OpId op) {
+      return graph_.op(op).kind == graph::OpKind::kConv;
+    };
+    return (tensor.producer && convolves(*tensor.producer)) ||
+           std::any_of(tensor.consumers.begin(), tensor.consumers.end(), convolves);
   }
 
   void add(const graph::Op& op, graph::TensorId output) {

@@ -23,6 +23,7 @@ enum class Place : std::uint8_t {
 struct Measured {
   std::string tensor;
   Place place = Place::kTap;
+  bool channels = false;  ///< a convolution makes or reads it
 };
 
 /// A tensor whose values are those of measured ones taken together (indices, one or more).

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/calibrate/ranges.h"
+#include "calibrate/channels.h"
 #include "tessera/core/compact_text.h"
 
 #include <algorithm>
@@ -75,6 +76,17 @@ Status read_unusual(Ranges& ranges, const Json& json, std::string_view what) {
     TESSERA_TRY(seen.finite, count_member(counts, "finite", where));
     TESSERA_TRY(seen.nan, count_member(counts, "nan", where));
     TESSERA_TRY(seen.infinite, count_member(counts, "infinite", where));
+  }
+  return {};
+}
+
+Status read_channels(Ranges& ranges, const Json& json, std::string_view what) {
+  if (!json.is_object()) {
+    return malformed(what, "'channels' is no object");
+  }
+  for (const auto& [name, extrema] : json.items()) {
+    TESSERA_TRY(ranges.channels[name],
+                channel_ranges_from_json(extrema, fmt::format("{}: tensor '{}'", what, name)));
   }
   return {};
 }
@@ -164,6 +176,9 @@ Json to_json(const Ranges& ranges) {
       unusual[name] = {{"finite", seen.finite}, {"nan", seen.nan}, {"infinite", seen.infinite}};
     }
   }
+  for (const auto& [name, extrema] : ranges.channels) {
+    json["channels"][name] = to_json(extrema);
+  }
   if (ranges.wall_us > 0) {
     json["wall_us"] = ranges.wall_us;
     json["peak_rss_bytes"] = ranges.peak_rss_bytes;
@@ -191,8 +206,8 @@ Result<Ranges> ranges_from_json(const Json& result, std::string_view what) {
   if (const auto unusual = result.find("unusual"); unusual != result.end()) {
     TESSERA_CHECK(read_unusual(ranges, *unusual, what));
   }
-  if (const auto unusual = result.find("unusual"); unusual != result.end()) {
-    TESSERA_CHECK(read_unusual(ranges, *unusual, what));
+  if (const auto channels = result.find("channels"); channels != result.end()) {
+    TESSERA_CHECK(read_channels(ranges, *channels, what));
   }
   if (const auto data = result.find("data"); data != result.end()) {
     ranges.data = compact_text(*data);

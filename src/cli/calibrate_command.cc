@@ -26,6 +26,7 @@ struct CalibrateArguments {
   std::vector<std::string> methods;
   std::string shard;
   bool symmetric = false;
+  bool channels = false;
   int levels = 256;
 };
 
@@ -33,6 +34,7 @@ struct CalibrateArguments {
 Result<calibrate::CalibrateOptions> calibrate_options(const CalibrateArguments& arguments) {
   calibrate::CalibrateOptions options;
   options.threads = arguments.run.threads;
+  options.channels = arguments.channels;
   options.estimator.symmetric = arguments.symmetric;
   options.estimator.quantized_levels = arguments.levels;
   for (const std::string& text : arguments.methods) {
@@ -173,6 +175,9 @@ void add_calibrate_command(CLI::App& app, Context& context) {
       ->check(one_of(range_method_words({"all"})))
       ->delimiter(',');
   command.add_flag("--symmetric", arguments->symmetric, "ranges of the form [-a, a]");
+  command.add_flag("--channels", arguments->channels,
+                   "the extrema of every channel around convolutions, too, which quantize "
+                   "--kernels tessera can use");
   command
       .add_option("--levels", arguments->levels,
                   "levels that entropy and mse search for: 256 for 8 bits")

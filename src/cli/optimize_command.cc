@@ -99,7 +99,8 @@ Result<calibrate::Ranges> ranges_for(const Options& options, const network::Netw
     return context.read_ranges(options.ranges, model);
   }
   TESSERA_TRY(const auto library, context.library(options.run));
-  return calibrate::calibrate(model, samples, library, {.threads = options.run.threads},
+  return calibrate::calibrate(model, samples, library,
+                              {.threads = options.run.threads, .channels = true},
                               context.monitor());
 }
 

@@ -202,6 +202,9 @@ Result<std::optional<calibrate::CalibrateOptions>> calibration_for(
     return std::nullopt;
   }
   calibration.methods.assign(methods.begin(), methods.end());
+  calibration.channels = std::any_of(schemes.begin(), schemes.end(), [](const auto& scheme) {
+    return scheme.mode == quantize::Mode::kStatic && scheme.format == quantize::Format::kKernels;
+  });
   return std::optional(std::move(calibration));
 }
 

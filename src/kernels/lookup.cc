@@ -3,6 +3,8 @@
 #include "kernels/lookup.h"
 
 #include <algorithm>
+#include <cstring>
+#include <numeric>
 
 #include "kernels/dispatch.h"
 #include "kernels/reference.h"
@@ -15,6 +17,7 @@
 
 // Highway's own plain target is left out: without a vector unit the reference runs.
 #if HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
+#include "kernels/vectors-inl.h"
 HWY_BEFORE_NAMESPACE();
 namespace tessera::kernels::HWY_NAMESPACE {
 namespace {
@@ -23,13 +26,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Bytes = hn::ScalableTag<std::uint8_t>;
 
-/// A table of 256 in registers.
+/// A table of 256 in registers; `flip` of 128 exchanges its halves, 0 does not.
 class Table {
  public:
 #if HWY_TARGET == HWY_AVX3_DL
-  explicit Table(const std::uint8_t* table) {
+  explicit Table(const std::uint8_t* table, std::size_t flip = 0) {
     for (std::size_t i = 0; i < 4; ++i) {
-      parts_[i] = _mm512_loadu_si512(table + 64 * i);
+      parts_[i] = _mm512_loadu_si512(table + (64 * i ^ flip));
     }
   }
 
@@ -42,9 +45,9 @@ class Table {
  private:
   __m512i parts_[4];
 #elif HWY_TARGET == HWY_NEON
-  explicit Table(const std::uint8_t* table) {
+  explicit Table(const std::uint8_t* table, std::size_t flip = 0) {
     for (std::size_t i = 0; i < 4; ++i) {
-      parts_[i] = vld1q_u8_x4(table + 64 * i);
+      parts_[i] = vld1q_u8_x4(table + (64 * i ^ flip));
     }
   }
 
@@ -65,15 +68,13 @@ class Table {
 #else
   /// Row r of the table as its difference (exclusive or) to row r - 1, so that what all rows up to
   /// the wanted one give adds up to its entry, and the others give 0 of themselves.
-  explicit Table(const std::uint8_t* table) {
-    alignas(16) std::uint8_t row[16];
+  explicit Table(const std::uint8_t* table, std::size_t flip = 0) {
+    const Bytes d;
+    auto above = hn::Zero(d);
     for (std::size_t r = 0; r < 16; ++r) {
-      for (std::size_t i = 0; i < 16; ++i) {
-        const bool first = r % 8 == 0;
-        row[i] =
-            static_cast<std::uint8_t>(table[16 * r + i] ^ (first ? 0 : table[16 * r + i - 16]));
-      }
-      hn::Store(hn::LoadDup128(Bytes(), row), Bytes(), rows_ + r * HWY_MAX_BYTES);
+      const auto row = hn::LoadDup128(d, table + (16 * r ^ flip));
+      hn::Store(r % 8 == 0 ? row : hn::Xor(row, above), d, rows_ + r * HWY_MAX_BYTES);
+      above = row;
     }
   }
 
@@ -114,15 +115,16 @@ class Rest {
 
   template <class Map>
   HWY_INLINE void operator()(const std::uint8_t* from, std::uint8_t* to, const Map& map,
-                             const std::uint8_t* table) const {
+                             const std::uint8_t* table, std::size_t flip) const {
     (void)map;
     (void)table;
+    (void)flip;
 #if HWY_TARGET <= HWY_AVX3
     const Bytes d;
     hn::BlendedStore(map(hn::MaskedLoad(mask_, d, from)), mask_, d, to);
 #else
     for (std::size_t i = 0; i < count_; ++i) {
-      to[i] = table == nullptr ? from[i] : table[from[i]];
+      to[i] = table == nullptr ? from[i] : table[from[i] ^ flip];
     }
 #endif
   }
@@ -139,7 +141,8 @@ class Rest {
 };
 
 template <class Map>
-HWY_INLINE void map_rows(const Rows& rows, const std::uint8_t* table, const Map& map) {
+HWY_INLINE void map_rows(const Rows& rows, const std::uint8_t* table, const Map& map,
+                         std::size_t flip = 0) {
   const Bytes d;
   const std::size_t lanes = hn::Lanes(d);
   const Rest rest(rows.width % lanes);
@@ -161,7 +164,7 @@ HWY_INLINE void map_rows(const Rows& rows, const std::uint8_t* table, const Map&
       hn::StoreU(map(hn::LoadU(d, from + i)), d, to + i);
     }
     if (rest.is_some()) {
-      rest(from + i, to + i, map, table);
+      rest(from + i, to + i, map, table, flip);
     }
   }
 }
@@ -227,6 +230,173 @@ void lookup(const Rows& rows, const std::uint8_t* table) {
   map_rows(rows, table, map);
 }
 
+#if HWY_TARGET <= HWY_AVX2
+/// Side of the squares that are transposed: the bytes of a block of 128 bits.
+constexpr std::size_t kSide = 16;
+/// Pixels whose bytes of one channel fill a vector.
+constexpr std::size_t kPixels = hn::MaxLanes(Bytes());
+/// Bytes of a patch that take as long as a whole one, one after the other.
+constexpr std::size_t kFewest = HWY_TARGET == HWY_AVX3_DL ? 192 : 512;
+
+struct Square {
+  hn::Vec<Bytes> rows[kSide];
+};
+
+/// Within each block, byte c of row r becomes byte r of row c. Each step rotates the bits of
+/// (row, byte) by one.
+HWY_INLINE void transpose(Square& square) {
+  const Bytes d;
+  HWY_UNROLL(4)
+  for (std::size_t step = 0; step < 4; ++step) {
+    const Square old = square;
+    HWY_UNROLL(8)
+    for (std::size_t i = 0; i < kSide / 2; ++i) {
+      square.rows[2 * i] = hn::InterleaveLower(d, old.rows[i], old.rows[i + kSide / 2]);
+      square.rows[2 * i + 1] = hn::InterleaveUpper(d, old.rows[i], old.rows[i + kSide / 2]);
+    }
+  }
+}
+
+/// A vector's worth of pixels of at most 16 channels. Pixel 16 b + r is block b of row r.
+struct Patch {
+  const std::uint8_t* from;
+  std::uint8_t* to;
+  const std::size_t* at;  ///< bytes from the first pixel to each
+  std::size_t channels;
+  std::size_t first;  ///< channel
+  const ChannelLookup* work;
+};
+
+using Block = hn::FixedTag<std::uint8_t, kSide>;
+
+template <bool kWhole>
+HWY_INLINE hn::Vec<Bytes> load_row(const Patch& patch, std::size_t row) {
+  const auto load = [&](std::size_t block) HWY_ATTR {
+    const auto* const from = patch.from + patch.at[block * kSide + row];
+    return kWhole ? hn::LoadU(Block(), from).raw : load_first(Block(), from, patch.channels).raw;
+  };
+#if HWY_TARGET <= HWY_AVX3
+  auto blocks = _mm512_inserti32x4(_mm512_castsi128_si512(load(0)), load(1), 1);
+  blocks = _mm512_inserti32x4(blocks, load(2), 2);
+  return hn::Vec<Bytes>{_mm512_inserti32x4(blocks, load(3), 3)};
+#else
+  return hn::Vec<Bytes>{_mm256_inserti128_si256(_mm256_castsi128_si256(load(0)), load(1), 1)};
+#endif
+}
+
+template <bool kWhole>
+HWY_INLINE void store_row(const Patch& patch, std::size_t row, hn::Vec<Bytes> bytes) {
+  const auto store = [&](std::size_t block, __m128i value) HWY_ATTR {
+    auto* const to = patch.to + patch.at[block * kSide + row];
+    kWhole ? hn::StoreU(hn::Vec<Block>{value}, Block(), to)
+           : store_first(hn::Vec<Block>{value}, Block(), to, patch.channels);
+  };
+#if HWY_TARGET <= HWY_AVX3
+  store(0, _mm512_castsi512_si128(bytes.raw));
+  store(1, _mm512_extracti32x4_epi32(bytes.raw, 1));
+  store(2, _mm512_extracti32x4_epi32(bytes.raw, 2));
+  store(3, _mm512_extracti32x4_epi32(bytes.raw, 3));
+#else
+  store(0, _mm256_castsi256_si128(bytes.raw));
+  store(1, _mm256_extracti128_si256(bytes.raw, 1));
+#endif
+}
+
+template <bool kWhole>
+HWY_NOINLINE void look_up_patch(const Patch& patch) {
+  Square square;
+  HWY_UNROLL(16)
+  for (std::size_t r = 0; r < kSide; ++r) {
+    square.rows[r] = load_row<kWhole>(patch, r);
+  }
+  transpose(square);
+  const auto& work = *patch.work;
+  std::size_t channel = patch.first % work.channels;
+  HWY_UNROLL(16)
+  for (std::size_t c = 0; c < kSide; ++c) {
+    if (kWhole || c < patch.channels) {
+      square.rows[c] = Table(work.tables + channel * kTableSize, work.flip)(square.rows[c]);
+      channel = channel + 1 == work.channels ? 0 : channel + 1;
+    }
+  }
+  transpose(square);
+  HWY_UNROLL(16)
+  for (std::size_t r = 0; r < kSide; ++r) {
+    store_row<kWhole>(patch, r, square.rows[r]);
+  }
+}
+
+/// `pixels` pixels of `channels` bytes (those of the work, several times over) from byte `begin`
+/// on. Each patch is transposed, so that a vector is of one channel, and back.
+void look_up_patches(const ChannelLookup& work, std::size_t begin, std::size_t pixels,
+                     std::size_t channels) {
+  std::size_t at[kPixels];
+  // As many channels at a time as share a line of the cache.
+  for (std::size_t line = 0; line < channels; line += 64) {
+    for (std::size_t pixel = 0; pixel < pixels; pixel += kPixels) {
+      if (pixel == 0 || pixel + kPixels > pixels) {
+        for (std::size_t i = 0; i < kPixels; ++i) {
+          // Behind the last pixel, that one again.
+          at[i] = std::min(i, pixels - pixel - 1) * channels;
+        }
+      }
+      for (std::size_t c = line; c < std::min(line + 64, channels); c += kSide) {
+        const std::size_t offset = begin + pixel * channels + c;
+        const Patch patch = {.from = work.from + offset,
+                             .to = work.to + offset,
+                             .at = at,
+                             .channels = std::min(kSide, channels - c),
+                             .first = c,
+                             .work = &work};
+        patch.channels == kSide ? look_up_patch<true>(patch) : look_up_patch<false>(patch);
+      }
+    }
+  }
+}
+
+/// Whole pixels. Where 16 does not divide the channels, several pixels count as one, so that all
+/// patches are full.
+void lookup_pixels(const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  const std::size_t joined = kSide / std::gcd(work.channels, kSide);
+  const std::size_t wide = work.channels * joined;
+  const std::size_t full = (end - begin) / wide / kPixels * kPixels;
+  look_up_patches(work, begin, full, wide);
+  begin += full * wide;
+  const std::size_t pixels = (end - begin) / work.channels;
+  const std::size_t width = std::min(kSide, work.channels);
+  const std::size_t rest = kPixels * width < kFewest ? pixels : pixels % kPixels;
+  const std::size_t few = rest * width < kFewest || rest > kPixels ? rest : 0;
+  look_up_patches(work, begin, pixels - few, work.channels);
+  reference::lookup_channels(work, end - few * work.channels, end);
+}
+#endif
+
+/// Rows of one channel each.
+void lookup_channel_rows(const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  std::size_t row = begin / work.inner;
+  std::size_t channel = row % work.channels;
+  while (begin < end) {
+    const std::size_t row_end = std::min(end, ++row * work.inner);
+    const auto* const table = work.tables + channel * kTableSize;
+    map_rows(
+        {.from = work.from + begin, .to = work.to + begin, .count = 1, .width = row_end - begin},
+        table, Table(table, work.flip), work.flip);
+    begin = row_end;
+    channel = channel + 1 == work.channels ? 0 : channel + 1;
+  }
+}
+
+void lookup_channels(const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  if (work.inner > 1) {
+    return lookup_channel_rows(work, begin, end);
+  }
+#if HWY_TARGET <= HWY_AVX2
+  lookup_pixels(work, begin, end);
+#else
+  reference::lookup_channels(work, begin, end);
+#endif
+}
+
 }  // namespace
 }  // namespace tessera::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -238,6 +408,7 @@ namespace {
 
 TESSERA_KERNELS_TABLE(lookup_of, lookup)
 TESSERA_KERNELS_TABLE(copy_of, copy)
+TESSERA_KERNELS_TABLE(lookup_channels_of, lookup_channels)
 
 /// One long row where the rows lie behind each other, no row where they hold nothing: null pointers
 /// are not stepped over.
@@ -264,15 +435,8 @@ void copy(Target target, const Rows& rows) {
   copy_of(target)(joined(rows));
 }
 
-void lookup_channels(const ChannelLookup& work) {
-  for (std::size_t pixel = 0; pixel < work.pixels; ++pixel) {
-    const auto* const from = work.from + pixel * work.channels;
-    auto* const to = work.to + pixel * work.channels;
-    const auto* table = work.tables;
-    for (std::size_t c = 0; c < work.channels; ++c, table += kTableSize) {
-      to[c] = table[from[c] ^ work.flip];
-    }
-  }
+void lookup_channels(Target target, const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  lookup_channels_of(target)(work, begin, end);
 }
 
 }  // namespace tessera::kernels

@@ -122,6 +122,14 @@ struct Callbacks {
 
 }  // namespace
 
+Outcome<std::size_t> axis_of(std::int64_t axis, std::size_t rank) {
+  const auto signed_rank = static_cast<std::int64_t>(rank);
+  if (axis < -signed_rank || axis >= signed_rank) {
+    return problem("axis ", axis, " is none of tensors of rank ", rank);
+  }
+  return static_cast<std::size_t>(axis < 0 ? axis + signed_rank : axis);
+}
+
 std::string text_of(const Shape& shape) {
   std::string text;
   for (const auto extent : shape) {

@@ -31,6 +31,9 @@ using Shape = std::vector<std::int64_t>;
 /// Product of the extents; 1 for a scalar.
 [[nodiscard]] std::size_t count_of(std::span<const std::int64_t> shape);
 
+/// Index of an axis, of which negative ones count from the back. Problem: there is no such axis.
+[[nodiscard]] Outcome<std::size_t> axis_of(std::int64_t axis, std::size_t rank);
+
 struct TensorIn {
   ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
   Shape shape;

@@ -25,14 +25,6 @@ struct Source {
   std::array<std::uint8_t, kTableSize> table{};
 };
 
-Outcome<std::size_t> axis_of(std::int64_t axis, std::size_t rank) {
-  const auto signed_rank = static_cast<std::int64_t>(rank);
-  if (axis < -signed_rank || axis >= signed_rank) {
-    return problem("axis ", axis, " is none of tensors of rank ", rank);
-  }
-  return static_cast<std::size_t>(axis < 0 ? axis + signed_rank : axis);
-}
-
 class ConcatKernel : public Kernel {
  public:
   ConcatKernel(Target target, std::int64_t axis, ONNXTensorElementDataType element,

@@ -43,6 +43,18 @@ void depthwise_pixel(const Depthwise& what, const ConvShape& shape, const std::u
   }
 }
 
+/// Whole pixels, the channels of each behind each other.
+void lookup_pixels(const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  for (; begin < end; begin += work.channels) {
+    const auto* const from = work.from + begin;
+    auto* const to = work.to + begin;
+    const auto* table = work.tables;
+    for (std::size_t c = 0; c < work.channels; ++c, table += kTableSize) {
+      to[c] = table[from[c] ^ work.flip];
+    }
+  }
+}
+
 }  // namespace
 
 void lookup(const Rows& rows, const std::uint8_t* table) {
@@ -58,6 +70,21 @@ void lookup(const Rows& rows, const std::uint8_t* table) {
 void copy(const Rows& rows) {
   for (std::size_t row = 0; row < rows.count && rows.width > 0; ++row) {
     std::memmove(rows.to + row * rows.to_step, rows.from + row * rows.from_step, rows.width);
+  }
+}
+
+void lookup_channels(const ChannelLookup& work, std::size_t begin, std::size_t end) {
+  if (work.inner == 1) {
+    return lookup_pixels(work, begin, end);
+  }
+  std::size_t row = begin / work.inner;
+  std::size_t channel = row % work.channels;
+  while (begin < end) {
+    const auto* const table = work.tables + channel * kTableSize;
+    for (const std::size_t row_end = std::min(end, ++row * work.inner); begin < row_end; ++begin) {
+      work.to[begin] = table[work.from[begin] ^ work.flip];
+    }
+    channel = channel + 1 == work.channels ? 0 : channel + 1;
   }
 }
 

@@ -12,6 +12,7 @@ namespace tessera::kernels::reference {
 
 void lookup(const Rows& rows, const std::uint8_t* table);
 void copy(const Rows& rows);
+void lookup_channels(const ChannelLookup& work, std::size_t begin, std::size_t end);
 
 void add(const Sum& sum, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* y,
          std::size_t count);

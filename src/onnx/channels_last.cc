@@ -236,10 +236,15 @@ bool has_one_scale(const Model& model, NodeId node) {
   return scale && scale->size() == 1;
 }
 
-/// Those per channel are for the last axis, whichever that is.
-bool has_one_table(const Model& model, NodeId node) {
+/// One for all, or one for each channel.
+bool has_tables_of_channels(const Model& model, NodeId node) {
   const auto table = model.initializer_type(model.inputs(node)[1]);
-  return table && table->shape && table->shape->size() == 1;
+  return table && table->shape &&
+         (table->shape->size() == 1 || model.int_attribute(node, "axis", -1) == 1);
+}
+
+void move_tables(Model& model, NodeId node) {
+  model.remove_attribute(node, "axis");  // the last
 }
 
 using Forms = std::map<std::string, Form, std::less<>>;
@@ -265,7 +270,7 @@ const Forms& standard_forms() {
 /// Of com.microsoft and of the toolkit's own domain.
 const Forms& other_forms() {
   static const Forms forms = {
-      {"Lookup", {first_input, has_one_table, nothing}},
+      {"Lookup", {first_input, has_tables_of_channels, move_tables}},
       {"QLinearAdd", {two_operands, always, nothing}},
       {"QLinearAveragePool", {first_input, pools_in_two_dimensions, set_flag}},
       {"QLinearConcat", {concatenated, has_axis, move_axis}},

@@ -1,14 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include "quantize/lookups.h"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
-#include "quantize/elementwise.h"
-#include "quantize/passes.h"
-#include "quantize/qoperator_unit.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/domains.h"
 
@@ -23,20 +22,14 @@ constexpr std::size_t kCodes = 256;
 /// Longer chains than networks have; each step is one call deeper.
 constexpr int kLongestChain = 100;
 
-/// A float value by the 8-bit integer that it is a function of.
+/// A float value as a function of an 8-bit integer.
 struct Function {
   /// Of what; no values if the number is constant.
   IntegerValue source;
-  std::array<double, kCodes> of_code{};  ///< by entry of a table; all alike if it is constant
+  std::size_t step = 0;  ///< of all steps of the model
 
   [[nodiscard]] bool constant() const { return source.values.empty(); }
 };
-
-/// The integer that entry `entry` of a table is for.
-std::int32_t code_of(std::size_t entry, DType dtype) {
-  return static_cast<std::int32_t>(entry) +
-         static_cast<std::int32_t>(numerics::full_range(dtype).min);
-}
 
 bool eight_bits_per_tensor(const std::optional<IntegerValue>& value) {
   return value && !value->per_channel() &&
@@ -51,7 +44,7 @@ class Fuser {
     }
   }
 
-  void fuse() {
+  std::vector<FusedLookup> fuse() {
     std::vector<Lookup> lookups;
     for (const auto node : model_.nodes()) {
       if (auto lookup =
@@ -59,18 +52,21 @@ class Fuser {
         lookups.push_back(*std::move(lookup));
       }
     }
+    std::vector<FusedLookup> fused;
     for (auto& lookup : lookups) {
-      put(std::move(lookup));
+      put(lookup);
+      fused.push_back(std::move(lookup.fused));
     }
     remove_unread();
+    std::erase_if(fused, [&](const auto& lookup) { return !is_read(lookup.target.values); });
+    return fused;
   }
 
  private:
   /// What a QuantizeLinear is replaced by.
   struct Lookup {
     NodeId quantizer;
-    std::string integers;  ///< that it reads
-    std::string result;
+    FusedLookup fused;
     Tensor table;
   };
 
@@ -89,25 +85,33 @@ class Fuser {
     if (last && model_.op_type(*last) == "DequantizeLinear" && found->source.same_params(*target)) {
       return std::nullopt;  // the very integers that are there already
     }
-    auto table = table_of(*found, *target);
-    if (!table) {
+    FusedLookup fused{found->source, *target, rounded, chain_to(found->step)};
+    std::vector<double> numbers;
+    for (std::size_t i = 0; i < kCodes; ++i) {
+      numbers.push_back(real(fused.source, code_of(i, fused.source.dtype)));
+    }
+    std::vector<std::byte> bytes;
+    if (!append_table(fused.chain, numbers, double{target->scales.front()}, *target, bytes)) {
       return std::nullopt;
     }
-    return Lookup{quantizer, found->source.values, target->values, *std::move(table)};
+    Tensor table(target->dtype, {static_cast<std::int64_t>(kCodes)});
+    std::copy(bytes.begin(), bytes.end(), table.bytes().begin());
+    return Lookup{quantizer, std::move(fused), std::move(table)};
   }
 
-  void put(Lookup lookup) {
-    const auto last = model_.producer(model_.inputs(lookup.quantizer).front());
+  void put(Lookup& lookup) {
+    const auto& result = lookup.fused.target.values;
+    const auto last = model_.producer(lookup.fused.rounded);
     const auto origin = last && taken_.contains(*last) ? last : std::nullopt;
-    const auto name = origin ? model_.name(*origin) : lookup.result;
-    const auto table = model_.unique_name(lookup.result + "_table");
+    const auto name = origin ? model_.name(*origin) : result;
+    const auto table = model_.unique_name(result + "_table");
     model_.set_initializer(table, std::move(lookup.table));
     model_.set_output(lookup.quantizer, 0, "");
-    model_.add_node({model_.unique_name((name.empty() ? lookup.result : name) + "_lookup"),
+    model_.add_node({model_.unique_name((name.empty() ? result : name) + "_lookup"),
                      std::string(kLookup),
                      std::string(onnx::kKernelsDomain),
-                     {lookup.integers, table},
-                     {lookup.result},
+                     {lookup.fused.source.values, table},
+                     {result},
                      {},
                      origin},
                     lookup.quantizer);
@@ -115,23 +119,41 @@ class Fuser {
     model_.set_opset(onnx::kKernelsDomain, onnx::kKernelsOpset);
   }
 
-  /// Nothing where a number is none (the root of a negative number).
-  [[nodiscard]] static std::optional<Tensor> table_of(const Function& function,
-                                                      const IntegerValue& target) {
-    const auto limits = numerics::full_range(target.dtype);
-    const double scale = double{target.scales.front()};
-    Tensor table(target.dtype, {static_cast<std::int64_t>(kCodes)});
-    for (std::size_t i = 0; i < kCodes; ++i) {
-      const double value = function.of_code[i];
-      if (std::isnan(value)) {
-        return std::nullopt;
+  // --- steps --------------------------------------------------------------------------------
+
+  std::size_t add_step(ScalarFunction compute, std::vector<std::size_t> inputs) {
+    steps_.push_back({std::move(compute), std::move(inputs)});
+    return steps_.size() - 1;
+  }
+
+  std::size_t constant_step(double value) {
+    return add_step([value](std::span<const double>) { return value; }, {});
+  }
+
+  /// The steps that `last` needs. Every step comes behind its inputs.
+  [[nodiscard]] ScalarChain chain_to(std::size_t last) const {
+    std::vector<bool> needed(last + 1, false);
+    needed[0] = needed[last] = true;
+    for (std::size_t step = last + 1; step-- > 0;) {
+      for (const auto input : needed[step] ? steps_[step].inputs : std::vector<std::size_t>()) {
+        if (input != ScalarChain::kAbsent) {
+          needed[input] = true;
+        }
       }
-      const double code =
-          std::clamp(std::nearbyint(value / scale) + target.zeros.front(),
-                     static_cast<double>(limits.min), static_cast<double>(limits.max));
-      table.bytes()[i] = static_cast<std::byte>(static_cast<std::int64_t>(code));
     }
-    return table;
+    std::map<std::size_t, std::size_t> places = {{ScalarChain::kAbsent, ScalarChain::kAbsent}};
+    std::vector<ScalarChain::Step> steps;
+    for (std::size_t step = 0; step <= last; ++step) {
+      if (!needed[step]) {
+        continue;
+      }
+      places.emplace(step, steps.size());
+      steps.push_back(steps_[step]);
+      for (auto& input : steps.back().inputs) {
+        input = places.at(input);
+      }
+    }
+    return ScalarChain(std::move(steps));
   }
 
   /// What `value` is; nothing if it depends on more than one integer, or on none that is known.
@@ -159,27 +181,23 @@ class Fuser {
                                                            : computed(*producer, value, depth);
   }
 
-  [[nodiscard]] std::optional<Function> constant(const std::string& name) const {
+  [[nodiscard]] std::optional<Function> constant(const std::string& name) {
     const auto value = model_.initializer(name);
     if (!value || value->dtype != DType::kFloat32 || value->size() != 1) {
       return std::nullopt;
     }
-    Function function;
-    function.of_code.fill(double{value->as<float>().front()});
-    return function;
+    return Function{{}, constant_step(double{value->as<float>().front()})};
   }
 
   /// A constant that was rounded.
-  [[nodiscard]] std::optional<Function> constant_of(const IntegerValue& integers) const {
+  [[nodiscard]] std::optional<Function> constant_of(const IntegerValue& integers) {
     const auto value = model_.initializer(integers.values);
     if (!value || value->dtype != integers.dtype || value->size() != 1) {
       return std::nullopt;
     }
     const auto byte = static_cast<std::uint8_t>(value->bytes.front());
     const int code = value->dtype == DType::kInt8 ? static_cast<std::int8_t>(byte) : byte;
-    Function function;
-    function.of_code.fill(real(integers, code));
-    return function;
+    return Function{{}, constant_step(real(integers, code))};
   }
 
   /// A rounding between two operators of the chain is left out, but not the ends of its integers: a
@@ -195,11 +213,7 @@ class Fuser {
     if (model_.is_constant(integers->values)) {
       return constant_of(*integers);
     }
-    Function function{*integers, {}};
-    for (std::size_t i = 0; i < kCodes; ++i) {
-      function.of_code[i] = real(*integers, code_of(i, integers->dtype));
-    }
-    return function;
+    return Function{*integers, 0};
   }
 
   [[nodiscard]] static double real(const IntegerValue& value, double code) {
@@ -220,13 +234,15 @@ class Fuser {
                                        : std::nullopt;
   }
 
-  [[nodiscard]] static Function clamped(Function inner, const IntegerValue& integers) {
+  [[nodiscard]] Function clamped(Function inner, const IntegerValue& integers) {
     const auto limits = numerics::full_range(integers.dtype);
     const double low = real(integers, static_cast<double>(limits.min));
     const double high = real(integers, static_cast<double>(limits.max));
-    for (auto& value : inner.of_code) {
-      value = std::isnan(value) ? value : std::clamp(value, low, high);
-    }
+    const auto clamp = [low, high](std::span<const double> inputs) {
+      const double value = inputs.front();
+      return std::isnan(value) ? value : std::clamp(value, low, high);
+    };
+    inner.step = add_step(clamp, {inner.step});
     return inner;
   }
 
@@ -234,22 +250,23 @@ class Fuser {
     if (!taken_.contains(node) || model_.outputs(node).size() != 1) {
       return std::nullopt;
     }
-    const auto compute = scalar_function(model_, node);
+    auto compute = scalar_function(model_, node);
     if (!compute) {
       return std::nullopt;
     }
     const auto names = model_.inputs(node);
-    std::vector<std::optional<Function>> inputs;
+    std::vector<std::size_t> inputs;
     IntegerValue source;
     for (const auto& name : names) {
-      inputs.push_back(name.empty() ? std::nullopt : function(name, depth + 1));
       if (name.empty()) {
+        inputs.push_back(ScalarChain::kAbsent);
         continue;
       }
-      const auto& input = inputs.back();
+      const auto input = function(name, depth + 1);
       if (!input || (input->constant() && !keeps_rank(name, value))) {
         return std::nullopt;
       }
+      inputs.push_back(input->step);
       if (input->constant()) {
         continue;
       }
@@ -258,22 +275,10 @@ class Fuser {
       }
       source = input->source;
     }
-    return source.values.empty() ? std::nullopt : std::optional(applied(*compute, inputs, source));
-  }
-
-  [[nodiscard]] static Function applied(const ScalarFunction& compute,
-                                        const std::vector<std::optional<Function>>& inputs,
-                                        const IntegerValue& source) {
-    Function result{source, {}};
-    std::vector<double> numbers(inputs.size());
-    for (std::size_t code = 0; code < kCodes; ++code) {
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        numbers[i] =
-            inputs[i] ? inputs[i]->of_code[code] : std::numeric_limits<double>::quiet_NaN();
-      }
-      result.of_code[code] = compute(numbers);
+    if (source.values.empty()) {
+      return std::nullopt;
     }
-    return result;
+    return Function{std::move(source), add_step(*std::move(compute), std::move(inputs))};
   }
 
   /// A constant of one element does not give the result more extents than the other inputs have.
@@ -326,12 +331,50 @@ class Fuser {
   Model& model_;
   std::map<NodeId, const Work*> taken_;
   std::map<std::string, std::optional<Function>, std::less<>> known_;
+  std::vector<ScalarChain::Step> steps_ = {{}};  ///< the first is the source of each function
 };
 
 }  // namespace
 
-void fuse_lookups(Model& model, const std::vector<Work>& work) {
-  Fuser(model, work).fuse();
+double ScalarChain::operator()(double number) const {
+  std::vector<double> results = {number};
+  std::vector<double> inputs;
+  for (std::size_t i = 1; i < steps_.size(); ++i) {
+    inputs.clear();
+    for (const auto input : steps_[i].inputs) {
+      inputs.push_back(input == kAbsent ? std::numeric_limits<double>::quiet_NaN()
+                                        : results[input]);
+    }
+    results.push_back(steps_[i].compute(inputs));
+  }
+  return results.back();
+}
+
+std::int32_t code_of(std::size_t entry, DType dtype) {
+  return static_cast<std::int32_t>(entry) +
+         static_cast<std::int32_t>(numerics::full_range(dtype).min);
+}
+
+bool append_table(const ScalarChain& chain, const std::vector<double>& numbers, double target_scale,
+                  const IntegerValue& target, std::vector<std::byte>& bytes) {
+  const auto limits = numerics::full_range(target.dtype);
+  const std::size_t before = bytes.size();
+  for (const double number : numbers) {
+    const double value = chain(number);
+    if (std::isnan(value)) {
+      bytes.resize(before);
+      return false;
+    }
+    const double code =
+        std::clamp(std::nearbyint(value / target_scale) + target.zeros.front(),
+                   static_cast<double>(limits.min), static_cast<double>(limits.max));
+    bytes.push_back(static_cast<std::byte>(static_cast<std::int64_t>(code)));
+  }
+  return true;
+}
+
+std::vector<FusedLookup> fuse_lookups(Model& model, const std::vector<Work>& work) {
+  return Fuser(model, work).fuse();
 }
 
 }  // namespace tessera::quantize

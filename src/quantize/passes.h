@@ -30,12 +30,6 @@ struct Work {
                                       const QuantizeOptions& options, Monitor& monitor,
                                       StaticDetails* details = nullptr);
 
-/// Puts a Lookup of libtessera_kernels in the place of whatever element-wise operators of `work`
-/// compute of one 8-bit value before it is rounded to 8 bits again: one rounding instead of one per
-/// operator, and one read and write per element. Comes before lower_to_qoperator(). Tables are made
-/// in double precision.
-void fuse_lookups(onnx::Model& model, const std::vector<Work>& work);
-
 /// Folds DequantizeLinear -> operator -> QuantizeLinear around the given operators into
 /// QLinearConv, QGemm, QLinearAdd, ... Operators that have no integer form stay QDQ.
 [[nodiscard]] Status lower_to_qoperator(onnx::Model& model, const std::vector<Work>& work,

@@ -208,6 +208,11 @@ Tensor scalar_of(DType dtype, std::int32_t value) {
   return tensor;
 }
 
+Result<std::vector<double>> real_bias(const Model& model, const std::string& name) {
+  TESSERA_TRY(auto bias, read_bias(model, name));
+  return std::move(bias.values);
+}
+
 Result<std::string> integer_bias(Model& model, const std::string& name,
                                  const std::vector<float>& scales, float factor) {
   if (name.empty()) {

@@ -57,6 +57,11 @@ struct IntegerBounds {
 /// A one-element tensor of an 8-bit type.
 [[nodiscard]] Tensor scalar_of(DType dtype, std::int32_t value);
 
+/// A constant bias as real numbers, whether it is stored in float32 or in integers. Errors:
+/// kUnimplemented if it is not constant.
+[[nodiscard]] Result<std::vector<double>> real_bias(const onnx::Model& model,
+                                                    const std::string& bias);
+
 /// An int32 bias under scale `scales`[c] x factor: the initializer that the bias was dequantized
 /// from if it already is that, else a new one. "" for an absent bias. Errors: kUnimplemented if it
 /// is not constant, does not fit 32 bits or has another length.

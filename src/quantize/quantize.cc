@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "quantize/float_guard.h"
+#include "quantize/lookups.h"
 #include "quantize/passes.h"
 #include "quantize/request.h"
 #include "tessera/core/file.h"
@@ -193,7 +194,8 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
   TESSERA_CHECK(apply_static_qdq(model, work, ranges, options, monitor));
   const auto kernels = with_kernels(groups.static_qoperator);
   if (!kernels.empty()) {
-    fuse_lookups(model, kernels);
+    const auto lookups = fuse_lookups(model, kernels);
+    scale_channels(model, lookups, ranges);
   }
   if (!groups.static_qoperator.empty()) {
     TESSERA_CHECK(lower_to_qoperator(model, groups.static_qoperator, options, monitor));
@@ -273,6 +275,42 @@ Status run_passes(onnx::Model& model, Groups& groups, const calibrate::Ranges* r
     TESSERA_CHECK(apply_float16(model, groups.float16, ranges, options, monitor));
   }
   return {};
+}
+
+/// Float values that QuantizeLinear operators read.
+std::set<std::string> rounded_values(const onnx::Model& model) {
+  std::set<std::string> values;
+  for (const auto node : model.nodes()) {
+    if (model.op_type(node) == "QuantizeLinear") {
+      values.insert(model.inputs(node).front());
+    }
+  }
+  return values;
+}
+
+/// Values between Q and DQ that lookups do not round, and those that have a scale per channel,
+/// whose rounding is next to nothing beside that with one scale.
+std::set<std::string> values_without_rounding(onnx::Model& scratch,
+                                              const std::vector<Work>& kernels,
+                                              const calibrate::Ranges& ranges) {
+  auto values = rounded_values(scratch);
+  const auto lookups = fuse_lookups(scratch, kernels);
+  const auto scaled = scale_channels(scratch, lookups, ranges);
+  for (const auto& left : rounded_values(scratch)) {
+    values.erase(left);
+  }
+  for (const auto& lookup : lookups) {
+    values.erase(lookup.rounded);
+  }
+  values.insert(scaled.begin(), scaled.end());
+  return values;
+}
+
+void leave_out(StaticDetails& details, const std::set<std::string>& values) {
+  for (auto& scale : details.activations) {
+    std::erase_if(scale.tensors, [&](const auto& tensor) { return values.contains(tensor); });
+  }
+  std::erase_if(details.activations, [](const auto& scale) { return scale.tensors.empty(); });
 }
 
 template <class Open>
@@ -391,6 +429,10 @@ Result<StaticDetails> describe_static(const onnx::Model& model, const Assignment
   auto scratch = model.clone();
   StaticDetails details;
   TESSERA_CHECK(apply_static_qdq(scratch, work, ranges, options, monitor, &details));
+  const auto kernels = with_kernels(groups.static_qoperator);
+  if (!kernels.empty()) {
+    leave_out(details, values_without_rounding(scratch, kernels, ranges));
+  }
   return details;
 }
 

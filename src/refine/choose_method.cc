@@ -92,6 +92,19 @@ class Chooser {
     return choice;
   }
 
+  /// Of the outputs with nothing but the weights rounded, on a few samples.
+  Result<double> error_of_weights(RangeMethod method) {
+    TESSERA_CHECK(open());
+    const auto assignment = with_method(prepared_->assignment, question_.open, method);
+    TESSERA_TRY(const auto details,
+                quantize::describe_static(prepared_->model, assignment, question_.ranges,
+                                          quantizing_, Monitor::silent()));
+    TESSERA_CHECK(load(details));
+    TESSERA_TRY(const auto noise, noise_of_weights(static_cast<std::size_t>(judge_->samples())));
+    simulator_.reset();  // `details` goes
+    return judge_->verdict_of(noise).error;
+  }
+
  private:
   /// A scale that another method would round otherwise.
   struct Part {
@@ -103,18 +116,24 @@ class Chooser {
 
   /// Of the error of the best contender, on a few samples.
   Result<double> share_of_weights() {
-    constexpr std::size_t kFew = 4;
     const auto& contender = contenders_[best()];
     TESSERA_CHECK(load(contender.details));
-    simulator_->round_nothing();
-    std::vector<std::vector<double>> noise;
-    while (noise.size() < std::min(kFew, contender.noise.size())) {
-      TESSERA_TRY(auto one, judge_->noise(*simulator_, noise.size()));
-      noise.push_back(std::move(one));
-    }
+    TESSERA_TRY(const auto noise, noise_of_weights(contender.noise.size()));
     const auto everything =
         judge_->verdict_of(std::span(contender.noise).first(noise.size())).error;
     return everything > 0 ? judge_->verdict_of(noise).error / everything : 0;
+  }
+
+  /// Of the weights that are loaded, on no more than `samples`.
+  Result<std::vector<std::vector<double>>> noise_of_weights(std::size_t samples) {
+    constexpr std::size_t kFew = 4;
+    simulator_->round_nothing();
+    std::vector<std::vector<double>> noise;
+    while (noise.size() < std::min(kFew, samples)) {
+      TESSERA_TRY(auto one, judge_->noise(*simulator_, noise.size()));
+      noise.push_back(std::move(one));
+    }
+    return noise;
   }
 
   /// Few samples may choose a method whose range changes with every sample, or cuts off what the
@@ -465,6 +484,32 @@ MethodChoice unjudged(const calibrate::Ranges& ranges, std::string reason) {
   return choice;
 }
 
+/// Where a channel is cut off says little of the others once they have scales of their own, which
+/// the simulation does not know: models are built. What weights alone do can be simulated.
+Result<MethodChoice> choose_scaled(const MethodQuestion& question,
+                                   const std::shared_ptr<const runtime::Library>& library,
+                                   Monitor& monitor) {
+  TESSERA_TRY(auto choice, choose_by_building(question, library, monitor));
+  const auto trial = std::find_if(choice.trials.begin(), choice.trials.end(),
+                                  [&](const auto& one) { return one.method == choice.method; });
+  if (trial == choice.trials.end() || !std::isfinite(trial->sqnr_db)) {
+    return choice;
+  }
+  TESSERA_TRY(const double error,
+              Chooser(question, library, monitor).error_of_weights(choice.method));
+  const double share = error * std::pow(10, trial->sqnr_db / 10);
+  choice.weights_share = std::isfinite(share) ? std::optional(share) : std::nullopt;
+  return choice;
+}
+
+bool scales_channels(const MethodQuestion& question) {
+  return !question.ranges.channels.empty() &&
+         std::any_of(
+             question.assignment.begin(), question.assignment.end(), [](const Scheme& scheme) {
+               return scheme.mode == Mode::kStatic && scheme.format == quantize::Format::kKernels;
+             });
+}
+
 }  // namespace
 
 std::vector<std::int64_t> samples_apart(std::int64_t samples) {
@@ -500,9 +545,9 @@ Result<MethodChoice> choose_method(const MethodQuestion& question,
   if (question.judging.empty()) {
     return unjudged(question.ranges, "one sample cannot judge ranges that were measured on it");
   }
-  auto choice = question.model.onnx() != nullptr
-                    ? Chooser(question, std::move(library), monitor).run()
-                    : choose_by_building(question, library, monitor);
+  auto choice = question.model.onnx() == nullptr ? choose_by_building(question, library, monitor)
+                : scales_channels(question)      ? choose_scaled(question, library, monitor)
+                                                 : Chooser(question, library, monitor).run();
   if (!choice && choice.error().code != ErrorCode::kCancelled) {
     return unjudged(question.ranges,
                     fmt::format("the outputs cannot be judged: {}", choice.error().message));

@@ -24,6 +24,7 @@ namespace {
 using numerics::RangeMethod;
 using numerics::RealRange;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using testing::FailsWith;
 using ::testing::HasSubstr;
@@ -207,6 +208,95 @@ TEST_F(Calibrate, ThreadsDoNotChangeTheResult) {
     ASSERT_THAT(several, IsOk());
     EXPECT_EQ(several->tensors, one->tensors) << threads;
   }
+}
+
+/// x -> Conv -> h -> Relu -> r -> Conv -> y; channel 1 of h is always negative.
+network::Network convolutions(const std::vector<std::int64_t>& shape = {1, 1, 4}) {
+  Builder builder;
+  builder.model.set_initializer("w", Tensor::of(std::vector<float>{2, 0}, {2, 1, 1}));
+  builder.model.set_initializer("b", Tensor::of(std::vector<float>{0, -3}, {2}));
+  builder.model.set_initializer("v", Tensor::of(std::vector<float>{1, 1}, {1, 2, 1}));
+  builder.input("x", shape)
+      .node("Conv", {"x", "w", "b"}, {"h"})
+      .node("Relu", {"h"}, {"r"})
+      .node("Conv", {"r", "v"}, {"y"})
+      .node("Neg", {"y"}, {"n"});
+  return builder.finish({"n"});
+}
+
+TEST_F(Calibrate, Channels_AreThoseAroundConvolutions) {
+  const auto model = convolutions();
+  sample(Tensor::of(std::vector<float>{1, 2, -3, 0}, {1, 1, 4}));
+  sample(Tensor::of(std::vector<float>{5, 4, 1, 0}, {1, 1, 4}));
+  const auto without = run(model);
+  ASSERT_THAT(without, IsOk());
+  EXPECT_TRUE(without->channels.empty());
+  CalibrateOptions options;
+  options.channels = true;
+  const auto ranges = run(model, options);
+  ASSERT_THAT(ranges, IsOk());
+  EXPECT_EQ(ranges->tensors, without->tensors);
+  using Channels = std::map<std::string, ChannelRanges, std::less<>>;
+  EXPECT_EQ(ranges->channels, (Channels{{"x", {{-3, 5}}},
+                                        {"h", {{-6, 10}, {-3, -3}}},
+                                        {"r", {{0, 10}, {0, 0}}},
+                                        {"y", {{0, 10}}}}));
+  options.threads = 2;
+  EXPECT_EQ(run(model, options)->channels, ranges->channels);
+}
+
+TEST_F(Calibrate, ChannelsOfShards_AreThoseOfTheWholeRun) {
+  const auto model = convolutions();
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    sample(Tensor::of(noise(4, seed, 1 + static_cast<double>(seed)), {1, 1, 4}));
+  }
+  CalibrateOptions options;
+  options.channels = true;
+  const auto whole = run(model, options);
+  ASSERT_THAT(whole, IsOk());
+  std::vector<Json> shards;
+  for (const std::int64_t shard : {1, 0}) {
+    const auto set = samples(model, shard, 2);
+    auto state = calibrate_shard(model, *set, shard, 2, library(), options, recorder_);
+    ASSERT_THAT(state, IsOk());
+    shards.push_back(enclose({.kind = "calibrate-shard", .timeless = true}, *state));
+  }
+  const auto merged = merge_shards(shards, 1, recorder_);
+  ASSERT_THAT(merged, IsOk());
+  EXPECT_EQ(merged->channels, whole->channels);
+  auto foreign = shards[1];
+  foreign["result"].erase("channels");
+  EXPECT_THAT(merge_shards(std::vector<Json>{shards[0], foreign}, 1, recorder_),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("differ in their options")));
+  for (const char* damage :
+       {R"([])", R"({"z": {}})", R"({"h": {"min": [0], "max": [1]}})",
+        R"({"h": {"min": [0], "max": [1], "seen": [1], "comparable": true}})"}) {
+    foreign = shards[1];
+    foreign["result"]["channels"] = *parse_json(damage, "damage");
+    EXPECT_THAT(merge_shards(std::vector<Json>{shards[0], foreign}, 1, recorder_),
+                FailsWith(ErrorCode::kDataLoss, AnyOf(HasSubstr("damaged"), HasSubstr("missing"),
+                                                      HasSubstr("no object"))))
+        << damage;
+  }
+}
+
+TEST_F(Calibrate, ChannelsWhoseNumberChanges_AreNotKnown) {
+  Builder builder;
+  builder.model.set_initializer("w", Tensor::of(std::vector<float>{1}, {1, 1, 1, 1}));
+  builder.input("x", {-1, -1, 2})
+      .node("Unsqueeze", {"x", "axes"}, {"u"})
+      .node("Transpose", {"u"}, {"t"}, {{"perm", std::vector<std::int64_t>{0, 3, 1, 2}}});
+  builder.model.set_initializer("axes", Tensor::of(std::vector<std::int64_t>{3}, {1}));
+  builder.node("Conv", {"t", "w"}, {"y"}).node("Transpose", {"x"}, {"n"});
+  const auto model = builder.finish({"y", "n"});
+  sample(Tensor::of(noise(4, 1), {1, 2, 2}));
+  sample(Tensor::of(noise(6, 2), {1, 3, 2}));
+  CalibrateOptions options;
+  options.channels = true;
+  const auto ranges = run(model, options);
+  ASSERT_THAT(ranges, IsOk());
+  EXPECT_TRUE(ranges->channels.contains("y")) << "always one channel";
+  EXPECT_FALSE(ranges->channels.contains("x"));
 }
 
 TEST_F(Calibrate, MergedShardsAreTheWholeRun) {

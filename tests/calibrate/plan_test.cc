@@ -32,8 +32,9 @@ TEST(Plan, WhatMovesValues_IsDerivedByItsKind) {
                          .output("y", {2, 4})
                          .build();
   const auto plan = make_plan(testing::under_other_names(*model.view()), false);
-  EXPECT_THAT(plan.measured, ElementsAre(FieldsAre("x", Place::kInput), FieldsAre("a", Place::kTap),
-                                         FieldsAre("p", Place::kTap)));
+  EXPECT_THAT(plan.measured,
+              ElementsAre(FieldsAre("x", Place::kInput, false), FieldsAre("a", Place::kTap, false),
+                          FieldsAre("p", Place::kTap, false)));
   EXPECT_THAT(plan.derived,
               ElementsAre(FieldsAre("t", ElementsAre(1U)), FieldsAre("j", ElementsAre(0U, 1U)),
                           FieldsAre("y", ElementsAre(2U))));
@@ -55,9 +56,9 @@ TEST(Plan, ThroughOutputs_LeavesNoTaps) {
   const auto graph = chain({1, 4});
   const auto plan = through_outputs(make_plan(graph, false), graph, 16);
   ASSERT_TRUE(plan.has_value());
-  EXPECT_THAT(plan->measured,
-              ElementsAre(FieldsAre("x", Place::kInput), FieldsAre("a", Place::kOutput),
-                          FieldsAre("b", Place::kOutput)));
+  EXPECT_THAT(plan->measured, ElementsAre(FieldsAre("x", Place::kInput, false),
+                                          FieldsAre("a", Place::kOutput, false),
+                                          FieldsAre("b", Place::kOutput, false)));
 }
 
 TEST(Plan, ThroughOutputs_NeedsRoomAndExtents) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/calibrate/ranges.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <rapidcheck/gtest.h>
 
@@ -29,6 +30,7 @@ Ranges example() {
   ranges.data = R"({"source":"photos","samples":3})";
   ranges.unusual["mask"] = {.finite = 3, .infinite = 5};
   ranges.unusual["cache"] = {};
+  ranges.channels["a"] = {{-0.1, 1.5}, {0, 0}};
   ranges.wall_us = 1234.5;
   ranges.peak_rss_bytes = 1 << 20;
   return ranges;
@@ -44,6 +46,7 @@ TEST(Ranges, JsonRoundTrips) {
   EXPECT_EQ(back->samples, ranges.samples);
   EXPECT_EQ(back->tensors, ranges.tensors);
   EXPECT_EQ(back->unusual, ranges.unusual);
+  EXPECT_EQ(back->channels, ranges.channels);
   EXPECT_EQ(back->data, ranges.data);
   EXPECT_EQ(back->wall_us, ranges.wall_us);
   EXPECT_EQ(back->peak_rss_bytes, ranges.peak_rss_bytes);
@@ -116,6 +119,13 @@ TEST(RangesFromJson, Malformed_IsRefusedByName) {
   refused(R"({"tensors": {}, "methods": [3]})", "names");
   refused(R"({"tensors": {}, "samples": "3"})", "'samples'");
   refused(R"({"tensors": {}, "unusual": []})", "'unusual'");
+  refused(R"({"tensors": {}, "channels": []})", "'channels' is no object");
+  for (const char* channels :
+       {"[]", R"({"min": [0]})", R"({"min": [0], "max": [1, 2]})", R"({"min": [2], "max": [1]})",
+        R"({"min": ["0"], "max": [1]})", R"({"min": [0], "max": 1})"}) {
+    refused(fmt::format(R"({{"tensors": {{}}, "channels": {{"x": {}}}}})", channels).c_str(),
+            "tensor 'x': extrema by channel");
+  }
   refused(R"({"tensors": {}, "unusual": {"m": {"finite": 1, "nan": -1, "infinite": 0}}})", "'nan'");
 }
 

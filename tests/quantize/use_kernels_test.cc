@@ -200,6 +200,32 @@ TEST(UseKernelsModel, ScalesThatAreComputed_StayWithTheRuntime) {
   }
 }
 
+/// Pixels of floats are the runtime's, wherever they lie.
+TEST(UseKernelsModel, SliceThatStaysInFloat_StaysWithTheRuntime) {
+  ModelBuilder builder(17);
+  auto model = builder.input("x", {1, 4, 8, 8})
+                   .constant("starts", ints({1, 0}))
+                   .constant("ends", ints({std::numeric_limits<std::int64_t>::max(),
+                                           std::numeric_limits<std::int64_t>::max()}))
+                   .constant("axes", ints({2, 3}))
+                   .constant("steps", ints({2, 2}))
+                   .named_op("slice", "Slice", {"x", "starts", "ends", "axes", "steps"}, {"h"})
+                   .weight("v", {4, 4, 3, 3})
+                   .op("Conv", {"h", "v"}, {"y"})
+                   .output("y")
+                   .build();
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+  const auto feeds = random_feeds(model, 11);
+  const auto ranges = measure(model, feeds).value();
+  const auto scheme = static_scheme(Format::kKernels, DType::kUInt8, DType::kInt8, true);
+  for (const bool left : {false, true}) {
+    const auto names = left ? std::vector<std::string>{"slice"} : std::vector<std::string>{};
+    const auto quantized = quantize_all(model, scheme, &ranges, names).value();
+    EXPECT_EQ(own_types(quantized.model).count("NhwcSlice"), left ? 0U : 1U);
+    EXPECT_THAT(run(quantized.model, feeds, OptLevel::kAll), IsOk());
+  }
+}
+
 TEST(UseKernelsModel, File_SaysWhatItNeeds) {
   const auto model = behind_conv([](ModelBuilder& builder) { builder.op("Tanh", {"h"}, {"y"}); });
   const auto feeds = random_feeds(model, 2);

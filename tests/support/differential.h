@@ -86,8 +86,26 @@ inline Feeds random_feeds(const onnx::Model& model, std::uint64_t seed, double s
   return feeds;
 }
 
-/// Extrema of every float value that the model computes from `feeds`.
-inline Result<calibrate::Ranges> measure(const onnx::Model& model, const Feeds& feeds) {
+inline calibrate::ChannelRanges extrema_by_channel(const Tensor& tensor) {
+  calibrate::ChannelRanges channels(static_cast<std::size_t>(tensor.shape()[1]));
+  const auto values = tensor.as<float>();
+  const std::size_t batch = values.size() / static_cast<std::size_t>(tensor.shape()[0]);
+  const std::size_t inner = batch / channels.size();
+  std::vector<bool> seen(channels.size(), false);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t c = i / inner % channels.size();
+    const double value = double{values[i]};
+    channels[c] = seen[c] ? numerics::RealRange{std::min(channels[c].min, value),
+                                                std::max(channels[c].max, value)}
+                          : numerics::RealRange{value, value};
+    seen[c] = true;
+  }
+  return channels;
+}
+
+/// Extrema of every float value that the model computes from `feeds`; of channels, too, if asked.
+inline Result<calibrate::Ranges> measure(const onnx::Model& model, const Feeds& feeds,
+                                         bool channels = false) {
   auto open = model.clone();
   for (const auto node : model.nodes()) {
     for (const auto& output : model.outputs(node)) {
@@ -114,6 +132,9 @@ inline Result<calibrate::Ranges> measure(const onnx::Model& model, const Feeds& 
       }
       if (extrema.finite == 0 || extrema.infinite + extrema.nan > 0) {
         ranges.unusual[name] = {extrema.finite, extrema.nan, extrema.infinite};
+      }
+      if (channels && tensor.shape().size() > 2) {
+        ranges.channels[name] = extrema_by_channel(tensor);
       }
     }
   }

@@ -24,6 +24,10 @@ struct CalibrateOptions {
   /// the graph and not of the machine's kernels, and constants that operators make too, sample by
   /// sample like any activation.
   bool as_written = false;
+  /// Ranges::channels, too: of values [N, C, ...] that convolutions make or read and whose C does
+  /// not change from sample to sample. Not of .tflite, whose channels come last and for which
+  /// nobody asks. Memory: 12 bytes a channel.
+  bool channels = false;
 };
 
 /// Runs the model as it is for data::SampleOptions::step, one thread, sharing nothing with other

@@ -29,6 +29,10 @@ struct Unusual {
   bool operator==(const Unusual&) const = default;
 };
 
+/// The finite extrema of every channel of a tensor [N, C, ...], over all samples. A channel without
+/// a finite value has [0, 0].
+using ChannelRanges = std::vector<numerics::RealRange>;
+
 /// Activation ranges of a model by every method: what `calibrate` measures and `quantize` needs.
 struct Ranges {
   std::vector<numerics::RangeMethod> methods;
@@ -38,6 +42,8 @@ struct Ranges {
   /// Tensors that held NaN or infinities, or never held anything. Those without a finite value have
   /// no entry in `tensors`.
   std::map<std::string, Unusual, std::less<>> unusual;
+  /// Of what convolutions make and read, if CalibrateOptions::channels asked for it.
+  std::map<std::string, ChannelRanges, std::less<>> channels;
   /// The model they were measured on.
   std::optional<ModelInfo> model;
   std::string data;  ///< SampleSet::describe() as compact JSON text; empty if not known

@@ -60,7 +60,9 @@ struct WeightScale {
   numerics::IntegerRange levels;  ///< that its integers may take
 };
 
-/// Every rounding that a static scheme puts into a model.
+/// Every rounding that a static scheme puts into a model. With Format::kKernels without those that
+/// lookups leave out, and those with a scale per channel: they are next to nothing beside the
+/// others.
 struct StaticDetails {
   std::vector<ActivationScale> activations;
   std::vector<WeightScale> weights;
