@@ -122,6 +122,7 @@ void add_bench_command(CLI::App& app, Context& context) {
       ->check(one_of(opt_level_words()))
       ->delimiter(',');
   add_scheme_options(*command, options->scheme, SchemeScope::kRounding);
+  add_kernels_option(*command, bench.kernels);
   add_selection_options(*command, bench.selection);
   add_ranges_option(*command, options->ranges);
   add_requantize_option(*command, bench.requantize);

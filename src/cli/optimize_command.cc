@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "cli/options.h"
 #include "cli/output_folder.h"
+#include "cli/scheme_options.h"
 #include "tessera/calibrate/calibrate.h"
 #include "tessera/core/host.h"
 #include "tessera/evaluate/bench.h"
@@ -15,6 +16,7 @@
 #include "tessera/quantize/dialect.h"
 #include "tessera/quantize/quantize.h"
 #include "tessera/report/evaluation.h"
+#include "tessera/runtime/kernels_library.h"
 
 namespace tessera::cli {
 namespace {
@@ -113,14 +115,8 @@ bool is_mix(const optimize::OptimizeResult& result) {
   return result.chosen && !result.candidates[*result.chosen].assignment.empty();
 }
 
-/// The file that was timed is the file that is kept; float32 is written as it is.
-Status place_model(const network::Network& model, const optimize::OptimizeResult& result,
-                   const std::filesystem::path& folder) {
-  const auto target = folder / written_name(model);
-  if (!result.written) {
-    return model.save(target, {});
-  }
-  const auto& file = result.written->file;
+/// A model's file and what belongs to it.
+Status move_files(const std::filesystem::path& file, const std::filesystem::path& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(file.parent_path(), error)) {
     std::filesystem::rename(entry.path(), folder / entry.path().filename(), error);
@@ -129,10 +125,48 @@ Status place_model(const network::Network& model, const optimize::OptimizeResult
     }
   }
   if (error) {
-    return fail(ErrorCode::kPermissionDenied, "cannot write '{}': {}", target.string(),
-                error.message());
+    return fail(ErrorCode::kPermissionDenied, "cannot write '{}': {}",
+                (folder / file.filename()).string(), error.message());
   }
   return {};
+}
+
+/// What stands beside a model that needs libtessera_kernels: the best that needs no library, and
+/// the library of this machine. Names of the files; none beside other models.
+Result<std::vector<std::string>> place_companions(const network::Network& model,
+                                                  const optimize::OptimizeResult& result,
+                                                  const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  if (!result.portable) {
+    return names;
+  }
+  names.push_back(fmt::format("model.portable{}", network::ending_of(model.format())));
+  if (result.portable->file.empty()) {
+    TESSERA_CHECK(model.save(folder / names.front(), {}));
+  } else {
+    TESSERA_CHECK(move_files(result.portable->file, folder));
+  }
+  TESSERA_TRY(const auto library, runtime::kernels_library());
+  names.push_back(library.filename().string());
+  std::error_code error;
+  std::filesystem::copy_file(library, folder / names.back(),
+                             std::filesystem::copy_options::overwrite_existing, error);
+  if (error) {
+    return fail(ErrorCode::kPermissionDenied, "cannot copy '{}' to '{}': {}", library.string(),
+                folder.string(), error.message())
+        .hint("make room there, or choose another -o");
+  }
+  return names;
+}
+
+/// The file that was timed is the file that is kept; float32 is written as it is.
+Status place_model(const network::Network& model, const optimize::OptimizeResult& result,
+                   const std::filesystem::path& folder) {
+  const auto target = folder / written_name(model);
+  if (!result.written) {
+    return model.save(target, {});
+  }
+  return move_files(result.written->file, folder);
 }
 
 /// Everything that is to be kept, complete or not at all.
@@ -144,8 +178,10 @@ Result<Json> write_artefacts(const Options& options, const network::Network& mod
     return context.write(folder.path() / file, context.envelope(kind, &options.run, &model), json,
                          Overwrite::kReplace);
   };
+  std::vector<std::string> companions;
   if (!result.interrupted) {
     TESSERA_CHECK(place_model(model, result, folder.path()));
+    TESSERA_TRY(companions, place_companions(model, result, folder.path()));
   }
   std::error_code ignored;
   std::filesystem::remove_all(folder.path() / kFinalists, ignored);
@@ -170,6 +206,7 @@ Result<Json> write_artefacts(const Options& options, const network::Network& mod
   auto artefacts = Json::array();
   std::vector<std::string> files = {"ranges.json", "bench.json", "bench.csv", "summary.json"};
   if (!result.interrupted) {
+    files.insert(files.begin(), companions.begin(), companions.end());
     files.insert(files.begin(), written_name(model));
   }
   if (is_mix(result)) {
@@ -195,7 +232,7 @@ std::string header(const Options& options, const Samples& samples) {
 
 /// What to type next, with the arguments of this run.
 std::string next_steps(const Options& options, const optimize::OptimizeResult& result,
-                       const std::string& written, const Context& context) {
+                       const std::string& written, const Json& summary, const Context& context) {
   const auto folder = std::filesystem::path(options.output);
   const auto candidate = shell_word((folder / written).string());
   auto fed = options.data;
@@ -206,9 +243,12 @@ std::string next_steps(const Options& options, const optimize::OptimizeResult& r
     return fmt::format("\nwritten to {}: ranges.json bench.json bench.csv summary.json\n",
                        folder.string());
   }
-  auto text =
-      fmt::format("\nwritten to {}: {} ranges.json bench.json bench.csv summary.json{}\nnext\n",
-                  folder.string(), written, is_mix(result) ? " recipe.json" : "");
+  auto text = fmt::format("\nwritten to {}:", folder.string());
+  for (const auto& artefact : summary.at("artefacts")) {
+    const std::filesystem::path file = artefact.get<std::string>();
+    text += " " + shell_word(file.filename().string());
+  }
+  text += "\nnext\n";
   if (result.chosen) {
     text += fmt::format("  # where the error comes from\n  tessera compare {} {}{}\n", model,
                         candidate, data);
@@ -277,7 +317,7 @@ Status run(const Options& given, Context& context) {
   context.answer(envelope, summary,
                  header(options, samples) +
                      report::optimize_text(result, context.page(), options.top) +
-                     next_steps(options, result, written_name(model), context) +
+                     next_steps(options, result, written_name(model), summary, context) +
                      fmt::format("\nmachine   {}\nmeaning   {}\n", machine_text(envelope),
                                  evaluate::explain_isa(envelope.host)));
   if (result.interrupted) {
@@ -325,14 +365,7 @@ void add_optimize_command(CLI::App& app, Context& context) {
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");
-  command
-      ->add_option_function<std::string>(
-          "--kernels",
-          [options](const std::string& whose) { options->optimize.kernels = whose == "tessera"; },
-          "tessera: also with the operators of libtessera_kernels, which whoever runs the result "
-          "has to load (default: portable)")
-      ->type_name("WHOSE")
-      ->check(one_of({"portable", "tessera"}));
+  add_kernels_option(*command, options->optimize.kernels);
   command->add_flag("--no-refine", options->no_refine,
                     "do not refine the fastest integer model on the calibration samples");
   command->add_flag("--resume", options->resume,

@@ -96,18 +96,18 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
         ->type_name("FORMAT")
         ->check(one_of({"qdq", "qoperator", "qdq-inputs", "kernels"}));
     command
+        .add_option("--block-size", options.block_size,
+                    "weight-only: elements that share a scale (default: 128)")
+        ->check(at_least(1));
+  }
+  if (scope != SchemeScope::kRounding) {
+    command
         .add_option("--kernels", options.kernels,
                     "tessera: integer operators of libtessera_kernels, which whoever runs the "
                     "model has to load; the same as --format kernels")
         ->type_name("WHOSE")
         ->check(one_of({"portable", kTesseraKernels.data()}))
         ->capture_default_str();
-    command
-        .add_option("--block-size", options.block_size,
-                    "weight-only: elements that share a scale (default: 128)")
-        ->check(at_least(1));
-  }
-  if (scope != SchemeScope::kRounding) {
     command
         .add_option("--activation", options.activation,
                     "type of activations (default: what this CPU is fast with)")
@@ -136,6 +136,22 @@ void add_scheme_options(CLI::App& command, SchemeOptions& options, SchemeScope s
       ->type_name("METHOD")
       ->check(one_of(range_method_words(further_methods)))
       ->capture_default_str();
+}
+
+void add_kernels_option(CLI::App& command, quantize::KernelsUse& kernels) {
+  using quantize::KernelsUse;
+  kernels = KernelsUse::kShown;
+  command
+      .add_option_function<std::string>(
+          "--kernels",
+          [&kernels](const std::string& whose) {
+            kernels = whose == kTesseraKernels ? KernelsUse::kTaken : KernelsUse::kPortable;
+          },
+          "tessera: also choose among models with the operators of libtessera_kernels, which "
+          "whoever runs the result has to load; portable: do not measure any (default: say what "
+          "they would bring, choose what needs no library)")
+      ->type_name("WHOSE")
+      ->check(one_of({"portable", kTesseraKernels.data()}));
 }
 
 Result<quantize::Scheme> scheme_from(const SchemeOptions& options, quantize::Scheme base) {

@@ -13,6 +13,7 @@
 #include "tessera/core/result.h"
 #include "tessera/numerics/range_estimator.h"
 #include "tessera/quantize/dialect.h"
+#include "tessera/quantize/kernels_use.h"
 #include "tessera/quantize/scheme.h"
 
 /// How operators are quantized: options of the same names and meaning in every command.
@@ -46,6 +47,10 @@ enum class SchemeScope : std::uint8_t {
 void add_scheme_options(CLI::App& command, SchemeOptions& options,
                         SchemeScope scope = SchemeScope::kWhole,
                         const std::vector<std::string>& further_methods = {});
+
+/// Declares --kernels of commands that search: what they do with the operators of
+/// libtessera_kernels.
+void add_kernels_option(CLI::App& command, quantize::KernelsUse& kernels);
 
 /// The scheme that was typed. Errors: kInvalidArgument.
 [[nodiscard]] Result<quantize::Scheme> scheme_from(const SchemeOptions& options,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,11 +14,13 @@
 #include "tessera/core/timing.h"
 #include "tessera/evaluate/lab.h"
 #include "tessera/evaluate/measuring.h"
+#include "tessera/network/micro.h"
 
 namespace tessera::evaluate {
 namespace {
 
 using quantize::Format;
+using quantize::KernelsUse;
 using quantize::Mode;
 using quantize::Scheme;
 using runtime::OptLevel;
@@ -109,6 +112,18 @@ class Plan {
     }
   }
 
+  /// Those of the base's types, as the best portable rows are of them as a rule; else of the first.
+  void add_kernels(const std::vector<std::string>& types,
+                   const std::vector<std::string>& granularities) {
+    const auto usual = fmt::format("{}{}", quantize::short_name(base_.activation),
+                                   quantize::short_name(base_.weight));
+    const bool has_usual = std::find(types.begin(), types.end(), usual) != types.end();
+    if (std::find(levels_.begin(), levels_.end(), OptLevel::kAll) != levels_.end()) {
+      levels_ = {OptLevel::kAll};
+      add_static(Format::kKernels, {has_usual ? usual : types.front()}, granularities);
+    }
+  }
+
   std::vector<Measurement> take() { return std::move(rows_); }
 
  private:
@@ -144,6 +159,60 @@ bool is_for(const Measurement& row, const runtime::ProviderChoice& provider,
             const BenchOptions& options) {
   return row.scheme.format != Format::kQdqInputs || !options.formats.empty() ||
          runtime::short_provider_name(provider.name) != "cpu";
+}
+
+bool has_kernels(const Measurement& row) {
+  return row.scheme.mode == Mode::kStatic && row.scheme.format == Format::kKernels;
+}
+
+/// Whether rows with the operators of libtessera_kernels are added unasked.
+bool adds_kernels(const BenchOptions& options) {
+  const auto& formats = options.usual.formats;
+  return options.formats.empty() && options.kernels != KernelsUse::kPortable &&
+         std::find(formats.begin(), formats.end(), "qoperator") != formats.end() &&
+         runtime::short_provider_name(options.session.provider) == "cpu";
+}
+
+/// As `options` say, or portable where the library of kernels is not there.
+/// Errors: those of loading it where its operators are to be taken.
+Result<BenchOptions> with_kernels_that_run(const BenchOptions& options,
+                                           const std::shared_ptr<const runtime::Library>& library) {
+  auto possible = options;
+  if (!adds_kernels(options)) {
+    return possible;
+  }
+  const auto status = network::try_kernels(library, options.session);
+  if (!status && options.kernels == KernelsUse::kTaken) {
+    return tl::unexpected(status.error());
+  }
+  possible.kernels = status ? options.kernels : KernelsUse::kPortable;
+  return possible;
+}
+
+/// Of rows that ran, the fastest of those that are wanted.
+std::optional<std::size_t> fastest_of(const std::vector<Measurement>& rows,
+                                      const std::function<bool(const Measurement&)>& wanted) {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const bool runs = rows[i].status == RowStatus::kOk && rows[i].speedup.median > 0;
+    if (runs && wanted(rows[i]) && (!best || rows[i].speedup.median > rows[*best].speedup.median)) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+/// What is only shown is not the best.
+void note_fastest(BenchResult& result, bool only_shown) {
+  result.best = fastest_of(
+      result.rows, [&](const Measurement& row) { return !only_shown || !has_kernels(row); });
+  if (!only_shown || !result.best) {
+    return;
+  }
+  const auto& best = result.rows[*result.best].speedup;
+  result.with_kernels = fastest_of(result.rows, [&](const Measurement& row) {
+    return has_kernels(row) && row.speedup.low > best.high;
+  });
 }
 
 /// Rows of the same scheme stand together, so that its model is built once.
@@ -305,6 +374,9 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   if (wants("kernels")) {
     plan.add_static(Format::kKernels, types, granularities);
   }
+  if (adds_kernels(options)) {
+    plan.add_kernels(types, granularities);
+  }
   return on_every_provider(plan.take(), options);
 }
 
@@ -318,7 +390,8 @@ bool needs_ranges(const BenchOptions& options) {
 Result<BenchResult> bench(const network::Network& model, const data::SampleSet& samples,
                           const calibrate::Ranges* ranges,
                           std::shared_ptr<const runtime::Library> library,
-                          const BenchOptions& options, Monitor& monitor) {
+                          const BenchOptions& given, Monitor& monitor) {
+  TESSERA_TRY(const auto options, with_kernels_that_run(given, library));
   BenchResult result;
   result.requantize = options.requantize;
   TESSERA_TRY(result.rows, plan_bench(options));
@@ -345,7 +418,6 @@ Result<BenchResult> bench(const network::Network& model, const data::SampleSet& 
   }
   result.samples = lab.baseline().samples();
   result.timer = lab.timer();
-  double fastest = 0;
   for (std::size_t i = 0; i < result.rows.size(); ++i) {
     auto& row = result.rows[i];
     if (is_reference(row, options.session)) {
@@ -357,11 +429,8 @@ Result<BenchResult> bench(const network::Network& model, const data::SampleSet& 
       row.reason = "interrupted";
     }
     settle_latency(row, lab.reference());
-    if (row.status == RowStatus::kOk && row.speedup.median > fastest) {
-      fastest = row.speedup.median;
-      result.best = i;
-    }
   }
+  note_fastest(result, adds_kernels(options) && options.kernels == KernelsUse::kShown);
   explain_rows(result.rows, lab.reference());
   std::vector<Measurement> others;  // the lab has looked at the first provider
   std::copy_if(result.rows.begin(), result.rows.end(), std::back_inserter(others),
@@ -377,6 +446,7 @@ Json to_json(const BenchResult& result) {
   }
   return {{"rows", rows},
           {"best", result.best ? rows[*result.best] : Json()},
+          {"with_kernels", result.with_kernels ? rows[*result.with_kernels] : Json()},
           {"isa_explanation", explain_isa(describe_host())},
           {"error_samples", result.samples},
           {"timer", to_string(result.timer)},

@@ -239,6 +239,8 @@ void transpose_into(const TensorView& from, const Axes& axes, Tensor& to) {
   }
 }
 
+}  // namespace
+
 Result<Tensor> transposed(const TensorView& from, const Axes& axes) {
   if (from.shape.size() != axes.size()) {
     return fail(ErrorCode::kInvalidArgument, "a tensor of {} cannot change its layout",
@@ -264,6 +266,8 @@ Result<Tensor> transposed(const TensorView& from, const Axes& axes) {
   }
   return to;
 }
+
+namespace {
 
 /// Some of a run's outputs, in another order, those of other layouts as copies.
 class ChosenOutputs final : public runtime::OutputTensors {

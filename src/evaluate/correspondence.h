@@ -34,6 +34,10 @@ struct Correspondence {
   std::vector<Counterpart> outputs;  ///< of all values by which the reference is judged
 };
 
+/// A copy in another layout. Errors: kInvalidArgument unless it has four axes; kUnimplemented for
+/// elements of less than 8 bits.
+[[nodiscard]] Result<Tensor> transposed(const TensorView& from, const Axes& axes);
+
 /// Values correspond by name where their shapes fit, else by place, else by shape. Shapes fit if
 /// their extents are the same, in this order or, with four of them, with channels first in one
 /// network and last in the other. Warning: matched-by-place, where only places tell outputs apart.

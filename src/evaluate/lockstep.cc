@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "evaluate/correspondence.h"
 #include "evaluate/float_view.h"
 
 namespace tessera::evaluate {
@@ -108,8 +109,19 @@ void LockStep::leave(Side side, std::size_t tag, const TensorView& tensor) {
   waiting_[self] = false;
 }
 
-void LockStep::compare(std::size_t tag, const TensorView& reference, const TensorView& candidate) {
+void LockStep::compare(std::size_t tag, const TensorView& reference, const TensorView& found) {
   const auto& pair = pairs_[tag];
+  std::optional<Tensor> moved;
+  if (pair.channels_last) {
+    auto copy = transposed(found, kToChannelsFirst);
+    if (!copy) {
+      const std::lock_guard lock(mutex_);
+      mismatched_[tag] = true;
+      return;
+    }
+    moved = *std::move(copy);
+  }
+  const auto candidate = moved ? moved->view() : found;
   const auto expected = FloatView::of(reference, {.quantization = pair.reference_quantization});
   const auto actual = FloatView::of(candidate, {.quantization = pair.quantization});
   const bool same_shape = std::equal(reference.shape.begin(), reference.shape.end(),

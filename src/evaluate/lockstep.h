@@ -69,7 +69,7 @@ class LockStep {
   void leave(Side side, std::size_t tag, const TensorView& tensor);
   /// The other side has fetched a copy. Called with the mutex held.
   void taken(const Arrival& arrival);
-  void compare(std::size_t tag, const TensorView& reference, const TensorView& candidate);
+  void compare(std::size_t tag, const TensorView& reference, const TensorView& found);
 
   std::vector<TensorPair> pairs_;
   std::vector<ErrorAccumulator> errors_;

@@ -6,6 +6,7 @@
 #include "evaluate/match_tensors.h"
 #include "tessera/evaluate/compare.h"
 #include "tessera/graph/cost.h"
+#include "tessera/network/layout.h"
 
 namespace tessera::evaluate {
 namespace {
@@ -33,11 +34,13 @@ bool moves_integers(const graph::Op& op) {
 /// Finds the counterparts of values in a candidate model.
 class Candidate {
  public:
-  explicit Candidate(const graph::Graph& graph) : graph_(graph) {}
+  Candidate(const graph::Graph& graph, network::FileFormat format)
+      : graph_(graph), format_(format) {}
 
   struct Match {
     std::string value;
     std::optional<AffineQuantization> quantization;
+    bool channels_last = false;
   };
 
   /// The counterpart of a value of the reference, by its name.
@@ -47,11 +50,32 @@ class Candidate {
         return as_read(*value);
       }
     }
-    const auto integers = made(name + "_quantized");
-    return integers ? quantized(*integers) : std::nullopt;
+    for (const auto* suffix : {"_quantized", "_QuantizeLinear_Output"}) {
+      if (const auto integers = made(name + suffix)) {
+        return quantized(*integers);
+      }
+    }
+    for (const auto* suffix :
+         {"_DequantizeLinear_Output", "", "_quantized", "_QuantizeLinear_Output"}) {
+      if (auto match = channels_last(name + suffix)) {
+        return match;
+      }
+    }
+    return std::nullopt;
   }
 
  private:
+  /// A value of four axes by the name that its channels-last form was given.
+  [[nodiscard]] std::optional<Match> channels_last(const std::string& name) const {
+    const auto moved = network::channels_last_name(format_, name);
+    const auto value = moved ? made(*moved) : std::nullopt;
+    auto match = value ? as_read(*value) : std::nullopt;
+    if (match) {
+      match->channels_last = true;
+    }
+    return match;
+  }
+
   /// A value that an operator makes.
   [[nodiscard]] std::optional<TensorId> made(const std::string& name) const {
     const auto id = graph_.find_tensor(name);
@@ -107,6 +131,7 @@ class Candidate {
   }
 
   const graph::Graph& graph_;
+  network::FileFormat format_;
 };
 
 bool is_clamp(const graph::Op& op) {
@@ -136,7 +161,7 @@ Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
   TESSERA_TRY(const auto graph, reference.view());
   const auto constant = graph::constant_tensors(graph);
   TESSERA_TRY(const auto candidate_graph, candidate.view());
-  const Candidate other(candidate_graph);
+  const Candidate other(candidate_graph, candidate.format());
   std::vector<TensorPair> pairs;
   std::map<std::string, std::string> folded;  // output of a folded Relu -> name of its input
   for (const auto& op : graph.ops()) {
@@ -156,7 +181,8 @@ Result<std::vector<TensorPair>> match_tensors(const network::Network& reference,
       const bool clipped = match && result != nullptr && match->value != value.name;
       if (match && !clipped) {
         pairs.push_back({value.name, match->value, op.type, match->quantization,
-                         is_floating(value.dtype) ? std::nullopt : value.quantization});
+                         is_floating(value.dtype) ? std::nullopt : value.quantization,
+                         match->channels_last});
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "kernels/dispatch.h"
@@ -107,6 +108,36 @@ HWY_INLINE Quarters<kWidth> side_by_side(const std::uint8_t* const* taps, const 
 }
 #endif
 
+/// The results of sums, in the order of the channels.
+template <std::size_t kWidth, bool kSigned>
+HWY_INLINE typename Vectors<kWidth>::ByteVec quantized(
+    const typename Vectors<kWidth>::IntVec (&sums)[4], const float* scale, const Depthwise& what) {
+  using V = Vectors<kWidth>;
+  const typename V::Bytes d;
+  const typename V::Shorts ds;
+  const typename V::Floats df;
+  const auto zero = hn::Set(ds, static_cast<std::int16_t>(what.zero_y));
+  const auto steps = [&](std::size_t v) HWY_ATTR {
+    return nearest(hn::Mul(hn::ConvertTo(df, sums[v]), hn::LoadU(df, scale + v * kWidth / 4)));
+  };
+  const auto low = hn::SaturatedAdd(narrow(steps(0), steps(1)), zero);
+  const auto high = hn::SaturatedAdd(narrow(steps(2), steps(3)), zero);
+  const auto result = narrow(low, high);
+  return kSigned ? hn::Xor(result, hn::Set(d, 0x80)) : result;
+}
+
+}  // namespace
+}  // namespace tessera::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_TARGET == HWY_AVX3_DL
+#include "kernels/depthwise_quads-inl.h"
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::kernels::HWY_NAMESPACE {
+namespace {
+
 /// Everything about a row of the output and a block of channels.
 struct RowWork {
   const Depthwise* what;
@@ -167,9 +198,7 @@ template <std::size_t kWidth, std::size_t kOutputs, std::size_t kGroups, bool kW
 HWY_INLINE void tile(const RowWork& row, Taps taps, std::uint8_t* y, std::size_t outputs) {
   using V = Vectors<kWidth>;
   const typename V::Bytes d;
-  const typename V::Shorts ds;
   const typename V::Ints di;
-  const typename V::Floats df;
   const auto& block = *row.block;
   const auto flip = hn::Set(d, 0x80);
   const auto load = [&](const std::uint8_t* from) HWY_ATTR {
@@ -206,17 +235,8 @@ HWY_INLINE void tile(const RowWork& row, Taps taps, std::uint8_t* y, std::size_t
   }
 
   const auto* const scale = row.layout->scale.data() + block.lanes;
-  const auto zero = hn::Set(ds, static_cast<std::int16_t>(row.what->zero_y));
-  const auto steps = [&](typename V::IntVec sum, std::size_t v) HWY_ATTR {
-    return nearest(hn::Mul(hn::ConvertTo(df, sum), hn::LoadU(df, scale + v * kWidth / 4)));
-  };
   for (std::size_t t = 0; t < outputs; ++t) {
-    const auto low = hn::SaturatedAdd(narrow(steps(sums[t][0], 0), steps(sums[t][1], 1)), zero);
-    const auto high = hn::SaturatedAdd(narrow(steps(sums[t][2], 2), steps(sums[t][3], 3)), zero);
-    auto result = narrow(low, high);
-    if constexpr (kSigned) {
-      result = hn::Xor(result, flip);
-    }
+    const auto result = quantized<kWidth, kSigned>(sums[t], scale, *row.what);
     if constexpr (kWhole) {
       hn::StoreU(result, d, y + t * row.what->channels);
     } else {
@@ -375,6 +395,11 @@ void depthwise_row(const RowWork& row) {
 
 void depthwise_rows(const Depthwise& what, const Layout& layout, const ConvShape& shape,
                     const std::uint8_t* x, std::uint8_t* y, std::size_t begin, std::size_t end) {
+#if HWY_TARGET == HWY_AVX3_DL
+  if (layout.quads > 0) {
+    return depthwise_quads(what, layout, shape, x, y, begin, end);
+  }
+#endif
   const std::vector<std::uint8_t> padding(std::max<std::size_t>(1, shape.x.input) * what.channels,
                                           static_cast<std::uint8_t>(what.zero_x ^ what.flip));
   std::vector<const std::uint8_t*> inside(layout.taps.size());
@@ -507,6 +532,63 @@ void pack_block(Layout& layout, Block& block, const Depthwise& what, std::size_t
   std::memcpy(layout.lines[block.line].bytes, bytes.data(), bytes.size());
 }
 
+/// Groups of four rows of the image that two rows of the output read; 0 where most of their bytes
+/// would be read in vain.
+std::size_t quads_for(std::size_t kernel_y) {
+  return kernel_y < 3 || kernel_y % 4 == 0 ? 0 : (kernel_y + 1 + 3) / 4;
+}
+
+/// Blocks of several pixels where channels are fewer than a vector's bytes.
+void cut_into_quad_blocks(Layout& layout, std::size_t channels) {
+  std::size_t first = 0;
+  while (first < channels) {
+    const std::size_t left = channels - first;
+    const std::size_t width = left > 48 ? 64 : left > 16 ? 32 : 16;
+    const std::size_t count = std::min(width, left);
+    layout.blocks.push_back({.first = first, .count = count, .width = width});
+    first += count;
+  }
+}
+
+/// Weight of row `row` of the image for row `output` of two rows of the output.
+std::int8_t quad_weight(const Depthwise& what, std::size_t row, std::size_t output,
+                        std::size_t column, std::size_t channel) {
+  if (row < output || row - output >= what.kernel_y) {
+    return 0;
+  }
+  return what.weights[((row - output) * what.kernel_x + column) * what.channels + channel];
+}
+
+void pack_quad_block(Layout& layout, Block& block, const Depthwise& what) {
+  constexpr std::size_t kBytes = sizeof(PackedDepthwise::Line);
+  block.line = layout.lines.size();
+  block.lanes = layout.bias.size();
+  // Channel of the block by vector and lane; several pixels have the same ones.
+  const auto channel_at = [&](std::size_t vector, std::size_t lane) {
+    return channel_of(vector, lane) % block.width;
+  };
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    const std::size_t channel = channel_at(i / 16, i % 16);
+    const bool is_there = channel < block.count;
+    layout.bias.push_back(is_there ? what.bias[block.first + channel] : 0);
+    layout.scale.push_back(is_there ? what.scale[block.first + channel] : 0);
+  }
+  for (std::size_t i = 0; i < layout.quads * what.kernel_x * 4; ++i) {
+    const std::size_t quad = i / 4 / what.kernel_x;
+    const std::size_t column = i / 4 % what.kernel_x;
+    for (const std::size_t output : {std::size_t{0}, std::size_t{1}}) {
+      auto& line = layout.lines.emplace_back();
+      for (std::size_t k = 0; k < kBytes; ++k) {
+        const std::size_t channel = channel_at(i % 4, k / 4);
+        line.bytes[k] = channel < block.count
+                            ? static_cast<std::uint8_t>(quad_weight(what, quad * 4 + k % 4, output,
+                                                                    column, block.first + channel))
+                            : std::uint8_t{0};
+      }
+    }
+  }
+}
+
 /// Whether sums and what they are scaled to stay within 31 bits, whatever the image. The loops do
 /// without clamping before they convert; sums that wrap around are left to the reference, too.
 bool fits(const Depthwise& what) {
@@ -557,6 +639,16 @@ PackedDepthwise::PackedDepthwise(Target target, Depthwise what, std::size_t stri
   }
   const bool has_dots = target == Target::kAvx3Dl;
   const bool has_masks = has_dots || target == Target::kAvx3;
+  if (has_dots && stride_x == 1 && dilation_x == 1) {
+    layout_.quads = quads_for(what_.kernel_y);
+  }
+  if (layout_.quads > 0) {
+    cut_into_quad_blocks(layout_, what_.channels);
+    for (auto& block : layout_.blocks) {
+      pack_quad_block(layout_, block, what_);
+    }
+    return;
+  }
   layout_.group = has_dots ? 4 : 2;
   layout_.outputs = has_dots && stride_x == 1 && dilation_x == 1 ? outputs_for(what_.kernel_x) : 1;
   lay_out_taps(layout_, what_, dilation_x);

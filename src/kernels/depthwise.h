@@ -52,18 +52,21 @@ struct Depthwise {
                                      const std::int32_t* bias, std::vector<float> scale,
                                      Quantization x, Quantization y, bool is_signed);
 
-/// A convolution with its weights in the order of a target's loops. A loop computes a tile, some
+/// A convolution with its weights in the order of a target's loops. Where four taps are multiplied
+/// at once and columns are neighbours in memory and in the kernel, four rows of the image are laid
+/// side by side for two rows of the output (`quads`). Otherwise a loop computes a tile, some
 /// neighbouring results of a row, for a block of channels, a vector of bytes. It multiplies a group
-/// of taps at once. Where the columns are neighbours in memory and in the kernel, a group is
-/// columns that all results of the tile share, each with weights that are shifted by its place in
-/// the tile and 0 elsewhere; otherwise tiles are of one result, and a group is any taps.
+/// of taps at once. Where the columns are neighbours, a group is columns that all results of the
+/// tile share, each with weights that are shifted by its place in the tile and 0 elsewhere;
+/// otherwise tiles are of one result, and a group is any taps.
 class PackedDepthwise {
  public:
   /// Sums or results that 32 bits might not hold are left to the reference: see fits().
   PackedDepthwise(Target target, Depthwise what, std::size_t stride_x, std::size_t dilation_x);
 
-  /// Rows `begin` to `end` of batch * y.output. Cost: about 50 multiply-accumulates a cycle with
-  /// VNNI, stride 1 and 3, 5 or 7 columns, and full blocks of 64 channels; half of that otherwise.
+  /// Rows `begin` to `end` of batch * y.output; an even number of them is cheaper. Cost with VNNI
+  /// and stride 1: 25 multiply-accumulates a cycle for 3 x 3, 35 for 5 x 5, 50 for 7 x 7, if 16, 32
+  /// or 64 divides the channels; about 10 with stride 2.
   void run(const ConvShape& shape, const std::uint8_t* x, std::uint8_t* y, std::size_t begin,
            std::size_t end) const;
 
@@ -85,6 +88,7 @@ class PackedDepthwise {
     std::uint8_t bytes[64];
   };
   struct Layout {
+    std::size_t quads = 0;    ///< groups of four rows: see depthwise_quads-inl.h; 0: not used
     std::size_t group = 1;    ///< taps that one instruction multiplies and adds: 4, or 2
     std::size_t outputs = 1;  ///< results of a tile
     std::vector<Tap> taps;    ///< a multiple of `group`

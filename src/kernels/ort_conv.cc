@@ -20,8 +20,10 @@ constexpr std::size_t kWScale = 4;
 constexpr std::size_t kWZero = 5;
 constexpr std::size_t kB = 8;
 
-/// Multiply-accumulates that a thread takes at once.
-constexpr std::size_t kMacsPerTask = std::size_t{1} << 19;
+/// Multiply-accumulates that a thread takes at once, in whole groups of rows: neighbouring rows
+/// share what is read.
+constexpr std::size_t kMacsPerTask = std::size_t{1} << 20;
+constexpr std::size_t kRowsTogether = 4;
 
 class ConvKernel : public Kernel {
  public:
@@ -44,9 +46,10 @@ class ConvKernel : public Kernel {
                         run.output({x.shape[0], static_cast<std::int64_t>(y_axis.output),
                                     static_cast<std::int64_t>(x_axis.output), x.shape[3]}));
     const std::size_t rows = shape.batch * y_axis.output;
-    const std::size_t macs_per_row = x_axis.output * shape.channels * y_axis.kernel * x_axis.kernel;
+    const std::size_t macs =
+        kRowsTogether * x_axis.output * shape.channels * y_axis.kernel * x_axis.kernel;
     const std::size_t rows_per_task =
-        std::max<std::size_t>(1, kMacsPerTask / std::max<std::size_t>(1, macs_per_row));
+        kRowsTogether * std::max<std::size_t>(1, kMacsPerTask / std::max<std::size_t>(1, macs));
     return run.each((rows + rows_per_task - 1) / rows_per_task, [&](std::size_t task) {
       const std::size_t begin = task * rows_per_task;
       conv_.run(shape, x.as<std::uint8_t>(), static_cast<std::uint8_t*>(y), begin,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 #include "network/micro_parts.h"
@@ -123,6 +124,14 @@ Micro lookup_of_kernels() {
           .network = Network::of(std::move(model)),
           .input = "x",
           .values = std::move(values)};
+}
+
+Status try_kernels(std::shared_ptr<const runtime::Library> library,
+                   const runtime::SessionOptions& session) {
+  const auto micro = lookup_of_kernels();
+  TESSERA_TRY(auto opened, micro.network.open(std::move(library), session));
+  const std::array<runtime::Feed, 1> feeds = {{{micro.input, micro.values.view()}}};
+  return opened.run(feeds).map([](const auto&) {});
 }
 
 }  // namespace tessera::network

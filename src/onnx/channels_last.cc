@@ -14,9 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "onnx/channel_shuffle.h"
+#include "onnx/fold_columns.h"
 #include "onnx/kinds.h"
 #include "tessera/graph/graph.h"
 #include "tessera/onnx/domains.h"
+#include "tessera/onnx/image_shapes.h"
+#include "tessera/onnx/layout_names.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::onnx {
@@ -59,7 +63,7 @@ struct Form {
 };
 
 std::string add_permuted(Model& model, const std::string& name, Tensor value) {
-  auto permuted = model.unique_name(name + "_nhwc");
+  auto permuted = model.unique_name(channels_last_name(name));
   model.set_initializer(permuted, std::move(value));
   return permuted;
 }
@@ -255,6 +259,7 @@ const Forms& standard_forms() {
       {"Clip", {first_input, always, nothing}},
       {"Concat", {every_input, has_axis, move_axis}},
       {"DequantizeLinear", {first_input, has_one_scale, nothing}},
+      {"Gather", {first_input, always, nothing}},  // shuffles of known images
       {"Identity", {first_input, always, nothing}},
       {"MaxPool", {first_input, gives_maxima_only, make_max_pool}},
       {"Pad", {first_input, pads_by_constants, change_pad}},
@@ -289,7 +294,10 @@ bool is_elementwise(OpKind kind) {
 
 class Relayout {
  public:
-  Relayout(Model& model, std::vector<NodeId> order) : model_(model), order_(std::move(order)) {}
+  Relayout(Model& model, std::vector<NodeId> order, const ImageShapes& shapes)
+      : model_(model), order_(std::move(order)) {
+    find_images(shapes);
+  }
 
   LayoutChange run() {
     find_floats();
@@ -308,11 +316,28 @@ class Relayout {
       }
     }
     give_back();
+    remove_unread();
+    finish();
     model_.remove_unused_initializers();
     return change_;
   }
 
  private:
+  /// What convolutions and shuffles read, as long as the values have types.
+  void find_images(const ImageShapes& shapes) {
+    for (const auto node : order_) {
+      const auto& type = model_.op_type(node);
+      if (type != "QLinearConv" && type != "Gather") {
+        continue;
+      }
+      const auto image = shapes.find(model_.inputs(node).front());
+      if (image != shapes.end() &&
+          (type == "QLinearConv" || is_shuffle(model_, node, image->second))) {
+        images_.emplace(node, image->second);
+      }
+    }
+  }
+
   // --- which operators --------------------------------------------------------------------------
 
   /// Values between DequantizeLinear and QuantizeLinear, as far as they are computed element by
@@ -353,6 +378,9 @@ class Relayout {
     if (is_on_floats(node) && type != "DequantizeLinear") {
       static const Form kByElement{every_input, always, nothing};
       return &kByElement;
+    }
+    if (type == "Gather" && !images_.contains(node)) {
+      return nullptr;
     }
     if (reads_floats(node) && type != "QuantizeLinear") {
       return nullptr;  // the kernels for this layout are those for integers
@@ -459,7 +487,7 @@ class Relayout {
     const auto outputs = model_.outputs(node);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].empty()) {
-        twins_[outputs[i]] = model_.unique_name(outputs[i] + "_nhwc");
+        twins_[outputs[i]] = model_.unique_name(channels_last_name(outputs[i]));
         model_.set_output(node, i, twins_[outputs[i]]);
         made_.push_back(outputs[i]);
       }
@@ -475,16 +503,73 @@ class Relayout {
     if (const auto found = twins_.find(value); found != twins_.end()) {
       return found->second;
     }
-    return twins_
-        .emplace(value,
-                 model_.is_constant(value) ? moved_constant(value) : transposed(value, kToLast))
-        .first->second;
+    auto twin = model_.is_constant(value) ? moved_constant(value) : given_last(value);
+    if (twin.empty()) {
+      twin = transposed(value, kToLast);
+    }
+    return twins_.emplace(value, std::move(twin)).first->second;
+  }
+
+  /// The channels-last form of a value that the model itself has moved to channels-first, such as
+  /// an input, before or after it was rounded; "" if there is none.
+  std::string given_last(const std::string& value) {
+    const auto producer = model_.producer(value);
+    if (!producer) {
+      return {};
+    }
+    if (model_.op_type(*producer) == "Transpose") {
+      const Ints to_first(kToFirst.begin(), kToFirst.end());
+      const bool matches = attribute_as<Ints>(model_, *producer, "perm") == to_first;
+      return matches ? instead_of(*producer, model_.inputs(*producer).front()) : std::string();
+    }
+    if (model_.op_type(*producer) != "QuantizeLinear" || !has_one_scale(model_, *producer)) {
+      return {};
+    }
+    const auto given = given_last(model_.inputs(*producer).front());
+    return given.empty() ? given : instead_of(*producer, rounded_like(*producer, given));
+  }
+
+  /// `value`, which is read where the operator's result was.
+  std::string instead_of(NodeId node, std::string value) {
+    if (std::ranges::find(replaced_, node) == replaced_.end()) {
+      replaced_.push_back(node);
+    }
+    return value;
+  }
+
+  /// The values of `floats`, rounded as `quantizer` does with those of its input.
+  std::string rounded_like(NodeId quantizer, const std::string& floats) {
+    auto inputs = model_.inputs(quantizer);
+    inputs.front() = floats;
+    const auto result = model_.unique_name(channels_last_name(model_.outputs(quantizer).front()));
+    const auto copy =
+        model_.add_node({.name = model_.unique_name(channels_last_name(model_.name(quantizer))),
+                         .op_type = "QuantizeLinear",
+                         .domain = model_.domain(quantizer),
+                         .inputs = inputs,
+                         .outputs = {result},
+                         .attributes = {},
+                         .origin = model_.origin(quantizer)},
+                        quantizer);
+    model_.copy_attributes(quantizer, copy);
+    return result;
+  }
+
+  /// What was replaced and is read by nobody any more; readers come last.
+  void remove_unread() {
+    for (auto node = replaced_.rbegin(); node != replaced_.rend(); ++node) {
+      const auto value = model_.outputs(*node).front();
+      if (model_.consumers(value).empty() && !model_.is_output(value) &&
+          !model_.used_by_body(value)) {
+        model_.remove_node(*node);
+      }
+    }
   }
 
   std::string transposed(const std::string& value, const Permutation& permutation,
                          std::string result = {}) {
     if (result.empty()) {
-      result = model_.unique_name(value + "_nhwc");
+      result = model_.unique_name(channels_last_name(value));
     }
     model_.add_node({.name = model_.unique_name(result + "_transpose"),
                      .op_type = "Transpose",
@@ -556,12 +641,31 @@ class Relayout {
     }
   }
 
+  /// What looks at several operators that are channels-last. Convolutions are folded last: that
+  /// puts operators between them and their readers.
+  void finish() {
+    for (const auto& [node, image] : images_) {
+      if (last_.contains(node) && model_.op_type(node) == "Gather") {
+        apply_shuffle(model_, node, image);
+        last_.erase(node);
+        std::erase(change_.operators, node);
+      }
+    }
+    for (const auto& [node, image] : images_) {
+      if (last_.contains(node)) {
+        fold_columns(model_, node, image.width);
+      }
+    }
+  }
+
   Model& model_;
   std::vector<NodeId> order_;
+  std::map<NodeId, ImageShape> images_;  ///< by reader
   std::set<std::string, std::less<>> floats_;
   std::set<NodeId> last_;  ///< operators that compute channels-last
   /// By channels-first value.
   std::map<std::string, std::string, std::less<>> twins_;
+  std::vector<NodeId> replaced_;   ///< Transposes and roundings that others stand for
   std::vector<std::string> made_;  ///< values that are made channels-last
   LayoutChange change_;
 };
@@ -570,7 +674,11 @@ class Relayout {
 
 Result<LayoutChange> write_channels_last(Model& model) {
   TESSERA_TRY(auto order, model.written_order());
-  return Relayout(model, std::move(order)).run();
+  const auto shapes = image_shapes(model, order);
+  if (gather_shuffles(model, order, shapes) > 0) {
+    TESSERA_TRY(order, model.written_order());
+  }
+  return Relayout(model, std::move(order), shapes).run();
 }
 
 }  // namespace tessera::onnx

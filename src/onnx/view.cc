@@ -1,9 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "onnx/kinds.h"
 #include "onnx/model_state.h"
+#include "tessera/core/json.h"
+#include "tessera/onnx/domains.h"
+#include "tessera/onnx/layout_names.h"
 
 namespace tessera::onnx {
 namespace {
@@ -242,23 +247,86 @@ std::optional<double> scalar(const Model& model, const Graph& graph, const Op& o
   return values ? std::optional(static_cast<double>(values->front())) : std::nullopt;
 }
 
-/// Scale and zero point of the whole result, if they are constants of the file.
-std::optional<graph::AffineQuantization> quantization_of_result(const Model& model,
-                                                                const Graph& graph, const Op& op) {
-  const auto index = scale_of_result(op);
-  const auto scale = index ? scalar(model, graph, op, *index) : std::nullopt;
+/// A scale at such a place and the zero point behind it, if they are constants of the file.
+std::optional<graph::AffineQuantization> affine_at(const Model& model, const Graph& graph,
+                                                   const Op& op, std::size_t index) {
+  const auto scale = scalar(model, graph, op, index);
   if (!scale) {
     return std::nullopt;
   }
   graph::AffineQuantization quantization{.scale = *scale};
-  if (*index + 1 < op.inputs.size() && op.inputs[*index + 1]) {
-    const auto zero_point = scalar(model, graph, op, *index + 1);
+  if (index + 1 < op.inputs.size() && op.inputs[index + 1]) {
+    const auto zero_point = scalar(model, graph, op, index + 1);
     if (!zero_point) {
       return std::nullopt;
     }
     quantization.zero_point = static_cast<std::int64_t>(*zero_point);
   }
   return quantization;
+}
+
+/// Scale and zero point of the whole result, if they are constants of the file.
+std::optional<graph::AffineQuantization> quantization_of_result(const Model& model,
+                                                                const Graph& graph, const Op& op) {
+  const auto index = scale_of_result(op);
+  return index ? affine_at(model, graph, op, *index) : std::nullopt;
+}
+
+/// Where an operator on integers has the scale of such an input, its zero point behind it.
+std::optional<std::size_t> scale_of_input(const Op& op, std::size_t input) {
+  const auto is_one_of = [&](std::initializer_list<std::string_view> types) {
+    return std::find(types.begin(), types.end(), op.type) != types.end();
+  };
+  if (is_one_of({"DequantizeLinear", "QLinearConv", "QGemm", "QLinearAveragePool",
+                 "QLinearGlobalAveragePool", "QLinearSigmoid", "QLinearLeakyRelu"}) &&
+      input == 0) {
+    return 1;
+  }
+  if (is_one_of({"QLinearAdd", "QLinearMul", "QLinearMatMul"}) && input % 3 == 0 && input < 6) {
+    return input + 1;
+  }
+  if (op.type == "QLinearConcat" && input >= 2 && input % 3 == 2) {
+    return input + 1;
+  }
+  return std::nullopt;
+}
+
+/// Tables of 256 do not say what their results stand for; whoever computes with them does.
+std::optional<graph::AffineQuantization> quantization_by_readers(const Model& model,
+                                                                 const Graph& graph,
+                                                                 graph::TensorId value) {
+  for (const auto reader : graph.tensor(value).consumers) {
+    const auto& op = graph.op(reader);
+    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+      const auto index = op.inputs[i] == value ? scale_of_input(op, i) : std::nullopt;
+      if (auto found = index ? affine_at(model, graph, op, *index) : std::nullopt) {
+        return found;
+      }
+    }
+    const bool moves = op.type == "Transpose" || op.type.starts_with("Nhwc");
+    if (moves && op.inputs[0] == value && op.outputs[0]) {
+      if (auto found = quantization_by_readers(model, graph, *op.outputs[0])) {
+        return found;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+/// See kChannelScalesKey; in either layout. Metadata that says something else says nothing.
+std::set<std::string, std::less<>> values_with_channel_scales(const Model& model) {
+  std::set<std::string, std::less<>> values;
+  const auto text = model.metadata(kChannelScalesKey);
+  const auto names = text ? parse_json(*text, kChannelScalesKey) : Result<Json>(Json());
+  if (names && names->is_array()) {
+    for (const auto& name : *names) {
+      if (name.is_string()) {
+        values.insert(name.get<std::string>());
+        values.insert(channels_last_name(name.get<std::string>()));
+      }
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -290,9 +358,14 @@ Result<graph::Graph> Model::view() const {
     builder.add_output(name);
   }
   TESSERA_TRY(auto graph, std::move(builder).finish());
+  const auto scaled = values_with_channel_scales(*this);
   for (const auto& op : graph.ops()) {
-    if (!op.outputs.empty() && op.outputs.front()) {
-      graph.tensor(*op.outputs.front()).quantization = quantization_of_result(*this, graph, op);
+    if (!op.outputs.empty() && op.outputs.front() &&
+        !scaled.contains(graph.tensor(*op.outputs.front()).name)) {
+      const auto result = *op.outputs.front();
+      graph.tensor(result).quantization = op.type == "Lookup"
+                                              ? quantization_by_readers(*this, graph, result)
+                                              : quantization_of_result(*this, graph, op);
     }
   }
   return graph;

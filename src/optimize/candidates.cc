@@ -110,7 +110,8 @@ double dynamic_share(const graph::Graph& graph) {
 
 class Planner {
  public:
-  Planner(const Host& host, const graph::Graph& graph, const std::string& provider, bool kernels)
+  Planner(const Host& host, const graph::Graph& graph, const std::string& provider,
+          KernelsUse kernels)
       : host_(host),
         graph_(graph),
         provider_(provider),
@@ -182,7 +183,7 @@ class Planner {
       scheme.format = format;
       add(scheme);
     }
-    if (cpu_ && kernels_) {
+    if (cpu_ && kernels_ == KernelsUse::kTaken) {
       scheme.format = Format::kKernels;
       add(scheme);
     }
@@ -195,10 +196,8 @@ class Planner {
       scheme.format = Format::kQdq;
       add(scheme, matrix_operators());
     }
-    if (cpu_ && !kernels_) {
-      exclude("kernels of tessera",
-              "whoever runs such a model has to load libtessera_kernels.so; --kernels tessera "
-              "tries them");
+    if (cpu_ && kernels_ == KernelsUse::kPortable) {
+      exclude("kernels of tessera", "whoever runs such a model has to load libtessera_kernels.so");
     }
     if (!cpu_) {
       exclude("QOperator", "execution providers other than the CPU's read Q/DQ pairs");
@@ -296,7 +295,7 @@ class Planner {
   const graph::Graph& graph_;
   std::string provider_;
   bool cpu_;
-  bool kernels_;
+  KernelsUse kernels_;
   CandidatePlan plan_;
 };
 
@@ -317,7 +316,7 @@ CandidatePlan plan_candidates(const quantize::Candidates& named) {
 }
 
 CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
-                              const std::string& provider, bool kernels) {
+                              const std::string& provider, KernelsUse kernels) {
   return Planner(host, graph, runtime::short_provider_name(provider), kernels).plan();
 }
 

@@ -21,6 +21,7 @@
 #include "tessera/evaluate/lab.h"
 #include "tessera/evaluate/measuring.h"
 #include "tessera/network/load.h"
+#include "tessera/network/micro.h"
 #include "tessera/quantize/dialect.h"
 #include "tessera/refine/refine.h"
 
@@ -50,6 +51,8 @@ constexpr double kRefiningUntil = 0.87;
 constexpr double kFinalistsUntil = 0.93;
 constexpr double kConfirmingUntil = 0.98;
 constexpr std::string_view kTheBudget = "the time budget";
+/// Verdict of what keeps the limits and is only shown.
+constexpr std::string_view kNeedsLibrary = "needs libtessera_kernels.so (--kernels tessera)";
 /// By which range methods are compared: one is far from another where it matters.
 constexpr std::int64_t kMethodSamples = 32;
 /// Those near the best of a first round of judging are judged by more samples, the others not.
@@ -129,6 +132,7 @@ class Optimizer {
       candidate.verdict = verdict_of(candidate.row, limits_);
     }
     TESSERA_CHECK(time_survivors(result_.candidates, kTimingUntil));
+    TESSERA_CHECK(look_at_kernels());
     TESSERA_CHECK(mix());
     TESSERA_CHECK(refine_fastest());
     sort_by_speed(result_.candidates);
@@ -442,6 +446,35 @@ class Optimizer {
     return monitor_.check();
   }
 
+  /// The best portable scheme once more with the operators of libtessera_kernels. Its verdict keeps
+  /// it out of all that follows.
+  Status look_at_kernels() {
+    const auto* base = twin_base(result_.candidates);
+    if (options_.kernels != KernelsUse::kShown || base == nullptr) {
+      return {};
+    }
+    Candidate twin;
+    twin.making = base->making;
+    twin.row.scheme = base->row.scheme;
+    twin.row.scheme.format = quantize::Format::kKernels;
+    twin.row.operators = base->row.operators;
+    if (over(kTimingUntil)) {
+      cut(twin.row.name());
+      return {};
+    }
+    if (!take_over(twin.row, options_.known)) {
+      TESSERA_CHECK(measure(twin));
+    }
+    twin.verdict = verdict_of(twin.row, limits_);
+    const auto status = time_survivors({&twin, 1}, kTimingUntil);
+    if (twin.verdict.empty()) {
+      twin.verdict = kNeedsLibrary;
+    }
+    release(twin);
+    result_.candidates.push_back(std::move(twin));
+    return status;
+  }
+
   Status enter(Candidate& candidate, evaluate::Batches& batches) {
     auto& row = candidate.row;
     TESSERA_TRY(const auto built, build(candidate));
@@ -548,6 +581,11 @@ class Optimizer {
     if (const auto uniform = fastest_uniform(result_.candidates); uniform && *uniform != best) {
       wanted.push_back(*uniform);
     }
+    const bool against_uniform = wanted.size() > 1;
+    const auto portable = pick_portable(result_.candidates);
+    if (portable && std::ranges::find(wanted, *portable) == wanted.end()) {
+      wanted.push_back(*portable);
+    }
     std::vector<Finalist> finalists;
     for (const auto index : wanted) {
       auto finalist = write_finalist(index);
@@ -589,11 +627,41 @@ class Optimizer {
     std::size_t winner = 0;
     // A mix must earn its keep: the simpler model wins where the race cannot tell them apart,
     // unless the mix is the more accurate one.
-    if (finalists.size() > 1 && gives_way(finalists[0].measured, finalists[1].measured)) {
+    if (against_uniform && gives_way(finalists[0].measured, finalists[1].measured)) {
       result_.candidates[best].verdict = "not faster than the best uniform model when confirmed";
       winner = 1;
     }
-    return judge(finalists[winner]);
+    TESSERA_CHECK(judge(finalists[winner]));
+    return keep_portable(finalists);
+  }
+
+  /// Whoever is given a model that needs a library gets the best that needs none, too.
+  Status keep_portable(std::span<const Finalist> finalists) {
+    if (!result_.chosen || result_.portable ||
+        !needs_library(result_.candidates[*result_.chosen])) {
+      return {};
+    }
+    auto& portable = result_.portable.emplace();
+    portable.name = reference_name();
+    const Finalist* best = nullptr;
+    for (const auto& finalist : finalists) {
+      const auto& row = finalist.measured;
+      if (!needs_library(result_.candidates[finalist.index]) && row.status == RowStatus::kOk &&
+          shortfall(row.speedup).empty() && row.speedup.median > portable.speedup) {
+        best = &finalist;
+        portable.speedup = row.speedup.median;
+      }
+    }
+    if (best == nullptr) {
+      return {};
+    }
+    portable.name = best->measured.name();
+    portable.sqnr_db = sqnr_of(best->measured);
+    portable.file = folder_ / "portable" /
+                    fmt::format("model.portable{}", network::ending_of(best->model.format()));
+    std::error_code error;
+    std::filesystem::create_directories(portable.file.parent_path(), error);
+    return best->model.save(portable.file, {.overwrite = Overwrite::kReplace});
   }
 
   Status judge(Finalist& finalist) {
@@ -680,6 +748,7 @@ class Optimizer {
         candidate.verdict = loser_verdict(candidate, chosen, reference_name());
       }
     }
+    note_kernels();
     settle();
     if (!result_.chosen) {
       return {};
@@ -692,6 +761,15 @@ class Optimizer {
                      "judge it by the task's own metric, or ask for more with --min-sqnr-db"});
     }
     return {};
+  }
+
+  void note_kernels() {
+    for (const auto& candidate : result_.candidates) {
+      if (candidate.verdict == kNeedsLibrary) {
+        const auto chosen = result_.chosen ? result_.confirmation : std::nullopt;
+        result_.with_kernels = gain_of_kernels(candidate, chosen);
+      }
+    }
   }
 
   /// The reference with all its runs, and every row at its pace.
@@ -886,6 +964,25 @@ class Optimizer {
   std::optional<TemporaryDirectory> own_folder_;
 };
 
+/// Kernels are tried where the runtime takes them: by its CPU provider, with the library at hand.
+Result<KernelsUse> kernels_use(const OptimizeOptions& options, bool onnx,
+                               const std::shared_ptr<const runtime::Library>& library,
+                               CandidatePlan& plan) {
+  if (!onnx || options.kernels == KernelsUse::kPortable ||
+      runtime::short_provider_name(options.session.provider) != "cpu") {
+    return KernelsUse::kPortable;
+  }
+  const auto status = network::try_kernels(library, options.session);
+  if (status) {
+    return options.kernels;
+  }
+  if (options.kernels == KernelsUse::kTaken) {
+    return tl::unexpected(status.error());
+  }
+  plan.excluded.push_back({"kernels of tessera", status.error().message});
+  return KernelsUse::kPortable;
+}
+
 }  // namespace
 
 Result<OptimizeResult> optimize(const network::Network& model, const data::SampleSet& samples,
@@ -915,10 +1012,12 @@ Result<OptimizeResult> optimize(const network::Network& model, const data::Sampl
   auto plan = named ? plan_candidates(*named)
                     : plan_candidates(describe_host(), lab.graph(), options.session.provider,
                                       options.kernels);
+  auto settings = options;
+  TESSERA_TRY(settings.kernels, kernels_use(options, !named, library, plan));
   result.excluded = std::move(plan.excluded);
   result.timer = evaluate::timer_for(options.session);
   result.candidates = std::move(plan.candidates);
-  TESSERA_CHECK(Optimizer(lab, options, result, monitor).run());
+  TESSERA_CHECK(Optimizer(lab, settings, result, monitor).run());
   return result;
 }
 

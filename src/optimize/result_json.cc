@@ -79,6 +79,26 @@ Fields<OptimizeResult::Mixing> fields_of(const OptimizeResult::Mixing*) {
   return kFields;
 }
 
+Fields<OptimizeResult::Portable> fields_of(const OptimizeResult::Portable*) {
+  using Portable = OptimizeResult::Portable;
+  static constexpr std::array kFields = {
+      written<&Portable::name>("name", "of the candidate, or of what was given"),
+      written<&Portable::speedup>("speedup", "over float32"),
+      written<&Portable::sqnr_db>("sqnr_db", "of the outputs; null of what was given")};
+  return kFields;
+}
+
+Fields<OptimizeResult::WithKernels> fields_of(const OptimizeResult::WithKernels*) {
+  using WithKernels = OptimizeResult::WithKernels;
+  static constexpr std::array kFields = {
+      written<&WithKernels::name>("name", "of the candidate, which --kernels tessera may take"),
+      written<&WithKernels::speedup>("speedup", "over float32"),
+      written<&WithKernels::sqnr_db>("sqnr_db", "of the outputs"),
+      written<&WithKernels::portable_speedup>("portable_speedup",
+                                              "of what was chosen; 1 if float32 stays")};
+  return kFields;
+}
+
 Json to_json(const OptimizeResult& result) {
   const auto& best = result.chosen ? result.candidates[*result.chosen].row : result.baseline;
   Json confirmation;
@@ -101,6 +121,8 @@ Json to_json(const OptimizeResult& result) {
           {"applied_limits", as_json(result.applied)},
           {"written", as_json(result.written)},
           {"mixing", as_json(result.mixing)},
+          {"portable", as_json(result.portable)},
+          {"with_kernels", as_json(result.with_kernels)},
           {"timer", to_string(result.timer)}};
 }
 

@@ -123,9 +123,14 @@ void sort_by_speed(std::vector<Candidate>& candidates) {
 
 void mark_front(std::span<Candidate> candidates) {
   double best = kNothing;
+  double best_portable = kNothing;
   for (auto& candidate : candidates) {
-    candidate.on_front = candidate.row.speedup.median > 1 && sqnr_of(candidate.row) > best;
-    best = std::max(best, sqnr_of(candidate.row));
+    const double sqnr_db = sqnr_of(candidate.row);
+    const bool portable = !needs_library(candidate);
+    candidate.on_front =
+        candidate.row.speedup.median > 1 && sqnr_db > (portable ? best_portable : best);
+    best = std::max(best, sqnr_db);
+    best_portable = portable ? std::max(best_portable, sqnr_db) : best_portable;
   }
 }
 
@@ -142,11 +147,14 @@ std::vector<std::size_t> finalists_of(std::span<const Candidate> candidates) {
   return finalists;
 }
 
-std::optional<std::size_t> pick(std::span<const Candidate> candidates) {
+namespace {
+
+std::optional<std::size_t> pick_of(std::span<const Candidate> candidates,
+                                   bool (*wanted)(const Candidate&)) {
   std::optional<std::size_t> fastest;
   std::optional<std::size_t> picked;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (!may_win(candidates[i])) {
+    if (!wanted(candidates[i])) {
       continue;
     }
     fastest = fastest.value_or(i);
@@ -157,6 +165,18 @@ std::optional<std::size_t> pick(std::span<const Candidate> candidates) {
     }
   }
   return picked;
+}
+
+}  // namespace
+
+std::optional<std::size_t> pick(std::span<const Candidate> candidates) {
+  return pick_of(candidates, may_win);
+}
+
+std::optional<std::size_t> pick_portable(std::span<const Candidate> candidates) {
+  return pick_of(candidates, [](const Candidate& candidate) {
+    return may_win(candidate) && !needs_library(candidate);
+  });
 }
 
 std::optional<std::size_t> fastest_uniform(std::span<const Candidate> candidates) {
@@ -180,6 +200,48 @@ std::string shortfall(const Speedup& speedup) {
     return "not faster beyond noise";
   }
   return speedup.median < 1 + kTie ? "faster by too little" : "";
+}
+
+bool needs_library(const Candidate& candidate) {
+  return candidate.row.scheme.mode == Mode::kStatic &&
+         candidate.row.scheme.format == quantize::Format::kKernels;
+}
+
+const Candidate* twin_base(std::span<const Candidate> candidates) {
+  std::vector<const Candidate*> order;
+  for (const auto& candidate : candidates) {
+    const auto& row = candidate.row;
+    const auto* where = std::get_if<Uniform>(&candidate.making);
+    if (row.status == RowStatus::kOk && candidate.verdict.empty() && row.speedup.rounds > 0 &&
+        row.scheme.mode == Mode::kStatic && where != nullptr && where->everywhere()) {
+      order.push_back(&candidate);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->row.speedup.median > b->row.speedup.median;
+  });
+  const Candidate* best = nullptr;
+  for (const auto* candidate : order) {
+    const bool tied = is_tied(order.front()->row.speedup, candidate->row.speedup);
+    if (tied && (best == nullptr || sqnr_of(candidate->row) > sqnr_of(best->row))) {
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::optional<OptimizeResult::WithKernels> gain_of_kernels(const Candidate& twin,
+                                                           const std::optional<Speedup>& chosen) {
+  const auto& speedup = twin.row.speedup;
+  const double portable = chosen ? chosen->median : 1;
+  const bool beyond_noise = speedup.rounds > 0 && speedup.low > (chosen ? chosen->high : 1);
+  if (!beyond_noise || speedup.median < portable * (1 + kTie)) {
+    return std::nullopt;
+  }
+  return OptimizeResult::WithKernels{.name = twin.row.name(),
+                                     .speedup = speedup.median,
+                                     .sqnr_db = sqnr_of(twin.row),
+                                     .portable_speedup = portable};
 }
 
 const Candidate* fastest_static(std::span<const Candidate> candidates) {

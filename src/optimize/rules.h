@@ -48,13 +48,15 @@ inline constexpr std::size_t kMostFinalists = 6;
 /// Fastest first; equals stay in their order.
 void sort_by_speed(std::vector<Candidate>& candidates);
 /// Of candidates by speed: those to which no other is both faster and closer. float32 ends the
-/// front: nothing is closer to itself.
+/// front: nothing is closer to itself. What needs a library takes no portable one's place.
 void mark_front(std::span<Candidate> candidates);
 
 /// Of candidates by speed, those that meet in a last race: what may win, near the fastest of them.
 [[nodiscard]] std::vector<std::size_t> finalists_of(std::span<const Candidate> candidates);
 /// Of candidates by speed: the fastest that may win, ties to the more accurate.
 [[nodiscard]] std::optional<std::size_t> pick(std::span<const Candidate> candidates);
+/// The same of those that need no library.
+[[nodiscard]] std::optional<std::size_t> pick_portable(std::span<const Candidate> candidates);
 /// The same of those that are no mixes, without ties.
 [[nodiscard]] std::optional<std::size_t> fastest_uniform(std::span<const Candidate> candidates);
 /// A mix must earn its keep: the simpler model wins where a race of the two cannot tell them apart,
@@ -63,6 +65,16 @@ void mark_front(std::span<Candidate> candidates);
 /// Why a confirmed row is not taken: it is not faster beyond noise, or by too little. Empty if it
 /// is taken.
 [[nodiscard]] std::string shortfall(const Speedup& speedup);
+
+/// It runs only where libtessera_kernels is loaded.
+[[nodiscard]] bool needs_library(const Candidate& candidate);
+/// Of those that keep the limits, the fastest uniform static one, however slow, ties to the more
+/// accurate: whose twin with the kernels of tessera is worth a look. Null if there is none.
+[[nodiscard]] const Candidate* twin_base(std::span<const Candidate> candidates);
+/// What a twin that keeps the limits brings beside what was chosen (null: float32 stays); nothing
+/// within noise and a tie.
+[[nodiscard]] std::optional<OptimizeResult::WithKernels> gain_of_kernels(
+    const Candidate& twin, const std::optional<Speedup>& chosen);
 
 /// Of those that keep the limits, the fastest static one; null if there is none.
 [[nodiscard]] const Candidate* fastest_static(std::span<const Candidate> candidates);

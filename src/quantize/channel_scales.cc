@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "quantize/lookups.h"
+#include "tessera/core/compact_text.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
@@ -70,16 +72,19 @@ class ChannelScaler {
     for (auto& [result, tables] : by_result_) {
       if (scale_result(tables)) {
         scaled.push_back(tables.lookup->rounded);
+        integers_.push_back(result);
       }
     }
     for (const auto node : model_.nodes()) {
       if (model_.op_type(node) == "QuantizeLinear" && scale_quantized(node)) {
         scaled.push_back(model_.inputs(node).front());
+        integers_.push_back(model_.outputs(node).front());
       }
     }
     for (const auto& [result, tables] : by_result_) {
       write(tables);
     }
+    note_scaled();
     return scaled;
   }
 
@@ -482,8 +487,21 @@ class ChannelScaler {
     model_.set_attribute(*node, "axis", std::int64_t{1});
   }
 
+  /// So that nobody takes the integers for what their one scale says.
+  void note_scaled() {
+    if (integers_.empty()) {
+      return;
+    }
+    Json names = Json::array();
+    for (const auto& name : integers_) {
+      names.push_back(name);
+    }
+    model_.set_metadata(onnx::kChannelScalesKey, compact_text(names));
+  }
+
   Model& model_;
   const calibrate::Ranges& ranges_;
+  std::vector<std::string> integers_;
   std::map<std::string, Tables, std::less<>> by_result_;
 };
 

@@ -76,11 +76,17 @@ std::string QdqEmitter::rename_result(const std::string& value) {
   if (!producer) {
     return value;
   }
+  const auto type = model_.type_of(value);
   const auto outputs = model_.outputs(*producer);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i] == value) {
       model_.set_output(*producer, i, renamed);
     }
+  }
+  if (type) {
+    auto types = onnx::Model::empty(model_.opset().value_or(1));
+    types.set_type(renamed, *type);
+    model_.adopt_types(types);  // known, but not written
   }
   return renamed;
 }

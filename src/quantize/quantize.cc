@@ -186,12 +186,39 @@ std::vector<Work> with_kernels(const std::vector<Work>& work) {
   return found;
 }
 
+/// The types of values in 8 bits are those of the floats that they are rounded from; kept for when
+/// there are no floats any more.
+onnx::Model integer_types(const onnx::Model& model) {
+  auto types = onnx::Model::empty(model.opset().value_or(1));
+  const auto note = [&](const std::string& integers, const std::string& floats,
+                        const std::string& zero_point) {
+    auto type = model.general_type_of(floats);
+    const auto zero = model.initializer_type(zero_point);
+    if (type && type->shape && zero) {
+      types.set_type(integers, {zero->dtype, std::move(type->shape)});
+    }
+  };
+  for (const auto node : model.nodes()) {
+    const auto inputs = model.inputs(node);
+    if (inputs.size() < 3) {
+      continue;
+    }
+    if (model.op_type(node) == "QuantizeLinear") {
+      note(model.outputs(node).front(), inputs[0], inputs[2]);
+    } else if (model.op_type(node) == "DequantizeLinear") {
+      note(inputs[0], model.outputs(node).front(), inputs[2]);
+    }
+  }
+  return types;
+}
+
 Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ranges& ranges,
                   const QuantizeOptions& options, Monitor& monitor) {
   auto work = groups.static_qdq;
   work.insert(work.end(), groups.static_qoperator.begin(), groups.static_qoperator.end());
   work.insert(work.end(), groups.exact.begin(), groups.exact.end());
   TESSERA_CHECK(apply_static_qdq(model, work, ranges, options, monitor));
+  const auto types = integer_types(model);
   const auto kernels = with_kernels(groups.static_qoperator);
   if (!kernels.empty()) {
     const auto lookups = fuse_lookups(model, kernels);
@@ -199,6 +226,7 @@ Status run_static(onnx::Model& model, const Groups& groups, const calibrate::Ran
   }
   if (!groups.static_qoperator.empty()) {
     TESSERA_CHECK(lower_to_qoperator(model, groups.static_qoperator, options, monitor));
+    model.adopt_types(types);
   }
   TESSERA_CHECK(guard_float_operators(model).map([](std::int64_t) {}));
   if (kernels.empty() && options.layout == Layout::kAsWritten) {

@@ -89,9 +89,9 @@ bool is_eight_bit(const Model& model, const std::string& value) {
   if (type == "QuantizeLinear" || type == "Lookup" || type.starts_with("QLinear")) {
     return true;
   }
-  constexpr std::array<std::string_view, 8> kMoves = {"Identity",  "MaxPool",  "NhwcMaxPool",
-                                                      "NhwcSlice", "Resize",   "NhwcUpsample",
-                                                      "Slice",     "Transpose"};
+  constexpr std::array<std::string_view, 12> kMoves = {
+      "Concat",       "Gather",  "Identity", "MaxPool", "NhwcMaxPool", "NhwcSlice",
+      "NhwcUpsample", "Reshape", "Resize",   "Slice",   "Split",       "Transpose"};
   return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() &&
          is_eight_bit(model, model.inputs(*producer).front());
 }

@@ -173,6 +173,12 @@ std::string cut_off_text(const std::vector<optimize::Exclusion>& cut_off) {
   return text.empty() ? text : "\ncut off by the time budget (--budget):\n" + text;
 }
 
+std::string gain_text(double speedup, double sqnr_db, double portable_speedup) {
+  const auto sqnr = std::isfinite(sqnr_db) ? decibels(sqnr_db) + " dB" : decibels(sqnr_db);
+  return fmt::format("with --kernels tessera: {:.2f}x at {} (portable: {:.2f}x)", speedup, sqnr,
+                     portable_speedup);
+}
+
 std::string chosen_text(const optimize::OptimizeResult& result) {
   const auto& baseline = result.baseline;
   if (!result.chosen) {
@@ -218,6 +224,22 @@ std::string chosen_text(const optimize::OptimizeResult& result) {
     }
   }
   return text;
+}
+
+std::string kernels_text(const optimize::OptimizeResult& result) {
+  if (result.portable) {
+    const auto& twin = *result.portable;
+    const auto sqnr = twin.sqnr_db ? fmt::format(" at {} dB", decibels(*twin.sqnr_db)) : "";
+    return fmt::format(
+        "needs     libtessera_kernels.so\nportable  {}: {:.2f}x{}, needs no library\n", twin.name,
+        twin.speedup, sqnr);
+  }
+  if (!result.with_kernels) {
+    return {};
+  }
+  const auto& gain = *result.with_kernels;
+  return fmt::format("kernels   {}\n",
+                     gain_text(gain.speedup, gain.sqnr_db, gain.portable_speedup));
 }
 
 Table candidate_table(const optimize::OptimizeResult& result) {
@@ -423,12 +445,18 @@ std::string bench_text(const evaluate::BenchResult& result, Page page, std::size
     text +=
         fmt::format("\nfastest: {} at level {}{}: {} against {} at level all{}\n", best.name(),
                     to_string(best.opt_level), where, interval(best.speedup), reference, against);
+    if (result.with_kernels) {
+      const auto& row = result.rows[*result.with_kernels];
+      const double sqnr_db = row.accuracy ? row.accuracy->overall.sqnr_db : std::nan("");
+      text += gain_text(row.speedup.median, sqnr_db, best.speedup.median) + "\n";
+    }
   }
   return text;
 }
 
 std::string optimize_text(const optimize::OptimizeResult& result, Page page, std::size_t top) {
-  auto text = chosen_text(result) + "\n" + candidate_table(result).text(page, top);
+  auto text =
+      chosen_text(result) + kernels_text(result) + "\n" + candidate_table(result).text(page, top);
   if (const auto failures = failures_text(rows_of(result)); !failures.empty()) {
     text += "\n" + failures;
   }

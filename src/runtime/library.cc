@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include "tessera/runtime/library.h"
+#include "tessera/runtime/kernels_library.h"
 
 #include <dlfcn.h>
 
@@ -204,6 +205,15 @@ Result<const OnnxRuntime*> OnnxRuntime::in(const Library& given) {
         .hint("load it, too: runtime::Library::load()");
   }
   return found;
+}
+
+Result<fs::path> kernels_library() {
+  TESSERA_TRY(auto file, find_kernels());
+  if (file.empty()) {
+    return fail(ErrorCode::kUnavailable, "libtessera_kernels.so is not beside the program")
+        .hint("install it, or set {} to its path", kKernelsVariable);
+  }
+  return file;
 }
 
 Result<std::shared_ptr<const Library>> Library::load(const fs::path& path,

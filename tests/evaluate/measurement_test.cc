@@ -166,6 +166,31 @@ TEST(PlanBench, WhatIsNoAxis_IsThatOfEveryRow) {
   EXPECT_EQ(quantize::to_string((*rows)[2].scheme), "qdq-u8s8-reduced-symmetric-mse");
 }
 
+TEST(PlanBench, KernelsOfTessera_AreTwoRowsWhereFormatsSayNothing) {
+  const auto count = [](const BenchOptions& options) {
+    const auto rows = plan_bench(options);
+    EXPECT_THAT(rows, IsOk());
+    return std::count_if(rows->begin(), rows->end(), [](const Measurement& row) {
+      return row.scheme.mode == Mode::kStatic && row.scheme.format == quantize::Format::kKernels;
+    });
+  };
+  BenchOptions options;
+  EXPECT_EQ(count(options), 0);
+  options.kernels = quantize::KernelsUse::kShown;
+  EXPECT_EQ(count(options), 2);  // per tensor and per channel, at level all
+  options.granularities = {"tensor"};
+  options.types = {"u8u8"};
+  EXPECT_EQ(count(options), 1);
+  options.levels = {runtime::OptLevel::kBasic};
+  EXPECT_EQ(count(options), 0);
+  options.levels = {};
+  options.session.provider = "openvino";
+  EXPECT_EQ(count(options), 0);
+  options.session.provider = "cpu";
+  options.formats = {"qdq"};
+  EXPECT_EQ(count(options), 0) << "formats were named";
+}
+
 TEST(PlanBench, UnknownWord_IsNamed) {
   BenchOptions options;
   options.types = {"u8u9"};

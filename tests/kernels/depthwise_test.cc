@@ -168,6 +168,22 @@ TEST(Depthwise, ReferenceIsTheDefinition_EveryTargetIsTheReference) {
   EXPECT_GT(results, 500'000U);
 }
 
+/// Images that are wider than what a loop takes at once.
+TEST(Depthwise, EveryTargetIsTheReference_OnWideImages) {
+  Cases cases(8);
+  for (const std::size_t channels : {3U, 16U, 24U, 32U, 40U, 64U, 80U}) {
+    for (const std::size_t kernel : {3U, 5U, 7U, 9U}) {
+      auto c = random_case(cases, channels, kernel, kernel);
+      SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(kernel));
+      c.shape.x = {.input = positive(cases, 60, 300), .kernel = kernel};
+      c.shape.x.pad = positive(cases, 0, static_cast<int>(2 * kernel));
+      c.shape.x.output = c.shape.x.input + 2 * c.shape.x.pad - kernel + 1;
+      c.image = cases.bytes(c.shape.batch * c.shape.y.input * c.shape.x.input * channels);
+      expect_targets_agree(c);
+    }
+  }
+}
+
 TEST(Depthwise, LargestSumsDoNotOverflow) {
   Cases cases(2);
   for (const bool is_signed : {false, true}) {

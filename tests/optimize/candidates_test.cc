@@ -61,11 +61,12 @@ TEST(PlanCandidates, KernelsOfTessera_AreTriedWhereTheyAreWanted) {
   const auto portable = plan_candidates(host, {}, "cpu");
   EXPECT_EQ(std::ranges::count_if(portable.candidates, is_kernels), 0);
   EXPECT_THAT(portable.excluded, Contains(Field(&Exclusion::what, "kernels of tessera")));
-  const auto wanted = plan_candidates(host, {}, "cpu", true);
+  const auto wanted = plan_candidates(host, {}, "cpu", KernelsUse::kTaken);
   EXPECT_EQ(std::ranges::count_if(wanted.candidates, is_kernels), 2);  // per tensor and channel
   EXPECT_THAT(wanted.excluded, Not(Contains(Field(&Exclusion::what, "kernels of tessera"))));
-  EXPECT_EQ(
-      std::ranges::count_if(plan_candidates(host, {}, "openvino", true).candidates, is_kernels), 0);
+  EXPECT_EQ(std::ranges::count_if(
+                plan_candidates(host, {}, "openvino", KernelsUse::kTaken).candidates, is_kernels),
+            0);
 }
 
 /// Seen on an H100: Q/DQ took 2.6 times as long as float32, and no kernel computed on integers.

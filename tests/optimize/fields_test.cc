@@ -27,6 +27,10 @@ TEST(FieldsOfOptimize, AreThoseOfTheSchema) {
                 "/properties/result/properties/written/anyOf/0");
   expect_schema(members_of<OptimizeResult::Mixing>(), "optimize",
                 "/properties/result/properties/mixing/anyOf/0");
+  expect_schema(members_of<OptimizeResult::Portable>(), "optimize",
+                "/properties/result/properties/portable/anyOf/0");
+  expect_schema(members_of<OptimizeResult::WithKernels>(), "optimize",
+                "/properties/result/properties/with_kernels/anyOf/0");
 }
 
 TEST(FieldsOfOptimize, AreThoseOfThePage) {
@@ -35,6 +39,8 @@ TEST(FieldsOfOptimize, AreThoseOfThePage) {
   expect_page(members_of<Limits>(), kPage, "### `applied_limits`");
   expect_page(members_of<OptimizeResult::Written>(), kPage, "### `written`");
   expect_page(members_of<OptimizeResult::Mixing>(), kPage, "### `mixing`");
+  expect_page(members_of<OptimizeResult::Portable>(), kPage, "### `portable`");
+  expect_page(members_of<OptimizeResult::WithKernels>(), kPage, "### `with_kernels`");
 }
 
 }  // namespace

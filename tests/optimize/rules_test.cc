@@ -421,5 +421,49 @@ TEST(LoserVerdict, WithinNoiseIsAsFast) {
   EXPECT_EQ(loser_verdict(row(1.9, 20, 0.05), &chosen, "float32"), "as fast, less accurate");
 }
 
+// --- kernels of tessera
+// --------------------------------------------------------------------------------------------
+
+Candidate with_kernels(double speedup, double sqnr_db, double half_width = 0.001) {
+  auto candidate = row(speedup, sqnr_db, half_width);
+  candidate.row.scheme.format = Format::kKernels;
+  return candidate;
+}
+
+TEST(TwinBase, IsTheFastestUniformModel_TiesToTheMoreAccurate) {
+  auto missed = row(3, 5);
+  missed.verdict = "SQNR 5 dB, 20 dB asked";
+  auto partly = row(2.5, 30);
+  partly.making = Uniform{{"Conv"}};
+  const std::vector<Candidate> rows{missed, mix(2.7, 30), partly, row(2, 20), row(1.99, 25)};
+  EXPECT_EQ(twin_base(rows), &rows[4]);
+  const std::vector<Candidate> slow{row(0.8, 20), failed()};
+  EXPECT_EQ(twin_base(slow), slow.data()) << "what float32 beats may win by other operators";
+  EXPECT_EQ(twin_base({}), nullptr);
+}
+
+TEST(GainOfKernels, IsSaidBeyondNoiseAndTie) {
+  const auto twin = with_kernels(2.06, 11.8);
+  const auto gain = gain_of_kernels(twin, Speedup{1.01, 1.0, 1.02, 60});
+  ASSERT_TRUE(gain);
+  EXPECT_EQ(gain->speedup, 2.06);
+  EXPECT_EQ(gain->sqnr_db, 11.8);
+  EXPECT_EQ(gain->portable_speedup, 1.01);
+  EXPECT_EQ(gain_of_kernels(twin, std::nullopt)->portable_speedup, 1);
+  EXPECT_FALSE(gain_of_kernels(twin, Speedup{2.03, 2.02, 2.04, 60})) << "a tie";
+  EXPECT_FALSE(gain_of_kernels(with_kernels(2.06, 12, 0.3), Speedup{1.8, 1.7, 1.9, 60})) << "noise";
+  EXPECT_FALSE(gain_of_kernels(with_kernels(0.9, 12), std::nullopt));
+}
+
+TEST(Front, WhatNeedsALibraryTakesNoPortableModelsPlace) {
+  std::vector<Candidate> rows{with_kernels(2.1, 30), row(1.7, 28), with_kernels(1.6, 29),
+                              row(1.5, 29)};
+  mark_front(rows);
+  EXPECT_TRUE(rows[0].on_front);
+  EXPECT_TRUE(rows[1].on_front);
+  EXPECT_FALSE(rows[2].on_front);
+  EXPECT_TRUE(rows[3].on_front);
+}
+
 }  // namespace
 }  // namespace tessera::optimize

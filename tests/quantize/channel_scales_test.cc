@@ -280,6 +280,48 @@ TEST(ChannelScalesOf, DeadChannel_IsHarmless) {
   EXPECT_LT(compared.scaled_error, 0.25 * compared.plain_error);
 }
 
+/// The shuffle becomes the order of what makes the channels: of the tables, too.
+TEST(ChannelScalesOf, ShuffleBehindTables_MovesTheirRows) {
+  ModelBuilder builder(20);
+  builder.input("x", {1, 4, 8, 8});
+  builder.constant("w", spread_rows({kChannels, 4, 1, 1}, 10, 3));
+  builder.op("Conv", {"x", "w"}, {"h"});
+  builder.op("HardSigmoid", {"h"}, {"s"}, {{"alpha", 0.1F}, {"beta", 0.5F}});
+  builder.constant("apart", Tensor::of(Ints{1, 2, kChannels / 2, 8, 8}, {5}));
+  builder.constant("joined", Tensor::of(Ints{1, kChannels, 8, 8}, {4}));
+  builder.op("Reshape", {"s", "apart"}, {"r"});
+  builder.op("Transpose", {"r"}, {"t"}, {{"perm", Ints{0, 2, 1, 3, 4}}});
+  builder.op("Reshape", {"t", "joined"}, {"y"});
+  builder.weight("u", {2, kChannels, 1, 1}).op("Conv", {"y", "u"}, {"z"}).output("z");
+  const auto compared = compare(std::move(builder));
+  EXPECT_THAT(tables(compared.scaled.model), ::testing::ElementsAre(2));
+  EXPECT_EQ(count_types(compared.scaled.model), count_types(compared.plain.model));
+  EXPECT_LT(compared.scaled_error, compared.plain_error);
+}
+
+/// Whoever simulates the roundings must not round what lookups leave alone.
+TEST(ChannelScalesOf, Simulation_RoundsWhatIsLeft) {
+  auto model = network(silu, 3).build();
+  ASSERT_THAT(model.infer_types(runtime::type_oracle(library())), IsOk());
+  auto ranges = measure(model, random_feeds(model, 1), true).value();
+  const auto rounded = [&](Format format) {
+    const auto graph = model.view().value();
+    const Assignment assignment(graph.ops().size(),
+                                static_scheme(format, DType::kUInt8, DType::kInt8, true));
+    std::set<std::string> names;
+    const auto details = describe_static(model, assignment, ranges, {}, Monitor::silent()).value();
+    for (const auto& scale : details.activations) {
+      names.insert(scale.tensors.begin(), scale.tensors.end());
+    }
+    return names;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(rounded(Format::kQOperator), (Names{"x", "h", "s", "y", "d", "f", "e", "z"}));
+  EXPECT_EQ(rounded(Format::kKernels), (Names{"x", "d", "e", "z"})) << "h and y by channel";
+  ranges.channels.clear();
+  EXPECT_EQ(rounded(Format::kKernels), (Names{"x", "h", "y", "d", "e", "z"}));
+}
+
 /// Where a function does not move, no entry of a table is spent: of -40 to 40 SiLU needs half.
 TEST(ChannelScalesOf, EndsThatAFunctionMakesAlike_AreCutOff) {
   ModelBuilder builder(20);

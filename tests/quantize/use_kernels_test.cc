@@ -74,6 +74,7 @@ Case one(std::string name, std::string op, std::vector<std::string> inputs,
                 .constant("starts", ints({1, 0}))
                 .constant("ends", ints({std::numeric_limits<std::int64_t>::max(),
                                         std::numeric_limits<std::int64_t>::max()}))
+                .constant("factor", Tensor::of(std::vector<float>{-0.7F}, {1}))
                 .constant("near", ints({7, 7}))
                 .constant("one", ints({1}))
                 .constant("end", ints({std::numeric_limits<std::int64_t>::max()}))
@@ -101,6 +102,8 @@ std::vector<Case> cases() {
       one("Add", "Add", {"h", "h"}, {}, "Lookup", false),
       one("Mul", "Mul", {"h", "h"}, {}, "Lookup", false),
       one("Concat", "Concat", {"h", "h"}, {{"axis", std::int64_t{1}}}, "QLinearConcat"),
+      // By one element with an axis of its own, right before the output.
+      one("MulByOneElement", "Mul", {"h", "factor"}, {}, "Lookup", false),
       of_two("Add", "QLinearAdd"),
       of_two("Mul", "QLinearMul"),
       {"Depthwise",

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "support/matchers.h"
@@ -79,6 +80,13 @@ onnx::Model giants() {
       .build();
 }
 
+quantize::Scheme per_channel_scheme(quantize::Format format = quantize::Format::kQdq) {
+  quantize::Scheme scheme;
+  scheme.format = format;
+  scheme.per_channel = true;
+  return scheme;
+}
+
 struct Case {
   network::Network model;
   std::shared_ptr<const runtime::Library> library;
@@ -97,7 +105,8 @@ struct Case {
   }
 };
 
-Result<Case> make_case(onnx::Model given, std::int64_t count, int threads = 1) {
+Result<Case> make_case(onnx::Model given, std::int64_t count, int threads = 1,
+                       const quantize::Scheme& scheme = per_channel_scheme()) {
   TESSERA_TRY(auto library, runtime::Library::load());
   auto model = network::Network::of(std::move(given));
   TESSERA_CHECK(model.infer_types(library));
@@ -107,10 +116,9 @@ Result<Case> make_case(onnx::Model given, std::int64_t count, int threads = 1) {
   auto apart = samples_apart(count);
   calibrate::CalibrateOptions options;
   options.threads = threads;
+  options.channels = scheme.format == quantize::Format::kKernels;
   TESSERA_TRY(auto ranges, calibrate::calibrate_apart(model, samples, apart, library, options,
                                                       Monitor::silent()));
-  quantize::Scheme scheme;
-  scheme.per_channel = true;
   TESSERA_TRY(const auto graph, model.view());
   TESSERA_TRY(auto assignment,
               quantize::resolve(quantize::uniform_recipe(scheme), graph, Monitor::silent()));
@@ -271,6 +279,40 @@ TEST(ChooseMethod, WeightsShare_SaysWhoMakesTheError) {
   ASSERT_THAT(rough, IsOk());
   EXPECT_GT(*rough, 0.05);
   EXPECT_LT(*rough, 1);
+}
+
+/// A simulation with one scale per value would judge another network than the one that is written.
+TEST(ChooseMethod, ScalesPerChannel_AreJudgedAsTheyAreBuilt) {
+  std::vector<float> rows;
+  std::vector<float> columns;
+  for (int c = 0; c < 8; ++c) {
+    rows.push_back(std::pow(3.0F, static_cast<float>(c)));
+    columns.push_back(std::pow(3.0F, static_cast<float>(-c)));
+  }
+  const auto spread = [&] {
+    return ModelBuilder(13)
+        .input("x", {1, 1, 8, 8})
+        .constant("w", Tensor::of(rows, {8, 1, 1, 1}))
+        .op("Conv", {"x", "w"}, {"h"})
+        .op("Sigmoid", {"h"}, {"s"})
+        .op("Mul", {"h", "s"}, {"a"})
+        .constant("v", Tensor::of(columns, {8, 1, 1, 1}))
+        .op("Conv", {"a", "v"}, {"d"}, {{"group", std::int64_t{8}}})
+        .weight("u", {2, 8, 1, 1})
+        .op("Conv", {"d", "u"}, {"y"})
+        .output("y", {1, 2, 8, 8})
+        .build();
+  };
+  const auto plain = make_case(spread(), 16);
+  const auto scaled = make_case(spread(), 16, 1, per_channel_scheme(quantize::Format::kKernels));
+  ASSERT_THAT(plain, IsOk());
+  ASSERT_THAT(scaled, IsOk());
+  const auto before = plain->choose();
+  const auto after = scaled->choose();
+  ASSERT_THAT(before, IsOk());
+  ASSERT_THAT(after, IsOk());
+  EXPECT_GT(db_of(*after, RangeMethod::kMinMax), db_of(*before, RangeMethod::kMinMax) + 6);
+  EXPECT_TRUE(after->weights_share.has_value()) << "so that their rounding is tried";
 }
 
 TEST(WithOthers, TakesTheRangeOfTheOtherMethod) {

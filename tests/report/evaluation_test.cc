@@ -212,6 +212,26 @@ TEST(OptimizeText, SaysWhatWasChosenAndWhy) {
   EXPECT_LT(baseline, text.find("slower than float32"));
 }
 
+TEST(OptimizeText, SaysWhatKernelsWouldBring) {
+  auto result = optimized();
+  EXPECT_THAT(optimize_text(result, {}, 0), ::testing::Not(HasSubstr("kernels   ")));
+  result.with_kernels = {"kernels-u8s8", 2.06, 11.8, 1.95};
+  EXPECT_THAT(
+      optimize_text(result, {}, 0),
+      HasSubstr("\nkernels   with --kernels tessera: 2.06x at 11.8 dB (portable: 1.95x)\n"));
+}
+
+TEST(BenchText, SaysWhatKernelsWouldBring) {
+  evaluate::BenchResult result;
+  result.rows = rows();
+  result.rows.push_back(result.rows[1]);
+  result.rows.back().speedup = {2.5, 2.4, 2.6, 20};
+  result.best = 1;
+  result.with_kernels = result.rows.size() - 1;
+  EXPECT_THAT(bench_text(result, {}, 0),
+              HasSubstr("\nwith --kernels tessera: 2.50x at 31.5 dB (portable: 2.00x)\n"));
+}
+
 TEST(OptimizeText, Unchanged_AndInterrupted) {
   auto result = optimized();
   result.chosen.reset();

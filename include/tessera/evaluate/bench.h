@@ -16,6 +16,7 @@
 #include "tessera/graph/inspect.h"
 #include "tessera/network/network.h"
 #include "tessera/quantize/dialect.h"
+#include "tessera/quantize/kernels_use.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
@@ -30,8 +31,11 @@ struct BenchOptions {
   std::vector<std::string> types;          ///< u8u8 u8s8 s8u8 s8s8 s16s8
   std::vector<std::string> granularities;  ///< tensor channel
   std::vector<runtime::OptLevel> levels;   ///< disabled basic extended all
-  quantize::Scheme base;                   ///< of every row, but for what is an axis
-  quantize::Selection selection;           ///< operators that are quantized
+  /// Rows with the operators of libtessera_kernels where `formats` names none: at level all, on the
+  /// CPU provider, of the base's types. Unless they are to be taken, they are not the best.
+  quantize::KernelsUse kernels = quantize::KernelsUse::kPortable;
+  quantize::Scheme base;            ///< of every row, but for what is an axis
+  quantize::Selection selection;    ///< operators that are quantized
   runtime::SessionOptions session;  ///< provider of the float32 that all are compared with; threads
   /// Every combination runs on each of these too, in the same rounds.
   std::vector<runtime::ProviderChoice> other_providers;
@@ -46,7 +50,10 @@ struct BenchOptions {
 struct BenchResult {
   std::vector<Measurement> rows;    ///< in the order of the table: as planned, not by speed
   std::optional<std::size_t> best;  ///< the fastest row that runs
-  std::int64_t samples = 0;         ///< on which errors were measured
+  /// The fastest row with the operators of libtessera_kernels, where these are only shown and it is
+  /// faster than the best one beyond noise.
+  std::optional<std::size_t> with_kernels;
+  std::int64_t samples = 0;  ///< on which errors were measured
   Timer timer = Timer::kWall;
   std::vector<std::string> cut_off;  ///< rows that the budget left out, with their levels
   bool interrupted = false;          ///< the user stopped it; the rows say what was measured
@@ -69,7 +76,8 @@ struct BenchResult {
 /// which contains float32, so that speed-ups stay comparable (they are ratios within a round).
 /// `ranges` are needed if a static scheme is asked for.
 /// Errors: those of opening and running the float model on the first provider; kUnavailable if the
-/// library lacks one of the others; kCancelled before the first row is ready (later the result says
+/// library lacks one of the others; those of network::try_kernels() where kernels are to be taken;
+/// kCancelled before the first row is ready (later the result says
 /// that it was interrupted).
 [[nodiscard]] Result<BenchResult> bench(const network::Network& model,
                                         const data::SampleSet& samples,
@@ -77,7 +85,8 @@ struct BenchResult {
                                         std::shared_ptr<const runtime::Library> library,
                                         const BenchOptions& options, Monitor& monitor);
 
-/// {rows[], best, isa_explanation, error_samples, timer, cut_off[], interrupted, quantization{}}.
+/// {rows[], best, with_kernels, isa_explanation, error_samples, timer, cut_off[], interrupted,
+/// quantization{}}.
 [[nodiscard]] Json to_json(const BenchResult& result);
 
 /// {state, kept}: what a model was quantized to before, and whether that stays.

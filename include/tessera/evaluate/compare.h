@@ -53,6 +53,7 @@ struct TensorPair {
   std::optional<graph::AffineQuantization> quantization;
   /// For one that the reference holds as integers.
   std::optional<graph::AffineQuantization> reference_quantization;
+  bool channels_last = false;  ///< in the candidate alone: [N, H, W, C] of [N, C, H, W]
 };
 
 struct TensorError {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "tessera/core/result.h"
@@ -48,5 +49,9 @@ struct Micro {
 /// A table of 256 looked up by the kernels of libtessera_kernels: opens where that library is
 /// there.
 [[nodiscard]] Micro lookup_of_kernels();
+/// Runs it: whether models with operators of libtessera_kernels can be run here. Takes
+/// milliseconds. Errors: those of opening such a model.
+[[nodiscard]] Status try_kernels(std::shared_ptr<const runtime::Library> library,
+                                 const runtime::SessionOptions& session);
 
 }  // namespace tessera::network

@@ -24,6 +24,10 @@ struct LayoutChange {
 /// ONNX Runtime does the same by itself as long as it knows every operator on the way; this is for
 /// models where it does not, and for those whose layout is to be known beforehand.
 ///
+/// Channel shuffles become the order in which convolutions compute their channels, or one Transpose
+/// of three axes; convolutions with few channels compute two columns as one pixel. Both need the
+/// extents of what they read: those of the model's types.
+///
 /// Two-dimensional convolutions only. Results are bit for bit the same.
 /// Cost: O(operators). Errors: those of Model::written_order().
 [[nodiscard]] Result<LayoutChange> write_channels_last(Model& model);

@@ -14,4 +14,9 @@ inline constexpr std::string_view kMicrosoftDomain = "com.microsoft";
 inline constexpr std::string_view kKernelsDomain = "ai.tessera";
 inline constexpr std::int64_t kKernelsOpset = 1;
 
+/// Key of a model's metadata: a JSON array of the 8-bit values whose channels have scales of their
+/// own in the weights and tables around them, so that the one scale with which they are read says
+/// nothing.
+inline constexpr std::string_view kChannelScalesKey = "tessera.channel_scales";
+
 }  // namespace tessera::onnx

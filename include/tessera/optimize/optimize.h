@@ -19,11 +19,14 @@
 #include "tessera/network/network.h"
 #include "tessera/optimize/record.h"
 #include "tessera/quantize/dialect.h"
+#include "tessera/quantize/kernels_use.h"
 #include "tessera/quantize/recipe.h"
 #include "tessera/runtime/library.h"
 #include "tessera/runtime/session.h"
 
 namespace tessera::optimize {
+
+using quantize::KernelsUse;
 
 struct OptimizeOptions {
   Limits limits;
@@ -32,9 +35,9 @@ struct OptimizeOptions {
   /// Samples that ranges were measured on: for refining the fastest integer candidate (see
   /// refine.h). Not those that errors are measured on. Not owned; null: nothing is refined.
   const data::SampleSet* calibration = nullptr;
-  /// Also candidates with the operators of libtessera_kernels, which whoever runs the result then
-  /// has to load.
-  bool kernels = false;
+  /// Candidates with the operators of libtessera_kernels, which whoever runs the result then has to
+  /// load.
+  KernelsUse kernels = KernelsUse::kPortable;
   bool mixed = true;  ///< also mixes of float32 and integers, layer by layer
   /// Without limits: closer to float32 than this is close enough, however close others come.
   double enough_sqnr_db = 40;
@@ -62,7 +65,8 @@ struct CandidatePlan {
 /// Rules, from the instruction set and what the runtime's kernels are known to do: see
 /// docs/optimize.md. `provider` as in SessionOptions, `kernels` as in OptimizeOptions.
 [[nodiscard]] CandidatePlan plan_candidates(const Host& host, const graph::Graph& graph,
-                                            const std::string& provider, bool kernels = false);
+                                            const std::string& provider,
+                                            KernelsUse kernels = KernelsUse::kPortable);
 
 /// Finds the fastest model that keeps the limits.
 ///
@@ -83,9 +87,13 @@ struct CandidatePlan {
 /// A candidate that cannot be built, opened or run is a row with the reason. A user who stops it
 /// gets what was measured by then (OptimizeResult::interrupted).
 ///
+/// With KernelsUse::kShown one more candidate is measured, the twin of the fastest uniform one with
+/// the operators of libtessera_kernels: never chosen, mixed or refined, see
+/// OptimizeResult::with_kernels.
+///
 /// `ranges` should hold all methods, measured on other samples than `samples` where there are
 /// enough. Errors: those of opening and running the float model; kInvalidArgument for a limit on
-/// top-1 without labels; kCancelled.
+/// top-1 without labels; those of try_kernels() where kernels are to be taken; kCancelled.
 [[nodiscard]] Result<OptimizeResult> optimize(const network::Network& model,
                                               const data::SampleSet& samples,
                                               const calibrate::Ranges& ranges,

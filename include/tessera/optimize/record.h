@@ -126,12 +126,30 @@ struct OptimizeResult {
     double best_measured_us = 0;       ///< ... and what it took
   };
   std::optional<Mixing> mixing;
+  /// Beside a chosen model that needs libtessera_kernels: the best that needs no library, float32
+  /// if none is faster than that.
+  struct Portable {
+    std::string name;
+    double speedup = 1;             ///< over float32, from the race that confirmed the chosen one
+    std::optional<double> sqnr_db;  ///< absent of float32
+    std::filesystem::path file;     ///< empty: the model as it was given
+  };
+  std::optional<Portable> portable;
+  /// What the operators of libtessera_kernels would bring, where they were only to be shown: the
+  /// candidate with them, if it keeps the limits and is faster beyond noise.
+  struct WithKernels {
+    std::string name;
+    double speedup = 1;  ///< over float32
+    double sqnr_db = 0;
+    double portable_speedup = 1;  ///< of what was chosen; 1 where float32 stays
+  };
+  std::optional<WithKernels> with_kernels;
   /// The model to deploy: the chosen candidate's, or the float one. Absent if it is float32.
   std::shared_ptr<const network::Network> model;
 };
 
 /// {chosen, candidates[], baseline, speedup, error, reason, confirmation, excluded[], cut_off[],
-/// interrupted, quantization{}, applied_limits{}, written{}}.
+/// interrupted, quantization{}, applied_limits{}, written{}, mixing{}, portable{}, with_kernels{}}.
 [[nodiscard]] Json to_json(const OptimizeResult& result);
 
 }  // namespace tessera::optimize
