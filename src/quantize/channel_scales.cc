@@ -205,13 +205,19 @@ class ChannelScaler {
     }
   }
 
-  /// The integers keep one scale, and what a channel's own is of it goes to its weights.
-  void give(const IntegerValue& integers, const std::vector<Convolution>& readers,
-            const std::vector<double>& scales, std::int32_t zero) {
-    const double common = *std::ranges::max_element(scales);
+  /// The one scale on the wire, as it is stored.
+  static float common_scale(const std::vector<double>& scales) {
+    return static_cast<float>(*std::ranges::max_element(scales));
+  }
+
+  /// The integers keep one scale, and what a channel's own is of it goes to its weights. Returns
+  /// the name of the scale.
+  std::string give(const IntegerValue& integers, const std::vector<Convolution>& readers,
+                   const std::vector<double>& scales, std::int32_t zero) {
+    const float common = common_scale(scales);
     const auto scale_name = model_.unique_name(integers.values + "_channels_scale");
     const auto zero_name = model_.unique_name(integers.values + "_channels_zero_point");
-    model_.set_initializer(scale_name, Tensor::scalar(static_cast<float>(common)));
+    model_.set_initializer(scale_name, Tensor::scalar(common));
     model_.set_initializer(zero_name, scalar_of(integers.dtype, zero));
     for (const auto dequantizer : model_.consumers(integers.values)) {
       model_.set_input(dequantizer, 1, scale_name);
@@ -221,10 +227,11 @@ class ChannelScaler {
       const auto per_input = static_cast<std::size_t>(reader.outputs / reader.groups);
       std::vector<double> factors;
       for (std::size_t output = 0; output < static_cast<std::size_t>(reader.outputs); ++output) {
-        factors.push_back(scales[output / per_input] / double{static_cast<float>(common)});
+        factors.push_back(scales[output / per_input] / double{common});
       }
       rescale(reader, factors);
     }
+    return scale_name;
   }
 
   // --- behind convolutions ------------------------------------------------------------------
@@ -279,11 +286,9 @@ class ChannelScaler {
     }
     auto scales = scales_around(channels, zero, codes);
     keep_biases(readers, scales);
-    give(integers, readers, scales, integers.zeros.front());
-    const auto dequantizer = model_.consumers(integers.values).front();
-    const auto names = model_.inputs(dequantizer);
-    model_.set_input(quantizer, 1, names[1]);  // the zero point is the same
-    const double common = double{static_cast<float>(*std::ranges::max_element(scales))};
+    // The zero point is the same.
+    model_.set_input(quantizer, 1, give(integers, readers, scales, integers.zeros.front()));
+    const double common = double{common_scale(scales)};
     std::vector<double> factors;
     auto bias = maker.bias;
     for (std::size_t c = 0; c < scales.size(); ++c) {

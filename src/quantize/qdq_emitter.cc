@@ -8,8 +8,6 @@
 #include "tessera/tensor/make.h"
 
 namespace tessera::quantize {
-namespace {}  // namespace
-
 ScaleNames QdqEmitter::add_qparams(std::string_view name, const numerics::QParams& qparams,
                                    DType dtype) {
   ScaleNames names{model_.unique_name(fmt::format("{}_scale", name)),

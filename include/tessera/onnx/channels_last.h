@@ -26,7 +26,7 @@ struct LayoutChange {
 ///
 /// Channel shuffles become the order in which convolutions compute their channels, or one Transpose
 /// of three axes; convolutions with few channels compute two columns as one pixel. Both need the
-/// extents of what they read: those of the model's types.
+/// extents of what they read, see image_shapes().
 ///
 /// Two-dimensional convolutions only. Results are bit for bit the same.
 /// Cost: O(operators). Errors: those of Model::written_order().
