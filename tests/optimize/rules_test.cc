@@ -421,8 +421,7 @@ TEST(LoserVerdict, WithinNoiseIsAsFast) {
   EXPECT_EQ(loser_verdict(row(1.9, 20, 0.05), &chosen, "float32"), "as fast, less accurate");
 }
 
-// --- kernels of tessera
-// --------------------------------------------------------------------------------------------
+// --- kernels of tessera ---------------------------------------------------------------------
 
 Candidate with_kernels(double speedup, double sqnr_db, double half_width = 0.001) {
   auto candidate = row(speedup, sqnr_db, half_width);
@@ -435,11 +434,19 @@ TEST(TwinBase, IsTheFastestUniformModel_TiesToTheMoreAccurate) {
   missed.verdict = "SQNR 5 dB, 20 dB asked";
   auto partly = row(2.5, 30);
   partly.making = Uniform{{"Conv"}};
-  const std::vector<Candidate> rows{missed, mix(2.7, 30), partly, row(2, 20), row(1.99, 25)};
+  const std::vector<Candidate> rows{missed,     mix(2.7, 30),  partly,
+                                    row(2, 20), row(1.99, 25), row(1.2, 40)};
   EXPECT_EQ(twin_base(rows), &rows[4]);
   const std::vector<Candidate> slow{row(0.8, 20), failed()};
   EXPECT_EQ(twin_base(slow), slow.data()) << "what float32 beats may win by other operators";
   EXPECT_EQ(twin_base({}), nullptr);
+}
+
+TEST(PickPortable, PassesOverWhatNeedsALibrary) {
+  const std::vector<Candidate> rows{with_kernels(2, 30), row(1.7, 30), row(1.2, 30)};
+  EXPECT_EQ(pick(rows), 0U);
+  EXPECT_EQ(pick_portable(rows), 1U);
+  EXPECT_EQ(pick_portable(std::span(rows).first(1)), std::nullopt);
 }
 
 TEST(GainOfKernels, IsSaidBeyondNoiseAndTie) {
