@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "optimize/rules.h"
 #include "tessera/core/timing.h"
 #include "tessera/profile/search.h"
 #include "tessera/quantize/assignment.h"
@@ -28,6 +29,7 @@ constexpr double kNoiseShare = 0.15;
 /// Error of a layer alone needs no more: proposals are measured on all samples.
 constexpr std::int64_t kNoiseSamples = 4;
 constexpr std::size_t kProposals = 6;
+constexpr std::size_t kStretches = 40;
 constexpr std::size_t kLearned = 3;
 
 /// Plans of the study for a time: each is built, opened and run a few times.
@@ -271,8 +273,61 @@ Status Mixer::measure_noise(double budget_us) {
       noise_[state - 1][alone.units[i]] = added[setting++];
     }
   }
+  if (needs_library(base_)) {
+    TESSERA_CHECK(measure_stretches(start + budget_us));
+  }
   note_noise(all_, base_.row);
   return {};
+}
+
+/// A lookup rounds once what stands between two layers, and scales per channel go from one layer to
+/// the next: layers side by side add less than each alone. What stretches of them add is measured
+/// of models with nothing else in integers.
+Status Mixer::measure_stretches(double until_us) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    if (all_[i] != 0 && noise_.front()[i] > 0) {
+      order.push_back(i);
+    }
+  }
+  const auto clock = steady_clock_us();
+  const std::size_t stretches = std::min(kStretches, order.size());
+  for (std::size_t k = 0; k < stretches && clock() < until_us; ++k) {
+    monitor_.progress("error of stretches", static_cast<std::int64_t>(k),
+                      static_cast<std::int64_t>(stretches));
+    const std::size_t first = k * order.size() / stretches;
+    const std::size_t end = (k + 1) * order.size() / stretches;
+    auto states = all_;
+    std::fill(states.begin(), states.end(), 0);
+    const std::size_t from = k == 0 ? 0 : order[first];
+    const std::size_t to = end < order.size() ? order[end] : all_.size();
+    std::copy(all_.begin() + static_cast<std::ptrdiff_t>(from),
+              all_.begin() + static_cast<std::ptrdiff_t>(to),
+              states.begin() + static_cast<std::ptrdiff_t>(from));
+    TESSERA_TRY(const auto noise, noise_of(states));
+    const double summed = profile::penalty_of(states, noise_);
+    if (!noise || summed <= 0) {
+      continue;
+    }
+    for (std::size_t i = first; i < end; ++i) {
+      noise_.front()[order[i]] *= *noise / summed;
+    }
+  }
+  return {};
+}
+
+/// Of the outputs, over their signal; none if such a model does not run.
+Result<std::optional<double>> Mixer::noise_of(const States& states) {
+  const auto built = setup_.lab.build(assignment_of(states), quiet_);
+  TESSERA_CHECK(monitor_.check());
+  if (!built) {
+    return std::nullopt;
+  }
+  evaluate::Measurement row;
+  row.scheme = schemes_.front();
+  TESSERA_CHECK(setup_.lab.prepare(*built, row, quiet_, kNoiseSamples).map([](const auto&) {}));
+  const double relative = row.accuracy ? row.accuracy->overall.relative_l2 : kEndless;
+  return std::isfinite(relative) ? std::optional(relative * relative) : std::nullopt;
 }
 
 quantize::Assignment Mixer::assignment_of(const States& states) const {
@@ -292,8 +347,7 @@ void Mixer::note_noise(const States& states, const evaluate::Measurement& row) {
   const double summed = profile::penalty_of(states, noise_);
   const double relative = row.accuracy ? row.accuracy->overall.relative_l2 : 0;
   if (summed > 0 && relative > 0 && std::isfinite(relative)) {
-    noise_ratios_.push_back(relative * relative / summed);
-    std::sort(noise_ratios_.begin(), noise_ratios_.end());
+    measured_.emplace_back(relative * relative, summed);
   }
 }
 
@@ -305,7 +359,11 @@ double Mixer::most_noise(const Limits& limits) const {
         *limits.max_error / base->overall.l2_per_element * base->overall.relative_l2;
     most = std::min(most, relative * relative);
   }
-  return noise_ratios_.empty() ? most : most / quantile(noise_ratios_, 0.5);
+  // Layers' noise does not quite add up: as that of the nearest model did.
+  const auto nearest = std::ranges::min_element(
+      measured_, {}, [&](const auto& one) { return std::abs(std::log(one.first / most)); });
+  return nearest == measured_.end() || most == kEndless ? most
+                                                        : most * nearest->second / nearest->first;
 }
 
 std::vector<Mixer::Proposal> Mixer::by_price(double most_noise) {
@@ -313,8 +371,10 @@ std::vector<Mixer::Proposal> Mixer::by_price(double most_noise) {
   const double total_noise = profile::penalty_of(all_, noise_);
   const double all_us = model.predict(units_, all_).us;
   std::vector<Proposal> found;
+  // Refining takes the rest.
+  const double near = std::pow(10, kRefiningDb / 10) * most_noise;
   const auto add = [&](States states) {
-    const bool misses = profile::penalty_of(states, noise_) > most_noise;
+    const bool misses = profile::penalty_of(states, noise_) > near;
     found.push_back({model.predict(units_, states).us, std::move(states), misses});
   };
   // What the error of the all-integer model may be worth, in shares of its time.
@@ -331,9 +391,10 @@ std::vector<Mixer::Proposal> Mixer::by_price(double most_noise) {
   }
   // Layers' noise does not quite add up: one with something to spare.
   constexpr double kSparing = 0.7;
-  for (const double share : {1.0, kSparing}) {
+  for (const double noise :
+       {near, std::sqrt(near * most_noise), most_noise, kSparing * most_noise}) {
     if (std::isfinite(most_noise) && total_noise > 0) {
-      add(profile::fastest_within(model, units_, noise_, share * most_noise));
+      add(profile::fastest_within(model, units_, noise_, noise));
     }
   }
   return found;

@@ -54,6 +54,8 @@ class Mixer {
  private:
   [[nodiscard]] Result<profile::ProfileOptions> study_options(double budget_us) const;
   [[nodiscard]] Status measure_noise(double budget_us);
+  [[nodiscard]] Status measure_stretches(double until_us);
+  [[nodiscard]] Result<std::optional<double>> noise_of(const profile::States& states);
   /// Of schemes by which every layer is measured alone: which unit and state each stands for.
   struct Alone {
     std::vector<noise::Switch> switches;
@@ -87,8 +89,8 @@ class Mixer {
   profile::States all_;  ///< every unit that can be in the base's scheme
   /// By state - 1, by unit: noise power at the outputs over the signal's.
   std::vector<std::vector<double>> noise_;
-  /// Measured of whole models over that summed of their layers, for the base and what was learned.
-  std::vector<double> noise_ratios_;
+  /// Of whole models, the base and what was learned: as measured, and summed of their layers.
+  std::vector<std::pair<double, double>> measured_;
   std::set<std::string> seen_;  ///< as digits
   std::string cut_off_;
 };

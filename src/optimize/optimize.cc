@@ -51,8 +51,6 @@ constexpr double kRefiningUntil = 0.87;
 constexpr double kFinalistsUntil = 0.93;
 constexpr double kConfirmingUntil = 0.98;
 constexpr std::string_view kTheBudget = "the time budget";
-/// Verdict of what keeps the limits and is only shown.
-constexpr std::string_view kNeedsLibrary = "needs libtessera_kernels.so (--kernels tessera)";
 /// By which range methods are compared: one is far from another where it matters.
 constexpr std::int64_t kMethodSamples = 32;
 /// Those near the best of a first round of judging are judged by more samples, the others not.
@@ -63,12 +61,18 @@ constexpr double kNearDb = 3;
 constexpr evaluate::Batches::Rounds kSurvivorRounds{.settle = 8, .most = 24, .precision = 0.02};
 /// What choosing and writing builds and opens at the end, in models.
 constexpr double kLastModels = 6;
+/// Proposals that are measured teach the next ones. Noise adds up less well where lookups and
+/// scales per channel join layers.
+constexpr int kRounds = 2;
+constexpr int kKernelRounds = 3;
 /// Of the budget, even where nothing is left of it: nothing is deployed that was not confirmed.
 constexpr double kLeastConfirmingShare = 0.02;
 
-/// Candidates that differ in format or operators only share their range method.
+/// Candidates that differ in format or operators only share their range method, but for the kernels
+/// of tessera, whose scales per channel make other ranges the best.
 auto method_key(const Scheme& scheme) {
-  return std::tuple(scheme.activation, scheme.weight, scheme.per_channel, scheme.reduce_range);
+  return std::tuple(scheme.activation, scheme.weight, scheme.per_channel, scheme.reduce_range,
+                    scheme.format == quantize::Format::kKernels);
 }
 
 /// Runs of every contestant before a race has told anything: to warm up, and its first round (see
@@ -410,7 +414,7 @@ class Optimizer {
   Status time_survivors(std::span<Candidate> candidates, double until) {
     std::vector<Candidate*> order;
     for (auto& candidate : candidates) {
-      if (is_timed(candidate, options_.limits.any()) && candidate.row.speedup.rounds == 0) {
+      if (is_timed(candidate, options_.limits) && candidate.row.speedup.rounds == 0) {
         order.push_back(&candidate);
       }
     }
@@ -782,40 +786,54 @@ class Optimizer {
     }
   }
 
-  /// The same kernels with better numbers in them: as fast, and closer to float32.
+  /// The same kernels with better numbers in them: as fast, and closer to float32. Of those that
+  /// only come near the limits, until one keeps them.
   Status refine_fastest() {
-    const auto* base = fastest_static(result_.candidates);
-    if (base == nullptr || options_.calibration == nullptr) {
+    if (options_.calibration == nullptr) {
       return {};
     }
+    std::vector<Candidate> bases;
+    for (const auto* base : to_refine(result_.candidates, options_.limits)) {
+      bases.push_back(*base);
+      bases.back().built.reset();
+    }
+    for (auto& base : bases) {
+      const auto name = "refining " + base.row.name();
+      if (over(kRefiningUntil)) {
+        cut(name);
+        return {};
+      }
+      TESSERA_TRY(const bool kept, refine_one(std::move(base), name));
+      if (kept) {
+        return {};
+      }
+    }
+    return {};
+  }
+
+  /// Whether what comes of it keeps the limits.
+  Result<bool> refine_one(Candidate candidate, const std::string& name) {
     auto budget = budget_until(kRefiningUntil);
-    if (over(kRefiningUntil)) {
-      cut("refining the fastest candidate");
-      return {};
-    }
-    Candidate candidate = *base;
-    candidate.built.reset();
-    auto refined = refine_candidate(candidate, budget);
+    const auto refined = refine_candidate(candidate, budget);
     TESSERA_CHECK(monitor_.check());
     if (!refined && budget.over()) {
-      cut("refining the fastest candidate");
-      return {};
+      cut(name);
+      return false;
     }
     if (!refined) {
-      result_.excluded.push_back({"refining the fastest candidate", refined.error().message});
-      return {};
+      result_.excluded.push_back({name, refined.error().message});
+      return false;
     }
     if (!*refined) {
-      result_.excluded.push_back(
-          {"refining the fastest candidate", "no step brought its outputs closer to float32"});
-      return {};
+      result_.excluded.push_back({name, "no step brought its outputs closer to float32"});
+      return candidate.verdict.empty();
     }
     std::vector<Candidate> one{std::move(candidate)};
     TESSERA_CHECK(measure(one.front()));
     one.front().verdict = verdict_of(one.front().row, limits_);
     TESSERA_CHECK(time_survivors(one, kFinalistsUntil));
     result_.candidates.push_back(std::move(one.front()));
-    return {};
+    return result_.candidates.back().verdict.empty();
   }
 
   /// False if no step was kept.
@@ -871,7 +889,7 @@ class Optimizer {
     if (!options_.mixed) {
       return {};
     }
-    const auto* base = mixing_base(result_.candidates);
+    const auto* base = mixing_base(result_.candidates, options_.kernels);
     if (base == nullptr) {
       result_.excluded.push_back(
           {"mixes of float and integer layers", "no uniform Q/DQ model runs"});
@@ -897,8 +915,8 @@ class Optimizer {
     if (!mixer.cut_off().empty()) {
       cut(mixer.cut_off());
     }
-    constexpr int kRounds = 2;
-    for (int round = 0; round < kRounds; ++round) {
+    const int rounds = needs_library(base) ? kKernelRounds : kRounds;
+    for (int round = 0; round < rounds; ++round) {
       TESSERA_TRY(auto proposals, mixer.propose(limits_));
       if (proposals.empty()) {
         break;
@@ -909,8 +927,8 @@ class Optimizer {
       std::move(proposals.begin(), proposals.end(), std::back_inserter(result_.candidates));
       if (!learned || over(kMixingUntil)) {
         TESSERA_CHECK(monitor_.check());
-        if (round + 1 < kRounds) {
-          cut("a second round of mixes");
+        if (round + 1 < rounds) {
+          cut("further rounds of mixes");
         }
         break;
       }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace tessera::optimize {
@@ -105,8 +106,20 @@ std::string verdict_of(const Measurement& row, const Limits& limits) {
   return missed_limit(limits, *row.accuracy);
 }
 
-bool is_timed(const Candidate& candidate, bool limits_given) {
-  return candidate.row.status == RowStatus::kOk && (candidate.verdict.empty() || !limits_given);
+bool is_near(const Measurement& row, const Limits& limits) {
+  auto relaxed = limits;
+  if (relaxed.min_sqnr_db) {
+    *relaxed.min_sqnr_db -= kRefiningDb;
+  }
+  if (relaxed.max_error) {
+    *relaxed.max_error *= std::pow(10, kRefiningDb / 20);
+  }
+  return verdict_of(row, relaxed).empty();
+}
+
+bool is_timed(const Candidate& candidate, const Limits& given) {
+  return candidate.row.status == RowStatus::kOk &&
+         (candidate.verdict.empty() || !given.any() || is_near(candidate.row, given));
 }
 
 bool may_win(const Candidate& candidate) {
@@ -244,30 +257,62 @@ std::optional<OptimizeResult::WithKernels> gain_of_kernels(const Candidate& twin
                                      .portable_speedup = portable};
 }
 
-const Candidate* fastest_static(std::span<const Candidate> candidates) {
-  const Candidate* fastest = nullptr;
+std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates,
+                                        const Limits& given) {
+  std::vector<const Candidate*> order;
   for (const auto& candidate : candidates) {
-    if (may_win(candidate) && candidate.row.scheme.mode == Mode::kStatic &&
-        (fastest == nullptr || candidate.row.speedup.median > fastest->row.speedup.median)) {
-      fastest = &candidate;
+    const auto& row = candidate.row;
+    const bool near = candidate.verdict.empty() || (given.any() && is_near(row, given));
+    if (near && candidate.verdict != kNeedsLibrary && row.scheme.mode == Mode::kStatic &&
+        row.speedup.median > 1) {
+      order.push_back(&candidate);
     }
   }
-  return fastest;
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->row.speedup.median > b->row.speedup.median;
+  });
+  const auto keeps = std::ranges::find_if(
+      order, may_win, [](const auto* one) -> auto& { return *one; });
+  std::vector<const Candidate*> wanted(order.begin(), keeps);
+  wanted.resize(std::min(wanted.size(), kMostRefined));
+  if (keeps != order.end()) {
+    wanted.push_back(*keeps);
+  }
+  return wanted;
 }
 
-const Candidate* mixing_base(std::span<const Candidate> candidates) {
+namespace {
+
+/// Of those in a format whose scheme goes everywhere.
+const Candidate* best_base(std::span<const Candidate> candidates, bool kernels) {
   const Candidate* base = nullptr;
   for (const auto& candidate : candidates) {
     const auto& row = candidate.row;
     const auto* where = rest_of(candidate);
     const bool everywhere = where != nullptr && where->everywhere();
-    const bool fits = row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic &&
-                      !quantize::has_integer_operators(row.scheme.format) && everywhere;
+    const bool form =
+        kernels ? needs_library(candidate) : !quantize::has_integer_operators(row.scheme.format);
+    const bool fits =
+        row.status == RowStatus::kOk && row.scheme.mode == Mode::kStatic && form && everywhere;
     if (fits && (base == nullptr || better_base(candidate, *base))) {
       base = &candidate;
     }
   }
   return base;
+}
+
+}  // namespace
+
+const Candidate* mixing_base(std::span<const Candidate> candidates, KernelsUse kernels) {
+  const auto* portable = best_base(candidates, false);
+  const auto* ours = kernels == KernelsUse::kTaken ? best_base(candidates, true) : nullptr;
+  if (portable == nullptr || ours == nullptr) {
+    return ours == nullptr ? portable : ours;
+  }
+  const auto& theirs = portable->row.speedup;
+  const bool slower = theirs.rounds > 0 && ours->row.speedup.rounds > 0 &&
+                      theirs.median > ours->row.speedup.median * (1 + kTie);
+  return slower ? portable : ours;
 }
 
 namespace {
@@ -290,7 +335,9 @@ bool is_partner(const Candidate& candidate, const Candidate& base) {
            scheme.activation == base.row.scheme.activation &&
            scheme.activation_symmetric == base.row.scheme.activation_symmetric;
   }
-  return faster || sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb;
+  // float32 is exact: what is not faster than that has nothing to give.
+  const bool beats_float = row.speedup.rounds == 0 || row.speedup.median > 1;
+  return faster || (beats_float && sqnr_of(row) >= sqnr_of(base.row) + kPartnerDb);
 }
 
 }  // namespace

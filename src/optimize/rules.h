@@ -24,9 +24,16 @@ inline constexpr double kTop1Slack = 1;
 /// that of the base.
 inline constexpr double kPartnerDb = 1;
 inline constexpr std::size_t kMostPartners = 2;
+/// What refining takes off the error of most models, and more. What misses a limit by no more is
+/// worth a try; of so many, the fastest first.
+inline constexpr double kRefiningDb = 2;
+inline constexpr std::size_t kMostRefined = 3;
 /// Those within this share of the fastest meet once more, and no more than so many.
 inline constexpr double kNear = 0.1;
 inline constexpr std::size_t kMostFinalists = 6;
+
+/// Verdict of what keeps the limits and is only shown.
+inline constexpr std::string_view kNeedsLibrary = "needs libtessera_kernels.so (--kernels tessera)";
 
 /// -infinity where nothing was measured.
 [[nodiscard]] double sqnr_of(const Measurement& row);
@@ -40,8 +47,10 @@ inline constexpr std::size_t kMostFinalists = 6;
 /// What a row that was measured misses, or why it was not; empty if it keeps the limits. Values
 /// that are infinite or NaN where the float model's are not keep no limit.
 [[nodiscard]] std::string verdict_of(const Measurement& row, const Limits& limits);
-/// With limits only those that keep them are timed; without, all are, to show the front.
-[[nodiscard]] bool is_timed(const Candidate& candidate, bool limits_given);
+/// It misses no limit by more than kRefiningDb.
+[[nodiscard]] bool is_near(const Measurement& row, const Limits& limits);
+/// With limits only those near them are timed; without, all are, to show the front.
+[[nodiscard]] bool is_timed(const Candidate& candidate, const Limits& given);
 /// It keeps the limits and was faster than float32.
 [[nodiscard]] bool may_win(const Candidate& candidate);
 
@@ -76,11 +85,15 @@ void mark_front(std::span<Candidate> candidates);
 [[nodiscard]] std::optional<OptimizeResult::WithKernels> gain_of_kernels(
     const Candidate& twin, const std::optional<Speedup>& chosen);
 
-/// Of those that keep the limits, the fastest static one; null if there is none.
-[[nodiscard]] const Candidate* fastest_static(std::span<const Candidate> candidates);
-/// The static candidate whose scheme the integer layers of mixes get: as Q/DQ, per channel where
-/// that exists, because mixes live from accuracy as much as from speed. Null if none runs.
-[[nodiscard]] const Candidate* mixing_base(std::span<const Candidate> candidates);
+/// The static ones to refine, the fastest first: up to the first that keeps the limits, and of
+/// those before it, which only come near limits that were given, no more than kMostRefined.
+[[nodiscard]] std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates,
+                                                      const Limits& given);
+/// The static candidate whose scheme the integer layers of mixes get: per channel where that
+/// exists, because mixes live from accuracy as much as from speed. As Q/DQ, or with the kernels of
+/// tessera where these are taken and no Q/DQ form is known to be faster. Null if none runs.
+[[nodiscard]] const Candidate* mixing_base(std::span<const Candidate> candidates,
+                                           KernelsUse kernels);
 
 /// Schemes that mixes draw from besides the base's, with its range method: of the uniform models
 /// those that are faster than it beyond a tie and beyond noise, or, where they are not static,

@@ -124,6 +124,19 @@ setup() {
   expect_equal "$(json "$rows")" 0
 }
 
+@test "optimize --kernels tessera mixes them with float32, --kernels portable does not" {
+  local example=$TESSERA_SOURCE/examples/01_textures
+  local run=("$example/textures.onnx" --data "$example/calibration" --preprocess unit --samples 8 --no-refine
+    --min-sqnr-db 35 --json)
+  local mixes='[.result.candidates[] | select(.operators | startswith("mixed: ") and . != "mixed: folded")]'
+  tessera optimize "${run[@]}" --kernels tessera -o taken
+  expect_status 0
+  expect_equal "$(json "$mixes | length > 0 and all(.format == \"kernels\")")" true
+  tessera optimize "${run[@]}" --kernels portable -o portable
+  expect_status 0
+  expect_equal "$(json "$mixes | length > 0 and all(.format == \"qdq\")")" true
+}
+
 @test "where the library is not there, searches leave its kernels out; asked for, they end in an error" {
   echo "no library" >broken.so
   export TESSERA_KERNELS=$BATS_TEST_TMPDIR/broken.so

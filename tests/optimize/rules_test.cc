@@ -40,6 +40,12 @@ Candidate mix(double speedup, double sqnr_db) {
   return candidate;
 }
 
+Candidate with_kernels(double speedup, double sqnr_db, double half_width = 0.001) {
+  auto candidate = row(speedup, sqnr_db, half_width);
+  candidate.row.scheme.format = Format::kKernels;
+  return candidate;
+}
+
 Candidate failed() {
   Candidate candidate;
   candidate.row.status = RowStatus::kFailed;
@@ -136,13 +142,32 @@ TEST(VerdictOf, ValuesThatAreNoNumbersKeepNoLimit) {
   EXPECT_THAT(verdict_of(broken.row, {}), HasSubstr("3 output values"));
 }
 
-TEST(IsTimed, WithLimitsOnlyThoseThatKeepThem) {
-  auto loser = row(2, 9);
-  loser.verdict = "SQNR 9.0 dB, 20.0 dB needed";
-  EXPECT_TRUE(is_timed(loser, false));
-  EXPECT_FALSE(is_timed(loser, true));
-  EXPECT_TRUE(is_timed(row(2, 30), true));
-  EXPECT_FALSE(is_timed(failed(), false));
+TEST(IsTimed, WithLimitsOnlyThoseNearThem) {
+  const Limits limits{.min_sqnr_db = 20};
+  auto loser = row(2, 17.9);
+  loser.verdict = "SQNR 17.9 dB, 20.0 dB needed";
+  EXPECT_TRUE(is_timed(loser, {}));
+  EXPECT_FALSE(is_timed(loser, limits));
+  auto near = row(2, 18.1);
+  near.verdict = "SQNR 18.1 dB, 20.0 dB needed";
+  EXPECT_TRUE(is_timed(near, limits));
+  EXPECT_TRUE(is_timed(row(2, 30), limits));
+  EXPECT_FALSE(is_timed(failed(), {}));
+}
+
+TEST(IsNear, ByTwoDecibelsOfErrorOrOfItsRatio) {
+  EXPECT_TRUE(is_near(row(2, 28).row, {.min_sqnr_db = 30}));
+  EXPECT_FALSE(is_near(row(2, 27.9).row, {.min_sqnr_db = 30}));
+  auto candidate = row(2, 30);
+  candidate.row.accuracy->overall.l2_per_element = 1.25;
+  EXPECT_TRUE(is_near(candidate.row, {.max_error = 1}));
+  candidate.row.accuracy->overall.l2_per_element = 1.27;
+  EXPECT_FALSE(is_near(candidate.row, {.max_error = 1}));
+}
+
+/// Refining brings back no lost class.
+TEST(IsNear, KnowsNoSlackOfTop1) {
+  EXPECT_FALSE(is_near(row(2, 30).row, {.max_top1_drop = 1}));
 }
 
 // --- order and front
@@ -260,14 +285,55 @@ TEST(Shortfall, WantsCertaintyAndTwoPercent) {
 // --- bases of further work
 // ------------------------------------------------------------------------
 
-TEST(FastestStatic, KeepsTheLimitsAndIsStatic) {
+/// Places in `rows`.
+std::vector<std::ptrdiff_t> refined_of(const std::vector<Candidate>& rows, const Limits& given) {
+  std::vector<std::ptrdiff_t> places;
+  for (const auto* one : to_refine(rows, given)) {
+    places.push_back(one - rows.data());
+  }
+  return places;
+}
+
+TEST(ToRefine, IsTheFastestStaticOneThatKeepsTheLimits) {
   auto dynamic = row(3, 30);
   dynamic.row.scheme.mode = Mode::kDynamic;
   auto inaccurate = row(2.5, 3);
   inaccurate.verdict = "SQNR";
-  const std::vector<Candidate> rows{dynamic, inaccurate, row(1.5, 20), row(2, 20)};
-  EXPECT_EQ(fastest_static(rows), &rows[3]);
-  EXPECT_EQ(fastest_static(std::vector{dynamic}), nullptr);
+  const std::vector<Candidate> rows{dynamic, inaccurate, row(1.5, 20), row(2, 20), row(0.9, 40)};
+  EXPECT_THAT(refined_of(rows, {}), ElementsAre(3));
+  EXPECT_THAT(refined_of({dynamic, row(0.9, 40)}, {}), IsEmpty());
+}
+
+TEST(ToRefine, AreThreeFasterOnesNearTheLimitsBeforeIt) {
+  std::vector<Candidate> rows;
+  for (const double speedup : {2.0, 2.1, 2.2, 2.3, 1.5}) {
+    rows.push_back(row(speedup, 29));
+    rows.back().verdict = "SQNR 29.0 dB, 30.0 dB needed";
+  }
+  rows.push_back(row(1.8, 31));
+  EXPECT_THAT(refined_of(rows, {.min_sqnr_db = 30}), ElementsAre(3, 2, 1, 5));
+  rows.pop_back();
+  EXPECT_THAT(refined_of(rows, {.min_sqnr_db = 30}), ElementsAre(3, 2, 1));
+  EXPECT_THAT(refined_of(rows, {.min_sqnr_db = 32}), IsEmpty());
+}
+
+/// What is only shown is not worked on.
+TEST(ToRefine, AreNoneThatNeedALibraryNobodyAskedFor) {
+  auto shown = row(3, 40);
+  shown.verdict = kNeedsLibrary;
+  EXPECT_THAT(refined_of({shown}, {.min_sqnr_db = 30}), IsEmpty());
+}
+
+TEST(MixingBase, IsOfTesserasKernelsWhereTheseAreTaken) {
+  const std::vector<Candidate> rows{row(1.5, 30), with_kernels(2, 20)};
+  EXPECT_EQ(mixing_base(rows, KernelsUse::kTaken), &rows[1]);
+  EXPECT_EQ(mixing_base(rows, KernelsUse::kShown), &rows[0]);
+  const std::vector<Candidate> slower{row(2, 30), with_kernels(1.9, 30)};
+  EXPECT_EQ(mixing_base(slower, KernelsUse::kTaken), &slower[0]);
+  auto untimed = with_kernels(0, 20);
+  untimed.row.speedup.rounds = 0;
+  const std::vector<Candidate> unknown{row(2, 30), untimed};
+  EXPECT_EQ(mixing_base(unknown, KernelsUse::kTaken), &unknown[1]);
 }
 
 TEST(MixingBase, IsPerChannelBeforeAnythingElse) {
@@ -279,12 +345,12 @@ TEST(MixingBase, IsPerChannelBeforeAnythingElse) {
   auto integer_operators = row(3, 50);
   integer_operators.row.scheme.format = Format::kQOperator;
   const std::vector<Candidate> rows{row(2, 40), matrix_only, integer_operators, channel};
-  EXPECT_EQ(mixing_base(rows), &rows[3]);
+  EXPECT_EQ(mixing_base(rows, KernelsUse::kPortable), &rows[3]);
 }
 
 TEST(MixingBase, OfTwoAlikeTheMoreAccurate) {
   const std::vector<Candidate> rows{row(2, 20), row(1.5, 30)};
-  EXPECT_EQ(mixing_base(rows), &rows[1]);
+  EXPECT_EQ(mixing_base(rows, KernelsUse::kPortable), &rows[1]);
 }
 
 /// Providers that compile: they fuse by themselves in one format and not in the other.
@@ -292,26 +358,26 @@ TEST(MixingBase, OfTwoFormatsTheFaster) {
   auto inputs = row(2, 20);
   inputs.row.scheme.format = Format::kQdqInputs;
   const std::vector<Candidate> rows{row(1.5, 30), inputs};
-  EXPECT_EQ(mixing_base(rows), &rows[1]);
+  EXPECT_EQ(mixing_base(rows, KernelsUse::kPortable), &rows[1]);
 }
 
 TEST(MixingBase, WithDynamicLayersOnlyWhereThatIsFaster) {
   auto with_dynamic = row(2, 20);
   with_dynamic.making = Combined{{}, {"lstm"}};
   const std::vector<Candidate> slower{row(2.1, 20), with_dynamic};
-  EXPECT_EQ(mixing_base(slower), &slower[0]);
+  EXPECT_EQ(mixing_base(slower, KernelsUse::kPortable), &slower[0]);
   const std::vector<Candidate> faster{row(1.9, 20), with_dynamic};
-  EXPECT_EQ(mixing_base(faster), &faster[1]);
+  EXPECT_EQ(mixing_base(faster, KernelsUse::kPortable), &faster[1]);
 }
 
 TEST(MixingBase, WithDynamicLayersOnlyIfTheRestIsEverywhere) {
   auto products = row(3, 40);
   products.making = Combined{{{"Conv", "Gemm", "MatMul"}}, {"lstm"}};
-  EXPECT_EQ(mixing_base(std::vector{products}), nullptr);
+  EXPECT_EQ(mixing_base(std::vector{products}, KernelsUse::kPortable), nullptr);
 }
 
 TEST(MixingBase, OfNothingThatRunsIsNone) {
-  EXPECT_EQ(mixing_base(std::vector{failed()}), nullptr);
+  EXPECT_EQ(mixing_base(std::vector{failed()}, KernelsUse::kPortable), nullptr);
 }
 
 TEST(MixingPartners, AreCloserOrFasterAndMixByLayer) {
@@ -333,6 +399,8 @@ TEST(MixingPartners, AreCloserOrFasterAndMixByLayer) {
   EXPECT_THAT(modes_of({base, dynamic, closer_twin, faster}),
               ElementsAre(Mode::kDynamic, Mode::kStatic));
   EXPECT_THAT(modes_of({base, closer_twin}), ::testing::IsEmpty());
+  dynamic.row.speedup.median = 0.99;  // float32 is closer still, and faster
+  EXPECT_THAT(modes_of({base, dynamic}), ::testing::IsEmpty());
   EXPECT_THAT(modes_of({row(2.04, 29)}), ::testing::IsEmpty());       // a tie
   EXPECT_THAT(modes_of({row(2.2, 29, 0.25)}), ::testing::IsEmpty());  // not beyond noise
   EXPECT_THAT(modes_of({row(1.9, 40)}), ::testing::IsEmpty());        // closer, but static
@@ -422,12 +490,6 @@ TEST(LoserVerdict, WithinNoiseIsAsFast) {
 }
 
 // --- kernels of tessera ---------------------------------------------------------------------
-
-Candidate with_kernels(double speedup, double sqnr_db, double half_width = 0.001) {
-  auto candidate = row(speedup, sqnr_db, half_width);
-  candidate.row.scheme.format = Format::kKernels;
-  return candidate;
-}
 
 TEST(TwinBase, IsTheFastestUniformModel_TiesToTheMoreAccurate) {
   auto missed = row(3, 5);

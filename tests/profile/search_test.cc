@@ -116,6 +116,24 @@ TEST(FastestStates, TripleThatOnlyGainsTogether_IsFound) {
   EXPECT_THAT(fastest_states(model, units), ElementsAre(false, true, true, true, false));
 }
 
+/// A border costs more than three layers gain, and less than four.
+TEST(FastestStates, HalvesThatOnlyGainAsAWhole_AreFound) {
+  const auto units = chain_of(std::vector<std::string>(8, "Gemm"));
+  for (const bool float_first : {true, false}) {
+    std::vector<double> integer_us(8, float_first ? 6 : 14);
+    std::fill(integer_us.begin(), integer_us.begin() + 4, float_first ? 14 : 6);
+    auto model = context_free(units, std::vector<double>(8, 10), integer_us);
+    for (std::size_t i = 0; i < 7; ++i) {
+      for (std::size_t context = 0; context < 2 * kConversionContexts; ++context) {
+        model.rows[i].conversion[context].us = context / 2 % 3 != 0 ? 13 : 0;
+      }
+    }
+    const auto states = fastest_states(model, units);
+    EXPECT_EQ(states,
+              float_first ? (States{0, 0, 0, 0, 1, 1, 1, 1}) : (States{1, 1, 1, 1, 0, 0, 0, 0}));
+  }
+}
+
 TEST(Penalty, JustBelowTheGain_IsPaid_JustAboveIsNot) {
   const auto units = chain_of({"Gemm", "Gemm"});
   const auto model = context_free(units, {10, 10}, {6, 6});  // 4 us to gain
