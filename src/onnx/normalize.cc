@@ -10,6 +10,7 @@
 #include <span>
 
 #include "onnx/passthrough.h"
+#include "onnx/space_to_depth.h"
 
 namespace tessera::onnx {
 namespace {
@@ -335,6 +336,9 @@ Result<Normalization> normalize_for_quantization(Model& model, const NormalizeOp
     if (is_standard(model, node, "Pad") && fold_pad(model, node)) {
       ++result.folded_pads;
       touched.insert(touched.end(), read.begin() + 1, read.end());
+    } else if (is_standard(model, node, "Conv") && fold_space_to_depth(model, node)) {
+      ++result.folded_slices;
+      touched.push_back(read[1]);
     } else if (is_standard(model, node, "Resize") && drop_region(model, node)) {
       ++result.dropped_regions;
       touched.push_back(read[1]);

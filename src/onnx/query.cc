@@ -3,6 +3,7 @@
 #include "tessera/onnx/query.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace tessera::onnx {
 
@@ -30,6 +31,37 @@ bool is_float32(const Model& model, std::string_view value) {
   }
   return inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
                                        [&](const auto& input) { return is_float32(model, input); });
+}
+
+std::optional<std::vector<SteppedAxis>> stepped_axes(const Model& model, NodeId node) {
+  constexpr auto kEnd = std::int64_t{std::numeric_limits<std::int32_t>::max()};
+  using Ints = std::vector<std::int64_t>;
+  const auto inputs = model.inputs(node);
+  if (model.op_type(node) != "Slice" || !model.domain(node).empty() || inputs.size() < 4) {
+    return std::nullopt;
+  }
+  const auto starts = constant_as<std::int64_t>(model, inputs[1]);
+  const auto ends = constant_as<std::int64_t>(model, inputs[2]);
+  const auto axes = constant_as<std::int64_t>(model, inputs[3]);
+  if (!starts || !ends || !axes || ends->size() != starts->size() ||
+      axes->size() != starts->size()) {
+    return std::nullopt;
+  }
+  const bool by_ones = inputs.size() < 5 || inputs[4].empty();
+  const auto steps =
+      by_ones ? Ints(starts->size(), 1) : constant_as<std::int64_t>(model, inputs[4]);
+  if (!steps || steps->size() != starts->size()) {
+    return std::nullopt;
+  }
+  std::vector<SteppedAxis> stepped;
+  for (std::size_t i = 0; i < starts->size(); ++i) {
+    const SteppedAxis one{(*axes)[i], (*starts)[i], (*steps)[i]};
+    if (one.axis < 0 || one.start < 0 || one.step < 1 || (*ends)[i] < kEnd) {
+      return std::nullopt;
+    }
+    stepped.push_back(one);
+  }
+  return stepped;
 }
 
 std::optional<MatrixExtents> matrix_extents(const Model& model, std::string_view name) {

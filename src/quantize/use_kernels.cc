@@ -143,28 +143,17 @@ struct Stride {
 };
 
 std::optional<Stride> stride_of(const Model& model, NodeId node) {
-  constexpr auto kEnd = std::int64_t{std::numeric_limits<std::int32_t>::max()};
-  const auto inputs = model.inputs(node);
-  const auto starts = numbers<std::int64_t>(model, inputs, 1);
-  const auto ends = numbers<std::int64_t>(model, inputs, 2);
-  const auto axes = numbers<std::int64_t>(model, inputs, 3);
-  if (!starts || !ends || !axes || ends->size() != starts->size() ||
-      axes->size() != starts->size()) {
-    return std::nullopt;
-  }
-  const bool by_ones = inputs.size() < 5 || inputs[4].empty();
-  const auto steps = by_ones ? Ints(starts->size(), 1) : numbers<std::int64_t>(model, inputs, 4);
-  if (!steps || steps->size() != starts->size()) {
+  const auto stepped = onnx::stepped_axes(model, node);
+  if (!stepped) {
     return std::nullopt;
   }
   Stride stride;
-  for (std::size_t i = 0; i < starts->size(); ++i) {
-    const auto axis = (*axes)[i];
-    if ((axis != 1 && axis != 2) || (*starts)[i] < 0 || (*ends)[i] < kEnd || (*steps)[i] < 1) {
+  for (const auto& [axis, start, step] : *stepped) {
+    if (axis != 1 && axis != 2) {
       return std::nullopt;
     }
-    stride.starts[static_cast<std::size_t>(axis - 1)] = (*starts)[i];
-    stride.steps[static_cast<std::size_t>(axis - 1)] = (*steps)[i];
+    stride.starts[static_cast<std::size_t>(axis - 1)] = start;
+    stride.steps[static_cast<std::size_t>(axis - 1)] = step;
   }
   return stride;
 }

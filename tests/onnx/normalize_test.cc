@@ -6,9 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "support/matchers.h"
 #include "support/model_builder.h"
+#include "tessera/onnx/query.h"
 
 namespace tessera::onnx {
 namespace {
@@ -281,6 +285,95 @@ TEST(Regions, ThatAResizeDoesNotLookAt_AreDropped) {
   EXPECT_EQ(normalized(crop), Normalization{});
   auto old = resize(11, "half_pixel");
   EXPECT_EQ(normalized(old), Normalization{}) << "it must have one there";
+}
+
+// --- slices in front of a convolution ---------------------------------------------------------
+
+/// Every second pixel of `image`, from (row, column) on.
+ModelBuilder& add_picture(ModelBuilder& builder, const std::string& name, const Ints& first,
+                          std::int64_t end = std::numeric_limits<std::int64_t>::max()) {
+  builder.constant(name + "_start", ints(first))
+      .constant(name + "_end", ints({end, end}))
+      .constant(name + "_axes", ints({2, 3}))
+      .constant(name + "_steps", ints({2, 2}));
+  return builder.op(
+      "Slice", {"image", name + "_start", name + "_end", name + "_axes", name + "_steps"}, {name});
+}
+
+struct Pictures {
+  std::vector<Ints> first{{0, 0}, {1, 0}, {0, 1}, {1, 1}};
+  std::int64_t end = std::numeric_limits<std::int64_t>::max();
+  std::int64_t channels = 3;
+  std::vector<NamedAttribute> convolution{};
+  bool read_elsewhere = false;
+};
+
+Model interleaved(const Pictures& pictures) {
+  ModelBuilder builder;
+  builder.input("image", {1, pictures.channels, 8, 8});
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < pictures.first.size(); ++i) {
+    names.push_back("picture" + std::to_string(i));
+    add_picture(builder, names.back(), pictures.first[i], pictures.end);
+  }
+  const auto joined = std::ssize(names) * pictures.channels;
+  builder.op("Concat", names, {"joined"}, {{"axis", std::int64_t{1}}})
+      .constant("w", Tensor(DType::kFloat32, {5, joined, 3, 3}))
+      .op("Conv", {"joined", "w"}, {"y"}, pictures.convolution)
+      .output("y");
+  if (pictures.read_elsewhere) {
+    builder.op("Relu", {"joined"}, {"z"}).output("z");
+  }
+  return builder.build();
+}
+
+TEST(Slices, OfEverySecondPixel_BecomeAStride) {
+  auto model = interleaved({.convolution = {{"pads", Ints{1, 0, 1, 0}}}});
+  EXPECT_EQ(normalized(model).folded_slices, 1);
+  ASSERT_EQ(model.nodes().size(), 1U);
+  const auto conv = model.nodes()[0];
+  EXPECT_EQ(model.inputs(conv).front(), "image");
+  EXPECT_EQ(attribute_as<Ints>(model, conv, "strides"), (Ints{2, 2}));
+  EXPECT_EQ(attribute_as<Ints>(model, conv, "pads"), (Ints{2, 0, 2, 0}));
+  EXPECT_EQ(attribute_as<Ints>(model, conv, "kernel_shape"), (Ints{6, 6}));
+  EXPECT_FALSE(model.has_initializer("w"));
+}
+
+TEST(Slices, ThatMeanSomethingElse_Stay) {
+  const std::vector<std::pair<const char*, Pictures>> cases{
+      {"one picture twice", {.first = {{0, 0}, {1, 0}, {0, 0}, {1, 1}}}},
+      {"three pictures", {.first = {{0, 0}, {1, 0}, {1, 1}}}},
+      {"from further inside", {.first = {{0, 0}, {3, 0}, {0, 1}, {1, 1}}}},
+      {"not to the end", {.end = 6}},
+      {"many channels", {.channels = 5}},
+      {"a stride", {.convolution = {{"strides", Ints{2, 2}}}}},
+      {"dilations", {.convolution = {{"dilations", Ints{2, 2}}}}},
+      {"groups", {.channels = 2, .convolution = {{"group", std::int64_t{2}}}}},
+      {"unknown pads", {.convolution = {{"auto_pad", std::string("SAME_UPPER")}}}},
+      {"another reader", {.read_elsewhere = true}},
+  };
+  for (const auto& [what, pictures] : cases) {
+    auto model = interleaved(pictures);
+    EXPECT_EQ(normalized(model), Normalization{}) << what;
+  }
+}
+
+TEST(Slices, ThatOthersRead_StayForThem) {
+  ModelBuilder builder;
+  builder.input("image", {1, 1, 4, 4});
+  for (const auto& [name, first] : {std::pair("a", Ints{0, 0}), std::pair("b", Ints{1, 0}),
+                                    std::pair("c", Ints{0, 1}), std::pair("d", Ints{1, 1})}) {
+    add_picture(builder, name, first);
+  }
+  auto model = builder.op("Concat", {"a", "b", "c", "d"}, {"joined"}, {{"axis", std::int64_t{1}}})
+                   .constant("w", Tensor(DType::kFloat32, {1, 4, 1, 1}))
+                   .op("Conv", {"joined", "w"}, {"y"})
+                   .output("y")
+                   .output("b")
+                   .build();
+  EXPECT_EQ(normalized(model).folded_slices, 1);
+  EXPECT_EQ(model.nodes().size(), 2U);
+  EXPECT_TRUE(model.producer("b"));
 }
 
 TEST(Normalize, OfANormalForm_ChangesNothing) {

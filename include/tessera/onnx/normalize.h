@@ -21,6 +21,7 @@ struct Normalization {
   std::int64_t folded_pads = 0;
   std::int64_t folded_batch_normalizations = 0;
   std::int64_t dropped_regions = 0;
+  std::int64_t folded_slices = 0;  ///< groups of four in front of a convolution
   bool operator==(const Normalization&) const = default;
 };
 
@@ -30,6 +31,8 @@ struct Normalization {
 /// - Pad in front of pools and convolutions becomes their `pads`. Padding with the lowest number
 ///   before MaxPool is an idiom of converters; quantized, that number would own the whole range.
 /// - BatchNormalization behind a convolution is folded into its weights.
+/// - Slices of every second pixel, joined in front of a convolution (the first layers of YOLOv5 and
+///   YOLOX), become its stride.
 /// - Regions of interest that a Resize does not look at are taken off it: an empty tensor less that
 ///   the runtime has to move when it changes layouts.
 ///

@@ -41,6 +41,16 @@ template <class T>
 /// types: their outputs are judged by what made them. Cost: the depth of such operators.
 [[nodiscard]] bool is_float32(const Model& model, std::string_view value);
 
+/// Along one axis: every `step`-th element from `start` to the last one.
+struct SteppedAxis {
+  std::int64_t axis = 0;
+  std::int64_t start = 0;
+  std::int64_t step = 1;
+};
+/// The axes of a Slice whose indices are constants, none of them negative, and which leaves out
+/// nothing at their ends; none of another operator.
+[[nodiscard]] std::optional<std::vector<SteppedAxis>> stepped_axes(const Model& model, NodeId node);
+
 /// Extents of a matrix [rows, columns].
 struct MatrixExtents {
   std::int64_t rows = 0;
