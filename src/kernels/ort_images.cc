@@ -205,6 +205,87 @@ std::optional<Inference::Extents> infer_picks(const Inference& inference) {
   return x;
 }
 
+// --- NhwcDepthToSpace ---------------------------------------------------------------------------
+
+/// Every pixel becomes a block of pixels. Height before width.
+struct Blocks {
+  std::int64_t size[2] = {1, 1};
+
+  [[nodiscard]] std::int64_t count() const { return size[0] * size[1]; }
+};
+
+template <class Source>
+Outcome<Blocks> blocks_of(const Source& source) {
+  Blocks blocks;
+  if (!source.integers("blocks")) {
+    return problem("it has no attribute blocks");
+  }
+  TESSERA_KERNELS_CHECK(read_list(source, "blocks", 1, blocks.size));
+  return blocks;
+}
+
+class DepthToSpaceKernel : public Kernel {
+ public:
+  DepthToSpaceKernel(Target target, const Blocks& blocks) : target_(target), blocks_(blocks) {}
+
+  [[nodiscard]] Outcome<void> run(const Run& run) const override {
+    TESSERA_KERNELS_TRY(const auto x, run.input(0));
+    TESSERA_KERNELS_CHECK(check_image(x.shape));
+    if (x.shape[3] % blocks_.count() != 0) {
+      return problem("X has ", x.shape[3], " channels, and a block has ", blocks_.count(),
+                     " pixels");
+    }
+    const Shape shape = {x.shape[0], x.shape[1] * blocks_.size[0], x.shape[2] * blocks_.size[1],
+                         x.shape[3] / blocks_.count()};
+    TESSERA_KERNELS_TRY(auto* const data, run.output(shape));
+    if (kernels::count_of(shape) == 0) {
+      return {};
+    }
+    auto* const y = static_cast<std::uint8_t*>(data);
+    const auto size = [](std::int64_t extent) { return static_cast<std::size_t>(extent); };
+    const std::size_t rows = size(x.shape[0] * x.shape[1]);
+    const std::size_t columns = size(x.shape[2]);
+    const std::size_t pixel = size(x.shape[3]);
+    const std::size_t rows_of_block = size(blocks_.size[0]);
+    const std::size_t run_of_row = pixel / rows_of_block;  // a row of a block
+    const std::size_t at_once = rows_per_task(columns * pixel);
+    return run.each((rows + at_once - 1) / at_once, [&](std::size_t task) {
+      for (std::size_t row = task * at_once; row < std::min((task + 1) * at_once, rows); ++row) {
+        for (std::size_t k = 0; k < rows_of_block; ++k) {
+          copy(target_, {.from = x.as<std::uint8_t>() + row * columns * pixel + k * run_of_row,
+                         .from_step = pixel,
+                         .to = y + row * columns * pixel + k * columns * run_of_row,
+                         .to_step = run_of_row,
+                         .count = columns,
+                         .width = run_of_row});
+        }
+      }
+    });
+  }
+
+ private:
+  Target target_;
+  Blocks blocks_;
+};
+
+Outcome<std::unique_ptr<Kernel>> create_depth_to_space(const Node& node, Target target) {
+  TESSERA_KERNELS_TRY(const auto blocks, blocks_of(node));
+  return std::unique_ptr<Kernel>(std::make_unique<DepthToSpaceKernel>(target, blocks));
+}
+
+std::optional<Inference::Extents> infer_depth_to_space(const Inference& inference) {
+  auto x = inference.input(0);
+  const auto blocks = blocks_of(inference);
+  if (!x || x->size() != 4 || !blocks || (*x)[1].value < 0 || (*x)[2].value < 0 ||
+      (*x)[3].value < 0) {
+    return std::nullopt;
+  }
+  (*x)[1].value *= blocks->size[0];
+  (*x)[2].value *= blocks->size[1];
+  (*x)[3].value /= blocks->count();
+  return x;
+}
+
 }  // namespace
 
 std::vector<Description> image_operators() {
@@ -226,6 +307,11 @@ std::vector<Description> image_operators() {
                    .output = element,
                    .create = create_picks<slice_of<Node>>,
                    .infer = infer_picks<slice_of<Inference>>});
+    all.push_back({.name = "NhwcDepthToSpace",
+                   .inputs = inputs,
+                   .output = element,
+                   .create = create_depth_to_space,
+                   .infer = infer_depth_to_space});
   }
   return all;
 }

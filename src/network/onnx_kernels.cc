@@ -34,6 +34,7 @@ constexpr std::array kRoles = {Named{"QLinearConv", KernelRole::kIntegerProduct}
                                Named{"MatMulNBits", KernelRole::kIntegerProduct, true},
                                Named{"QEmbedLayerNormalization", KernelRole::kInteger},
                                Named{"MatMulInteger16", KernelRole::kInteger},
+                               Named{"NhwcDepthToSpace", KernelRole::kInteger},
                                Named{"NhwcMaxPool", KernelRole::kInteger},
                                Named{"NhwcSlice", KernelRole::kInteger},
                                Named{"NhwcUpsample", KernelRole::kInteger},

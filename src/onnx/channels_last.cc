@@ -251,6 +251,10 @@ void move_tables(Model& model, NodeId node) {
   model.remove_attribute(node, "axis");  // the last
 }
 
+void make_depth_to_space(Model& model, NodeId node) {
+  model.set_op_type(node, "NhwcDepthToSpace", kKernelsDomain);
+}
+
 using Forms = std::map<std::string, Form, std::less<>>;
 
 /// On integers, but for QuantizeLinear and DequantizeLinear.
@@ -275,6 +279,7 @@ const Forms& standard_forms() {
 /// Of com.microsoft and of the toolkit's own domain.
 const Forms& other_forms() {
   static const Forms forms = {
+      {"DepthToSpace", {first_input, always, make_depth_to_space}},
       {"Lookup", {first_input, has_tables_of_channels, move_tables}},
       {"QLinearAdd", {two_operands, always, nothing}},
       {"QLinearAveragePool", {first_input, pools_in_two_dimensions, set_flag}},

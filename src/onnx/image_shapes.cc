@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "onnx/channel_shuffle.h"
+#include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
 
 namespace tessera::onnx {
@@ -91,6 +92,9 @@ class Shapes {
       const auto kernel = attribute_as<Ints>(model_, node, "kernel_shape");
       return kernel ? slid(node, *kernel) : std::nullopt;
     }
+    if (type == "DepthToSpace" && model_.domain(node) == kKernelsDomain) {
+      return spread(node);
+    }
     return type == "Resize" ? resized(node) : std::nullopt;
   }
 
@@ -147,6 +151,19 @@ class Shapes {
       }
       *extents[i] = room / strides[i] + 1;
     }
+    return image;
+  }
+
+  /// Pixels become blocks of pixels.
+  [[nodiscard]] std::optional<ImageShape> spread(NodeId node) const {
+    auto image = shape_of(node, 0);
+    const auto blocks = attribute_as<Ints>(model_, node, "blocks");
+    if (!image || !blocks || blocks->size() != 2) {
+      return std::nullopt;
+    }
+    image->channels /= (*blocks)[0] * (*blocks)[1];
+    image->height *= (*blocks)[0];
+    image->width *= (*blocks)[1];
     return image;
   }
 

@@ -200,6 +200,7 @@ const Table& table() {
       {"Squeeze", runs_on_integers(kReshape)},
       {"Unsqueeze", runs_on_integers(kReshape)},
       {"DepthToSpace", runs_on_integers(kPermute)},
+      {"NhwcDepthToSpace", {kPermute}},
       {"SpaceToDepth", runs_on_integers(kPermute)},
       {"Transpose", runs_on_integers(kPermute)},
       {"Gather", runs_on_integers(kGather)},

@@ -69,8 +69,9 @@ void add_product(const onnx::Model& model, const WeightScale& scale, Simulation&
   const auto inputs = model.inputs(scale.node);
   const auto weight = model.initializer_type(scale.initializer);
   const bool fixed = has_bias(inputs) && !model.is_constant(inputs[2]);
-  if ((type != "Conv" && type != "Gemm") || scale.input != 1 || fixed || !weight ||
-      !weight->shape || weight->shape->size() < 2) {
+  const bool convolution = type == "Conv" || type == "ConvTranspose";
+  if ((!convolution && type != "Gemm") || scale.input != 1 || fixed || !weight || !weight->shape ||
+      weight->shape->size() < 2) {
     to.without_biases.push_back(model.name(scale.node));
     return;
   }
@@ -79,7 +80,7 @@ void add_product(const onnx::Model& model, const WeightScale& scale, Simulation&
   Product product{.source = scale.node.value,
                   .result = result,
                   .channels = (*weight->shape)[static_cast<std::size_t>(axis)].value,
-                  .channels_last = type != "Conv",
+                  .channels_last = !convolution,
                   .rectified = is_rectified(model, result)};
   const auto bias = has_bias(inputs) ? model.initializer_type(inputs[2]) : std::nullopt;
   std::int64_t elements = 1;

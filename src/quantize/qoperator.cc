@@ -9,6 +9,7 @@
 
 #include "quantize/passes.h"
 #include "quantize/qoperator_unit.h"
+#include "quantize/static_rules.h"
 #include "tessera/numerics/kernels.h"
 #include "tessera/onnx/domains.h"
 #include "tessera/onnx/query.h"
@@ -48,7 +49,8 @@ class Lowering {
   explicit Lowering(Model& model) : model_(model), opset_(model.opset().value_or(0)) {}
 
   /// Errors: kUnimplemented with the reason why the operator stays between its Q and DQ.
-  Status lower(NodeId node) {
+  Status lower(NodeId node, Format format) {
+    format_ = format;
     const auto maker = makers().find(model_.op_type(node));
     if (!model_.domain(node).empty() || maker == makers().end()) {
       return stays("it has no integer form");
@@ -158,7 +160,7 @@ class Lowering {
   }
 
   /// Puts `op` in the place of the whole unit.
-  void replace(const Unit& unit, const IntegerOp& op) {
+  NodeId replace(const Unit& unit, const IntegerOp& op) {
     touch_inputs(unit.node);
     const auto name = integer_name(unit.node);
     const auto bounds = joint_bounds(unit);
@@ -181,6 +183,7 @@ class Lowering {
     if (op.domain == onnx::kMicrosoftDomain && !model_.opset(onnx::kMicrosoftDomain)) {
       model_.set_opset(onnx::kMicrosoftDomain, 1);
     }
+    return added;
   }
 
   /// The bounds of all activations on the integers; nothing if saturation obeys them anyway.
@@ -283,14 +286,14 @@ class Lowering {
     inputs.insert(inputs.end(), {value.values, value.scale, value.zero_point});
   }
 
-  Status conv(NodeId node) {
-    TESSERA_TRY(const auto unit, with_output(node));
+  /// QLinearConv of the unit's inputs; the weights' channels lie along `axis`.
+  Result<IntegerOp> convolution(const Unit& unit, std::int64_t axis) {
     TESSERA_TRY(const auto data, activation(unit, 0));
     TESSERA_TRY(const auto kernel, input(unit, 1));
     TESSERA_CHECK(check_types(data, kernel, unit));
     const bool one_zero = std::all_of(kernel.zeros.begin(), kernel.zeros.end(),
                                       [&](auto zero) { return zero == kernel.zeros.front(); });
-    if ((kernel.per_channel() && kernel.axis != 0) || !one_zero) {
+    if ((kernel.per_channel() && kernel.axis != axis) || !one_zero) {
       return stays("QLinearConv takes one zero point for all channels of the weights");
     }
     const std::string float_bias = unit.inputs.size() > 2 ? unit.inputs[2] : "";
@@ -302,8 +305,94 @@ class Lowering {
     if (!bias.empty()) {
       op.inputs.push_back(bias);
     }
+    return op;
+  }
+
+  Status conv(NodeId node) {
+    TESSERA_TRY(const auto unit, with_output(node));
+    TESSERA_TRY(const auto op, convolution(unit, 0));
     replace(unit, op);
     return {};
+  }
+
+  // --- transposed convolutions whose kernel is their stride ----------------------------------
+
+  /// A 1 x 1 convolution makes the pixels of a block as channels, which DepthToSpace moves.
+  Status transposed_conv(NodeId node) {
+    if (format_ != Format::kKernels) {
+      return stays("it has no integer form");
+    }
+    TESSERA_TRY(const auto unit, with_output(node));
+    TESSERA_TRY(const auto kernel, input(unit, 1));
+    TESSERA_TRY(const auto weights, model_.initializer(kernel.values));
+    const Shape shape(weights.shape.begin(), weights.shape.end());
+    const auto group = model_.int_attribute(node, "group", 1);
+    TESSERA_CHECK(check_blocks(shape, group, [&](std::string_view name) {
+      return onnx::attribute_as<Shape>(model_, node, name).value_or(Shape());
+    }));
+    TESSERA_TRY(auto op, convolution(unit, 1));
+    op.dropped_attributes = model_.attribute_names(node);
+    op.inputs[3] = added(kernel.values + "_blocks", by_pixel_of_block(weights));
+    for (std::size_t i = 4; i < op.inputs.size(); ++i) {
+      const bool of_weights = i == 4 || i == 5 || i == 8;
+      TESSERA_TRY(op.inputs[i], of_weights ? repeated(op.inputs[i], shape[1], shape[2] * shape[3])
+                                           : Result<std::string>(op.inputs[i]));
+    }
+    spread(replace(unit, op), {shape[2], shape[3]});
+    return {};
+  }
+
+  std::string added(const std::string& name, Tensor value) {
+    auto unique = model_.unique_name(name);
+    model_.set_initializer(unique, std::move(value));
+    return unique;
+  }
+
+  /// [C, M, height, width] of bytes as [height x width x M, C, 1, 1].
+  [[nodiscard]] static Tensor by_pixel_of_block(const TensorView& weights) {
+    const auto& shape = weights.shape;
+    const auto pixels = static_cast<std::size_t>(shape[2] * shape[3]);
+    const auto outputs = static_cast<std::size_t>(shape[1]);
+    const auto inputs = static_cast<std::size_t>(shape[0]);
+    Tensor moved(weights.dtype, {shape[2] * shape[3] * shape[1], shape[0], 1, 1});
+    std::size_t to = 0;
+    for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+      for (std::size_t output = 0; output < outputs; ++output) {
+        for (std::size_t input = 0; input < inputs; ++input) {
+          moved.bytes()[to++] = weights.bytes[(input * outputs + output) * pixels + pixel];
+        }
+      }
+    }
+    return moved;
+  }
+
+  /// What has a number per output has it for each pixel of the block.
+  Result<std::string> repeated(const std::string& name, std::int64_t outputs, std::int64_t pixels) {
+    TESSERA_TRY(const auto once, model_.initializer(name));
+    if (once.shape.empty()) {
+      return name;  // one for all
+    }
+    Tensor all(once.dtype, {outputs * pixels});
+    for (std::size_t i = 0; i < all.bytes().size(); ++i) {
+      all.bytes()[i] = once.bytes[i % once.bytes.size()];
+    }
+    return added(name + "_blocks", std::move(all));
+  }
+
+  /// The channels of each pixel become a block of pixels. It is written for images whose channels
+  /// are last: onnx::write_channels_last() makes it such.
+  void spread(NodeId convolution, const Shape& blocks) {
+    const auto result = model_.outputs(convolution).front();
+    const auto deep = model_.unique_name(result + "_blocks");
+    model_.set_output(convolution, 0, deep);
+    model_.add_node({.name = model_.unique_name(result + "_depth_to_space"),
+                     .op_type = "DepthToSpace",
+                     .domain = std::string(onnx::kKernelsDomain),
+                     .inputs = {deep},
+                     .outputs = {result},
+                     .attributes = {{"blocks", blocks}},
+                     .origin = model_.origin(convolution)});
+    model_.set_opset(onnx::kKernelsDomain, onnx::kKernelsOpset);
   }
 
   [[nodiscard]] float float_attribute(NodeId node, std::string_view name) const {
@@ -528,6 +617,7 @@ class Lowering {
         {"Clip", &Lowering::clip},
         {"Concat", &Lowering::concat},
         {"Conv", &Lowering::conv},
+        {"ConvTranspose", &Lowering::transposed_conv},
         {"DepthToSpace", move},
         {"Expand", move},
         {"Flatten", move},
@@ -561,8 +651,9 @@ class Lowering {
 
   Model& model_;
   std::int64_t opset_;
-  std::set<NodeId> absorbed_;      ///< Relu and Clip that an operator before them took in
-  std::set<std::string> touched_;  ///< float values that lowered operators read
+  Format format_ = Format::kQOperator;  ///< of the operator that is lowered
+  std::set<NodeId> absorbed_;           ///< Relu and Clip that an operator before them took in
+  std::set<std::string> touched_;       ///< float values that lowered operators read
 };
 
 }  // namespace
@@ -577,7 +668,7 @@ Status lower_to_qoperator(Model& model, const std::vector<Work>& work,
     if (!present.contains(item.node) || lowering.absorbed(item.node)) {
       continue;  // an operator before it took it in
     }
-    const auto status = lowering.lower(item.node);
+    const auto status = lowering.lower(item.node, item.scheme->format);
     if (!status && status.error().code != ErrorCode::kUnimplemented) {
       return status;
     }

@@ -49,6 +49,20 @@ Result<OpRule> conv(const Subject& subject) {
   return rule;
 }
 
+/// Written as a 1 x 1 convolution.
+Result<OpRule> transposed_conv(const Subject& subject) {
+  TESSERA_TRY(auto rule, conv(subject));
+  const auto& shape = subject.input(1)->shape;
+  Shape kernel;
+  for (std::size_t i = 0; shape && i < shape->size(); ++i) {
+    kernel.push_back((*shape)[i].value);
+  }
+  TESSERA_CHECK(check_blocks(kernel, subject.op.int_or("group", 1),
+                             [&](std::string_view name) { return subject.op.ints_or(name, {}); }));
+  rule.weight_axis = 1;
+  return rule;
+}
+
 Result<OpRule> gemm(const Subject& subject) {
   if (!subject.constant(1)) {
     return stays_float("its weights are not constant");
@@ -191,21 +205,57 @@ const std::map<std::string, Maker, std::less<>>& makers() {
   return table;
 }
 
+constexpr std::string_view kTransposedConv = "ConvTranspose";
+
+/// Null for an operator that has none in a format.
+const Maker* maker_for(const graph::Op& op, Format format) {
+  static const Maker kByBlocks = transposed_conv;
+  static const Maker kByLookup = by_lookup;
+  if (!op.domain.empty()) {
+    return nullptr;
+  }
+  if (const auto found = makers().find(op.type); found != makers().end()) {
+    return &found->second;
+  }
+  if (format != Format::kKernels) {
+    return nullptr;
+  }
+  if (op.type == kTransposedConv) {
+    return &kByBlocks;
+  }
+  return is_elementwise(op.type) ? &kByLookup : nullptr;
+}
+
 }  // namespace
+
+Status check_blocks(const Shape& weights, std::int64_t group, const ListOf& attribute) {
+  const auto are_all = [&](std::string_view name, std::int64_t value) {
+    return std::ranges::all_of(attribute(name), [&](auto one) { return one == value; });
+  };
+  if (weights.size() != 4 || group != 1) {
+    return stays_float("only two-dimensional transposed convolutions of one group have one");
+  }
+  auto strides = attribute("strides");
+  strides.resize(2, 1);
+  if (strides != std::vector<std::int64_t>(weights.begin() + 2, weights.end()) ||
+      !are_all("pads", 0) || !are_all("output_padding", 0) || !are_all("dilations", 1) ||
+      !attribute("output_shape").empty()) {
+    return stays_float("its kernel is not its stride, or it has padding");
+  }
+  return {};
+}
 
 Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op, std::int64_t opset,
                         Format format) {
-  const auto maker = op.domain.empty() ? makers().find(op.type) : makers().end();
-  const bool lookup = maker == makers().end() && format == Format::kKernels && op.domain.empty() &&
-                      is_elementwise(op.type);
-  if (maker == makers().end() && !lookup) {
+  const auto* const maker = maker_for(op, format);
+  if (maker == nullptr) {
     return stays_float(fmt::format("the runtime has no integer kernel for {}", op.type));
   }
   if (op.inputs.empty() || !op.inputs.front()) {
     return stays_float("it has no input");
   }
   const Subject subject{graph, op, opset};
-  TESSERA_TRY(auto rule, lookup ? by_lookup(subject) : maker->second(subject));
+  TESSERA_TRY(auto rule, (*maker)(subject));
   bool reads_activation = false;
   for (std::size_t i = 0; i < rule.roles.size(); ++i) {
     if (rule.roles[i] == Role::kOther) {
@@ -239,13 +289,14 @@ const std::vector<std::string>& types_with_rules(Format format) {
     std::sort(names.begin(), names.end());
     return names;
   }();
-  static const auto with_lookups = [] {
-    std::vector<std::string> names;
+  static const auto of_library = [] {
+    std::vector<std::string> names = {std::string(kTransposedConv)};
     std::set_union(types.begin(), types.end(), elementwise_types().begin(),
                    elementwise_types().end(), std::back_inserter(names));
+    std::sort(names.begin(), names.end());
     return names;
   }();
-  return format == Format::kKernels ? with_lookups : types;
+  return format == Format::kKernels ? of_library : types;
 }
 
 }  // namespace tessera::quantize

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
 #include "tessera/quantize/scheme.h"
+#include "tessera/tensor/tensor.h"
 
 /// What the integer kernels of ONNX Runtime's CPU provider look like from outside: which operators
 /// between DequantizeLinear and QuantizeLinear they take the place of, and what they ask of the
@@ -49,8 +51,17 @@ struct OpRule {
   bool float_output = false;
 };
 
+/// The integers of a list attribute; none if it is absent.
+using ListOf = std::function<std::vector<std::int64_t>(std::string_view attribute)>;
+
+/// Whether a ConvTranspose with these weights, [C, M, kernel height, kernel width], makes a block
+/// of pixels of each pixel, so that it is a 1 x 1 convolution with height x width x M results.
+/// Errors: kUnimplemented with the reason why it does not.
+[[nodiscard]] Status check_blocks(const Shape& weights, std::int64_t group,
+                                  const ListOf& attribute);
+
 /// The rule of an operator in a format. With Format::kKernels lookups compute every element-wise
-/// operator of one value.
+/// operator of one value, and a ConvTranspose whose kernel is its stride is a convolution.
 /// Errors: kUnimplemented with the reason why the operator stays in float.
 [[nodiscard]] Result<OpRule> rule_for(const graph::Graph& graph, const graph::Op& op,
                                       std::int64_t opset, Format format);

@@ -89,9 +89,10 @@ bool is_eight_bit(const Model& model, const std::string& value) {
   if (type == "QuantizeLinear" || type == "Lookup" || type.starts_with("QLinear")) {
     return true;
   }
-  constexpr std::array<std::string_view, 12> kMoves = {
-      "Concat",       "Gather",  "Identity", "MaxPool", "NhwcMaxPool", "NhwcSlice",
-      "NhwcUpsample", "Reshape", "Resize",   "Slice",   "Split",       "Transpose"};
+  constexpr std::array<std::string_view, 13> kMoves = {
+      "Concat",      "Gather",    "Identity",     "MaxPool", "NhwcDepthToSpace",
+      "NhwcMaxPool", "NhwcSlice", "NhwcUpsample", "Reshape", "Resize",
+      "Slice",       "Split",     "Transpose"};
   return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() &&
          is_eight_bit(model, model.inputs(*producer).front());
 }

@@ -164,5 +164,55 @@ TEST(SliceOperator, IsTheRuntimesOwn) {
               HasSubstr("starts has -1; 0 to 16777216 was expected"));
 }
 
+TEST(DepthToSpaceOperator, PutsTheChannelsOfAPixelInABlock) {
+  Cases cases(7);
+  for (int round = 0; round < 40; ++round) {
+    const Extents blocks = {cases.integer(1, 4), cases.integer(1, 3)};
+    const std::int64_t batch = cases.integer(1, 2);
+    const std::int64_t height = cases.integer(1, 9);
+    const std::int64_t width = cases.integer(1, 20);
+    const std::int64_t channels = cases.integer(1, 70);
+    const Extents shape = {batch, height, width, blocks[0] * blocks[1] * channels};
+    const auto bytes = cases.bytes(count_of(shape));
+    const OneNode model = {"NhwcDepthToSpace",
+                           "ai.tessera",
+                           {feed(testing::value_of(shape, bytes, round % 2 == 0))},
+                           {ints_attribute("blocks", blocks)}};
+    // The runtime's Transpose of the same bytes, [N, H, W, kh, kw C] to [N, H, kh, W, kw C].
+    const OneNode transpose = {
+        "Transpose",
+        "",
+        {feed(testing::value_of({batch, height, width, blocks[0], blocks[1] * channels}, bytes,
+                                round % 2 == 0))},
+        {ints_attribute("perm", {0, 1, 3, 2, 4})}};
+    const auto wanted = testing::run(transpose);
+    const auto got = testing::run(model);
+    ASSERT_EQ(got.bytes, wanted.bytes) << round;
+    ASSERT_EQ(got.shape, (Extents{batch, height * blocks[0], width * blocks[1], channels}));
+  }
+}
+
+TEST(DepthToSpaceOperator, ThreadsChangeNothing) {
+  Cases cases(8);
+  const auto model =
+      node("NhwcDepthToSpace", {2, 33, 40, 256}, true, cases, {ints_attribute("blocks", {2, 2})});
+  EXPECT_EQ(testing::run(model, 1), testing::run(model, 4));
+}
+
+TEST(DepthToSpaceOperator, BadBlocksAreRefusedByName) {
+  Cases cases(9);
+  const auto refusal = [&](const Extents& shape, std::vector<testing::Message> attributes) {
+    return testing::refusal(node("NhwcDepthToSpace", shape, false, cases, std::move(attributes)));
+  };
+  EXPECT_EQ(refusal({1, 2, 2, 8}, {ints_attribute("blocks", {2, 2})}), "");
+  EXPECT_EQ(refusal({1, 0, 2, 8}, {ints_attribute("blocks", {2, 2})}), "");
+  EXPECT_THAT(refusal({1, 2, 2, 8}, {}), HasSubstr("it has no attribute blocks"));
+  EXPECT_THAT(refusal({1, 2, 2, 8}, {ints_attribute("blocks", {0, 2})}), HasSubstr("blocks has 0"));
+  EXPECT_THAT(refusal({1, 2, 2, 8}, {ints_attribute("blocks", {3, 1})}),
+              HasSubstr("X has 8 channels, and a block has 3 pixels"));
+  EXPECT_THAT(refusal({2, 2, 8}, {ints_attribute("blocks", {2, 2})}),
+              HasSubstr("X has the shape 2x2x8; NxHxWxC was expected"));
+}
+
 }  // namespace
 }  // namespace tessera::kernels
