@@ -508,6 +508,19 @@ void bench_images() {
            {image, numbers({0, 0}), numbers({640, 640}), numbers({1, 2}), numbers({2, 2})},
            {}},
           {1, 320, 320, 3});
+  const auto softmax = [&](const Extents& shape, std::int64_t axis) {
+    const OneNode node = {
+        "QLinearSoftmax",
+        "ai.tessera",
+        {bytes_feed(shape), scale(0.05F), zero(128), scale(1.0F / 255), zero(0)},
+        {testing::int_attribute("axis", axis), testing::int_attribute("opset", 13)}};
+    auto theirs = node;
+    theirs.domain = "com.microsoft";
+    compare(node, theirs, shape);
+  };
+  softmax({1, 2, 400, 400}, 3);
+  softmax({1, 12, 197, 197}, 3);
+  softmax({1, 16, 4, 8400}, 1);
 }
 
 void all() {

@@ -14,5 +14,6 @@ namespace tessera::kernels {
 [[nodiscard]] std::vector<Description> concat_operators();
 [[nodiscard]] std::vector<Description> conv_operators();
 [[nodiscard]] std::vector<Description> image_operators();
+[[nodiscard]] std::vector<Description> softmax_operators();
 
 }  // namespace tessera::kernels

@@ -120,6 +120,15 @@ void largest(const std::uint8_t* const* rows, std::size_t row_count, std::uint8_
   }
 }
 
+void round_products(const Softmax& what, const float* values, const float* factors,
+                    std::uint8_t* to, std::size_t count) {
+  const auto most = static_cast<float>(255 - what.zero_y);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float steps = std::nearbyint(std::min(values[i] * factors[i], most));
+    to[i] = static_cast<std::uint8_t>((static_cast<std::int32_t>(steps) + what.zero_y) ^ what.flip);
+  }
+}
+
 void depthwise(const Depthwise& what, const ConvShape& shape, const std::uint8_t* x,
                std::uint8_t* y, std::size_t begin, std::size_t end, std::size_t first) {
   for (std::size_t row = begin; row < end; ++row) {

@@ -5,6 +5,7 @@
 #include "kernels/binary.h"
 #include "kernels/depthwise.h"
 #include "kernels/lookup.h"
+#include "kernels/softmax.h"
 
 /// What each family computes, element by element in plain C++: the specification in code, and what
 /// runs where there is no vector unit. Every other target gives the same bits.
@@ -21,6 +22,9 @@ void multiply(const Product& product, const std::uint8_t* a, const std::uint8_t*
 
 void largest(const std::uint8_t* const* rows, std::size_t row_count, std::uint8_t* to,
              std::size_t count, std::uint8_t flip);
+
+void round_products(const Softmax& what, const float* values, const float* factors,
+                    std::uint8_t* to, std::size_t count);
 
 /// Rows `begin` to `end` of batch * shape.y.output, channels from `first` on.
 void depthwise(const Depthwise& what, const ConvShape& shape, const std::uint8_t* x,

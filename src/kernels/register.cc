@@ -29,7 +29,7 @@ struct Registration {
 std::vector<Description> all_operators() {
   std::vector<Description> all;
   for (auto& family : {lookup_operators(), binary_operators(), concat_operators(), conv_operators(),
-                       image_operators()}) {
+                       image_operators(), softmax_operators()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

@@ -18,7 +18,8 @@ using onnx::NodeId;
 using Ints = std::vector<std::int64_t>;
 
 /// Operators of com.microsoft that the library has, too, with the same inputs.
-constexpr std::array<std::string_view, 3> kFaster = {"QLinearAdd", "QLinearConcat", "QLinearMul"};
+constexpr std::array<std::string_view, 4> kFaster = {"QLinearAdd", "QLinearConcat", "QLinearMul",
+                                                     "QLinearSoftmax"};
 
 bool all_zero(const Model& model, const std::string& name) {
   const auto value = model.initializer(name);
@@ -49,9 +50,11 @@ bool is_plain_pool(const Model& model, NodeId node) {
 /// that compute theirs.
 bool has_constant_parameters(const Model& model, NodeId node) {
   const auto inputs = model.inputs(node);
-  const bool concat = model.op_type(node) == "QLinearConcat";
+  const auto& type = model.op_type(node);
+  const bool concat = type == "QLinearConcat";
+  const bool second = type != "QLinearSoftmax";
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool data = concat ? i % 3 == 2 : i == 0 || i == 3;
+    const bool data = concat ? i % 3 == 2 : i == 0 || (second && i == 3);
     if (!data && !inputs[i].empty() && !model.is_constant(inputs[i])) {
       return false;
     }
