@@ -26,8 +26,8 @@ TEST(KernelRoles, OfEveryKernelThatIsKnown) {
         "MatMulNBits"}) {
     EXPECT_EQ(role_of(type), Role::kIntegerProduct) << type;
   }
-  for (const auto* const type : {"QLinearAdd", "QLinearSigmoid", "QEmbedLayerNormalization",
-                                 "MatMulInteger16", "NhwcMaxPool"}) {
+  for (const auto* const type : {"NhwcDepthToSpace", "QLinearAdd", "QLinearSigmoid",
+                                 "QEmbedLayerNormalization", "MatMulInteger16", "NhwcMaxPool"}) {
     EXPECT_EQ(role_of(type), Role::kInteger) << type;
   }
   EXPECT_EQ(role_of("QuantizeLinear"), Role::kQuantize);

@@ -311,6 +311,7 @@ TEST(Kinds, OfOnnx_AreWhatTheOperatorsAre) {
                                                {"Flatten", OpKind::kReshape},
                                                {"Transpose", OpKind::kPermute},
                                                {"DepthToSpace", OpKind::kPermute},
+                                               {"NhwcDepthToSpace", OpKind::kPermute},
                                                {"Gather", OpKind::kGather},
                                                {"GatherND", OpKind::kSelect},
                                                {"Slice", OpKind::kSelect},
