@@ -55,9 +55,10 @@ std::size_t only_moves(const Op& op) {
 
 class Cutter {
  public:
-  Cutter(const Graph& graph, std::span<const OpId> layers)
+  Cutter(const Graph& graph, std::span<const OpId> layers, std::span<const SwitchSet> together)
       : graph_(graph),
         layers_(layers),
+        together_(together),
         constant_(graph::constant_tensors(graph)),
         segment_of_(graph.ops().size()) {}
 
@@ -86,7 +87,11 @@ class Cutter {
       });
       const auto layer = std::find(layers_.begin(), layers_.end(), OpId{i});
       if (layer != layers_.end()) {
-        insert(depends_[i], static_cast<std::size_t>(layer - layers_.begin()));
+        const auto place = static_cast<std::size_t>(layer - layers_.begin());
+        insert(depends_[i], place);
+        for (const auto other : together_[place]) {
+          insert(depends_[i], other);
+        }
       }
     }
   }
@@ -164,7 +169,7 @@ class Cutter {
         segment_of_[op.value] = result_.segments.size();
         const auto layer = std::find(layers_.begin(), layers_.end(), op);
         if (layer != layers_.end()) {
-          segment.layer = static_cast<std::size_t>(layer - layers_.begin());
+          segment.layers.push_back(static_cast<std::size_t>(layer - layers_.begin()));
         }
       }
       result_.segments.push_back(std::move(segment));
@@ -238,6 +243,7 @@ class Cutter {
 
   const Graph& graph_;
   std::span<const OpId> layers_;
+  std::span<const SwitchSet> together_;
   std::vector<bool> constant_;
   std::vector<Bits> depends_;
   std::vector<bool> needed_;
@@ -249,9 +255,10 @@ class Cutter {
 }  // namespace
 
 Result<Segmentation> cut_at_layers(const Graph& graph, std::span<const OpId> layers,
+                                   std::span<const SwitchSet> together,
                                    std::span<const TensorId> measured,
                                    const std::vector<bool>& whole) {
-  return Cutter(graph, layers).cut(measured, whole);
+  return Cutter(graph, layers, together).cut(measured, whole);
 }
 
 }  // namespace tessera::noise

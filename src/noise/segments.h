@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,11 +15,14 @@
 /// Where a model falls apart if some of its layers are switches.
 namespace tessera::noise {
 
+/// Switches by their places, ascending.
+using SwitchSet = std::set<std::size_t>;
+
 /// Operators that depend on the very same switches: computed once, they serve every setting that
 /// agrees on these.
 struct Segment {
   std::vector<graph::OpId> ops;      ///< in topological order
-  std::optional<std::size_t> layer;  ///< the switch within, always its first operator
+  std::vector<std::size_t> layers;   ///< the switches within, as their operators come
   std::vector<std::size_t> depends;  ///< switches that decide its values, ascending
   std::vector<graph::TensorId> inputs;
   /// By input: the segment that makes it; none for an input of the model.
@@ -39,8 +43,10 @@ struct Segmentation {
 };
 
 /// Groups the operators of `graph` by the switches in `layers` that they depend on, which makes
-/// parts that can follow one another: what depends on more comes later. `measured` outputs are
-/// traced back through what only joins, reshapes and permutes to the values that they are put
+/// parts that can follow one another: what depends on more comes later. A layer depends on its own
+/// switch and on those of `together`, by layer: switches that are in each other's lists are one
+/// part, and a part holds more than one switch for no other reason. `measured` outputs are traced
+/// back through what only joins, reshapes and permutes to the values that they are put
 /// together from, unless their entry of `whole` says that they are needed in one piece.
 ///
 /// Operators on constants alone are left out: whoever reads their values computes them again.
@@ -48,6 +54,7 @@ struct Segmentation {
 /// Errors: kUnimplemented naming a value that is no tensor and would cross from part to part.
 [[nodiscard]] Result<Segmentation> cut_at_layers(const graph::Graph& graph,
                                                  std::span<const graph::OpId> layers,
+                                                 std::span<const SwitchSet> together,
                                                  std::span<const graph::TensorId> measured,
                                                  const std::vector<bool>& whole);
 

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "noise/couplings.h"
 #include "noise/segments.h"
 #include "tessera/core/names.h"
 #include "tessera/evaluate/accuracy.h"
@@ -48,8 +49,10 @@ Result<quantize::QuantizeReport> quantize_ops(network::Network& model,
 /// A group of operators with its sessions.
 struct Part {
   Segment segment;
+  std::vector<Coupling> couplings;  ///< of the switches within
   network::Network model;
-  std::vector<std::optional<Session>> sessions;  ///< by position of its switch
+  std::map<std::string, Session> sessions;  ///< by key_of()
+  std::optional<Session> inner;             ///< of values between the switches within
 };
 
 /// A layer alone, for what it adds by itself.
@@ -57,6 +60,12 @@ struct Probe {
   std::vector<TensorId> inputs;
   std::optional<Session> exact;
   std::vector<Session> rounded;  ///< by scheme
+};
+
+/// What switches of a part read that is made within it.
+struct InnerValues {
+  std::optional<Outputs> outputs;
+  std::vector<runtime::Feed> feeds;  ///< by name in the model, of `outputs`
 };
 
 /// Results of one part under one projection of the settings.
@@ -77,6 +86,7 @@ struct SwitchableModel::State {
   std::optional<network::Network> base;
   graph::Graph graph;
   std::vector<OpId> layers;
+  std::vector<Coupling> couplings;
   std::vector<Part> parts;
   std::vector<std::vector<Piece>> pieces;  ///< by measured output
   std::vector<std::string> output_names;
@@ -91,9 +101,16 @@ struct SwitchableModel::State {
   Status cut();
   Status check_switches(Monitor& monitor);
   void warn_of_mixed_scales(Monitor& monitor) const;
-  [[nodiscard]] Result<Session*> session(Part& part, std::size_t position, Monitor& monitor);
+  void warn_of_mixed_formats(Monitor& monitor) const;
+  [[nodiscard]] bool is_blocked(const Coupling& coupling, const Setting& setting) const;
+  [[nodiscard]] std::string key_of(const Part& part, const Setting& setting) const;
+  [[nodiscard]] Result<network::Network> quantized(const Part& part, const Setting& setting,
+                                                   Monitor& monitor) const;
+  [[nodiscard]] Result<Session*> session(Part& part, const Setting& setting, Monitor& monitor);
   [[nodiscard]] Result<Session> open(const network::Network& model) const;
   [[nodiscard]] Result<Probe*> probe(std::size_t layer, Monitor& monitor);
+  [[nodiscard]] Result<InnerValues> inner_values(Part& part,
+                                                 const std::vector<runtime::Feed>& feeds);
   Status add_noise(std::size_t layer, const std::vector<runtime::Feed>& feeds, Monitor& monitor,
                    std::vector<LayerNoise>& noise);
 };
@@ -188,13 +205,20 @@ Status SwitchableModel::State::cut() {
     measured.push_back(*graph.find_tensor(output.name));
     output_names.push_back(output.name);
   }
-  TESSERA_TRY(auto cut, cut_at_layers(graph, layers, measured, whole));
+  couplings = couplings_of(graph, layers, setup.switches);
+  const auto together = switches_together(couplings, layers.size());
+  TESSERA_TRY(auto cut, cut_at_layers(graph, layers, together, measured, whole));
   pieces = std::move(cut.outputs);
   for (auto& segment : cut.segments) {
     TESSERA_TRY(auto model, base->part({graph, segment.ops, segment.inputs, segment.outputs}));
-    std::vector<std::optional<Session>> sessions(
-        segment.layer ? setup.switches[*segment.layer].schemes.size() + 1 : 1);
-    parts.push_back({std::move(segment), std::move(model), std::move(sessions)});
+    Part part{std::move(segment), {}, std::move(model), {}, {}};
+    for (const auto& coupling : couplings) {
+      const auto& within = part.segment.layers;
+      if (std::find(within.begin(), within.end(), coupling.layers.front()) != within.end()) {
+        part.couplings.push_back(coupling);
+      }
+    }
+    parts.push_back(std::move(part));
   }
   depth_order.resize(layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -226,16 +250,36 @@ void SwitchableModel::State::warn_of_mixed_scales(Monitor& monitor) const {
   }
 }
 
+/// The quantizer scales values by channel as soon as any layer of the model is in kernels.
+void SwitchableModel::State::warn_of_mixed_formats(Monitor& monitor) const {
+  bool kernels = false;
+  bool others = false;
+  for (const auto& item : setup.switches) {
+    for (const auto& scheme : item.schemes) {
+      const bool is_kernels = scheme.format == quantize::Format::kKernels;
+      kernels = kernels || (scheme.mode == Mode::kStatic && is_kernels);
+      others = others || (scheme.mode == Mode::kStatic && !is_kernels);
+    }
+  }
+  if (kernels && others && !ranges.channels.empty()) {
+    monitor.warn({"mixed-formats", "some layers' schemes are in format kernels, and others are not",
+                  "a built model with any layer in kernels scales by channel what depthwise "
+                  "convolutions of other formats read, too, and the sweep does not; "
+                  "`tessera error check` tells how much that is"});
+  }
+}
+
 Status SwitchableModel::State::check_switches(Monitor& monitor) {
   evaluate::QuietMonitor quiet(monitor);
   std::set<std::size_t> live;
   for (auto& part : parts) {
-    if (!part.segment.layer) {
-      continue;
-    }
-    live.insert(*part.segment.layer);
-    for (std::size_t position = 1; position < part.sessions.size(); ++position) {
-      TESSERA_CHECK(session(part, position, quiet));
+    for (const auto layer : part.segment.layers) {
+      live.insert(layer);
+      Setting alone(layers.size(), 0);
+      for (std::size_t k = 1; k <= setup.switches[layer].schemes.size(); ++k) {
+        alone[layer] = static_cast<std::uint8_t>(k);
+        TESSERA_CHECK(session(part, alone, quiet));
+      }
     }
   }
   if (live.empty()) {
@@ -250,6 +294,7 @@ Status SwitchableModel::State::prepare(Monitor& monitor) {
   TESSERA_CHECK(raise(monitor));
   TESSERA_CHECK(cut());
   warn_of_mixed_scales(monitor);
+  warn_of_mixed_formats(monitor);
   return check_switches(monitor);
 }
 
@@ -260,34 +305,80 @@ Result<Session> SwitchableModel::State::open(const network::Network& model) cons
   return model.open(setup.library, options);
 }
 
-Result<Session*> SwitchableModel::State::session(Part& part, std::size_t position,
+/// The integers of a weight are one tensor for all layers that round it alike, and what is read by
+/// several gets no scales of its own.
+bool SwitchableModel::State::is_blocked(const Coupling& coupling, const Setting& setting) const {
+  const auto scheme_of = [&](std::size_t layer) -> const Scheme* {
+    return setting[layer] == 0 ? nullptr
+                               : &setup.switches[layer].schemes[setting[layer] - std::size_t{1}];
+  };
+  return std::any_of(coupling.shares.begin(), coupling.shares.end(), [&](const auto& share) {
+    const auto* const own = scheme_of(share.first);
+    const auto* const other = scheme_of(share.second);
+    return own != nullptr && other != nullptr && round_weights_alike(*own, *other);
+  });
+}
+
+/// What settings have to have in common for one session of the part.
+std::string SwitchableModel::State::key_of(const Part& part, const Setting& setting) const {
+  std::string key;
+  for (const auto layer : part.segment.layers) {
+    key.push_back(static_cast<char>(setting[layer]));
+  }
+  for (const auto& coupling : part.couplings) {
+    key.push_back(is_blocked(coupling, setting) ? '+' : '-');
+  }
+  return key;
+}
+
+Result<network::Network> SwitchableModel::State::quantized(const Part& part, const Setting& setting,
+                                                           Monitor& monitor) const {
+  auto model = part.model.clone();
+  std::map<std::string, Scheme> schemes;
+  for (const auto layer : part.segment.layers) {
+    if (setting[layer] > 0) {
+      const auto& item = setup.switches[layer];
+      schemes.emplace(item.op, item.schemes[setting[layer] - std::size_t{1}]);
+    }
+  }
+  if (schemes.empty()) {
+    return model;
+  }
+  std::optional<calibrate::Ranges> fewer;
+  for (const auto& coupling : part.couplings) {
+    if (is_blocked(coupling, setting)) {
+      fewer = fewer ? std::move(fewer) : ranges;
+      fewer->channels.erase(graph.tensor(coupling.value).name);
+    }
+  }
+  TESSERA_TRY(const auto report, quantize_ops(model, schemes, fewer ? *fewer : ranges, monitor));
+  for (const auto layer : part.segment.layers) {
+    const auto& item = setup.switches[layer];
+    const auto outcome = std::find_if(report.ops.begin(), report.ops.end(),
+                                      [&](const auto& op) { return op.op == item.op; });
+    const bool known = outcome != report.ops.end();
+    if (setting[layer] > 0 && !(known && outcome->quantized)) {
+      return fail(ErrorCode::kInvalidArgument, "layer '{}' cannot be quantized by itself{}: {}",
+                  item.op,
+                  item.schemes.size() > 1 ? " to " + quantize::to_string(schemes.at(item.op))
+                                          : std::string(),
+                  !known || outcome->reason.empty() ? "no pass takes it" : outcome->reason)
+          .hint("leave it out of --layers");
+    }
+  }
+  return model;
+}
+
+Result<Session*> SwitchableModel::State::session(Part& part, const Setting& setting,
                                                  Monitor& monitor) {
-  auto& place = part.sessions[position];
-  if (place) {
-    return &*place;
+  const auto key = key_of(part, setting);
+  if (const auto found = part.sessions.find(key); found != part.sessions.end()) {
+    return &found->second;
   }
   ++work.sessions;
-  if (position == 0) {
-    TESSERA_TRY(place, open(part.model));
-    return &*place;
-  }
-  const auto& item = setup.switches[*part.segment.layer];
-  auto model = part.model.clone();
-  TESSERA_TRY(const auto report,
-              quantize_ops(model, {{item.op, item.schemes[position - 1]}}, ranges, monitor));
-  const auto outcome = std::find_if(report.ops.begin(), report.ops.end(),
-                                    [&](const auto& op) { return op.op == item.op; });
-  if (outcome == report.ops.end() || !outcome->quantized) {
-    const auto& scheme = item.schemes[position - 1];
-    return fail(ErrorCode::kInvalidArgument, "layer '{}' cannot be quantized by itself{}: {}",
-                item.op,
-                item.schemes.size() > 1 ? " to " + quantize::to_string(scheme) : std::string(),
-                outcome == report.ops.end() || outcome->reason.empty() ? "no pass takes it"
-                                                                       : outcome->reason)
-        .hint("leave it out of --layers");
-  }
-  TESSERA_TRY(place, open(model));
-  return &*place;
+  TESSERA_TRY(const auto model, quantized(part, setting, monitor));
+  TESSERA_TRY(auto opened, open(model));
+  return &part.sessions.emplace(key, std::move(opened)).first->second;
 }
 
 Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor) {
@@ -326,6 +417,35 @@ Result<Probe*> SwitchableModel::State::probe(std::size_t layer, Monitor& monitor
   }
   TESSERA_TRY(probe.exact, open(model));
   return &probe;
+}
+
+/// In float; none unless the part holds several switches.
+Result<InnerValues> SwitchableModel::State::inner_values(Part& part,
+                                                         const std::vector<runtime::Feed>& feeds) {
+  const auto& segment = part.segment;
+  std::vector<TensorId> wanted;
+  for (const auto layer : segment.layers) {
+    for_each_read(graph.op(layers[layer]), [&](TensorId tensor) {
+      const auto producer = graph.tensor(tensor).producer;
+      if (producer && std::binary_search(segment.ops.begin(), segment.ops.end(), *producer) &&
+          std::find(wanted.begin(), wanted.end(), tensor) == wanted.end()) {
+        wanted.push_back(tensor);
+      }
+    });
+  }
+  InnerValues values;
+  if (wanted.empty()) {
+    return values;
+  }
+  if (!part.inner) {
+    TESSERA_TRY(const auto model, base->part({graph, segment.ops, segment.inputs, wanted}));
+    TESSERA_TRY(part.inner, open(model));
+  }
+  TESSERA_TRY(values.outputs, part.inner->run(feeds));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    values.feeds.push_back({graph.tensor(wanted[i]).name, (*values.outputs)[i]});
+  }
+  return values;
 }
 
 /// What each scheme of a layer adds to its result on these values, at its place in `noise`.
@@ -539,9 +659,7 @@ class Walk {
 
   Result<Outputs> run_part(std::size_t index, std::size_t setting) {
     auto& part = state_.parts[index];
-    const std::size_t position =
-        part.segment.layer ? settings_[setting][*part.segment.layer] : std::size_t{0};
-    TESSERA_TRY(auto* session, state_.session(part, position, quiet_));
+    TESSERA_TRY(auto* session, state_.session(part, settings_[setting], quiet_));
     std::vector<runtime::Feed> feeds;
     for (std::size_t i = 0; i < part.segment.inputs.size(); ++i) {
       const auto tensor = part.segment.inputs[i];
@@ -732,9 +850,7 @@ std::optional<std::size_t> SwitchableModel::classifier() const noexcept {
 std::vector<std::string> SwitchableModel::idle_switches() const {
   std::set<std::size_t> live;
   for (const auto& part : state_->parts) {
-    if (part.segment.layer) {
-      live.insert(*part.segment.layer);
-    }
+    live.insert(part.segment.layers.begin(), part.segment.layers.end());
   }
   std::vector<std::string> idle;
   for (std::size_t i = 0; i < state_->layers.size(); ++i) {
@@ -777,6 +893,7 @@ Result<std::vector<LayerNoise>> SwitchableModel::layer_noise(const data::Sample&
   std::vector<LayerNoise> noise(entries_of(state.setup.switches).size());
   std::vector<std::optional<Outputs>> results(state.parts.size());
   std::vector<std::size_t> last_reader(state.parts.size(), 0);
+  const Setting in_float(state.layers.size(), 0);
   for (std::size_t i = 0; i < state.parts.size(); ++i) {
     for (const auto& source : state.parts[i].segment.sources) {
       if (source) {
@@ -805,11 +922,14 @@ Result<std::vector<LayerNoise>> SwitchableModel::layer_noise(const data::Sample&
       }
       feeds.push_back(*fed);
     }
-    if (part.segment.layer) {
-      TESSERA_CHECK(state.add_noise(*part.segment.layer, feeds, quiet, noise));
+    TESSERA_TRY(const auto inner, state.inner_values(part, feeds));
+    auto known = feeds;
+    known.insert(known.end(), inner.feeds.begin(), inner.feeds.end());
+    for (const auto layer : part.segment.layers) {
+      TESSERA_CHECK(state.add_noise(layer, known, quiet, noise));
     }
     if (last_reader[i] > i) {
-      TESSERA_TRY(auto* session, state.session(part, 0, quiet));
+      TESSERA_TRY(auto* session, state.session(part, in_float, quiet));
       TESSERA_TRY(auto outputs, session->run(feeds));
       results[i].emplace(std::move(outputs));
     }

@@ -48,8 +48,16 @@ inline quantize::Scheme scheme_of_tests() {
   return scheme;
 }
 
+/// The same with the operators of libtessera_kernels.
+inline quantize::Scheme kernels_of_tests() {
+  auto scheme = scheme_of_tests();
+  scheme.format = quantize::Format::kKernels;
+  return scheme;
+}
+
 /// Every layer that can be quantized is a switch.
-inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
+inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given,
+                                               const quantize::Scheme& scheme = scheme_of_tests()) {
   auto model = network::Network::of(std::move(given));
   auto bench = std::make_unique<Bench>(Bench{{}, std::move(model), {}, {}, {}});
   TESSERA_TRY(bench->library, runtime::Library::load());
@@ -60,13 +68,14 @@ inline Result<std::unique_ptr<Bench>> bench_of(onnx::Model given) {
   bench->samples.emplace(std::move(samples));
   calibrate::CalibrateOptions options;
   options.methods = {numerics::RangeMethod::kMinMax};
+  options.channels = scheme.format == quantize::Format::kKernels;
   TESSERA_TRY(bench->ranges, calibrate::calibrate(bench->model, *bench->samples, bench->library,
                                                   options, Monitor::silent()));
   TESSERA_TRY(const auto graph, bench->model.view());
-  const quantize::Assignment schemes(graph.ops().size(), scheme_of_tests());
+  const quantize::Assignment schemes(graph.ops().size(), scheme);
   TESSERA_TRY(const auto layers, choose_layers(graph, "all", schemes));
   for (const auto op : layers) {
-    bench->setup.switches.push_back({graph.op(op).name, {scheme_of_tests()}});
+    bench->setup.switches.push_back({graph.op(op).name, {scheme}});
   }
   bench->setup.model = &bench->model;
   bench->setup.library = bench->library;

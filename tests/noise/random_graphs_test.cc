@@ -25,7 +25,8 @@ using testing::ModelBuilder;
 /// pools, depthwise convolutions, weights that several layers share.
 class Grower {
  public:
-  explicit Grower(std::uint64_t seed) : random_(seed) {
+  /// `depthwise`: half of all steps are depthwise convolutions.
+  Grower(std::uint64_t seed, bool depthwise) : random_(seed), depthwise_(depthwise) {
     builder_.input("x", {1, 4, 10, 10});
     values_.push_back({"x", 4, 0});
   }
@@ -58,6 +59,9 @@ class Grower {
   };
 
   void step() {
+    if (depthwise_ && random_.below(2) == 0) {
+      return convolve_depthwise();
+    }
     switch (random_.below(8)) {
       case 0:
         return add();
@@ -177,6 +181,7 @@ class Grower {
   }
 
   Random random_;
+  bool depthwise_;
   ModelBuilder builder_{13};
   std::vector<Value> values_;
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::string> weights_;
@@ -186,12 +191,13 @@ class Grower {
 };
 
 /// Every plan of every graph against the model that the quantizer writes for it.
-void compare_random_graphs(std::uint64_t first_seed, std::uint64_t count) {
+void compare_random_graphs(std::uint64_t first_seed, std::uint64_t count,
+                           const quantize::Scheme& scheme) {
   for (auto seed = first_seed; seed < first_seed + count; ++seed) {
-    Grower grower(seed);
+    Grower grower(seed, scheme.format == quantize::Format::kKernels);
     auto model = grower.grow();
     SCOPED_TRACE(fmt::format("seed {}: {}", seed, grower.story()));
-    const auto bench = bench_of(std::move(model));
+    const auto bench = bench_of(std::move(model), scheme);
     ASSERT_THAT(bench, IsOk());
     const std::vector<std::string> design{"random:8", "all"};
     const auto subsets = choose_subsets(design, (*bench)->entries(), Sizes::kUniform, seed);
@@ -206,11 +212,20 @@ void compare_random_graphs(std::uint64_t first_seed, std::uint64_t count) {
 }
 
 TEST(RandomGraphs, EveryPlan_IsThatOfTheBuiltModel) {
-  compare_random_graphs(1, 8);
+  compare_random_graphs(1, 8, scheme_of_tests());
 }
 
 TEST(RandomGraphsSlow, EveryPlan_IsThatOfTheBuiltModel) {
-  compare_random_graphs(1000, 150);
+  compare_random_graphs(1000, 150, scheme_of_tests());
+}
+
+/// Scales per channel between convolutions belong to both.
+TEST(RandomGraphs, EveryPlanInKernels_IsThatOfTheBuiltModel) {
+  compare_random_graphs(1036, 8, kernels_of_tests());
+}
+
+TEST(RandomGraphsSlow, EveryPlanInKernels_IsThatOfTheBuiltModel) {
+  compare_random_graphs(1000, 100, kernels_of_tests());
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ graph::Graph joined() {
 
 std::vector<std::string> pieces_of(const graph::Graph& graph, bool whole) {
   const std::vector<graph::OpId> layers{*graph.find_op("a_node"), *graph.find_op("b_node")};
-  const auto segmentation = cut_at_layers(graph, layers, graph.outputs(), {whole});
+  const std::vector<SwitchSet> apart(layers.size());
+  const auto segmentation = cut_at_layers(graph, layers, apart, graph.outputs(), {whole});
   EXPECT_THAT(segmentation, IsOk());
   std::vector<std::string> names;
   for (const auto& piece : segmentation->outputs.at(0)) {
