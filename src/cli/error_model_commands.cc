@@ -155,6 +155,21 @@ SweptLayer swept_layer(const std::vector<noise::ObservedLayer>& layers, const st
   return found;
 }
 
+/// Errors in format kernels are not those of the same layer in another.
+Status check_format(const noise::ObservedLayer& layer, const quantize::Scheme& scheme,
+                    const std::string& recipe) {
+  const bool kernels = scheme.format == quantize::Format::kKernels;
+  if (scheme.mode != quantize::Mode::kStatic || kernels == noise::is_of_kernels(layer.scheme)) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "'{}' has '{}' in {}, and it was swept in {}", recipe,
+              layer.operator_name(), quantize::to_string(scheme),
+              layer.scheme.empty() ? "stock operators" : layer.scheme)
+      .hint("{}", kernels ? "sweep the model with --kernels tessera"
+                          : "give the recipe's scheme \"format\": \"kernels\", or sweep the model "
+                            "without --kernels tessera");
+}
+
 Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const ErrorModel& fitted,
                                             Context& context) {
   if (command.model.empty()) {
@@ -187,6 +202,8 @@ Result<noise::NamedSubset> subset_of_recipe(const PredictCommand& command, const
     if (layer.in_scheme) {
       subset.layers.push_back(*layer.in_scheme);
     } else if (!exact && layer.first) {
+      TESSERA_CHECK(check_format(fitted.layers[static_cast<std::size_t>(*layer.first)], schemes[op],
+                                 command.recipe));
       subset.layers.push_back(*layer.first);
       // A fit of one scheme does not say which.
       if (!fitted.layers[static_cast<std::size_t>(*layer.first)].scheme.empty()) {

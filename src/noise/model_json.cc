@@ -42,7 +42,7 @@ Json bound_to_json(const ErrorBound& bound, const std::vector<ObservedLayer>& la
           {"terms", terms_to_json(bound.model, layers)}};
 }
 
-/// Schemes are written where operators have several.
+/// Schemes are written where operators have several, and where they need a library.
 Json layers_to_json(const std::vector<ObservedLayer>& layers) {
   const bool several = std::any_of(layers.begin(), layers.end(),
                                    [](const auto& layer) { return !layer.op.empty(); });
@@ -53,7 +53,7 @@ Json layers_to_json(const std::vector<ObservedLayer>& layers) {
                {"macs", or_null(layer.macs)},
                {"noise_power", layer.noise_power},
                {"signal_power", layer.signal_power}};
-    if (several) {
+    if (several || is_of_kernels(layer.scheme)) {
       entry["scheme"] = layer.scheme;
     }
     if (!layer.op.empty()) {

@@ -12,6 +12,7 @@
 
 #include "noise/lines.h"
 #include "tessera/core/names.h"
+#include "tessera/quantize/scheme.h"
 
 namespace tessera::noise {
 namespace {
@@ -49,7 +50,8 @@ double signal_of(const std::vector<SweepOutput>& outputs) {
   return elements > 0 ? finite_or_zero(energy / (elements * elements)) : 0;
 }
 
-/// Shards of one sweep agree in what they are about; schemes, seeds and designs may differ.
+/// Shards of one sweep agree in what they are about; seeds and designs may differ, and schemes as
+/// far as they are of the same operators.
 Status check_same(const SweepHeader& first, const SweepHeader& other, std::string_view first_file,
                   std::string_view file) {
   const auto model = first.model.value_or(ModelInfo());
@@ -64,6 +66,16 @@ Status check_same(const SweepHeader& first, const SweepHeader& other, std::strin
                   other.layers.end(), same)) {
     return fail(ErrorCode::kInvalidArgument, "{} switches other layers than {}", file, first_file)
         .hint("give the shards of one sweep; all have the same --layers");
+  }
+  for (std::size_t i = 0; i < first.layers.size(); ++i) {
+    const auto& scheme = first.layers[i].scheme;
+    const auto& another = other.layers[i].scheme;
+    const bool known = !scheme.empty() && !another.empty();
+    if (known && is_of_kernels(scheme) != is_of_kernels(another)) {
+      return fail(ErrorCode::kInvalidArgument, "{} has layer '{}' in {}, and {} in {}", file,
+                  first.layers[i].name, another, first_file, scheme)
+          .hint("fit sweeps with --kernels tessera by themselves");
+    }
   }
   return {};
 }
@@ -246,6 +258,11 @@ Result<Observations> read_observations(std::span<const std::filesystem::path> pa
                                        Monitor& monitor, ObservationNotes* notes) {
   TESSERA_TRY(const auto files, read_texts(paths));
   return parse_observations(files, monitor, notes);
+}
+
+bool is_of_kernels(std::string_view scheme) noexcept {
+  const auto format = quantize::to_string(quantize::Format::kKernels);
+  return scheme.starts_with(format) && scheme.substr(format.size()).starts_with('-');
 }
 
 std::vector<std::int32_t> operators_of(std::span<const ObservedLayer> layers) {

@@ -106,6 +106,20 @@ std::optional<std::string> column_of(const ObservedLayer& layer, const Json& ent
   return layer.op.empty() ? std::optional<std::string>(kInteger) : std::nullopt;
 }
 
+/// What int8 takes is not what it takes with other operators. A fit writes the schemes of layers
+/// that are in format kernels.
+Status check_format(const ObservedLayer& layer, std::string_view integer_scheme,
+                    std::string_view what) {
+  const bool kernels = is_of_kernels(layer.scheme);
+  if (kernels == is_of_kernels(integer_scheme)) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "{} has the times of {}, and '{}' was swept in {}", what,
+              integer_scheme, layer.name, layer.scheme.empty() ? "stock operators" : layer.scheme)
+      .hint("{}", kernels ? "profile the model with --kernels tessera"
+                          : "profile the model without --kernels tessera, or sweep it with that");
+}
+
 /// Microseconds that a precision saves; nothing if the profile does not say.
 std::optional<double> saved_us(const Json& layer, const std::string& precision) {
   const auto fp32_us = median_us(layer, "fp32");
@@ -221,6 +235,9 @@ Result<Gains> gains_from_profile(const Json& document, const ModelInfo& network,
     for (const auto position : swept_layers(layer, name->get<std::string>(), places)) {
       const auto i = static_cast<std::size_t>(position);
       const auto column = column_of(layers[i], layer, integer_scheme);
+      if (column == kInteger && !integer_scheme.empty()) {
+        TESSERA_CHECK(check_format(layers[i], integer_scheme, what));
+      }
       saved[i] = column ? saved_us(layer, *column) : std::nullopt;
     }
   }

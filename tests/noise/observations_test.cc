@@ -82,6 +82,18 @@ TEST(Observations, RepeatedRecords_CountOnceByImages) {
   EXPECT_TRUE(listener.ids.contains("repeated-subsets"));
 }
 
+TEST(Observations, FormatKernelsAndOthers_AreRefused) {
+  const auto in = [](const std::string& scheme) {
+    return R"({"schema":"tessera.error-sweep/1","result":{"layers":[{"name":"x","scheme":")" +
+           scheme + "\"}]}}\n" + line(R"("x")", "0.5");
+  };
+  EXPECT_THAT(parse({{"a", in("kernels-u8s8")}, {"b", in("kernels-u8s8-channel")}}), IsOk());
+  EXPECT_THAT(parse({{"a", in("qdq-u8s8")}, {"b", in("dynamic-u8s8")}}), IsOk());
+  EXPECT_THAT(parse({{"a", in("qdq-u8s8")}, {"b", in("kernels-u8s8")}}),
+              FailsWith(ErrorCode::kInvalidArgument,
+                        HasSubstr("b has layer 'x' in kernels-u8s8, and a in qdq-u8s8")));
+}
+
 TEST(Observations, RecordsWithoutError_AreLeftOutAndCounted) {
   ObservationNotes notes;
   Listener listener;

@@ -417,6 +417,15 @@ TEST(SchemeModelJson, OneScheme_IsNotWritten) {
   EXPECT_FALSE(json["layers"][0].contains("op"));
 }
 
+TEST(SchemeModelJson, FormatKernels_IsWritten) {
+  auto model = model_in_schemes({.exponent = 2, .terms = {{{0}, 1}}}, 2, 1);
+  model.layers[0].scheme = "kernels-u8s8-channel";
+  EXPECT_EQ(to_json(model)["layers"][0]["scheme"], "kernels-u8s8-channel");
+  EXPECT_FALSE(to_json(model)["layers"][1].contains("scheme"));
+  EXPECT_FALSE(is_of_kernels("qdq-u8s8"));
+  EXPECT_FALSE(is_of_kernels(""));
+}
+
 TEST(SchemeSubsets, TwoSchemesOfAnOperator_AreRefused) {
   const auto layers = layers_in_schemes(2, 2);
   const LayerIndex index{layers};
@@ -513,6 +522,30 @@ TEST(SchemeGains, Profile_HasAColumnForEachScheme) {
   model.layers[1].scheme = "qdq-u8s8-channel";
   EXPECT_THAT(gains_from_profile(profile, model.network, model.layers, "p.json")->gain,
               ElementsAre(4, 6, 2, 5, 0, 0));
+}
+
+TEST(SchemeGains, ProfileOfOtherOperators_IsRefused) {
+  auto model = model_in_schemes({.exponent = 1, .terms = {}}, 1, 1);
+  const auto gains = [&](std::string_view own, std::string_view timed) {
+    model.layers[0].scheme = own;
+    const auto profile = *parse_json(
+        fmt::format(R"({{"schema":"tessera.profile/1","result":{{"scheme":"{}","layers":[)"
+                    R"({{"name":"l0","precisions":{{"fp32":{{"median_us":10}},)"
+                    R"("int8":{{"median_us":4}}}}}}]}}}})",
+                    timed),
+        "profile");
+    return gains_from_profile(profile, model.network, model.layers, "p.json");
+  };
+  EXPECT_THAT(gains("kernels-u8s8", "kernels-u8s8-mse"), IsOk());
+  EXPECT_THAT(gains("kernels-u8s8", "kernels-u8u8"), IsOk());
+  EXPECT_THAT(gains("kernels-u8s8", ""), IsOk()) << "not known";
+  EXPECT_THAT(gains("", "qdq-u8s8"), IsOk());
+  EXPECT_THAT(gains("kernels-u8s8", "qdq-u8s8"),
+              FailsWith(ErrorCode::kInvalidArgument,
+                        HasSubstr("p.json has the times of qdq-u8s8, and 'l0' was swept in "
+                                  "kernels-u8s8")));
+  EXPECT_THAT(gains("", "kernels-u8s8"),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("swept in stock operators")));
 }
 
 ErrorModel random_model(std::int32_t operators, std::int32_t schemes, Random& random) {

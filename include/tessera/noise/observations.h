@@ -34,6 +34,10 @@ struct ObservedLayer {
   bool operator==(const ObservedLayer&) const = default;
 };
 
+/// Whether a scheme, by the name that quantize::to_string() gives it, is of operators of
+/// libtessera_kernels: neither errors nor times are those of other formats.
+[[nodiscard]] bool is_of_kernels(std::string_view scheme) noexcept;
+
 /// By layer: the number of its operator, counted as they first come.
 [[nodiscard]] std::vector<std::int32_t> operators_of(std::span<const ObservedLayer> layers);
 
@@ -73,8 +77,8 @@ struct ObservationNotes {
 /// sweep leaves, is left out. A subset that is there several times counts once, with the mean of
 /// its errors weighted by images.
 /// Errors: kNotFound; kDataLoss naming file and line; kInvalidArgument for files of different
-/// models or layers, and for unknown layers, with the nearest name; kFailedPrecondition if no
-/// usable record remains.
+/// models or layers, of which some are swept in format kernels and others are not, and for unknown
+/// layers, with the nearest name; kFailedPrecondition if no usable record remains.
 [[nodiscard]] Result<Observations> read_observations(std::span<const std::filesystem::path> paths,
                                                      Monitor& monitor,
                                                      ObservationNotes* notes = nullptr);

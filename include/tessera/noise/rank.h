@@ -31,8 +31,8 @@ struct Gains {
 /// {median_us}, int8{median_us, conversion{median_us}}}}, found by the operator's name or else by
 /// `ops`. A layer takes the column of its scheme, whatever the method of its ranges; where there is
 /// none, int8 if it is the operator's first scheme. Where a layer has no int8 time, fp32 and
-/// `speedup` say it. Errors: kDataLoss; kInvalidArgument for a profile of another model or of none
-/// of the layers.
+/// `speedup` say it. Errors: kDataLoss; kInvalidArgument for a profile of another model, of none of
+/// the layers, or of operators of libtessera_kernels where the layers are not, and the reverse.
 [[nodiscard]] Result<Gains> gains_from_profile(const Json& document, const ModelInfo& network,
                                                std::span<const ObservedLayer> layers,
                                                std::string_view what);
