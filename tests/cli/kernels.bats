@@ -224,3 +224,81 @@ setup() {
   expect_in "$stdout" kernels-u8s8
   grep -q Lookup p.json
 }
+
+# A convolution, a Clip, a depthwise convolution: the value between has a scale per channel.
+@test "error sweep says of layers in kernels what the built model has" {
+  local example=$TESSERA_SOURCE/examples/01_textures pair=/inverted2/expand/Conv,/inverted2/depthwise/Conv
+  local one=(--data "$example/calibration" --preprocess unit --samples 1)
+  local types=(--activation u8 --weight s8 --per-channel)
+  echo "$pair" >pair.txt
+  tessera calibrate "$example/textures.onnx" --data "$example/calibration" --preprocess unit --samples 20 \
+    --method minmax --channels -o ranges.json
+  expect_status 0
+  local format
+  for format in kernels qdq; do
+    tessera error sweep "$example/textures.onnx" "${one[@]}" --ranges ranges.json "${types[@]}" --layers "$pair" \
+      --subsets list:pair.txt --format $format -o $format.jsonl
+    expect_status 0
+    expect_in "$stdout" "$format-u8s8-channel"
+    jq -n --arg layers "$pair" --arg format $format '{rules: [{match: ($layers / ","),
+      scheme: {format: $format, activation: "u8", weight: "s8", per_channel: true}}]}' >recipe.json
+    tessera quantize "$example/textures.onnx" --ranges ranges.json --recipe recipe.json --refine none -o $format.onnx
+    expect_status 0
+    tessera compare "$example/textures.onnx" $format.onnx "${one[@]}" --json
+    expect_equal "$(jq -s --argjson built "$(json '.result.outputs[0].l2_per_element')" \
+      '.[1].error / $built | . > .999 and . < 1.001' $format.jsonl)" true
+  done
+  expect_equal "$(jq -s '.[1].error < .9 * .[3].error' kernels.jsonl qdq.jsonl)" true
+  tessera error sweep "$example/textures.onnx" "${one[@]}" --ranges ranges.json "${types[@]}" --layers "$pair" \
+    --subsets list:pair.txt --kernels tessera --timeless -o same.jsonl
+  expect_status 0
+  expect_equal "$(tail -1 same.jsonl)" "$(tail -1 kernels.jsonl)"
+  tessera error sweep "$example/textures.onnx" "${one[@]}" --kernels tessera --format qdq -o no.jsonl
+  expect_error 2 "is a format, and so is qdq"
+}
+
+@test "errors and times of kernels are not mixed with those of other formats" {
+  local example=$TESSERA_SOURCE/examples/01_textures format
+  for format in kernels qdq; do
+    tessera error sweep "$example/textures.onnx" --data "$example/calibration" --preprocess unit --samples 1 \
+      --calibration-samples 8 --layers top-macs:5 --subsets random:30 --format $format -o $format.jsonl
+    expect_status 0
+    tessera error fit $format.jsonl -o $format.json
+    expect_status 0
+    jq -n --arg format $format '{default: {format: $format}}' >$format.recipe.json
+    jq --arg scheme $format-u8s8 '{schema: "tessera.profile/1", result: {scheme: $scheme, layers: [.result.layers[] |
+      {name, precisions: {fp32: {median_us: 9}, int8: {median_us: 4}}}]}}' $format.json >$format.profile.json
+  done
+  tessera error fit kernels.jsonl qdq.jsonl
+  expect_error 2 "in qdq-u8s8"
+  tessera error merge kernels.jsonl qdq.jsonl -o merged.jsonl
+  expect_error 2 "another set of layers"
+  local other
+  for format in kernels qdq; do
+    other=$([[ $format == qdq ]] && echo kernels || echo qdq)
+    tessera error predict --model $format.json --recipe $format.recipe.json "$example/textures.onnx"
+    expect_status 0
+    tessera error predict --model $format.json --recipe $other.recipe.json "$example/textures.onnx"
+    expect_error 2 "and it was swept in"
+    tessera error rank --model $format.json --profile $format.profile.json
+    expect_status 0
+    tessera error rank --model $format.json --profile $other.profile.json
+    expect_error 2 "has the times of $other-u8s8"
+  done
+}
+
+@test "error tail and error check take kernels, and measure their channels unasked" {
+  local example=$TESSERA_SOURCE/examples/01_textures
+  local few=(--data "$example/calibration" --preprocess unit --images 1 --calibration-samples 8 --per-channel)
+  tessera error tail "$example/textures.onnx" "${few[@]}" --kernels tessera --timeless -o mix.json
+  expect_status 0
+  expect_equal "$(jq '[.rules[].scheme | objects | .format] | index("kernels") != null' mix.json)" true
+  tessera error check "$example/textures.onnx" "${few[@]}" --kernels tessera --layers "re:.*inverted1.*" --plans 7 --json
+  expect_status 0
+  expect_equal "$(json '.result.engine.worst_deviation < 1e-3')" true
+  local kernels=$stdout
+  tessera error check "$example/textures.onnx" "${few[@]}" --layers "re:.*inverted1.*" --plans 7 --json
+  expect_status 0
+  expect_equal "$(jq -n --argjson a "$kernels" --argjson b "$stdout" '[$a, $b] |
+    map(.result.plans[] | select(.layers | length == 3) | .built_error) | .[0] < .95 * .[1]')" true
+}
