@@ -290,14 +290,15 @@ setup() {
 @test "error tail and error check take kernels, and measure their channels unasked" {
   local example=$TESSERA_SOURCE/examples/01_textures
   local few=(--data "$example/calibration" --preprocess unit --images 1 --calibration-samples 8 --per-channel)
+  local block=(--layers 're:.*inverted1.*' --plans 7 --json)
   tessera error tail "$example/textures.onnx" "${few[@]}" --kernels tessera --timeless -o mix.json
   expect_status 0
   expect_equal "$(jq '[.rules[].scheme | objects | .format] | index("kernels") != null' mix.json)" true
-  tessera error check "$example/textures.onnx" "${few[@]}" --kernels tessera --layers "re:.*inverted1.*" --plans 7 --json
+  tessera error check "$example/textures.onnx" "${few[@]}" --kernels tessera "${block[@]}"
   expect_status 0
   expect_equal "$(json '.result.engine.worst_deviation < 1e-3')" true
   local kernels=$stdout
-  tessera error check "$example/textures.onnx" "${few[@]}" --layers "re:.*inverted1.*" --plans 7 --json
+  tessera error check "$example/textures.onnx" "${few[@]}" "${block[@]}"
   expect_status 0
   expect_equal "$(jq -n --argjson a "$kernels" --argjson b "$stdout" '[$a, $b] |
     map(.result.plans[] | select(.layers | length == 3) | .built_error) | .[0] < .95 * .[1]')" true

@@ -15,10 +15,10 @@
 namespace tessera::noise {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using tessera::testing::IsOk;
 using tessera::testing::ModelBuilder;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 

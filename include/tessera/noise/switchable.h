@@ -69,11 +69,13 @@ struct LayerNoise {
 /// setting. Settings are walked in the order of a trie over the switches in depth order; a group is
 /// run once for all settings that agree on what it depends on, and its result is dropped as soon as
 /// no later setting needs it. Errors are summed where an output's values are made, before they are
-/// joined and reordered. See docs/error.md.
+/// joined and reordered. Layers that with Format::kKernels round by each other's settings are one
+/// group, with a model for each combination of these that is measured. See docs/error.md.
 ///
 /// Equal to the built model up to what the runtime's fusions across the borders of groups change
 /// in the last bits. Two neighbours whose scales come from different methods or symmetries are the
-/// exception (warning `mixed-scales`).
+/// exception (warning `mixed-scales`), and so are layers of other formats beside some of kKernels
+/// (warning `mixed-formats`).
 class SwitchableModel {
  public:
   /// Errors: kInvalidArgument for a switch that is no operator (with the nearest names), stands
