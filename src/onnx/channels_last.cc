@@ -363,6 +363,12 @@ class Relayout {
                                [&](const auto& input) { return floats_.contains(input); });
   }
 
+  /// Of what was left in float. Operators of com.microsoft and ours read scales first.
+  [[nodiscard]] bool moves_floats(NodeId node) const {
+    const auto inputs = model_.inputs(node);
+    return model_.domain(node).empty() && !inputs.empty() && is_float32(model_, inputs.front());
+  }
+
   [[nodiscard]] bool computes_by_element(NodeId node) const {
     graph::Op op;
     op.type = model_.op_type(node);
@@ -387,7 +393,7 @@ class Relayout {
     if (type == "Gather" && !images_.contains(node)) {
       return nullptr;
     }
-    if (reads_floats(node) && type != "QuantizeLinear") {
+    if (type != "QuantizeLinear" && (reads_floats(node) || moves_floats(node))) {
       return nullptr;  // the kernels for this layout are those for integers
     }
     const bool other = domain == kMicrosoftDomain || domain == kKernelsDomain;

@@ -21,8 +21,8 @@
 namespace tessera::quantize {
 namespace {
 
-using onnx::NamedAttribute;
 using differential::Feeds;
+using onnx::NamedAttribute;
 using tessera::testing::ModelBuilder;
 
 using Ints = std::vector<std::int64_t>;
