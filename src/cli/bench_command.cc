@@ -67,10 +67,10 @@ Status run(Options options, Context& context) {
   if (options.resume && std::filesystem::exists(options.output)) {
     TESSERA_TRY(bench.known, known_rows(options.output, model));
   }
-  TESSERA_TRY(const auto calibration, calibration_for(options.scheme, {&bench.base, 1}));
+  TESSERA_TRY(const auto calibration,
+              calibration_for(options.scheme, evaluate::planned_schemes(bench)));
   TESSERA_TRY(const auto ranges,
-              context.ranges(options.ranges, model, options.data, options.run,
-                             evaluate::needs_ranges(bench) ? calibration : std::nullopt));
+              context.ranges(options.ranges, model, options.data, options.run, calibration));
   TESSERA_TRY(const auto samples,
               context.open_samples(model, options.data.at_most(options.error_samples)));
   TESSERA_TRY(const auto library, context.library(options.run));

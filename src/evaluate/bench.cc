@@ -380,11 +380,13 @@ Result<std::vector<Measurement>> plan_bench(const BenchOptions& options) {
   return on_every_provider(plan.take(), options);
 }
 
-bool needs_ranges(const BenchOptions& options) {
+std::vector<Scheme> planned_schemes(const BenchOptions& options) {
+  std::vector<Scheme> schemes;
   const auto rows = plan_bench(options);
-  return rows && std::any_of(rows->begin(), rows->end(), [](const Measurement& row) {
-           return row.scheme.mode == Mode::kStatic;
-         });
+  for (const auto& row : rows.value_or(std::vector<Measurement>())) {
+    schemes.push_back(row.scheme);
+  }
+  return schemes;
 }
 
 Result<BenchResult> bench(const network::Network& model, const data::SampleSet& samples,

@@ -39,6 +39,20 @@ Result<BenchResult> run(const testing::Fixture& fixture, const BenchOptions& opt
                Monitor::silent());
 }
 
+/// Scales per channel have to be measured where a row will have kernels of tessera.
+TEST(PlannedSchemes, AreThoseOfTheRows) {
+  const auto with_kernels = [](const BenchOptions& options) {
+    const auto schemes = planned_schemes(options);
+    EXPECT_THAT(schemes, Not(IsEmpty()));
+    return std::any_of(schemes.begin(), schemes.end(), [](const auto& scheme) {
+      return scheme.format == quantize::Format::kKernels;
+    });
+  };
+  EXPECT_TRUE(with_kernels({.formats = {"qdq", "kernels"}}));
+  EXPECT_FALSE(with_kernels({.formats = {"qdq"}}));
+  EXPECT_THAT(planned_schemes({.formats = {"no such format"}}), IsEmpty());
+}
+
 TEST(Bench, WholeTable_EveryRowHasAResultOrAReason) {
   const auto fixture = make_fixture();
   ASSERT_THAT(fixture, IsOk());

@@ -92,7 +92,8 @@ struct BenchResult {
 /// {state, kept}: what a model was quantized to before, and whether that stays.
 [[nodiscard]] Json given_json(const graph::Quantization& quantization, bool requantize);
 
-/// True if a row of these options needs ranges.
-[[nodiscard]] bool needs_ranges(const BenchOptions& options);
+/// Of the rows that there will be, as far as options tell: what has to be calibrated for. None
+/// where they are refused.
+[[nodiscard]] std::vector<quantize::Scheme> planned_schemes(const BenchOptions& options);
 
 }  // namespace tessera::evaluate
