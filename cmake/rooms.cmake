@@ -5,13 +5,14 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core search tensor graph numerics onnx litert keras data runtime network calibrate quantize compat refine
+    core search plan tensor graph numerics onnx litert keras data runtime network calibrate quantize compat refine
     evaluate profile noise optimize report cli kernels)
 # Of these, what is a shared library of its own (cmake/<name>.cmake) and no part of the program.
 set(TESSERA_LIBRARY_ROOMS kernels)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_search_USES core)
+set(TESSERA_ROOM_plan_USES search core)
 set(TESSERA_ROOM_tensor_USES core)
 set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
