@@ -37,8 +37,12 @@ Domains all_states(const Problem& problem) {
   return domains;
 }
 
-Relaxation::Relaxation(const Problem& problem, Domains domains, std::size_t most_cells)
-    : problem_(problem), domains_(std::move(domains)), sends_(problem.tensors.size()) {
+Relaxation::Relaxation(const Problem& problem, Domains domains, std::size_t most_cells,
+                       std::size_t most_consumers)
+    : problem_(problem),
+      domains_(std::move(domains)),
+      sends_(problem.tensors.size()),
+      most_consumers_(most_consumers) {
   for (std::size_t r = 0; r < problem.limits.size(); ++r) {
     for (const auto& term : problem.limits[r].sends) {
       const auto to_classes = problem.tensors[term.tensor].to_classes;
@@ -142,7 +146,11 @@ FactorGraph Relaxation::graph_with(std::size_t most_consumers,
 
 void Relaxation::lay_out(std::size_t most_cells) {
   std::vector<Node> order;
+  const auto given = most_consumers_;
   for (const auto most_consumers : kMostConsumers) {
+    if (given != 0 && most_consumers != given) {
+      continue;
+    }
     std::vector<TensorFactors> tensors;
     auto graph = graph_with(most_consumers, tensors);
     auto candidate = min_fill_order(graph);
@@ -155,6 +163,7 @@ void Relaxation::lay_out(std::size_t most_cells) {
       graph_ = std::move(graph);
       tensors_ = std::move(tensors);
       order = std::move(candidate);
+      most_consumers_ = most_consumers;
     }
   }
   lay_out_pairs(most_cells, order);

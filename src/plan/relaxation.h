@@ -42,7 +42,9 @@ struct Multipliers {
 /// for g < 0, g q q' >= -m q - (|g| - m) q'.
 class Relaxation {
  public:
-  Relaxation(const Problem& problem, Domains domains, std::size_t most_cells);
+  /// Sends of at most `most_consumers` are one factor each; 0 finds out what is cheapest.
+  Relaxation(const Problem& problem, Domains domains, std::size_t most_cells,
+             std::size_t most_consumers = 0);
 
   struct Point {
     Wide value = 0;  ///< no assignment of these domains that keeps the limits has cost * cost less
@@ -66,6 +68,8 @@ class Relaxation {
   /// Whether the first and the second variable of a pair are in the states it names.
   [[nodiscard]] std::pair<bool, bool> takes_part(std::size_t limit, std::size_t pair,
                                                  const Assignment& assignment) const;
+  /// What was given, or found.
+  [[nodiscard]] std::size_t most_consumers() const noexcept { return most_consumers_; }
   [[nodiscard]] bool exact() const noexcept { return elimination_->exact(); }
   [[nodiscard]] double cells() const noexcept { return elimination_->cells(); }
 
@@ -119,6 +123,8 @@ class Relaxation {
   FactorGraph graph_;          ///< first a factor of each node
   std::optional<Elimination> elimination_;
   Wide last_value_ = 0;
+  std::size_t most_consumers_ = 0;
+  std::int64_t filled_cost_ = -1;  ///< the multiplier of the costs that tables have
 };
 
 }  // namespace tessera::plan

@@ -112,6 +112,9 @@ void Relaxation::fill_pair_states(const Multipliers& multipliers, std::size_t li
 }
 
 void Relaxation::fill_tensor(const TensorFactors& factors, const Multipliers& multipliers) {
+  if (sends_[factors.tensor].empty() && multipliers.cost == filled_cost_) {
+    return;
+  }
   const auto& tensor = problem_.tensors[factors.tensor];
   auto costs = tensor.cost_ns;
   for (auto& cost : costs) {
@@ -176,6 +179,7 @@ Relaxation::Point Relaxation::minimize(const Multipliers& multipliers) {
   for (const auto& factors : tensors_) {
     fill_tensor(factors, multipliers);
   }
+  filled_cost_ = multipliers.cost;
   for (const auto& [limit, pair, factor] : pairs_) {
     const auto& term = problem_.limits[limit].pairs[pair];
     auto& table = graph_.factors[factor].table;

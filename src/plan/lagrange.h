@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "plan/relaxation.h"
+
+namespace tessera::plan {
+
+/// The bound that multipliers prove, rounded up: costs are whole.
+[[nodiscard]] std::int64_t bound_of(Wide value, const Multipliers& multipliers);
+
+struct Raised {
+  Multipliers multipliers;  ///< the best
+  Relaxation::Point point;  ///< of these
+};
+
+/// Looks for multipliers with a high bound, from where `start` is.
+struct Raise {
+  int most_steps = 100;
+  /// A bound that is high enough.
+  std::int64_t enough = 0;
+  /// An expected gain that is too small to go on for, as a part of the bound.
+  double worth = 1e-5;
+  /// Asked before every step.
+  std::function<bool()> stop = [] { return false; };
+  /// Is shown the assignment of every step.
+  std::function<void(const Assignment&)> found = [](const Assignment&) {};
+};
+[[nodiscard]] Raised raise_bound(const Problem& problem, Relaxation& relaxation,
+                                 const Multipliers& start, const Raise& how);
+
+/// A lower bound of what every assignment of the relaxation's domains uses of a limit.
+[[nodiscard]] std::int64_t least_use(const Problem& problem, Relaxation& relaxation,
+                                     std::size_t limit);
+
+}  // namespace tessera::plan

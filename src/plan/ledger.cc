@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/ledger.h"
+
+#include <algorithm>
+
+namespace tessera::plan {
+
+Ledger::Ledger(const Problem& problem)
+    : problem_(problem),
+      tensors_of_(problem.variables.size()),
+      neighbours_(problem.variables.size()),
+      uses_(problem.variables.size()),
+      sends_(problem.tensors.size()),
+      pairs_of_(problem.variables.size()),
+      range_(problem.limits.size(), 1) {
+  for (std::size_t i = 0; i < problem.variables.size(); ++i) {
+    uses_[i].resize(problem.variables[i].cost_ns.size());
+  }
+  for (std::size_t t = 0; t < problem.tensors.size(); ++t) {
+    const auto& tensor = problem.tensors[t];
+    tensors_of_[tensor.producer].push_back(t);
+    for (const auto& consumer : tensor.consumers) {
+      tensors_of_[consumer.variable].push_back(t);
+      neighbours_[consumer.variable].push_back(tensor.producer);
+      neighbours_[tensor.producer].push_back(consumer.variable);
+    }
+  }
+  for (std::size_t r = 0; r < problem.limits.size(); ++r) {
+    for (const auto& term : problem.limits[r].states) {
+      uses_[term.variable][term.state].push_back({r, term.amount});
+      range_[r] += std::abs(static_cast<double>(term.amount));
+    }
+    for (const auto& term : problem.limits[r].sends) {
+      const auto entry = term.from * problem.tensors[term.tensor].to_classes + term.to;
+      sends_[term.tensor].push_back({entry, {r, term.amount}});
+      range_[r] += static_cast<double>(term.amount);
+    }
+    for (const auto& term : problem.limits[r].pairs) {
+      pairs_of_[term.first].push_back({r, &term});
+      pairs_of_[term.second].push_back({r, &term});
+      range_[r] += std::abs(static_cast<double>(term.amount));
+    }
+  }
+  stand_at(Assignment(problem.variables.size(), 0));
+}
+
+void Ledger::stand_at(const Assignment& assignment) {
+  here_ = assignment;
+  cost_ = 0;
+  used_.assign(problem_.limits.size(), 0);
+  for (std::size_t i = 0; i < here_.size(); ++i) {
+    cost_ += problem_.variables[i].cost_ns[here_[i]];
+    for (const auto& use : uses_[i][here_[i]]) {
+      used_[use.limit] += use.amount;
+    }
+  }
+  for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
+    count_tensor(t, 1);
+  }
+  for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
+    for (const auto& term : problem_.limits[r].pairs) {
+      const bool both =
+          std::ranges::find(term.first_states, here_[term.first]) != term.first_states.end() &&
+          std::ranges::find(term.second_states, here_[term.second]) != term.second_states.end();
+      used_[r] += both ? term.amount : 0;
+    }
+  }
+}
+
+void Ledger::change(std::size_t variable, std::uint8_t state) {
+  count(variable, -1);
+  here_[variable] = state;
+  count(variable, 1);
+}
+
+void Ledger::count(std::size_t variable, int sign) {
+  const auto state = here_[variable];
+  cost_ += sign * problem_.variables[variable].cost_ns[state];
+  for (const auto& use : uses_[variable][state]) {
+    used_[use.limit] += sign * use.amount;
+  }
+  for (const auto tensor : tensors_of_[variable]) {
+    count_tensor(tensor, sign);
+  }
+  for (const auto& [limit, term] : pairs_of_[variable]) {
+    const bool both =
+        std::ranges::find(term->first_states, here_[term->first]) != term->first_states.end() &&
+        std::ranges::find(term->second_states, here_[term->second]) != term->second_states.end();
+    used_[limit] += both ? sign * term->amount : 0;
+  }
+}
+
+void Ledger::count_tensor(std::size_t tensor, int sign) {
+  const auto& of = problem_.tensors[tensor];
+  const auto from = of.producer_classes[here_[of.producer]];
+  to_.clear();
+  for (const auto& consumer : of.consumers) {
+    const auto to = consumer.classes[here_[consumer.variable]];
+    if (std::ranges::find(to_, to) == to_.end()) {
+      to_.push_back(to);
+      cost_ += sign * of.cost(from, to);
+    }
+  }
+  for (const auto& [entry, use] : sends_[tensor]) {
+    const bool is_sent =
+        entry / of.to_classes == from && std::ranges::find(to_, entry % of.to_classes) != to_.end();
+    used_[use.limit] += is_sent ? sign * use.amount : 0;
+  }
+}
+
+double Ledger::excess() const {
+  double excess = 0;
+  for (std::size_t r = 0; r < used_.size(); ++r) {
+    const auto above = used_[r] - problem_.limits[r].bound;
+    excess += above > 0 ? static_cast<double>(above) / range_[r] : 0;
+  }
+  return excess;
+}
+
+}  // namespace tessera::plan

@@ -1,0 +1,192 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/tree.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/plan/evaluate.h"
+
+namespace tessera::plan {
+namespace {
+
+constexpr int kStepsAtFirst = 200;
+constexpr int kStepsBelow = 8;
+/// Times that a branch is laid out anew because states have left.
+constexpr int kMostLayouts = 3;
+/// Assignments whose states a dive may take.
+constexpr std::size_t kRecent = 24;
+constexpr std::int64_t kNodesOfDive = 150;
+/// Nodes between two dives grow by this.
+constexpr std::int64_t kPolishLater = 2;
+
+}  // namespace
+
+std::int64_t Tree::enough() const {
+  if (!incumbent_.best()) {
+    return beyond_ns_;
+  }
+  const auto slack = std::floor(options_.gap * static_cast<double>(incumbent_.cost()));
+  return incumbent_.cost() - static_cast<std::int64_t>(slack);
+}
+
+std::int64_t Tree::bound_ns() const {
+  return open_.empty() ? pruned_ns_ : std::min(pruned_ns_, open_.begin()->bound_ns);
+}
+
+Tree::Branch Tree::next() {
+  auto at = open_.begin();
+  if (options_.dives) {
+    at = std::ranges::max_element(open_, {}, &Branch::number);
+  }
+  return std::move(open_.extract(at).value());
+}
+
+void Tree::grow(Domains domains, Multipliers start) {
+  open_.insert({std::numeric_limits<std::int64_t>::min(), 0, std::move(domains), std::move(start)});
+  while (!open_.empty() && !interrupted_ && open_.begin()->bound_ns < enough()) {
+    if (nodes_ >= options_.most_nodes || (nodes_ > 0 && options_.stop())) {
+      interrupted_ = true;
+      return;
+    }
+    look_at(next());
+  }
+}
+
+bool Tree::bound(Relaxation& relaxation, Branch& branch) {
+  Raise how;
+  how.most_steps = nodes_ == 1 && !options_.dives ? kStepsAtFirst : kStepsBelow;
+  how.enough = enough();
+  how.stop = options_.stop;
+  how.found = [this](const Assignment& assignment) {
+    incumbent_.offer(assignment);
+    if (!options_.dives) {
+      recent_.insert(recent_.begin(), assignment);
+      recent_.resize(std::min(recent_.size(), kRecent));
+    }
+  };
+  auto raised = raise_bound(problem_, relaxation, branch.multipliers, how);
+  incumbent_.polish();
+  branch.multipliers = std::move(raised.multipliers);
+  branch.bound_ns = std::max(branch.bound_ns, bound_of(raised.point.value, branch.multipliers));
+  if (nodes_ == 1) {
+    first_ = branch.multipliers;
+  }
+  if (branch.bound_ns >= enough()) {
+    note_pruned(branch.bound_ns);
+    return false;
+  }
+  if (options_.stop()) {
+    interrupted_ = true;
+    open_.insert(std::move(branch));
+    return false;
+  }
+  return true;
+}
+
+std::optional<std::size_t> Tree::drop_states(StateValues& values, Branch& branch) {
+  std::size_t dropped = 0;
+  for (std::size_t i = 0; i < branch.domains.size(); ++i) {
+    auto& domain = branch.domains[i];
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < domain.size(); ++k) {
+      const auto bound = bound_of(values[i][k], branch.multipliers);
+      if (bound >= enough()) {
+        note_pruned(bound);
+        ++dropped;
+      } else {
+        values[i][kept] = values[i][k];
+        domain[kept++] = domain[k];
+      }
+    }
+    domain.resize(kept);
+    values[i].resize(kept);
+    if (domain.empty()) {
+      return std::nullopt;
+    }
+  }
+  return dropped;
+}
+
+void Tree::settle_single(const Domains& domains) {
+  Assignment only;
+  for (const auto& domain : domains) {
+    only.push_back(domain[0]);
+  }
+  incumbent_.offer(only);
+  const auto value = evaluate(problem_, only);
+  if (value && value->feasible) {
+    note_pruned(value->cost_ns);
+  }
+}
+
+void Tree::look_at(Branch branch) {
+  ++nodes_;
+  for (int layout = 1;; ++layout) {
+    Relaxation relaxation(problem_, branch.domains, options_.most_cells, most_consumers_);
+    most_consumers_ = relaxation.most_consumers();
+    if (!bound(relaxation, branch)) {
+      return;
+    }
+    if (!options_.dives && layout == 1 && nodes_ >= next_polish_) {
+      next_polish_ = nodes_ * kPolishLater;
+      polish(branch);
+    }
+    // The tables of the best multipliers, which need not be the last.
+    const auto point = relaxation.minimize(branch.multipliers);
+    auto values = relaxation.state_values();
+    const auto dropped = drop_states(values, branch);
+    if (!dropped) {
+      return;
+    }
+    std::size_t left = 0;
+    for (const auto& domain : branch.domains) {
+      left += domain.size() - 1;
+    }
+    if (left == 0) {
+      return settle_single(branch.domains);
+    }
+    if (*dropped <= left / 8 || layout == kMostLayouts) {
+      return split(branch, relaxation, values, point.assignment);
+    }
+  }
+}
+
+void Tree::split(const Branch& branch, const Relaxation& relaxation, const StateValues& values,
+                 const Assignment& assignment) {
+  const auto [variable, part] =
+      choose_split(problem_, branch.domains, relaxation, values, branch.multipliers, assignment);
+  const bool is_in = std::ranges::find(part, assignment[variable]) != part.end();
+  // The side of the assignment is made last: a dive looks at it first.
+  for (const bool in : {!is_in, is_in}) {
+    Branch child{branch.bound_ns, ++last_number_, branch.domains, branch.multipliers};
+    std::erase_if(child.domains[variable], [&](std::uint8_t state) {
+      return (std::ranges::find(part, state) != part.end()) != in;
+    });
+    open_.insert(std::move(child));
+  }
+}
+
+void Tree::polish(const Branch& branch) {
+  if (problem_.limits.empty()) {
+    return;
+  }
+  auto domains = branch.domains;
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    std::erase_if(domains[i], [&](std::uint8_t state) {
+      return !(incumbent_.best() && (*incumbent_.best())[i] == state) &&
+             std::ranges::none_of(recent_, [&](const Assignment& a) { return a[i] == state; });
+    });
+    if (domains[i].empty()) {
+      domains[i] = {branch.domains[i].front()};
+    }
+  }
+  auto options = options_;
+  options.dives = true;
+  options.most_nodes = kNodesOfDive;
+  Tree dive(problem_, beyond_ns_, options, incumbent_);
+  dive.most_consumers_ = most_consumers_;
+  dive.grow(std::move(domains), branch.multipliers);
+}
+
+}  // namespace tessera::plan

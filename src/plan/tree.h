@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <set>
+#include <tuple>
+
+#include "plan/incumbent.h"
+#include "plan/lagrange.h"
+#include "plan/split.h"
+
+namespace tessera::plan {
+
+struct TreeOptions {
+  double gap = 0;
+  std::int64_t most_nodes = 0;
+  std::size_t most_cells = 0;
+  /// Follows each node down before it looks at others: for plans, not for bounds.
+  bool dives = false;
+  std::function<bool()> stop;  ///< asked often
+};
+
+/// The tree of branch and bound: nodes are domains, bounded by multipliers around elimination.
+class Tree {
+ public:
+  /// `beyond_ns` is more than any plan costs.
+  Tree(const Problem& problem, std::int64_t beyond_ns, const TreeOptions& options,
+       Incumbent& incumbent)
+      : problem_(problem), beyond_ns_(beyond_ns), options_(options), incumbent_(incumbent) {}
+
+  /// Looks at all assignments of the domains, or stops before.
+  void grow(Domains domains, Multipliers start);
+
+  /// No plan of the domains costs less, unless it is the incumbent.
+  [[nodiscard]] std::int64_t bound_ns() const;
+  [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
+  [[nodiscard]] std::int64_t nodes() const noexcept { return nodes_; }
+  /// The best multipliers of the first node.
+  [[nodiscard]] const Multipliers& first_multipliers() const noexcept { return first_; }
+
+ private:
+  struct Branch {
+    std::int64_t bound_ns = 0;
+    std::int64_t number = 0;  ///< settles ties
+    Domains domains;
+    Multipliers multipliers;
+
+    bool operator<(const Branch& other) const {
+      return std::tie(bound_ns, number) < std::tie(other.bound_ns, other.number);
+    }
+  };
+
+  /// Branches with this bound, or a higher one, need not be looked at.
+  [[nodiscard]] std::int64_t enough() const;
+  void note_pruned(std::int64_t bound_ns) { pruned_ns_ = std::min(pruned_ns_, bound_ns); }
+  [[nodiscard]] Branch next();
+  void look_at(Branch branch);
+  /// Raises the bound. False if that settles the branch, or if it is time to stop.
+  bool bound(Relaxation& relaxation, Branch& branch);
+  /// Takes states out that cannot be part of a better plan; how many, or none if a variable has
+  /// no state left.
+  std::optional<std::size_t> drop_states(StateValues& values, Branch& branch);
+  void settle_single(const Domains& domains);
+  void split(const Branch& branch, const Relaxation& relaxation, const StateValues& values,
+             const Assignment& assignment);
+  /// Dives where only states of the best plan and of recent assignments are left.
+  void polish(const Branch& branch);
+
+  const Problem& problem_;
+  std::int64_t beyond_ns_ = 0;
+  const TreeOptions& options_;
+  Incumbent& incumbent_;
+  std::set<Branch> open_;
+  std::vector<Assignment> recent_;
+  std::int64_t pruned_ns_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t nodes_ = 0;
+  std::int64_t next_polish_ = 1;  ///< the number of the node to dive from
+  std::int64_t last_number_ = 0;
+  std::size_t most_consumers_ = 0;  ///< of the first layout, for all others
+  bool interrupted_ = false;
+  Multipliers first_;
+};
+
+}  // namespace tessera::plan
