@@ -3,7 +3,9 @@
 #include "tessera/onnx/query.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <string_view>
 
 namespace tessera::onnx {
 
@@ -31,6 +33,26 @@ bool is_float32(const Model& model, std::string_view value) {
   }
   return inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
                                        [&](const auto& input) { return is_float32(model, input); });
+}
+
+bool is_in_bytes(const Model& model, const std::string& value) {
+  if (const auto type = model.type_of(value)) {
+    return type->dtype == DType::kUInt8 || type->dtype == DType::kInt8;
+  }
+  const auto producer = model.producer(value);
+  if (!producer) {
+    return false;
+  }
+  const auto& type = model.op_type(*producer);
+  if (type == "QuantizeLinear" || type == "Lookup" || type.starts_with("QLinear")) {
+    return true;
+  }
+  constexpr std::array<std::string_view, 13> kMoves = {
+      "Concat",      "Gather",    "Identity",     "MaxPool", "NhwcDepthToSpace",
+      "NhwcMaxPool", "NhwcSlice", "NhwcUpsample", "Reshape", "Resize",
+      "Slice",       "Split",     "Transpose"};
+  return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() &&
+         is_in_bytes(model, model.inputs(*producer).front());
 }
 
 std::optional<std::vector<SteppedAxis>> stepped_axes(const Model& model, NodeId node) {

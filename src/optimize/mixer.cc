@@ -39,6 +39,7 @@ struct Plans {
   std::int64_t validation = 8;
   /// Under the profiler. What one plan's clock hides, the other plans show.
   std::int64_t runs = 5;
+  std::int64_t rounds = 16;
 };
 /// None if the time is not worth beginning.
 std::optional<Plans> plans_for(double budget_us, double prepare_us) {
@@ -165,6 +166,7 @@ Result<profile::ProfileOptions> Mixer::study_options(double budget_us) const {
                                  .calibration_plans = plans ? plans->calibration : 0,
                                  .validation_plans = plans ? plans->validation : 0,
                                  .runs = Plans().runs,
+                                 .rounds = Plans().rounds,
                                  .isolated = false,
                                  .machine = false,
                                  .budget_us = budget_us,

@@ -555,7 +555,7 @@ class Study::Profiler {
       race.seed = options_.seed;
       race.min_rounds = 1;
       race.settle_rounds = 8;
-      race.max_rounds = 16;
+      race.max_rounds = options_.rounds;
       race.wanted_precision = 0.02;  // of plans that a model is fitted to which is off by 1 to 4 %
       race.budget_us = left_us(until) * static_cast<double>(lanes.size()) /
                        static_cast<double>(contenders.size());

@@ -78,28 +78,6 @@ void take(Model& model, NodeId node, const std::string& type) {
 
 // --- operators on pixels of channels-last images ----------------------------------------------
 
-/// Operators left in float may be channels-last, too. Values that passes made have no known types:
-/// they are what made them, or of what they were moved.
-bool is_eight_bit(const Model& model, const std::string& value) {
-  if (const auto type = model.type_of(value)) {
-    return type->dtype == DType::kUInt8 || type->dtype == DType::kInt8;
-  }
-  const auto producer = model.producer(value);
-  if (!producer) {
-    return false;
-  }
-  const auto& type = model.op_type(*producer);
-  if (type == "QuantizeLinear" || type == "Lookup" || type.starts_with("QLinear")) {
-    return true;
-  }
-  constexpr std::array<std::string_view, 13> kMoves = {
-      "Concat",      "Gather",    "Identity",     "MaxPool", "NhwcDepthToSpace",
-      "NhwcMaxPool", "NhwcSlice", "NhwcUpsample", "Reshape", "Resize",
-      "Slice",       "Split",     "Transpose"};
-  return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() &&
-         is_eight_bit(model, model.inputs(*producer).front());
-}
-
 /// The numbers of an input; none if it is absent, or no constant of T.
 template <class T>
 std::optional<std::vector<T>> numbers(const Model& model, const std::vector<std::string>& inputs,
@@ -177,7 +155,8 @@ void replace(Model& model, NodeId node, const std::string& type,
 
 void use_on_pixels(Model& model, NodeId node) {
   const auto& type = model.op_type(node);
-  if ((type != "Resize" && type != "Slice") || !is_eight_bit(model, model.inputs(node).front())) {
+  if ((type != "Resize" && type != "Slice") ||
+      !onnx::is_in_bytes(model, model.inputs(node).front())) {
     return;
   }
   if (type == "Resize") {

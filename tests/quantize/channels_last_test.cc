@@ -178,7 +178,8 @@ std::vector<Case> cases() {
       {"SpaceToDepth",
        [] {
          ModelBuilder builder(13);
-         builder.input("x", {1, 3, 8, 8})
+         builder
+             .input("x", {1, 5, 8, 8})  // with up to 4 channels it is a convolution with a stride
              .constant("even", ints({0}))
              .constant("odd", ints({1}))
              .constant("end", ints({std::numeric_limits<std::int64_t>::max()}))
@@ -192,7 +193,7 @@ std::vector<Case> cases() {
              .op("Slice", {"r1", "even", "end", "columns", "two"}, {"p10"})
              .op("Slice", {"r1", "odd", "end", "columns", "two"}, {"p11"})
              .op("Concat", {"p00", "p10", "p01", "p11"}, {"y"}, {{"axis", std::int64_t{1}}});
-         return before_conv(builder, 12);
+         return before_conv(builder, 20);
        },
        2, 8},
       // What has fewer extents cannot be moved, nor what adds it.
@@ -290,6 +291,41 @@ TEST_P(ChannelsLast, Model_ComputesTheSameWithTransposesAtItsBordersOnly) {
 
 INSTANTIATE_TEST_SUITE_P(Operators, ChannelsLast, ::testing::ValuesIn(cases()),
                          [](const auto& test) { return test.param.name; });
+
+/// Between layers that stay in float.
+TEST(ChannelsLastModel, PoolOfBytesAlone_IsWorthTheTransposes) {
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 4, 9, 9})
+                   .constant("scale", Tensor::scalar(0.05F))
+                   .constant("zero", Tensor::scalar(std::uint8_t{128}))
+                   .op("QuantizeLinear", {"x", "scale", "zero"}, {"q"})
+                   .op("MaxPool", {"q"}, {"p"}, {{"kernel_shape", std::vector<std::int64_t>{3, 3}}})
+                   .op("DequantizeLinear", {"p", "scale", "zero"}, {"y"})
+                   .output("y")
+                   .build();
+  const auto feeds = feeds_of(model);
+  const auto before = model.clone();
+  ASSERT_THAT(onnx::write_channels_last(model), IsOk());
+  std::vector<std::string> types;
+  for (const auto node : model.nodes()) {
+    types.push_back(model.op_type(node));
+  }
+  EXPECT_THAT(types, ::testing::UnorderedElementsAre("QuantizeLinear", "Transpose", "NhwcMaxPool",
+                                                     "Transpose", "DequantizeLinear"));
+  expect_equal(before, model, feeds);
+}
+
+TEST(ChannelsLastModel, PoolOfFloats_StaysAsItIs) {
+  auto model = ModelBuilder(13)
+                   .input("x", {1, 4, 9, 9})
+                   .op("MaxPool", {"x"}, {"y"}, {{"kernel_shape", std::vector<std::int64_t>{3, 3}}})
+                   .output("y")
+                   .build();
+  const auto change = onnx::write_channels_last(model);
+  ASSERT_THAT(change, IsOk());
+  EXPECT_THAT(change->operators, ::testing::IsEmpty());
+  EXPECT_EQ(model.op_type(model.nodes()[0]), "MaxPool");
+}
 
 TEST(ChannelsLastModel, WrittenTwice_IsWrittenOnce) {
   const auto model = before_conv(behind_conv().op("Sigmoid", {"h"}, {"y"}), 4);

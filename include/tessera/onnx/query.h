@@ -41,6 +41,10 @@ template <class T>
 /// types: their outputs are judged by what made them. Cost: the depth of such operators.
 [[nodiscard]] bool is_float32(const Model& model, std::string_view value);
 
+/// Whether a value is known to be int8 or uint8. Values that passes made have no inferred types:
+/// they are what made them, or of what they were moved.
+[[nodiscard]] bool is_in_bytes(const Model& model, const std::string& value);
+
 /// Along one axis: every `step`-th element from `start` to the last one.
 struct SteppedAxis {
   std::int64_t axis = 0;
