@@ -158,7 +158,9 @@ class Shapes {
   [[nodiscard]] std::optional<ImageShape> spread(NodeId node) const {
     auto image = shape_of(node, 0);
     const auto blocks = attribute_as<Ints>(model_, node, "blocks");
-    if (!image || !blocks || blocks->size() != 2) {
+    const auto fits = [](std::int64_t size) { return size >= 1 && size <= 1024; };
+    if (!image || !blocks || blocks->size() != 2 || !std::ranges::all_of(*blocks, fits) ||
+        image->channels % ((*blocks)[0] * (*blocks)[1]) != 0) {
       return std::nullopt;
     }
     image->channels /= (*blocks)[0] * (*blocks)[1];

@@ -316,6 +316,25 @@ bool drop_region(Model& model, NodeId node) {
   return true;
 }
 
+/// Operators that go with it may stand anywhere in the file; convolutions stay.
+std::int64_t fold_slices(Model& model, std::vector<std::string>& touched) {
+  std::vector<NodeId> convolutions;
+  for (const auto node : model.nodes()) {
+    if (is_standard(model, node, "Conv")) {
+      convolutions.push_back(node);
+    }
+  }
+  std::int64_t folded = 0;
+  for (const auto node : convolutions) {
+    const auto weights = input(model, node, 1);
+    if (fold_space_to_depth(model, node)) {
+      ++folded;
+      touched.push_back(weights);
+    }
+  }
+  return folded;
+}
+
 /// Weights that lost their last reader; those of others stay, used or not.
 void remove_orphans(Model& model, const std::vector<std::string>& candidates) {
   for (const auto& name : candidates) {
@@ -336,9 +355,6 @@ Result<Normalization> normalize_for_quantization(Model& model, const NormalizeOp
     if (is_standard(model, node, "Pad") && fold_pad(model, node)) {
       ++result.folded_pads;
       touched.insert(touched.end(), read.begin() + 1, read.end());
-    } else if (is_standard(model, node, "Conv") && fold_space_to_depth(model, node)) {
-      ++result.folded_slices;
-      touched.push_back(read[1]);
     } else if (is_standard(model, node, "Resize") && drop_region(model, node)) {
       ++result.dropped_regions;
       touched.push_back(read[1]);
@@ -353,6 +369,7 @@ Result<Normalization> normalize_for_quantization(Model& model, const NormalizeOp
       }
     }
   }
+  result.folded_slices = fold_slices(model, touched);
   remove_orphans(model, touched);
   return result;
 }

@@ -373,8 +373,9 @@ std::vector<Mixer::Proposal> Mixer::by_price(double most_noise) {
   const double total_noise = profile::penalty_of(all_, noise_);
   const double all_us = model.predict(units_, all_).us;
   std::vector<Proposal> found;
-  // Refining takes the rest.
-  const double near = std::pow(10, kRefiningDb / 10) * most_noise;
+  // Refining takes the rest, where it is done.
+  const bool refines = setup_.options.limits.any() && setup_.options.calibration != nullptr;
+  const double near = (refines ? std::pow(10, kRefiningDb / 10) : 1) * most_noise;
   const auto add = [&](States states) {
     const bool misses = profile::penalty_of(states, noise_) > near;
     found.push_back({model.predict(units_, states).us, std::move(states), misses});

@@ -793,7 +793,7 @@ class Optimizer {
       return {};
     }
     std::vector<Candidate> bases;
-    for (const auto* base : to_refine(result_.candidates, options_.limits)) {
+    for (const auto* base : to_refine(result_.candidates, options_.limits, options_.kernels)) {
       bases.push_back(*base);
       bases.back().built.reset();
     }
@@ -892,7 +892,7 @@ class Optimizer {
     const auto* base = mixing_base(result_.candidates, options_.kernels);
     if (base == nullptr) {
       result_.excluded.push_back(
-          {"mixes of float and integer layers", "no uniform Q/DQ model runs"});
+          {"mixes of float and integer layers", "no uniform static model runs"});
       return {};
     }
     const auto status = search_mixes(*base);

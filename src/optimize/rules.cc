@@ -257,14 +257,14 @@ std::optional<OptimizeResult::WithKernels> gain_of_kernels(const Candidate& twin
                                      .portable_speedup = portable};
 }
 
-std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates,
-                                        const Limits& given) {
+std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates, const Limits& given,
+                                        KernelsUse kernels) {
   std::vector<const Candidate*> order;
   for (const auto& candidate : candidates) {
     const auto& row = candidate.row;
     const bool near = candidate.verdict.empty() || (given.any() && is_near(row, given));
-    if (near && candidate.verdict != kNeedsLibrary && row.scheme.mode == Mode::kStatic &&
-        row.speedup.median > 1) {
+    const bool only_shown = needs_library(candidate) && kernels != KernelsUse::kTaken;
+    if (near && !only_shown && row.scheme.mode == Mode::kStatic && row.speedup.median > 1) {
       order.push_back(&candidate);
     }
   }
@@ -273,8 +273,8 @@ std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates,
   });
   const auto keeps = std::ranges::find_if(
       order, may_win, [](const auto* one) -> auto& { return *one; });
-  std::vector<const Candidate*> wanted(order.begin(), keeps);
-  wanted.resize(std::min(wanted.size(), kMostRefined));
+  const auto before = std::min(keeps - order.begin(), kMostRefined);
+  std::vector<const Candidate*> wanted(order.begin(), order.begin() + before);
   if (keeps != order.end()) {
     wanted.push_back(*keeps);
   }

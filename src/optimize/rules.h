@@ -27,7 +27,7 @@ inline constexpr std::size_t kMostPartners = 2;
 /// What refining takes off the error of most models, and more. What misses a limit by no more is
 /// worth a try; of so many, the fastest first.
 inline constexpr double kRefiningDb = 2;
-inline constexpr std::size_t kMostRefined = 3;
+inline constexpr std::ptrdiff_t kMostRefined = 3;
 /// Those within this share of the fastest meet once more, and no more than so many.
 inline constexpr double kNear = 0.1;
 inline constexpr std::size_t kMostFinalists = 6;
@@ -86,9 +86,10 @@ void mark_front(std::span<Candidate> candidates);
     const Candidate& twin, const std::optional<Speedup>& chosen);
 
 /// The static ones to refine, the fastest first: up to the first that keeps the limits, and of
-/// those before it, which only come near limits that were given, no more than kMostRefined.
+/// those before it, which only come near limits that were given, no more than kMostRefined. Those
+/// that need the library only where its kernels are taken.
 [[nodiscard]] std::vector<const Candidate*> to_refine(std::span<const Candidate> candidates,
-                                                      const Limits& given);
+                                                      const Limits& given, KernelsUse kernels);
 /// The static candidate whose scheme the integer layers of mixes get: per channel where that
 /// exists, because mixes live from accuracy as much as from speed. As Q/DQ, or with the kernels of
 /// tessera where these are taken and no Q/DQ form is known to be faster. Null if none runs.

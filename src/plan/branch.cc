@@ -76,10 +76,11 @@ class BranchAndBound final : public Method {
   [[nodiscard]] Result<Solution> solve(const Problem& problem, const Options& options,
                                        Monitor& monitor) const override {
     TESSERA_CHECK(validate(problem));
-    if (!(options.gap >= 0) || !(options.time_limit_s >= 0) || options.most_nodes < 1 ||
-        options.most_cells < 1) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "a gap or a time limit below 0, or no nodes or cells at all")
+    if (!(options.gap >= 0 && options.gap <= 1) || !(options.time_limit_s >= 0) ||
+        options.most_nodes < 1 || options.most_cells < 1) {
+      return fail(
+                 ErrorCode::kInvalidArgument,
+                 "a gap that is not from 0 to 1, a time limit below 0, or no nodes or cells at all")
           .hint("a gap of 0 asks for the optimum, one of 0.001 for a plan within 0.1 % of it");
     }
     const auto clock = steady_clock_us();

@@ -22,7 +22,8 @@ Status check_size(const Problem& problem) {
 /// The next assignment, the last variable first; false after the last.
 bool advance(const Problem& problem, Assignment& assignment) {
   for (auto i = assignment.size(); i-- > 0;) {
-    if (++assignment[i] < problem.variables[i].cost_ns.size()) {
+    if (assignment[i] + std::size_t{1} < problem.variables[i].cost_ns.size()) {
+      ++assignment[i];
       return true;
     }
     assignment[i] = 0;
@@ -44,7 +45,6 @@ Result<Solution> BruteForce::solve(const Problem& problem, const Options& /*opti
   Solution best;
   best.outcome = Outcome::kInfeasible;
   std::vector<std::int64_t> least(problem.limits.size(), kLargestTotal);
-  // advance() counts to 256 states and around, as the type does.
   Assignment assignment(problem.variables.size(), 0);
   do {
     TESSERA_CHECK(monitor.check());

@@ -8,8 +8,8 @@
 
 namespace tessera::plan {
 
-/// A directed network of vertices and capacities; the largest flow by Dinic's method. All
-/// capacities together have to be less than 2^62.
+/// A directed network of vertices and capacities; the largest flow by Dinic's method. Every
+/// capacity, and the largest flow, has to be less than 2^61.
 class MaxFlow {
  public:
   /// Vertices 0 and 1 are the source and the sink.

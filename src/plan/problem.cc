@@ -28,6 +28,7 @@ class Total {
     }
     sum_ = checked_add(sum_, amount);
   }
+  [[nodiscard]] Count sum() const { return sum_; }
   [[nodiscard]] bool fits() const { return sum_ && *sum_ <= kLargestTotal; }
 
  private:
@@ -163,7 +164,9 @@ Status check_limit(const Problem& problem, const Limit& limit) {
   return {};
 }
 
-Status check_costs(const Problem& problem) {
+}  // namespace
+
+Count largest_cost(const Problem& problem) {
   Total total;
   for (const auto& variable : problem.variables) {
     total.add(std::ranges::max(variable.cost_ns));
@@ -177,7 +180,14 @@ Status check_costs(const Problem& problem) {
       total.add(checked_mul(most, static_cast<std::int64_t>(tensor.consumers.size())));
     }
   }
-  if (!total.fits()) {
+  return total.sum();
+}
+
+namespace {
+
+Status check_costs(const Problem& problem) {
+  const auto largest = largest_cost(problem);
+  if (!largest || *largest > kLargestTotal) {
     return fail(ErrorCode::kInvalidArgument, "the costs add up to more than 2^58 ns")
         .hint("leave a state that must not be taken out instead of giving it a huge cost");
   }

@@ -11,8 +11,11 @@
 namespace tessera::plan {
 namespace {
 
-/// Sends with more consumers are never one factor: 8 consumers of 4 values are 2^18 cells.
+/// Sends with more consumers are never one factor.
 constexpr std::array<std::size_t, 4> kMostConsumers = {1, 2, 4, 8};
+
+/// Nor are those with more cells: as many as 8 consumers and a producer of 4 values have.
+constexpr double kMostSharedCells = 1 << 18;
 
 constexpr std::size_t kSmallestBucket = 1024;
 
@@ -105,7 +108,13 @@ FactorGraph Relaxation::graph_with(std::size_t most_consumers,
       continue;
     }
     const auto producer = static_cast<Node>(tensor.producer);
-    TensorFactors factors{t, graph.factors.size(), tensor.consumers.size() <= most_consumers, {}};
+    auto all_cells = static_cast<double>(graph.domains[producer]);
+    for (const auto& consumer : tensor.consumers) {
+      all_cells *= static_cast<double>(graph.domains[consumer.variable]);
+    }
+    const bool is_one = tensor.consumers.size() <= most_consumers &&
+                        (tensor.consumers.size() == 1 || all_cells <= kMostSharedCells);
+    TensorFactors factors{t, graph.factors.size(), is_one, {}};
     if (factors.is_one) {
       std::vector<Node> scope{producer};
       std::size_t cells = graph.domains[producer];

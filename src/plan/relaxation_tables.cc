@@ -15,23 +15,6 @@ namespace {
 constexpr Wide kLargestPart = Wide{1} << 59;
 constexpr std::int64_t kFinest = std::int64_t{1} << 20;
 
-std::int64_t most_cost(const Problem& problem) {
-  std::int64_t total = 0;
-  for (const auto& variable : problem.variables) {
-    total += std::ranges::max(variable.cost_ns);
-  }
-  for (const auto& tensor : problem.tensors) {
-    for (std::size_t to = 0; to < tensor.to_classes; ++to) {
-      std::int64_t most = 0;
-      for (std::size_t from = 0; from < tensor.from_classes; ++from) {
-        most = std::max(most, tensor.cost_ns[from * tensor.to_classes + to]);
-      }
-      total += most * static_cast<std::int64_t>(tensor.consumers.size());
-    }
-  }
-  return total;
-}
-
 std::int64_t magnitude(std::int64_t value) {
   return value < 0 ? -value : value;
 }
@@ -40,7 +23,7 @@ std::int64_t magnitude(std::int64_t value) {
 
 Multipliers no_multipliers(const Problem& problem) {
   Multipliers none;
-  const Wide total = std::max<std::int64_t>(most_cost(problem), 1);
+  const Wide total = std::max<std::int64_t>(*largest_cost(problem), 1);
   while (none.cost < kFinest && total * none.cost * 2 <= kLargestPart) {
     none.cost *= 2;
   }

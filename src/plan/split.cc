@@ -66,7 +66,7 @@ std::vector<char> upper_part(const std::vector<double>& uses, std::size_t otherw
   const auto [low, high] = std::ranges::minmax(uses);
   std::vector<char> part(uses.size(), 0);
   for (std::size_t k = 0; k < uses.size(); ++k) {
-    part[k] = high > low && uses[k] > low + (high - low) / 2 ? 1 : 0;
+    part[k] = high > low && uses[k] - low > (high - low) / 2 ? 1 : 0;
   }
   if (high <= low) {
     part[otherwise] = 1;

@@ -358,6 +358,22 @@ TEST(Slices, ThatMeanSomethingElse_Stay) {
   }
 }
 
+/// Files need not be in the order of computation.
+TEST(Slices, BehindTheirReaderInTheFile_AreFoundToo) {
+  ModelBuilder builder;
+  builder.input("image", {1, 1, 4, 4})
+      .constant("w", Tensor(DType::kFloat32, {1, 4, 1, 1}))
+      .op("Conv", {"joined", "w"}, {"y"})
+      .op("Concat", {"a", "b", "c", "d"}, {"joined"}, {{"axis", std::int64_t{1}}});
+  for (const auto& [name, first] : {std::pair("a", Ints{0, 0}), std::pair("b", Ints{1, 0}),
+                                    std::pair("c", Ints{0, 1}), std::pair("d", Ints{1, 1})}) {
+    add_picture(builder, name, first);
+  }
+  auto model = builder.output("y").build();
+  EXPECT_EQ(normalized(model).folded_slices, 1);
+  EXPECT_EQ(model.nodes().size(), 1U);
+}
+
 TEST(Slices, ThatOthersRead_StayForThem) {
   ModelBuilder builder;
   builder.input("image", {1, 1, 4, 4});

@@ -18,6 +18,7 @@ using quantize::Mode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -288,7 +289,7 @@ TEST(Shortfall, WantsCertaintyAndTwoPercent) {
 /// Places in `rows`.
 std::vector<std::ptrdiff_t> refined_of(const std::vector<Candidate>& rows, const Limits& given) {
   std::vector<std::ptrdiff_t> places;
-  for (const auto* one : to_refine(rows, given)) {
+  for (const auto* one : to_refine(rows, given, KernelsUse::kShown)) {
     places.push_back(one - rows.data());
   }
   return places;
@@ -319,9 +320,13 @@ TEST(ToRefine, AreThreeFasterOnesNearTheLimitsBeforeIt) {
 
 /// What is only shown is not worked on.
 TEST(ToRefine, AreNoneThatNeedALibraryNobodyAskedFor) {
-  auto shown = row(3, 40);
+  auto shown = with_kernels(3, 40);
   shown.verdict = kNeedsLibrary;
-  EXPECT_THAT(refined_of({shown}, {.min_sqnr_db = 30}), IsEmpty());
+  auto near = with_kernels(3, 29);
+  near.verdict = "SQNR 29.0 dB, 30.0 dB needed";
+  const std::vector<Candidate> rows{shown, near};
+  EXPECT_THAT(refined_of(rows, {.min_sqnr_db = 30}), IsEmpty());
+  EXPECT_THAT(to_refine(rows, {.min_sqnr_db = 30}, KernelsUse::kTaken), Not(IsEmpty()));
 }
 
 TEST(MixingBase, IsOfTesserasKernelsWhereTheseAreTaken) {

@@ -285,11 +285,38 @@ TEST(Solve, TooFewCellsOnlyLoosenTheBound) {
 
 TEST(Solve, RefusesOptionsThatMakeNoSense) {
   EXPECT_THAT(solve({}, {.gap = -1}), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("gap")));
+  EXPECT_THAT(solve({}, {.gap = std::numeric_limits<double>::infinity()}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("from 0 to 1")));
   EXPECT_THAT(solve({}, {.most_nodes = 0}),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no nodes")));
   Problem problem;
   problem.variables = {{"a", {}}};
   EXPECT_THAT(solve(problem), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("0 states")));
+}
+
+/// As many states as there can be, the last one the cheapest.
+TEST(Solve, EveryStateOfManyIsLookedAt) {
+  Problem problem;
+  problem.variables = {{"a", {}}, {"b", {}}};
+  for (std::int64_t state = 0; state < 256; ++state) {
+    problem.variables[0].cost_ns.push_back(1000 - state);
+    problem.variables[1].cost_ns.push_back(1000 - state);
+  }
+  for (const auto* method : {&brute_force(), &elimination(), &branch_and_bound()}) {
+    const auto found = method->solve(problem, {}, Monitor::silent());
+    ASSERT_THAT(found, IsOk()) << method->name();
+    EXPECT_EQ(found->value.cost_ns, 2 * 745) << method->name();
+  }
+}
+
+/// One table for all of them would have 12^9 cells.
+TEST(Solve, ManyReadersOfManyStatesTakeNoMemory) {
+  Random random(5);
+  auto problem = unconnected(9, 12, 100, random);
+  problem.tensors.push_back(any_tensor(problem, 0, {1, 2, 3, 4, 5, 6, 7, 8}, 4, 1000, random));
+  const auto found = branch_and_bound().solve(problem, {}, Monitor::silent());
+  ASSERT_THAT(found, IsOk());
+  EXPECT_EQ(found->outcome, Outcome::kOptimal);
 }
 
 TEST(Solve, NothingToDecideIsDecided) {

@@ -32,7 +32,7 @@ struct OptimizeOptions {
   Limits limits;
   runtime::SessionOptions session;  ///< provider, threads
   quantize::Selection selection;    ///< operators that may be quantized
-  /// Samples that ranges were measured on: for refining the fastest integer candidate (see
+  /// Samples that ranges were measured on: for refining the fastest integer candidates (see
   /// refine.h). Not those that errors are measured on. Not owned; null: nothing is refined.
   const data::SampleSet* calibration = nullptr;
   /// Candidates with the operators of libtessera_kernels, which whoever runs the result then has to
@@ -71,13 +71,14 @@ struct CandidatePlan {
 /// Finds the fastest model that keeps the limits.
 ///
 /// 1. plan_candidates(); 2. for each type pair and granularity, the range method of least error on
-/// 32 of `samples`; 3. error of every candidate on `samples`, those beyond a limit are dropped; 4.
-/// the rest race round-robin against float32; 5. with the scheme of the fastest static candidate, a
-/// latency model is fitted (profile::Study), mixes of float and integer layers that it takes for
-/// fast at several prices of error are built and measured, and what they really took is learned
-/// before a second round (of providers whose layers cannot be told apart: mixes that leave the
-/// noisiest layers in float); 6. the fastest integer candidate is refined on the calibration
-/// samples;
+/// 32 of `samples`; 3. error of every candidate on `samples`, those far beyond a limit are
+/// dropped; 4. the rest race round-robin against float32; 5. with the scheme of a static candidate
+/// (see docs/optimize.md), a latency model is fitted (profile::Study), mixes of float and integer
+/// layers that it takes for fast at several prices of error are built and measured, and what they
+/// really took is learned before further rounds (of providers whose layers cannot be told apart:
+/// mixes that leave the noisiest layers in float); 6. the fastest integer candidates, up to the
+/// first that keeps the limits, are refined on the calibration samples, those before it only if
+/// they miss given limits by at most 2 dB;
 /// 7. the fastest is confirmed in a race with float32 and the fastest
 /// uniform candidate, as files that are written and read again, and gives way to either if it is
 /// not faster beyond noise and by 2 %. Without limits a candidate must come within 6 dB of the most

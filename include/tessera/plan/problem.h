@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/core/checked.h"
 #include "tessera/core/result.h"
 #include "tessera/search/search.h"
 
@@ -88,9 +89,13 @@ struct Problem {
   std::vector<Limit> limits;
 };
 
-/// The most that all costs together, and all amounts of a limit, may come to: whatever is added
-/// up below stays a number of 64 bits.
+/// The most that all costs together, and all amounts of a limit with its bound, may come to:
+/// whatever is added up below stays a number of 64 bits.
 inline constexpr std::int64_t kLargestTotal = std::int64_t{1} << 58;
+
+/// What all costs together may come to, as if every consumer paid for its own send; none beyond 64
+/// bits.
+[[nodiscard]] Count largest_cost(const Problem& problem);
 
 /// kInvalidArgument with the name of what is wrong: no states or too many, a table of another
 /// size, an index beyond what there is, a negative cost, a total beyond kLargestTotal. Everything

@@ -41,8 +41,9 @@ struct Solution {
   Value value;                           ///< of the assignment, by evaluate()
   std::int64_t bound_ns = 0;             ///< proven: no assignment that keeps the limits costs less
   std::vector<Conflict> conflicts;       ///< of kInfeasible; empty if limits only conflict together
-  std::vector<double> price_ns;          ///< by limit: what one unit less would cost, about
-  std::int64_t nodes = 0;                ///< of the tree that were looked at
+  std::vector<double>
+      price_ns;            ///< by limit: what one unit less would cost, about; empty if unknown
+  std::int64_t nodes = 0;  ///< of the tree that were looked at
 
   /// (cost - bound) / cost; 0 where the cost is 0, 1 without an assignment.
   [[nodiscard]] double gap() const;
