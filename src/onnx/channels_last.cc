@@ -453,7 +453,9 @@ class Relayout {
 
   /// Channels-first, the runtime takes up to 200 times as long for it.
   [[nodiscard]] bool is_pool_of_bytes(NodeId node) const {
-    return model_.op_type(node) == "MaxPool" && is_in_bytes(model_, model_.inputs(node).front());
+    const auto inputs = model_.inputs(node);
+    return model_.op_type(node) == "MaxPool" && !inputs.empty() &&
+           is_in_bytes(model_, inputs.front());
   }
 
   /// Picks pixels of an image, or joins images, for convolutions alone: cheaper where the channels

@@ -51,8 +51,9 @@ bool is_in_bytes(const Model& model, const std::string& value) {
       "Concat",      "Gather",    "Identity",     "MaxPool", "NhwcDepthToSpace",
       "NhwcMaxPool", "NhwcSlice", "NhwcUpsample", "Reshape", "Resize",
       "Slice",       "Split",     "Transpose"};
-  return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() &&
-         is_in_bytes(model, model.inputs(*producer).front());
+  const auto inputs = model.inputs(*producer);
+  return std::find(kMoves.begin(), kMoves.end(), type) != kMoves.end() && !inputs.empty() &&
+         is_in_bytes(model, inputs.front());
 }
 
 std::optional<std::vector<SteppedAxis>> stepped_axes(const Model& model, NodeId node) {

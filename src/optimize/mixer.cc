@@ -294,7 +294,11 @@ Status Mixer::measure_stretches(double until_us) {
   }
   const auto clock = steady_clock_us();
   const std::size_t stretches = std::min(kStretches, order.size());
-  for (std::size_t k = 0; k < stretches && clock() < until_us; ++k) {
+  for (std::size_t k = 0; k < stretches; ++k) {
+    if (clock() >= until_us) {
+      cut_off_ = fmt::format("error of {} of {} stretches of layers", stretches - k, stretches);
+      return {};
+    }
     monitor_.progress("error of stretches", static_cast<std::int64_t>(k),
                       static_cast<std::int64_t>(stretches));
     const std::size_t first = k * order.size() / stretches;
