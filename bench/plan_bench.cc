@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <benchmark/benchmark.h>
 
-#include "plan/networks.h"
+#include "support/plan_networks.h"
 #include "tessera/plan/solve.h"
 
 namespace tessera::plan {

@@ -9,7 +9,7 @@ include(CMakePackageConfigHelpers)
 option(TESSERA_INSTALL_ONNXRUNTIME "install ONNX Runtime into <prefix>/lib/tessera" ON)
 option(TESSERA_INSTALL_LITERT "install LiteRT into <prefix>/lib/tessera" ON)
 
-install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS tessera tessera-check-plan RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS tessera_library EXPORT tesseraTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -5,14 +5,17 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core search plan tensor graph numerics onnx litert keras data runtime network calibrate quantize compat refine
-    evaluate profile noise optimize report cli kernels)
+    core search plan certificate milp cluster tensor graph numerics onnx litert keras data runtime
+    network calibrate quantize compat refine evaluate profile noise placement optimize report cli kernels)
 # Of these, what is a shared library of its own (cmake/<name>.cmake) and no part of the program.
 set(TESSERA_LIBRARY_ROOMS kernels)
 
 set(TESSERA_ROOM_core_USES)
 set(TESSERA_ROOM_search_USES core)
 set(TESSERA_ROOM_plan_USES search core)
+set(TESSERA_ROOM_certificate_USES core)
+set(TESSERA_ROOM_milp_USES plan core)
+set(TESSERA_ROOM_cluster_USES core)
 set(TESSERA_ROOM_tensor_USES core)
 set(TESSERA_ROOM_graph_USES tensor core)
 set(TESSERA_ROOM_numerics_USES tensor core)
@@ -29,27 +32,29 @@ set(TESSERA_ROOM_refine_USES
     quantize calibrate network data runtime numerics onnx graph tensor core)
 set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_profile_USES
-    evaluate quantize calibrate network runtime data graph search core)
+    plan evaluate quantize calibrate network runtime data graph search core)
 set(TESSERA_ROOM_noise_USES
     evaluate quantize calibrate network runtime data keras onnx graph tensor search core)
+set(TESSERA_ROOM_placement_USES noise profile quantize graph milp certificate cluster plan core)
 set(TESSERA_ROOM_optimize_USES
     noise profile evaluate refine quantize calibrate network runtime data graph core)
-set(TESSERA_ROOM_report_USES optimize noise profile evaluate graph core)
+set(TESSERA_ROOM_report_USES placement cluster optimize noise profile evaluate graph core)
 set(TESSERA_ROOM_cli_USES
-    report optimize noise profile evaluate refine compat quantize calibrate network runtime data keras
-    numerics graph tensor core)
+    report optimize placement noise profile evaluate refine compat quantize calibrate network runtime
+    data keras numerics graph tensor milp certificate cluster core)
 set(TESSERA_ROOM_kernels_USES)
 
 # Doors that hold records and what is computed from them alone: tests/rooms checks that they include
 # nothing else but the rooms below, so that who plans by them parses no runtime and no file format.
-set(TESSERA_RECORD_ROOMS core search tensor graph numerics)
+set(TESSERA_RECORD_ROOMS core search plan cluster tensor graph numerics)
 set(TESSERA_RECORDS
     runtime/record.h runtime/fields.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h
     quantize/recipe.h quantize/fields.h refine/report.h refine/fields.h evaluate/accuracy.h
     evaluate/race.h evaluate/measurement.h evaluate/fields.h profile/units.h
-    profile/latency_model.h profile/record.h profile/fields.h profile/search.h noise/layer_set.h
+    profile/latency_model.h profile/record.h profile/fields.h profile/search.h profile/plan_costs.h noise/layer_set.h
     noise/sweep.h noise/observations.h noise/subset_file.h noise/scores.h noise/model.h
-    noise/rank.h noise/fields.h optimize/record.h optimize/fields.h)
+    noise/rank.h noise/fields.h optimize/record.h optimize/fields.h
+    placement/record.h)
 
 # Headers of third parties and who may include them: "<regex> <who>...", the first match counts.
 # `who` is a room, `everywhere` (any .cc and private header), or `doors`: only those may stand in a
@@ -71,7 +76,7 @@ set(TESSERA_THIRD_PARTY
     "^litert_generated\\.h$ litert"
     "^(turbojpeg|jpeglib|png)\\.h$ data"
     "^onnxruntime runtime kernels"
-    "^dlfcn\\.h$ runtime kernels"
+    "^dlfcn\\.h$ core runtime milp kernels"
     "^CLI/ cli")
 
 # Every room reachable from `room`, itself first.

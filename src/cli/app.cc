@@ -62,9 +62,11 @@ void add_commands(CLI::App& app, Context& context) {
   add_bench_command(app, context);
   add_profile_command(app, context);
   add_optimize_command(app, context);
+  add_plan_command(app, context);
   add_energy_command(app, context);
   add_error_command(app, context);
   add_import_command(app, context);
+  add_cluster_command(app, context);
   add_doctor_command(app, context);
   add_completion_command(app, context);
 }

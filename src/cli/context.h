@@ -259,9 +259,11 @@ void add_compare_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_profile_command(CLI::App& app, Context& context);
 void add_optimize_command(CLI::App& app, Context& context);
+void add_plan_command(CLI::App& app, Context& context);
 void add_energy_command(CLI::App& app, Context& context);
 void add_error_command(CLI::App& app, Context& context);
 void add_import_command(CLI::App& app, Context& context);
+void add_cluster_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
 // Those of `tessera error`.

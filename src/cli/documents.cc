@@ -14,14 +14,15 @@ struct Kind {
   std::string_view what;
   std::string_view made_by;
 };
-constexpr std::array<Kind, 7> kKinds{
+constexpr std::array<Kind, 8> kKinds{
     {{"error-sweep", "a sweep", "tessera error sweep MODEL --data D -o SWEEP.jsonl"},
      {"error-fit", "the fit of a sweep", "tessera error fit SWEEP.jsonl -o FIT.json"},
      {"profile", "a profile", "tessera profile MODEL --data D -o PROFILE.json"},
      {"profile-shard", "a part of a profile", "tessera profile MODEL --shard 0/2 -o SHARD.json"},
      {"calibrate", "ranges", "tessera calibrate MODEL --data D -o RANGES.json"},
      {"calibrate-shard", "a part of ranges", "tessera calibrate MODEL --shard 0/2 -o SHARD.json"},
-     {"bench", "a bench", "tessera bench MODEL --data D -o BENCH.json"}}};
+     {"bench", "a bench", "tessera bench MODEL --data D -o BENCH.json"},
+     {"cluster", "a file of machines and links", "tessera cluster init -o CLUSTER.json"}}};
 
 const Kind* find(std::string_view kind) {
   for (const auto& known : kKinds) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/optimize_cluster.h"
 #include "cli/options.h"
 #include "cli/output_folder.h"
 #include "cli/scheme_options.h"
@@ -26,7 +27,11 @@ constexpr std::int64_t kWorthSplitting = 16;
 /// Where candidates are written to be timed as files, within the folder of the answer.
 constexpr const char* kFinalists = "finalists";
 
+/// For a profile beside everything else.
+constexpr double kLeastPlacementUs = 30e6;
+
 struct Options {
+  PlacementOptions placement;
   std::string model;
   RunOptions run;
   DataOptions data;
@@ -173,7 +178,8 @@ Status place_model(const network::Network& model, const optimize::OptimizeResult
 Result<Json> write_artefacts(const Options& options, const network::Network& model,
                              const calibrate::Ranges& ranges,
                              const optimize::OptimizeResult& result, Json summary,
-                             OutputFolder folder, Context& context) {
+                             const std::vector<std::string>& placed, OutputFolder folder,
+                             Context& context) {
   const auto write = [&](const char* file, std::string_view kind, const Json& json) {
     return context.write(folder.path() / file, context.envelope(kind, &options.run, &model), json,
                          Overwrite::kReplace);
@@ -205,6 +211,7 @@ Result<Json> write_artefacts(const Options& options, const network::Network& mod
                            Overwrite::kReplace));
   auto artefacts = Json::array();
   std::vector<std::string> files = {"ranges.json", "bench.json", "bench.csv", "summary.json"};
+  files.insert(files.end(), placed.begin(), placed.end());
   if (!result.interrupted) {
     files.insert(files.begin(), companions.begin(), companions.end());
     files.insert(files.begin(), written_name(model));
@@ -262,6 +269,7 @@ std::string next_steps(const Options& options, const optimize::OptimizeResult& r
 Status run(const Options& given, Context& context) {
   auto options = given;
   auto& settings = options.optimize;
+  TESSERA_CHECK(check_placement(options.placement, settings.limits));
   const auto overwrite = options.resume ? Overwrite::kReplace : options.overwrite;
   TESSERA_TRY(auto folder, OutputFolder::create(options.output, overwrite));
   settings.folder = folder.path() / kFinalists;
@@ -311,12 +319,22 @@ Status run(const Options& given, Context& context) {
       {"max_top1_drop",
        settings.limits.max_top1_drop ? Json(*settings.limits.max_top1_drop) : Json()},
       {"enough_sqnr_db", settings.enough_sqnr_db}};
+  std::optional<Placed> placed;
+  if (!options.placement.cluster.empty() && !result.interrupted) {
+    const PlacementSetup setup{&model,          &samples.validation,
+                               &ranges,         options.run,
+                               settings.limits, std::max(kLeastPlacementUs, settings.budget_us)};
+    TESSERA_TRY(placed, place_on_cluster(options.placement, setup, folder.path(), context));
+    summary["plan"] = to_json(placed->plan);
+  }
   TESSERA_TRY(summary, write_artefacts(options, model, ranges, result, std::move(summary),
+                                       placed ? placed->files : std::vector<std::string>(),
                                        std::move(folder), context));
   const auto envelope = context.envelope("optimize", &options.run, &model);
   context.answer(envelope, summary,
                  header(options, samples) +
                      report::optimize_text(result, context.page(), options.top) +
+                     (placed ? "\n" + placed->text : "") +
                      next_steps(options, result, written_name(model), summary, context) +
                      fmt::format("\nmachine   {}\nmeaning   {}\n", machine_text(envelope),
                                  evaluate::explain_isa(envelope.host)));
@@ -362,6 +380,15 @@ void add_optimize_command(CLI::App& app, Context& context) {
   add_selection_options(*command, options->optimize.selection);
   add_requantize_option(*command, options->optimize.requantize);
   add_ranges_option(*command, options->ranges);
+  command
+      ->add_option("--cluster", options->placement.cluster,
+                   "also plan for these machines, this one being the one without times; see "
+                   "tessera plan")
+      ->type_name("FILE");
+  command
+      ->add_option("--error-model", options->placement.error_model,
+                   "with --cluster: what limits on the error are counted by")
+      ->type_name("FILE");
   command->add_flag_callback(
       "--no-mixed", [options] { options->optimize.mixed = false; },
       "uniform models only: no mixes of float and integer layers");

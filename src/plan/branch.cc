@@ -1,31 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 
 #include "plan/dominated.h"
+#include "plan/relief.h"
 #include "plan/tree.h"
-#include "tessera/core/checked.h"
 #include "tessera/core/timing.h"
 #include "tessera/plan/solve.h"
 
 namespace tessera::plan {
 namespace {
 
-/// More than any plan costs.
-std::int64_t beyond(const Problem& problem) {
-  std::int64_t beyond = 1;
-  for (const auto& variable : problem.variables) {
-    beyond += std::ranges::max(variable.cost_ns);
-  }
-  for (const auto& tensor : problem.tensors) {
-    for (const auto cost : tensor.cost_ns) {
-      beyond = saturating_add(beyond, cost);
-    }
-  }
-  return beyond;
-}
-
-std::vector<Conflict> find_conflicts(const Problem& problem, std::size_t most_cells) {
+/// Limits that cannot be kept alone; the first of them is proof enough.
+std::vector<Conflict> find_conflicts(const Problem& problem, std::size_t most_cells, Proof* proof) {
   std::vector<Conflict> conflicts;
   if (problem.limits.empty()) {
     return conflicts;
@@ -37,7 +25,24 @@ std::vector<Conflict> find_conflicts(const Problem& problem, std::size_t most_ce
       conflicts.push_back({r, least});
     }
   }
+  if (proof != nullptr && !conflicts.empty()) {
+    proof->nodes.push_back({{relaxation.layout(alone(problem, conflicts[0].limit))}, {}});
+  }
   return conflicts;
+}
+
+/// What is not in the domains.
+std::vector<StateSet> left_out(const Problem& problem, const Domains& domains) {
+  std::vector<StateSet> sets;
+  const auto all = all_states(problem);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    StateSet set{i, {}};
+    std::ranges::set_difference(all[i], domains[i], std::back_inserter(set.states));
+    if (!set.states.empty()) {
+      sets.push_back(std::move(set));
+    }
+  }
+  return sets;
 }
 
 Result<Solution> to_solution(const Problem& problem, const Options& options, const Tree& tree,
@@ -49,6 +54,13 @@ Result<Solution> to_solution(const Problem& problem, const Options& options, con
     solution.price_ns.push_back(static_cast<double>(multiplier) /
                                 static_cast<double>(multipliers.cost));
   }
+  for (const auto& pairs : multipliers.pairs) {
+    auto& prices = solution.pair_price_ns.emplace_back();
+    for (const auto multiplier : pairs) {
+      prices.push_back(static_cast<double>(multiplier) / static_cast<double>(multipliers.cost));
+    }
+  }
+  solution.most_consumers = tree.most_consumers();
   if (!incumbent.best()) {
     solution.outcome = tree.interrupted() ? Outcome::kInterrupted : Outcome::kInfeasible;
     solution.bound_ns = tree.interrupted() ? tree.bound_ns() : 0;
@@ -70,6 +82,33 @@ Result<Solution> to_solution(const Problem& problem, const Options& options, con
   return solution;
 }
 
+/// What another solution's prices are as multipliers, as far as they fit.
+Multipliers multipliers_of(const Problem& problem, const Solution& start) {
+  auto multipliers = no_multipliers(problem);
+  const auto whole = [&](double price_ns, double most) {
+    const auto weighed = std::round(price_ns * static_cast<double>(multipliers.cost));
+    return static_cast<std::int64_t>(std::clamp(weighed, 0.0, most));
+  };
+  for (std::size_t r = 0; r < std::min(problem.limits.size(), start.price_ns.size()); ++r) {
+    const auto& pairs = problem.limits[r].pairs;
+    const auto most = static_cast<double>(largest_multiplier(problem, r));
+    multipliers.limits[r] = whole(start.price_ns[r], most);
+    if (r < start.pair_price_ns.size() && start.pair_price_ns[r].size() == pairs.size()) {
+      for (std::size_t p = 0; p < pairs.size(); ++p) {
+        const auto amount = std::abs(static_cast<double>(pairs[p].amount));
+        multipliers.pairs[r][p] = whole(start.pair_price_ns[r][p], most * amount);
+      }
+    }
+  }
+  return multipliers;
+}
+
+void offer_start(const Problem& problem, const Solution& start, Incumbent& incumbent) {
+  if (start.assignment && evaluate(problem, *start.assignment)) {
+    incumbent.offer(*start.assignment);
+  }
+}
+
 class BranchAndBound final : public Method {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "branch and bound"; }
@@ -77,7 +116,7 @@ class BranchAndBound final : public Method {
                                        Monitor& monitor) const override {
     TESSERA_CHECK(validate(problem));
     if (!(options.gap >= 0 && options.gap <= 1) || !(options.time_limit_s >= 0) ||
-        options.most_nodes < 1 || options.most_cells < 1) {
+        !(options.explain_limit_s >= 0) || options.most_nodes < 1 || options.most_cells < 1) {
       return fail(
                  ErrorCode::kInvalidArgument,
                  "a gap that is not from 0 to 1, a time limit below 0, or no nodes or cells at all")
@@ -85,16 +124,36 @@ class BranchAndBound final : public Method {
     }
     const auto clock = steady_clock_us();
     const auto end = clock() + options.time_limit_s * 1e6;
-    TreeOptions how{options.gap, options.most_nodes, options.most_cells, false, {}};
+    TreeOptions how{options.gap, options.most_nodes, options.most_cells, false, {}, nullptr};
     how.stop = [&] { return monitor.cancelled() || clock() > end; };
+    Proof proof;
+    how.proof = options.proof ? &proof : nullptr;
     Incumbent incumbent(problem);
     Tree tree(problem, beyond(problem), how, incumbent);
-    auto conflicts = find_conflicts(problem, options.most_cells);
+    auto multipliers = no_multipliers(problem);
+    if (options.start != nullptr) {
+      offer_start(problem, *options.start, incumbent);
+      multipliers = multipliers_of(problem, *options.start);
+      tree.lay_out_for(options.start->most_consumers);
+    }
+    std::vector<Conflict> conflicts;
+    if (!incumbent.best()) {
+      conflicts = find_conflicts(problem, options.most_cells, how.proof);
+    }
     if (conflicts.empty()) {
-      tree.grow(undominated_states(problem), no_multipliers(problem));
+      const auto domains = undominated_states(problem);
+      proof.dominated = left_out(problem, domains);
+      tree.grow(domains, std::move(multipliers));
     }
     TESSERA_TRY(auto solution, to_solution(problem, options, tree, incumbent));
     solution.conflicts = std::move(conflicts);
+    if (solution.outcome == Outcome::kInfeasible && options.explain_limit_s > 0) {
+      const auto explained = std::min(end, clock() + options.explain_limit_s * 1e6);
+      solution.joint = joint_conflict(problem, solution.conflicts, how, explained);
+    }
+    if (options.proof) {
+      solution.proof = std::move(proof);
+    }
     return solution;
   }
 };

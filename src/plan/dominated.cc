@@ -33,6 +33,11 @@ std::vector<std::vector<Traits>> traits_of(const Problem& problem) {
       see(consumer.variable, consumer.classes);
     }
   }
+  for (const auto& coupling : problem.couplings) {
+    for (const auto& coupled : coupling.variables) {
+      see(coupled.variable, coupled.classes);
+    }
+  }
   const auto add_amount = [&](std::size_t variable) {
     for (auto& state : traits[variable]) {
       state.amounts.push_back(0);

@@ -9,11 +9,37 @@ namespace tessera::plan {
 namespace {
 
 constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+/// Cells of a block: some tables of them fit into a cache of the first level.
+constexpr std::size_t kBlock = 1024;
 
 std::vector<Node> united(const std::vector<Node>& a, const std::vector<Node>& b) {
   std::vector<Node> both;
   std::ranges::set_union(a, b, std::back_inserter(both));
   return both;
+}
+
+/// Most tables lie as the sums do, or do not know what is fastest in them.
+void add_run(std::int64_t* to, const std::int64_t* from, std::size_t run, std::size_t stride) {
+  if (stride == 1) {
+    for (std::size_t i = 0; i < run; ++i) {
+      to[i] += from[i];
+    }
+  } else if (stride == 0) {
+    const auto each = *from;
+    for (std::size_t i = 0; i < run; ++i) {
+      to[i] += each;
+    }
+  } else {
+    for (std::size_t i = 0; i < run; ++i) {
+      to[i] += from[i * stride];
+    }
+  }
+}
+
+void lower_run(std::int64_t* to, const std::int64_t* from, std::size_t run, std::size_t stride) {
+  for (std::size_t i = 0; i < run; ++i) {
+    to[i * stride] = std::min(to[i * stride], from[i]);
+  }
 }
 
 }  // namespace
@@ -81,42 +107,52 @@ void Elimination::add_steps(Node node, std::vector<Waiting>& waiting, std::size_
     step.node = node;
     std::ranges::copy_if(scopes[g], std::back_inserter(step.scope),
                          [&](Node each) { return each != node; });
-    std::ranges::sort(step.scope, std::greater{}, [&](Node each) { return position_[each]; });
+    std::ranges::sort(step.scope, {}, [&](Node each) { return position_[each]; });
+    step.outer = step.scope.size();
+    while (step.outer > 0 && step.block * domains_[step.scope[step.outer - 1]] <= kBlock) {
+      step.block *= domains_[step.scope[--step.outer]];
+    }
     step.cells = static_cast<std::size_t>(cells_of(step.scope)) * domains_[node];
     cells_ += static_cast<double>(step.cells);
     for (const auto* each : groups[g]) {
-      step.inputs.push_back({each->is_message, each->index, walk_of(step, each->scope)});
+      step.inputs.push_back(input_of(step, *each));
     }
     if (!step.scope.empty()) {
       auto varies = step.scope;
       std::ranges::sort(varies);
-      buckets[step.scope.back()].push_back({true, steps_.size(), step.scope, std::move(varies)});
+      buckets[step.scope.front()].push_back({true, steps_.size(), step.scope, std::move(varies)});
     }
     steps_.push_back(std::move(step));
   }
 }
 
-Elimination::Walk Elimination::walk_of(const Step& step, const std::vector<Node>& scope) const {
-  auto dimensions = step.scope;
-  dimensions.push_back(step.node);
-  Walk walk;
-  for (const auto node : dimensions) {
+Elimination::Input Elimination::input_of(const Step& step, const Waiting& waiting) const {
+  const auto stride_of = [&](Node node) {
     std::size_t stride = 0;
     std::size_t below = 1;
-    for (auto i = scope.size(); i-- > 0;) {
-      stride = scope[i] == node && domains_[node] > 1 ? below : stride;
-      below *= domains_[scope[i]];
+    for (auto i = waiting.scope.size(); i-- > 0;) {
+      stride = waiting.scope[i] == node && domains_[node] > 1 ? below : stride;
+      below *= domains_[waiting.scope[i]];
     }
-    const auto extent = domains_[node];
-    if (!walk.extents.empty() && walk.strides.back() == stride * extent) {
-      walk.extents.back() *= extent;
-      walk.strides.back() = stride;
+    return stride;
+  };
+  Input input{waiting.is_message, waiting.index, stride_of(step.node), {}, {{1}, {0}}};
+  for (std::size_t d = 0; d < step.outer; ++d) {
+    input.outer_strides.push_back(stride_of(step.scope[d]));
+  }
+  auto& [extents, strides] = input.inner;
+  for (std::size_t d = step.outer; d < step.scope.size(); ++d) {
+    const auto extent = domains_[step.scope[d]];
+    const auto stride = stride_of(step.scope[d]);
+    if (extents.back() == 1 || strides.back() == stride * extent) {
+      extents.back() *= extent;
+      strides.back() = stride;
       continue;
     }
-    walk.extents.push_back(extent);
-    walk.strides.push_back(stride);
+    extents.push_back(extent);
+    strides.push_back(stride);
   }
-  return walk;
+  return input;
 }
 
 /// Shows the visitor runs of cells: the first of them, where its entry is, and the run's walk.
@@ -150,23 +186,41 @@ const Table& Elimination::table_of(const Input& input) const {
   return input.is_message ? steps_[input.index].message : graph_->factors[input.index].table;
 }
 
-void Elimination::add_inputs(const Step& step, Table& sum) const {
-  sum.assign(step.cells, 0);
-  for (const auto& input : step.inputs) {
-    const auto* const table = table_of(input).data();
-    along(input.walk,
-          [&](std::size_t cell, std::size_t entry, std::size_t run, std::size_t stride) {
-            auto* const to = sum.data() + cell;
-            if (stride == 1) {
-              for (std::size_t i = 0; i < run; ++i) {
-                to[i] += table[entry + i];
-              }
-              return;
-            }
-            for (std::size_t i = 0; i < run; ++i) {
-              to[i] += table[entry + i * stride];
-            }
-          });
+template <class Visit>
+void Elimination::by_block(const Step& step, const Visit& visit) const {
+  Table sums(step.block);
+  std::vector<std::size_t> at(step.outer, 0);
+  std::vector<std::size_t> begins(step.inputs.size(), 0);
+  for (std::size_t first = 0;; first += step.block) {
+    for (std::size_t value = 0; value < domains_[step.node]; ++value) {
+      std::ranges::fill(sums, 0);
+      for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+        const auto& input = step.inputs[k];
+        const auto* const table = table_of(input).data() + begins[k] + value * input.node_stride;
+        along(input.inner,
+              [&](std::size_t cell, std::size_t entry, std::size_t run, std::size_t stride) {
+                add_run(sums.data() + cell, table + entry, run, stride);
+              });
+      }
+      visit(value, first, sums, begins);
+    }
+    auto d = step.outer;
+    for (; d-- > 0;) {
+      const auto extent = domains_[step.scope[d]];
+      const bool wraps = ++at[d] == extent;
+      for (std::size_t k = 0; k < begins.size(); ++k) {
+        const auto stride = step.inputs[k].outer_strides[d];
+        begins[k] += stride;
+        begins[k] -= wraps ? stride * extent : 0;
+      }
+      if (!wraps) {
+        break;
+      }
+      at[d] = 0;
+    }
+    if (d == static_cast<std::size_t>(-1)) {
+      return;
+    }
   }
 }
 
@@ -182,15 +236,14 @@ bool Elimination::has_together(Node a, Node b) const {
 std::int64_t Elimination::minimum(const FactorGraph& graph) {
   graph_ = &graph;
   minimum_ = 0;
-  Table sum;
   for (auto& step : steps_) {
-    add_inputs(step, sum);
-    const auto values = domains_[step.node];
-    step.message.resize(step.cells / values);
-    for (std::size_t i = 0; i < step.message.size(); ++i) {
-      const auto* const of = sum.data() + i * values;
-      step.message[i] = *std::min_element(of, of + values);
-    }
+    step.message.assign(step.cells / domains_[step.node], kMost);
+    by_block(step, [&](std::size_t, std::size_t first, const Table& sums, const auto&) {
+      auto* const to = step.message.data() + first;
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        to[i] = std::min(to[i], sums[i]);
+      }
+    });
     minimum_ += step.scope.empty() ? step.message[0] : 0;
   }
   return minimum_;
@@ -231,23 +284,40 @@ std::vector<Table> Elimination::min_marginals() const {
     marginals[node].assign(domains_[node], minimum_);
   }
   std::vector<Table> from_above(steps_.size());
-  Table sum;
+  Table of_value;
   for (auto s = steps_.size(); s-- > 0;) {
     const auto& step = steps_[s];
-    const auto values = domains_[step.node];
-    add_inputs(step, sum);
-    for (std::size_t i = 0; i < sum.size() && !step.scope.empty(); ++i) {
-      sum[i] += from_above[s][i / values];
-    }
-    from_above[s] = {};
-    const auto least = *std::ranges::min_element(sum);
-    for (std::size_t v = 0; v < values; ++v) {
-      auto of_value = kMost;
-      for (std::size_t i = v; i < sum.size(); i += values) {
-        of_value = std::min(of_value, sum[i]);
+    for (const auto& input : step.inputs) {
+      if (input.is_message) {
+        from_above[input.index].assign(steps_[input.index].message.size(), kMost);
       }
+    }
+    of_value.assign(domains_[step.node], kMost);
+    Table total;
+    by_block(step, [&](std::size_t value, std::size_t first, const Table& sums,
+                       const std::vector<std::size_t>& begins) {
+      total = sums;
+      for (std::size_t i = 0; i < total.size() && !step.scope.empty(); ++i) {
+        total[i] += from_above[s][first + i];
+      }
+      of_value[value] = std::min(of_value[value], std::ranges::min(total));
+      for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+        const auto& input = step.inputs[k];
+        if (!input.is_message) {
+          continue;
+        }
+        auto* const down = from_above[input.index].data() + begins[k] + value * input.node_stride;
+        along(input.inner,
+              [&](std::size_t cell, std::size_t entry, std::size_t run, std::size_t stride) {
+                lower_run(down + entry, total.data() + cell, run, stride);
+              });
+      }
+    });
+    from_above[s] = {};
+    const auto least = std::ranges::min(of_value);
+    for (std::size_t v = 0; v < of_value.size(); ++v) {
       auto& marginal = marginals[step.node][v];
-      marginal = std::max(marginal, minimum_ + (of_value - least));
+      marginal = std::max(marginal, minimum_ + (of_value[v] - least));
     }
     for (const auto& input : step.inputs) {
       if (!input.is_message) {
@@ -255,14 +325,6 @@ std::vector<Table> Elimination::min_marginals() const {
       }
       const auto& message = steps_[input.index].message;
       auto& down = from_above[input.index];
-      down.assign(message.size(), kMost);
-      along(input.walk,
-            [&](std::size_t cell, std::size_t entry, std::size_t run, std::size_t stride) {
-              for (std::size_t i = 0; i < run; ++i) {
-                auto& to = down[entry + i * stride];
-                to = std::min(to, sum[cell + i]);
-              }
-            });
       for (std::size_t i = 0; i < down.size(); ++i) {
         down[i] -= message[i];
       }

@@ -38,20 +38,26 @@ class Elimination {
   [[nodiscard]] std::vector<Table> min_marginals() const;
 
  private:
-  /// How a table is read along the cells of a bucket: dimensions that are walked through as one
-  /// are one.
+  /// How a table is read along a part of a bucket's cells: dimensions that are walked through as
+  /// one are one.
   struct Walk {
     std::vector<std::size_t> extents;
     std::vector<std::size_t> strides;
   };
   struct Input {
     bool is_message = false;
-    std::size_t index = 0;  ///< of a factor, or of the step that made the message
-    Walk walk;
+    std::size_t index = 0;                   ///< of a factor, or of the step that made the message
+    std::size_t node_stride = 0;             ///< in its table
+    std::vector<std::size_t> outer_strides;  ///< by outer dimension
+    Walk inner;
   };
+  /// The table of a bucket is never there as a whole: for each value of the node and of the outer
+  /// dimensions it is a block, which stays in the cache.
   struct Step {
     Node node = 0;
-    std::vector<Node> scope;  ///< the last to be eliminated first
+    std::vector<Node> scope;  ///< the first to be eliminated first, which is slowest in the message
+    std::size_t outer = 0;    ///< so many of the scope are outer dimensions
+    std::size_t block = 1;    ///< cells of the others
     std::vector<Input> inputs;
     std::size_t cells = 1;  ///< of scope and node
     Table message;          ///< over the scope
@@ -60,9 +66,12 @@ class Elimination {
 
   void add_steps(Node node, std::vector<Waiting>& waiting, std::size_t most_cells,
                  std::vector<std::vector<Waiting>>& buckets);
-  [[nodiscard]] Walk walk_of(const Step& step, const std::vector<Node>& scope) const;
+  [[nodiscard]] Input input_of(const Step& step, const Waiting& waiting) const;
   [[nodiscard]] const Table& table_of(const Input& input) const;
-  void add_inputs(const Step& step, Table& sum) const;
+  /// Shows the visitor the bucket block by block: the node's value, the first cell in the message,
+  /// the sums, and where the block begins in the table of each input.
+  template <class Visit>
+  void by_block(const Step& step, const Visit& visit) const;
   template <class Visit>
   static void along(const Walk& walk, const Visit& visit);
 

@@ -35,6 +35,9 @@ Result<Solution> EliminationMethod::solve(const Problem& problem, const Options&
   solution.outcome = Outcome::kOptimal;
   solution.bound_ns = solution.value.cost_ns;
   solution.assignment = std::move(point.assignment);
+  if (options.proof) {
+    solution.proof = Proof{{}, {{{relaxation.layout(no_multipliers(problem))}, {}}}};
+  }
   return solution;
 }
 

@@ -63,6 +63,14 @@ std::pair<Class, std::vector<Class>> sends_of(const Tensor& tensor, const Assign
   return {tensor.producer_classes[assignment[tensor.producer]], std::move(to)};
 }
 
+std::int64_t cost_of(const Coupling& coupling, const Assignment& assignment) {
+  std::size_t cell = 0;
+  for (const auto& [variable, classes, count] : coupling.variables) {
+    cell = cell * count + classes[assignment[variable]];
+  }
+  return coupling.cost_ns[cell];
+}
+
 Result<Value> evaluate(const Problem& problem, const Assignment& assignment) {
   TESSERA_CHECK(check(problem, assignment));
   Value value;
@@ -74,6 +82,9 @@ Result<Value> evaluate(const Problem& problem, const Assignment& assignment) {
     for (const auto each : to) {
       value.cost_ns += tensor.cost(from, each);
     }
+  }
+  for (const auto& coupling : problem.couplings) {
+    value.cost_ns += cost_of(coupling, assignment);
   }
   for (const auto& limit : problem.limits) {
     value.used.push_back(use_of(problem, limit, assignment));

@@ -162,7 +162,40 @@ Raised raise_bound(const Problem& problem, Relaxation& relaxation, const Multipl
   return best;
 }
 
-std::int64_t least_use(const Problem& problem, Relaxation& relaxation, std::size_t limit) {
+std::optional<Multipliers> find_contradiction(const Problem& problem, Relaxation& relaxation,
+                                              Multipliers& start, const Raise& how) {
+  const auto value_of = [&](Multipliers multipliers) {
+    multipliers.cost = 0;
+    auto point = relaxation.minimize(multipliers);
+    how.found(point.assignment);
+    return point;
+  };
+  const Coordinates coordinates(problem, relaxation, start.cost);
+  auto point = value_of(start);
+  auto best = point.value;
+  Bundle bundle(coordinates.to_point(start), in_ns(best, start),
+                coordinates.slope(start, point.assignment));
+  for (int step = 0; best <= 0 && step < how.most_steps && !how.stop(); ++step) {
+    const auto multipliers = coordinates.to_multipliers(bundle.propose(kLeastGainNs));
+    if (bundle.expected_gain() < kLeastGainNs) {
+      break;
+    }
+    point = value_of(multipliers);
+    bundle.show(in_ns(point.value, multipliers), coordinates.slope(multipliers, point.assignment));
+    if (point.value > best) {
+      best = point.value;
+      start = multipliers;
+    }
+  }
+  if (best <= 0) {
+    return std::nullopt;
+  }
+  auto found = start;
+  found.cost = 0;
+  return found;
+}
+
+Multipliers alone(const Problem& problem, std::size_t limit) {
   auto alone = no_multipliers(problem);
   alone.cost = 0;
   alone.limits[limit] = 1;
@@ -170,7 +203,11 @@ std::int64_t least_use(const Problem& problem, Relaxation& relaxation, std::size
     const auto amount = problem.limits[limit].pairs[p].amount;
     alone.pairs[limit][p] = amount < 0 ? -amount / 2 : 0;
   }
-  const auto value = relaxation.minimize(alone).value + problem.limits[limit].bound;
+  return alone;
+}
+
+std::int64_t least_use(const Problem& problem, Relaxation& relaxation, std::size_t limit) {
+  const auto value = relaxation.minimize(alone(problem, limit)).value + problem.limits[limit].bound;
   return static_cast<std::int64_t>(value);
 }
 

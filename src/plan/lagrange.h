@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "plan/relaxation.h"
 
@@ -30,6 +31,16 @@ struct Raise {
 };
 [[nodiscard]] Raised raise_bound(const Problem& problem, Relaxation& relaxation,
                                  const Multipliers& start, const Raise& how);
+
+/// Multipliers that give the costs no weight and have a value above 0, which shows that no
+/// assignment of the relaxation's domains keeps the limits; none if they are not found. `start` is
+/// left where the search ended, with the weight of costs that it came with.
+[[nodiscard]] std::optional<Multipliers> find_contradiction(const Problem& problem,
+                                                            Relaxation& relaxation,
+                                                            Multipliers& start, const Raise& how);
+
+/// With which nothing counts but the use of a limit.
+[[nodiscard]] Multipliers alone(const Problem& problem, std::size_t limit);
 
 /// A lower bound of what every assignment of the relaxation's domains uses of a limit.
 [[nodiscard]] std::int64_t least_use(const Problem& problem, Relaxation& relaxation,

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "tessera/plan/evaluate.h"
+
 namespace tessera::plan {
 
 Ledger::Ledger(const Problem& problem)
     : problem_(problem),
       tensors_of_(problem.variables.size()),
+      couplings_of_(problem.variables.size()),
       neighbours_(problem.variables.size()),
       uses_(problem.variables.size()),
       sends_(problem.tensors.size()),
@@ -26,6 +29,16 @@ Ledger::Ledger(const Problem& problem)
       neighbours_[tensor.producer].push_back(consumer.variable);
     }
   }
+  for (const auto& coupling : problem.couplings) {
+    for (const auto& one : coupling.variables) {
+      couplings_of_[one.variable].push_back(&coupling);
+      for (const auto& other : coupling.variables) {
+        if (other.variable != one.variable) {
+          neighbours_[one.variable].push_back(other.variable);
+        }
+      }
+    }
+  }
   for (std::size_t r = 0; r < problem.limits.size(); ++r) {
     for (const auto& term : problem.limits[r].states) {
       uses_[term.variable][term.state].push_back({r, term.amount});
@@ -33,7 +46,8 @@ Ledger::Ledger(const Problem& problem)
     }
     for (const auto& term : problem.limits[r].sends) {
       const auto entry = term.from * problem.tensors[term.tensor].to_classes + term.to;
-      sends_[term.tensor].push_back({entry, {r, term.amount}});
+      sends_[term.tensor].resize(problem.tensors[term.tensor].cost_ns.size());
+      sends_[term.tensor][entry].push_back({r, term.amount});
       range_[r] += static_cast<double>(term.amount);
     }
     for (const auto& term : problem.limits[r].pairs) {
@@ -57,6 +71,9 @@ void Ledger::stand_at(const Assignment& assignment) {
   }
   for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
     count_tensor(t, 1);
+  }
+  for (const auto& coupling : problem_.couplings) {
+    cost_ += cost_of(coupling, here_);
   }
   for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
     for (const auto& term : problem_.limits[r].pairs) {
@@ -83,6 +100,9 @@ void Ledger::count(std::size_t variable, int sign) {
   for (const auto tensor : tensors_of_[variable]) {
     count_tensor(tensor, sign);
   }
+  for (const auto* coupling : couplings_of_[variable]) {
+    cost_ += sign * cost_of(*coupling, here_);
+  }
   for (const auto& [limit, term] : pairs_of_[variable]) {
     const bool both =
         std::ranges::find(term->first_states, here_[term->first]) != term->first_states.end() &&
@@ -93,19 +113,22 @@ void Ledger::count(std::size_t variable, int sign) {
 
 void Ledger::count_tensor(std::size_t tensor, int sign) {
   const auto& of = problem_.tensors[tensor];
+  const auto& sends = sends_[tensor];
   const auto from = of.producer_classes[here_[of.producer]];
   to_.clear();
   for (const auto& consumer : of.consumers) {
     const auto to = consumer.classes[here_[consumer.variable]];
-    if (std::ranges::find(to_, to) == to_.end()) {
-      to_.push_back(to);
-      cost_ += sign * of.cost(from, to);
+    if (std::ranges::find(to_, to) != to_.end()) {
+      continue;
     }
-  }
-  for (const auto& [entry, use] : sends_[tensor]) {
-    const bool is_sent =
-        entry / of.to_classes == from && std::ranges::find(to_, entry % of.to_classes) != to_.end();
-    used_[use.limit] += is_sent ? sign * use.amount : 0;
+    to_.push_back(to);
+    cost_ += sign * of.cost(from, to);
+    if (sends.empty()) {
+      continue;
+    }
+    for (const auto& use : sends[from * of.to_classes + to]) {
+      used_[use.limit] += sign * use.amount;
+    }
   }
 }
 

@@ -23,7 +23,7 @@ class Ledger {
   [[nodiscard]] const std::vector<std::int64_t>& used() const noexcept { return used_; }
   /// How much the limits are exceeded by, each in parts of what it can vary by. 0 if all are kept.
   [[nodiscard]] double excess() const;
-  /// The variables that share a tensor with this one.
+  /// The variables that share a tensor or a coupling with this one.
   [[nodiscard]] const std::vector<std::size_t>& neighbours(std::size_t variable) const {
     return neighbours_[variable];
   }
@@ -45,9 +45,11 @@ class Ledger {
 
   const Problem& problem_;
   std::vector<std::vector<std::size_t>> tensors_of_;
+  std::vector<std::vector<const Coupling*>> couplings_of_;
   std::vector<std::vector<std::size_t>> neighbours_;
-  std::vector<std::vector<std::vector<Use>>> uses_;              ///< by variable and state
-  std::vector<std::vector<std::pair<std::size_t, Use>>> sends_;  ///< by tensor: entry, use
+  std::vector<std::vector<std::vector<Use>>> uses_;  ///< by variable and state
+  /// By tensor, and entry of its table; none where no limit counts the tensor.
+  std::vector<std::vector<std::vector<Use>>> sends_;
   std::vector<std::vector<PairAt>> pairs_of_;
   std::vector<double> range_;  ///< by limit
   Assignment here_;

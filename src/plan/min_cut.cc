@@ -140,6 +140,11 @@ Result<Solution> MinCut::solve(const Problem& problem, const Options& /*options*
                 problem.limits.size())
         .hint("use branch and bound, or leave the limits out");
   }
+  if (!problem.couplings.empty()) {
+    return fail(ErrorCode::kFailedPrecondition, "a cut takes no couplings, and there are {}",
+                problem.couplings.size())
+        .hint("use elimination");
+  }
   for (const auto& variable : problem.variables) {
     if (variable.cost_ns.size() > 2) {
       return fail(ErrorCode::kFailedPrecondition, "variable '{}' has {} states; a cut has 2 sides",

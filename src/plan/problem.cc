@@ -97,6 +97,30 @@ Status check_tensor(const Problem& problem, const Tensor& tensor) {
   return {};
 }
 
+Status check_coupling(const Problem& problem, const Coupling& coupling) {
+  Count cells = 1;
+  std::set<std::size_t> seen;
+  for (const auto& [variable, classes, count] : coupling.variables) {
+    if (variable >= problem.variables.size() || !seen.insert(variable).second ||
+        classes.size() != problem.variables[variable].cost_ns.size() ||
+        std::ranges::any_of(classes, [most = count](Class c) { return c >= most; })) {
+      return bad("coupling", coupling.name,
+                 "names a variable that is not there, one twice, or a "
+                 "class that is not there")
+          .hint("name every variable once, with a class below their number for each state");
+    }
+    cells = checked_mul(cells, static_cast<std::int64_t>(count));
+  }
+  if (seen.size() < 2 || !cells || coupling.cost_ns.size() != static_cast<std::size_t>(*cells) ||
+      std::ranges::any_of(coupling.cost_ns, [](auto cost) { return cost < 0; })) {
+    return bad("coupling", coupling.name,
+               "is not a table of costs, 0 or more, of two variables "
+               "or more")
+        .hint("give one cost for every combination of classes");
+  }
+  return {};
+}
+
 Status check_state(const Problem& problem, const Limit& limit, std::size_t variable,
                    std::size_t state) {
   if (variable < problem.variables.size() && state < problem.variables[variable].cost_ns.size()) {
@@ -180,6 +204,9 @@ Count largest_cost(const Problem& problem) {
       total.add(checked_mul(most, static_cast<std::int64_t>(tensor.consumers.size())));
     }
   }
+  for (const auto& coupling : problem.couplings) {
+    total.add(std::ranges::max(coupling.cost_ns));
+  }
   return total.sum();
 }
 
@@ -202,6 +229,9 @@ Status validate(const Problem& problem) {
   }
   for (const auto& tensor : problem.tensors) {
     TESSERA_CHECK(check_tensor(problem, tensor));
+  }
+  for (const auto& coupling : problem.couplings) {
+    TESSERA_CHECK(check_coupling(problem, coupling));
   }
   for (const auto& limit : problem.limits) {
     TESSERA_CHECK(check_limit(problem, limit));

@@ -81,6 +81,11 @@ void Relaxation::find_values() {
       see(consumer.variable, consumer.classes);
     }
   }
+  for (const auto& coupling : problem_.couplings) {
+    for (const auto& coupled : coupling.variables) {
+      see(coupled.variable, coupled.classes);
+    }
+  }
   value_of_.resize(n);
   first_of_.resize(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -150,11 +155,19 @@ FactorGraph Relaxation::graph_with(std::size_t most_consumers,
     }
     tensors.push_back(std::move(factors));
   }
+  for (const auto& coupling : problem_.couplings) {
+    std::vector<Node> scope;
+    std::size_t cells = 1;
+    for (const auto& coupled : coupling.variables) {
+      scope.push_back(static_cast<Node>(coupled.variable));
+      cells *= graph.domains[coupled.variable];
+    }
+    graph.factors.push_back({std::move(scope), Table(cells, 0)});
+  }
   return graph;
 }
 
 void Relaxation::lay_out(std::size_t most_cells) {
-  std::vector<Node> order;
   const auto given = most_consumers_;
   for (const auto most_consumers : kMostConsumers) {
     if (given != 0 && most_consumers != given) {
@@ -171,14 +184,15 @@ void Relaxation::lay_out(std::size_t most_cells) {
       elimination_ = std::move(elimination);
       graph_ = std::move(graph);
       tensors_ = std::move(tensors);
-      order = std::move(candidate);
+      first_coupling_ = graph_.factors.size() - problem_.couplings.size();
+      order_ = std::move(candidate);
       most_consumers_ = most_consumers;
     }
   }
-  lay_out_pairs(most_cells, order);
+  lay_out_pairs(most_cells);
 }
 
-void Relaxation::lay_out_pairs(std::size_t most_cells, const std::vector<Node>& order) {
+void Relaxation::lay_out_pairs(std::size_t most_cells) {
   for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
     const auto& pairs = problem_.limits[r].pairs;
     for (std::size_t p = 0; p < pairs.size(); ++p) {
@@ -194,13 +208,36 @@ void Relaxation::lay_out_pairs(std::size_t most_cells, const std::vector<Node>& 
       }
     }
   }
-  elimination_.emplace(graph_, order, most_cells);
+  bucket_cells_ = most_cells;
+  elimination_.emplace(graph_, order_, bucket_cells_);
   // Smaller buckets until all of them together fit.
-  for (auto bucket = most_cells;
-       elimination_->cells() > static_cast<double>(most_cells) && bucket > kSmallestBucket;) {
-    bucket /= 4;
-    elimination_.emplace(graph_, order, bucket);
+  while (elimination_->cells() > static_cast<double>(most_cells) &&
+         bucket_cells_ > kSmallestBucket) {
+    bucket_cells_ /= 4;
+    elimination_.emplace(graph_, order_, bucket_cells_);
   }
+}
+
+ProofLayout Relaxation::layout(const Multipliers& multipliers) const {
+  ProofLayout layout;
+  layout.cost_weight = multipliers.cost;
+  layout.multipliers = multipliers.limits;
+  for (std::size_t r = 0; r < relaxed_.size(); ++r) {
+    for (std::size_t p = 0; p < relaxed_[r].size(); ++p) {
+      if (is_relaxed(r, p)) {
+        layout.relaxed.push_back({r, p, multipliers.pairs[r][p]});
+      }
+    }
+  }
+  for (const auto& factors : tensors_) {
+    if (!factors.is_one) {
+      layout.by_class.push_back(factors.tensor);
+    }
+  }
+  std::ranges::copy_if(order_, std::back_inserter(layout.order),
+                       [&](Node node) { return graph_.domains[node] > 1; });
+  layout.bucket_cells = bucket_cells_;
+  return layout;
 }
 
 /// All states of a value of the variable are among these, or none.

@@ -8,6 +8,7 @@
 
 #include "plan/elimination.h"
 #include "tessera/plan/problem.h"
+#include "tessera/plan/proof.h"
 
 namespace tessera::plan {
 
@@ -68,6 +69,8 @@ class Relaxation {
   /// Whether the first and the second variable of a pair are in the states it names.
   [[nodiscard]] std::pair<bool, bool> takes_part(std::size_t limit, std::size_t pair,
                                                  const Assignment& assignment) const;
+  /// How its bound is computed again for these multipliers; nothing is dropped.
+  [[nodiscard]] ProofLayout layout(const Multipliers& multipliers) const;
   /// What was given, or found.
   [[nodiscard]] std::size_t most_consumers() const noexcept { return most_consumers_; }
   [[nodiscard]] bool exact() const noexcept { return elimination_->exact(); }
@@ -93,7 +96,7 @@ class Relaxation {
 
   void find_values();
   void lay_out(std::size_t most_cells);
-  void lay_out_pairs(std::size_t most_cells, const std::vector<Node>& order);
+  void lay_out_pairs(std::size_t most_cells);
   [[nodiscard]] FactorGraph graph_with(std::size_t most_consumers,
                                        std::vector<TensorFactors>& tensors) const;
   void fill_states(const Multipliers& multipliers);
@@ -101,6 +104,7 @@ class Relaxation {
   void fill_tensor(const TensorFactors& factors, const Multipliers& multipliers);
   void fill_shared(const Tensor& tensor, const Table& costs, Factor& factor) const;
   void fill_by_class(const TensorFactors& factors, const Table& costs);
+  void fill_couplings(std::int64_t multiplier);
   [[nodiscard]] bool follows_from_value(const std::vector<char>& among, std::size_t variable) const;
   [[nodiscard]] bool is_used_up(std::size_t limit, std::size_t pair,
                                 const Multipliers& multipliers) const;
@@ -119,8 +123,11 @@ class Relaxation {
   std::vector<std::vector<std::vector<char>>> among_second_;
   std::vector<TensorFactors> tensors_;
   std::vector<PairFactor> pairs_;
+  std::size_t first_coupling_ = 0;  ///< their factors are one behind the other
   std::vector<Table> states_;  ///< by variable and place in its domain: what the state itself costs
   FactorGraph graph_;          ///< first a factor of each node
+  std::vector<Node> order_;
+  std::size_t bucket_cells_ = 0;
   std::optional<Elimination> elimination_;
   Wide last_value_ = 0;
   std::size_t most_consumers_ = 0;

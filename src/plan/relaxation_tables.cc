@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "plan/relaxation.h"
-#include "tessera/plan/evaluate.h"
 
 namespace tessera::plan {
 namespace {
@@ -157,10 +156,35 @@ void Relaxation::fill_by_class(const TensorFactors& factors, const Table& costs)
   }
 }
 
+void Relaxation::fill_couplings(std::int64_t multiplier) {
+  for (std::size_t c = 0; c < problem_.couplings.size(); ++c) {
+    const auto& coupling = problem_.couplings[c];
+    auto& [scope, table] = graph_.factors[first_coupling_ + c];
+    std::vector<std::size_t> at(scope.size(), 0);
+    for (auto& cell : table) {
+      std::size_t entry = 0;
+      for (std::size_t k = 0; k < scope.size(); ++k) {
+        const auto& [variable, classes, count] = coupling.variables[k];
+        entry = entry * count + class_at(classes, variable, at[k]);
+      }
+      cell = coupling.cost_ns[entry] * multiplier;
+      for (auto k = at.size(); k-- > 0;) {
+        if (++at[k] < graph_.domains[scope[k]]) {
+          break;
+        }
+        at[k] = 0;
+      }
+    }
+  }
+}
+
 Relaxation::Point Relaxation::minimize(const Multipliers& multipliers) {
   fill_states(multipliers);
   for (const auto& factors : tensors_) {
     fill_tensor(factors, multipliers);
+  }
+  if (multipliers.cost != filled_cost_) {
+    fill_couplings(multipliers.cost);
   }
   filled_cost_ = multipliers.cost;
   for (const auto& [limit, pair, factor] : pairs_) {
@@ -224,8 +248,12 @@ Wide Relaxation::slack(std::size_t limit, const Assignment& assignment,
     use += assignment[term.variable] == term.state ? term.amount : 0;
   }
   for (const auto& term : of.sends) {
-    const auto [from, to] = sends_of(problem_.tensors[term.tensor], assignment);
-    use += from == term.from && std::ranges::binary_search(to, term.to) ? term.amount : 0;
+    const auto& tensor = problem_.tensors[term.tensor];
+    const bool is_sent = tensor.producer_classes[assignment[tensor.producer]] == term.from &&
+                         std::ranges::any_of(tensor.consumers, [&](const Consumer& consumer) {
+                           return consumer.classes[assignment[consumer.variable]] == term.to;
+                         });
+    use += is_sent ? term.amount : 0;
   }
   for (std::size_t p = 0; p < of.pairs.size(); ++p) {
     const auto [first, second] = takes_part(limit, p, assignment);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tessera/core/checked.h"
 #include "tessera/plan/evaluate.h"
 
 namespace tessera::plan {
@@ -21,6 +22,22 @@ constexpr std::int64_t kNodesOfDive = 150;
 constexpr std::int64_t kPolishLater = 2;
 
 }  // namespace
+
+std::int64_t beyond(const Problem& problem) {
+  std::int64_t beyond = 1;
+  for (const auto& variable : problem.variables) {
+    beyond += std::ranges::max(variable.cost_ns);
+  }
+  for (const auto& tensor : problem.tensors) {
+    for (const auto cost : tensor.cost_ns) {
+      beyond = saturating_add(beyond, cost);
+    }
+  }
+  for (const auto& coupling : problem.couplings) {
+    beyond = saturating_add(beyond, std::ranges::max(coupling.cost_ns));
+  }
+  return beyond;
+}
 
 std::int64_t Tree::enough() const {
   if (!incumbent_.best()) {
@@ -43,6 +60,9 @@ Tree::Branch Tree::next() {
 }
 
 void Tree::grow(Domains domains, Multipliers start) {
+  if (options_.proof != nullptr) {
+    options_.proof->nodes.emplace_back();
+  }
   open_.insert({std::numeric_limits<std::int64_t>::min(), 0, std::move(domains), std::move(start)});
   while (!open_.empty() && !interrupted_ && open_.begin()->bound_ns < enough()) {
     if (nodes_ >= options_.most_nodes || (nodes_ > 0 && options_.stop())) {
@@ -69,11 +89,16 @@ bool Tree::bound(Relaxation& relaxation, Branch& branch) {
   incumbent_.polish();
   branch.multipliers = std::move(raised.multipliers);
   branch.bound_ns = std::max(branch.bound_ns, bound_of(raised.point.value, branch.multipliers));
+  note_layout(branch, relaxation, branch.multipliers);
   if (nodes_ == 1) {
     first_ = branch.multipliers;
   }
   if (branch.bound_ns >= enough()) {
     note_pruned(branch.bound_ns);
+    return false;
+  }
+  if (!incumbent_.best() && is_contradiction(relaxation, branch, how)) {
+    note_pruned(beyond_ns_);
     return false;
   }
   if (options_.stop()) {
@@ -82,6 +107,30 @@ bool Tree::bound(Relaxation& relaxation, Branch& branch) {
     return false;
   }
   return true;
+}
+
+// Without a plan to beat, multipliers would have to raise the bound beyond all costs, further than
+// they can grow. Without costs any value above 0 is enough.
+bool Tree::is_contradiction(Relaxation& relaxation, Branch& branch, const Raise& how) {
+  if (problem_.limits.empty()) {
+    return false;
+  }
+  if (!branch.against) {
+    branch.against = branch.multipliers;
+  }
+  const auto found = find_contradiction(problem_, relaxation, *branch.against, how);
+  incumbent_.polish();
+  if (found) {
+    note_layout(branch, relaxation, *found);
+  }
+  return found.has_value();
+}
+
+void Tree::note_layout(const Branch& branch, const Relaxation& relaxation,
+                       const Multipliers& multipliers) {
+  if (options_.proof != nullptr) {
+    options_.proof->nodes[branch.proof_node].layouts.push_back(relaxation.layout(multipliers));
+  }
 }
 
 std::optional<std::size_t> Tree::drop_states(StateValues& values, Branch& branch) {
@@ -93,6 +142,7 @@ std::optional<std::size_t> Tree::drop_states(StateValues& values, Branch& branch
       const auto bound = bound_of(values[i][k], branch.multipliers);
       if (bound >= enough()) {
         note_pruned(bound);
+        note_dropped(branch, i, domain[k]);
         ++dropped;
       } else {
         values[i][kept] = values[i][k];
@@ -106,6 +156,17 @@ std::optional<std::size_t> Tree::drop_states(StateValues& values, Branch& branch
     }
   }
   return dropped;
+}
+
+void Tree::note_dropped(const Branch& branch, std::size_t variable, std::uint8_t state) {
+  if (options_.proof == nullptr) {
+    return;
+  }
+  auto& dropped = options_.proof->nodes[branch.proof_node].layouts.back().dropped;
+  if (dropped.empty() || dropped.back().variable != variable) {
+    dropped.push_back({variable, {}});
+  }
+  dropped.back().states.push_back(state);
 }
 
 void Tree::settle_single(const Domains& domains) {
@@ -157,9 +218,20 @@ void Tree::split(const Branch& branch, const Relaxation& relaxation, const State
   const auto [variable, part] =
       choose_split(problem_, branch.domains, relaxation, values, branch.multipliers, assignment);
   const bool is_in = std::ranges::find(part, assignment[variable]) != part.end();
+  auto* const proof = options_.proof;
+  if (proof != nullptr) {
+    const auto inside = proof->nodes.size();
+    proof->nodes[branch.proof_node].split = {{variable, part}, inside, inside + 1};
+    proof->nodes.resize(inside + 2);
+  }
   // The side of the assignment is made last: a dive looks at it first.
   for (const bool in : {!is_in, is_in}) {
     Branch child{branch.bound_ns, ++last_number_, branch.domains, branch.multipliers};
+    child.against = incumbent_.best() ? std::nullopt : branch.against;
+    if (proof != nullptr) {
+      const auto& split = *proof->nodes[branch.proof_node].split;
+      child.proof_node = in ? split.inside : split.outside;
+    }
     std::erase_if(child.domains[variable], [&](std::uint8_t state) {
       return (std::ranges::find(part, state) != part.end()) != in;
     });
@@ -183,6 +255,7 @@ void Tree::polish(const Branch& branch) {
   }
   auto options = options_;
   options.dives = true;
+  options.proof = nullptr;
   options.most_nodes = kNodesOfDive;
   Tree dive(problem_, beyond_ns_, options, incumbent_);
   dive.most_consumers_ = most_consumers_;

@@ -13,6 +13,9 @@
 
 namespace tessera::plan {
 
+/// More than any plan costs.
+[[nodiscard]] std::int64_t beyond(const Problem& problem);
+
 struct TreeOptions {
   double gap = 0;
   std::int64_t most_nodes = 0;
@@ -20,6 +23,7 @@ struct TreeOptions {
   /// Follows each node down before it looks at others: for plans, not for bounds.
   bool dives = false;
   std::function<bool()> stop;  ///< asked often
+  Proof* proof = nullptr;      ///< is told what was done, if there is one
 };
 
 /// The tree of branch and bound: nodes are domains, bounded by multipliers around elimination.
@@ -32,6 +36,9 @@ class Tree {
 
   /// Looks at all assignments of the domains, or stops before.
   void grow(Domains domains, Multipliers start);
+  /// Sends of at most so many are one factor each; 0 finds out what is cheapest.
+  void lay_out_for(std::size_t most_consumers) noexcept { most_consumers_ = most_consumers; }
+  [[nodiscard]] std::size_t most_consumers() const noexcept { return most_consumers_; }
 
   /// No plan of the domains costs less, unless it is the incumbent.
   [[nodiscard]] std::int64_t bound_ns() const;
@@ -46,6 +53,9 @@ class Tree {
     std::int64_t number = 0;  ///< settles ties
     Domains domains;
     Multipliers multipliers;
+    std::size_t proof_node = 0;
+    /// Those that come nearest to showing that no plan is there, while none is known.
+    std::optional<Multipliers> against;
 
     bool operator<(const Branch& other) const {
       return std::tie(bound_ns, number) < std::tie(other.bound_ns, other.number);
@@ -59,9 +69,14 @@ class Tree {
   void look_at(Branch branch);
   /// Raises the bound. False if that settles the branch, or if it is time to stop.
   bool bound(Relaxation& relaxation, Branch& branch);
+  /// Whether no assignment of the branch keeps the limits. Asked only while no plan is known.
+  bool is_contradiction(Relaxation& relaxation, Branch& branch, const Raise& how);
   /// Takes states out that cannot be part of a better plan; how many, or none if a variable has
   /// no state left.
   std::optional<std::size_t> drop_states(StateValues& values, Branch& branch);
+  void note_layout(const Branch& branch, const Relaxation& relaxation,
+                   const Multipliers& multipliers);
+  void note_dropped(const Branch& branch, std::size_t variable, std::uint8_t state);
   void settle_single(const Domains& domains);
   void split(const Branch& branch, const Relaxation& relaxation, const StateValues& values,
              const Assignment& assignment);

@@ -237,18 +237,18 @@ bool lets_integers_pass(const std::string& type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
-std::vector<Predictor::Trait> traits_of(const Units& units) {
-  std::vector<Predictor::Trait> traits;
+std::vector<Trait> traits_of(const Units& units) {
+  std::vector<Trait> traits;
   for (const auto& unit : units.units) {
-    traits.push_back({lets_integers_pass(unit.type), keeps_layout(unit.type), unit.type == "Conv"});
+    traits.push_back(trait_of(unit));
   }
   return traits;
 }
 
 /// What will really be computed on integers: operators that only move values follow an integer
 /// producer, or their only reader, whatever was asked of them.
-void make_effective(const Units& units, std::span<const Predictor::Trait> traits,
-                    const Forms& forms, States& states) {
+void make_effective(const Units& units, std::span<const Trait> traits, const Forms& forms,
+                    States& states) {
   const auto passes_on = [&](std::size_t unit) {
     return states[unit] != 0 && is_integer(forms[states[unit]].values);
   };
@@ -279,42 +279,6 @@ Layout input_layout(const Unit& unit, const std::vector<Layout>& layouts) {
   return same ? first : Layout::kPlain;
 }
 
-Layout result_layout(const Predictor::Trait& trait, const Form& form, Layout inputs) {
-  if (trait.convolution) {
-    return form.convolution;
-  }
-  const bool floats = form.values == DType::kFloat32;
-  const bool kept = trait.keeps_layout && (floats || inputs != Layout::kBlocked);
-  return kept ? inputs : Layout::kPlain;
-}
-
-/// Who reads a result, against how it is made.
-class ReaderMix {
- public:
-  ReaderMix(std::size_t state, DType values, Layout layout)
-      : state_(state), values_(values), layout_(layout) {}
-
-  void add(DType values, Layout layout) {
-    (values == values_ ? same_ : other_) = true;
-    other_layout_ = other_layout_ || layout != layout_;
-  }
-  [[nodiscard]] bool has_other() const { return other_; }
-  [[nodiscard]] std::uint8_t context() const {
-    const std::size_t mix = other_ ? (same_ ? 2 : 1) : 0;
-    return static_cast<std::uint8_t>(state_ * kConversionContexts +
-                                     static_cast<std::size_t>(layout_) * 6 + mix * 2 +
-                                     (other_layout_ ? 1 : 0));
-  }
-
- private:
-  std::size_t state_;
-  DType values_;
-  Layout layout_;
-  bool same_ = false;
-  bool other_ = false;
-  bool other_layout_ = false;
-};
-
 Json cells_json(std::span<const Cell> cells) {
   auto json = Json::array();
   for (const auto& cell : cells) {
@@ -339,6 +303,31 @@ Result<std::vector<Cell>> cells_from(const Json& json, std::size_t count) {
 }
 
 }  // namespace
+
+Trait trait_of(const Unit& unit) {
+  return {lets_integers_pass(unit.type), keeps_layout(unit.type), unit.type == "Conv"};
+}
+
+Layout result_layout(const Trait& trait, const Form& form, Layout inputs) {
+  if (trait.convolution) {
+    return form.convolution;
+  }
+  const bool floats = form.values == DType::kFloat32;
+  const bool kept = trait.keeps_layout && (floats || inputs != Layout::kBlocked);
+  return kept ? inputs : Layout::kPlain;
+}
+
+std::uint8_t own_context(std::size_t state, Layout inputs, bool has_other_readers) {
+  return static_cast<std::uint8_t>(state * kUnitContexts + static_cast<std::size_t>(inputs) * 2 +
+                                   (has_other_readers ? 1 : 0));
+}
+
+std::uint8_t Readers::context() const {
+  const std::size_t mix = other_ ? (same_ ? 2 : 1) : 0;
+  return static_cast<std::uint8_t>(state_ * kConversionContexts +
+                                   static_cast<std::size_t>(layout_) * 6 + mix * 2 +
+                                   (other_layout_ ? 1 : 0));
+}
 
 std::string digits_of(const States& states) {
   std::string digits;
@@ -454,10 +443,10 @@ const Neighbourhood& Predictor::look_around(const States& asked) {
     around_.layout[i] = result_layout(traits_[i], forms_[states_[i]], inputs_[i]);
   }
   const auto values = [&](std::size_t unit) { return forms_[states_[unit]].values; };
-  ReaderMix of_inputs(0, DType::kFloat32, Layout::kPlain);
+  Readers of_inputs(0, DType::kFloat32, Layout::kPlain);
   for (std::size_t i = 0; i < count; ++i) {
     const auto& unit = units_.units[i];
-    ReaderMix readers(states_[i], values(i), around_.layout[i]);
+    Readers readers(states_[i], values(i), around_.layout[i]);
     for (const auto consumer : unit.consumers) {
       readers.add(values(consumer), around_.layout[consumer]);
     }
@@ -467,9 +456,7 @@ const Neighbourhood& Predictor::look_around(const States& asked) {
     if (unit.reads_input) {
       of_inputs.add(values(i), around_.layout[i]);
     }
-    around_.own[i] = static_cast<std::uint8_t>(states_[i] * kUnitContexts +
-                                               static_cast<std::size_t>(inputs_[i]) * 2 +
-                                               (readers.has_other() ? 1 : 0));
+    around_.own[i] = own_context(states_[i], inputs_[i], readers.has_other());
     around_.conversion[i] = readers.context();
   }
   around_.conversion[count] = of_inputs.context();

@@ -843,6 +843,11 @@ class Study::Profiler {
       for (const auto op : unit.ops) {
         layer.ops.push_back(view_.op(op).name);
       }
+      for (std::size_t k = 0; k < unit.takes.size(); ++k) {
+        if (unit.takes[k]) {
+          layer.takes.push_back(quantize::to_string(schemes_[k]));
+        }
+      }
       for (const auto& [precision, traced] : uniform_) {
         layer.precisions[precision] = {traced.unit_timing[i],       traced.conversion_timing[i],
                                        traced.unit_kernels[i],      traced.conversion_kernels[i],

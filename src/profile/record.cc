@@ -99,6 +99,7 @@ Fields<Layer> fields_of(const Layer*) {
       field<&Layer::output_bytes>("output_bytes", "of its results"),
       written<&Layer::arithmetic_intensity>("ops_per_byte", "two per MAC, of all these bytes"),
       field<&Layer::quantizable>("quantizable", "it takes the scheme of int8"),
+      field<&Layer::takes>("takes", "schemes that it can be computed in").later(),
       field<&Layer::precisions>("precisions", "what it costs: fp32, int8, further schemes by name"),
       field<&Layer::speedup>("speedup", "of int8"),
       word<&Layer::why>("why", "why int8 does not gain"),

@@ -1,175 +1,124 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include "tessera/profile/search.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
-#include <span>
 #include <utility>
 #include <vector>
 
-#include "tessera/profile/profile.h"
-#include "tessera/profile/search.h"
-#include "tessera/search/search.h"
+#include "tessera/plan/solve.h"
+#include "tessera/profile/plan_costs.h"
 
 namespace tessera::profile {
 namespace {
 
-constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+/// Costs are counted in picoseconds, so that one of them can settle ties and matters to nobody.
+constexpr double kUnitsPerUs = 1e6;
+/// Good enough, and how long to look: by nodes, not by time, so that the answer is always the same.
+constexpr double kGap = 1e-4;
+constexpr std::int64_t kMostNodes = 400;
+constexpr double kNoTimeLimit = 1e9;
+/// Parts that a limit is counted in.
+constexpr double kParts = 1e12;
 
-/// The whole model's time and a price for its error. Layout makes a change felt beyond its
-/// neighbours, so nothing less than the whole is looked at; that takes microseconds.
-class Mixes final : public search::Landscape {
+std::int64_t whole(double value) {
+  return static_cast<std::int64_t>(std::llround(value));
+}
+
+/// All mixes of a model's units, by what they cost.
+class Mixes {
  public:
-  Mixes(const LatencyModel& model, const Units& units, const Penalty& penalty, double limit,
-        States start)
-      : model_(model),
-        penalty_(penalty),
-        limit_(limit),
-        predictor_(units, model.forms),
-        states_(std::move(start)) {}
-
-  [[nodiscard]] const States& here() const noexcept override { return states_; }
-  [[nodiscard]] double cost_after(std::span<const search::Change> changes) override {
-    return cost_us(after(changes));
-  }
-  [[nodiscard]] double use_after(std::span<const search::Change> changes) override {
-    return penalty_of(after(changes), penalty_.by_scheme);
-  }
-  [[nodiscard]] bool fits_after(std::span<const search::Change> changes) override {
-    return limit_ == kNoLimit || use_after(changes) <= limit_;
-  }
-  void make(std::span<const search::Change> changes) override {
-    for (const auto& [unit, state] : changes) {
-      states_[unit] = state;
+  Mixes(const LatencyModel& model, const Units& units, const std::vector<bool>& allowed,
+        const Penalty& penalty)
+      : units_(units), none_(units.size(), 0) {
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      states_.push_back(local_states(units, i, model.forms, may_be(i, model.forms, allowed)));
+      add_variable(i, penalty);
     }
+    Local local{.model = &model, .units = &units, .states = &states_};
+    local.units_per_us = kUnitsPerUs;
+    // More than float32 takes, which keeps every limit.
+    local.never = 2 * whole(std::abs(model.predict(units, none_).us) * kUnitsPerUs) +
+                  static_cast<std::int64_t>(units.size()) + shifted_ + 1;
+    (void)add_local_costs(local, problem_);  // mixes are compared, whatever all of them have
+  }
+
+  /// The penalties of a mix sum to at most `most`.
+  void limit(const std::vector<std::vector<double>>& penalties, double most) {
+    plan::Limit limit{.name = "penalty", .unit = "parts", .bound = most > 0 ? whole(kParts) : 0};
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      for (std::size_t s = 0; s < states_[i].size(); ++s) {
+        const auto asked = states_[i][s].asked();
+        const double penalty = asked == 0 ? 0 : penalties[asked - 1U][i];
+        if (penalty == 0) {
+          continue;
+        }
+        // What is beyond the limit alone is beyond it by any number; rounding is upwards.
+        const double parts = most > 0 ? std::clamp(penalty / most, -2.0, 2.0) * kParts : penalty;
+        limit.states.push_back({i, static_cast<std::uint8_t>(s),
+                                most > 0 ? whole(std::ceil(parts)) : (parts > 0 ? 1 : -1)});
+      }
+    }
+    problem_.limits.push_back(std::move(limit));
+  }
+
+  /// The best, within kGap; float32 if none was found.
+  [[nodiscard]] States best() const {
+    if (states_.empty()) {
+      return none_;
+    }
+    const plan::Options options{
+        .gap = kGap, .time_limit_s = kNoTimeLimit, .most_nodes = kMostNodes};
+    const auto solution = plan::solve(problem_, options);
+    if (!solution || !solution->assignment) {
+      return none_;
+    }
+    States found;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      found.push_back(states_[i][(*solution->assignment)[i]].asked());
+    }
+    return found;
   }
 
  private:
-  [[nodiscard]] const States& after(std::span<const search::Change> changes) {
-    trial_ = states_;
-    for (const auto& [unit, state] : changes) {
-      trial_[unit] = state;
+  [[nodiscard]] std::vector<bool> may_be(std::size_t unit, const Forms& forms,
+                                         const std::vector<bool>& allowed) const {
+    std::vector<bool> may(forms.size(), false);
+    may[0] = true;
+    for (std::size_t k = 1; k < forms.size(); ++k) {
+      may[k] = units_.units[unit].takes[k - 1] && (allowed.empty() || allowed[unit]);
     }
-    return trial_;
+    return may;
   }
 
-  [[nodiscard]] double cost_us(const States& states) {
-    double us = predictor_.us(model_, states);
-    for (std::size_t i = 0; i < states.size() && penalty_.us_per_unit != 0; ++i) {
-      us += states[i] != 0 ? penalty_.us_per_unit * penalty_.by_scheme[states[i] - 1U][i] : 0;
+  void add_variable(std::size_t unit, const Penalty& penalty) {
+    plan::Variable variable{units_.units[unit].name, {}};
+    for (const auto& state : states_[unit]) {
+      const auto asked = state.asked();
+      const double priced = asked != 0 && penalty.us_per_unit != 0
+                                ? penalty.us_per_unit * penalty.by_scheme[asked - 1U][unit]
+                                : 0;
+      // A tie goes to integers.
+      variable.cost_ns.push_back(whole(priced * kUnitsPerUs) + (state.state == 0 ? 1 : 0));
     }
-    return us;
-  }
-
-  const LatencyModel& model_;
-  const Penalty& penalty_;
-  double limit_;
-  Predictor predictor_;
-  States states_;
-  States trial_;
-};
-
-/// Units one behind the other, up to three, become what the first is not.
-class Runs {
- public:
-  Runs(const Units& units, const std::vector<bool>& allowed, std::size_t forms)
-      : units_(units), allowed_(allowed), forms_(forms) {}
-
-  void operator()(const States& here, const search::Visit& visit) const {
-    for (std::size_t i = 0; i < units_.size(); ++i) {
-      show({i}, here, visit);
-      for (const auto consumer : units_.units[i].consumers) {
-        show({i, consumer}, here, visit);
-        for (const auto next : units_.units[consumer].consumers) {
-          show({i, consumer, next}, here, visit);
-        }
-      }
+    const auto least = std::min<std::int64_t>(std::ranges::min(variable.cost_ns), 0);
+    for (auto& cost : variable.cost_ns) {
+      cost -= least;
     }
-  }
-
- private:
-  /// In one state after another, until one is taken.
-  void show(std::initializer_list<std::size_t> run, const States& here,
-            const search::Visit& visit) const {
-    const auto before = here[*run.begin()];
-    for (std::size_t k = 1; k < forms_; ++k) {
-      const auto state = static_cast<std::uint8_t>((before + k) % forms_);
-      std::vector<search::Change> changes;
-      for (const auto unit : run) {
-        if (here[unit] == state || may_become(unit, state)) {
-          changes.push_back({unit, state});
-        }
-      }
-      if (changes.size() == run.size() && visit(changes)) {
-        return;
-      }
-    }
-  }
-
-  /// What must stay float may not leave it, nor come back to it.
-  [[nodiscard]] bool may_become(std::size_t unit, std::uint8_t state) const {
-    return allowed_[unit] && (state == 0 || units_.units[unit].takes[state - 1U]);
+    shifted_ -= least;
+    problem_.variables.push_back(std::move(variable));
   }
 
   const Units& units_;
-  const std::vector<bool>& allowed_;
-  std::size_t forms_;
+  States none_;
+  std::vector<std::vector<LocalState>> states_;
+  plan::Problem problem_;
+  std::int64_t shifted_ = 0;
 };
-
-std::vector<bool> may_change(const Units& units, const std::vector<bool>& allowed) {
-  std::vector<bool> may(units.size(), false);
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    may[i] = units.units[i].quantizable() && (allowed.empty() || allowed[i]);
-  }
-  return may;
-}
-
-/// The mix that a descent ends at, and its cost.
-std::pair<double, States> descend(Mixes mixes, const Units& units, const std::vector<bool>& may,
-                                  std::size_t forms) {
-  constexpr double kWorthItUs = 1e-6;
-  constexpr int kMostSweeps = 50;
-  const search::Neighbourhood runs{search::Neighbourhood::Take::kEach, Runs(units, may, forms)};
-  search::climb(mixes, {&runs, 1}, kWorthItUs, kMostSweeps);
-  return {mixes.cost_after({}), mixes.here()};
-}
-
-/// Of all mixes that change once along the order of units, from float32 to a scheme (or back), the
-/// cheapest of either way. Where noise is loudest early or late, and every border costs, descents
-/// that change three units at a time do not get there.
-std::vector<States> cheapest_cuts(Mixes mixes, const States& scheme) {
-  std::vector<States> found;
-  const States none(scheme.size(), 0);
-  for (const bool float_first : {true, false}) {
-    auto states = float_first ? scheme : none;
-    const auto& become = float_first ? none : scheme;
-    std::vector<search::Change> changes;
-    auto cost = [&] {
-      changes.clear();
-      for (std::size_t i = 0; i < states.size(); ++i) {
-        changes.push_back({i, states[i]});
-      }
-      return mixes.cost_after(changes);
-    };
-    double least = cost();
-    auto best = states;
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      if (states[i] == become[i]) {
-        continue;
-      }
-      states[i] = become[i];
-      if (const double us = cost(); us < least) {
-        least = us;
-        best = states;
-      }
-    }
-    found.push_back(std::move(best));
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -183,66 +132,15 @@ double penalty_of(const States& states, const std::vector<std::vector<double>>& 
 
 States fastest_states(const LatencyModel& model, const Units& units,
                       const std::vector<bool>& allowed, const Penalty& penalty) {
-  const auto may = may_change(units, allowed);
-  const auto from = [&](States start) {
-    return descend({model, units, penalty, kNoLimit, std::move(start)}, units, may,
-                   model.forms.size());
-  };
-  auto best = from(States(units.size(), 0));
-  for (std::size_t scheme = 1; scheme < model.forms.size(); ++scheme) {
-    auto start = uniform_states(units, scheme);
-    for (std::size_t i = 0; i < units.size(); ++i) {
-      start[i] = may[i] ? start[i] : 0;
-    }
-    auto starts = cheapest_cuts({model, units, penalty, kNoLimit, start}, start);
-    starts.push_back(std::move(start));
-    for (auto& one : starts) {
-      auto other = from(std::move(one));
-      if (other.first <= best.first) {
-        best = std::move(other);
-      }
-    }
-  }
-  return std::move(best.second);
+  return Mixes(model, units, allowed, penalty).best();
 }
 
 States fastest_within(const LatencyModel& model, const Units& units,
                       const std::vector<std::vector<double>>& penalties, double limit) {
-  Penalty price{penalties, 0};
-  auto fastest = fastest_states(model, units, {}, price);
-  if (penalty_of(fastest, penalties) <= limit) {
-    return fastest;
-  }
-  States best(units.size(), 0);  // nothing is added: keeps every limit
-  double best_us = model.predict(units, best).us;
-  // Of a price so high, whatever goes beyond the limit costs more than float32 takes.
-  constexpr double kLeastShare = 1e-9;
-  double high = best_us / std::max(limit, kLeastShare * penalty_of(fastest, penalties));
-  double low = 0;
-  constexpr int kSteps = 16;
-  constexpr double kUsed = 0.9;
-  constexpr double kNear = 1.05;
-  for (int step = 0; step < kSteps && (low == 0 || high > kNear * low); ++step) {
-    price.us_per_unit = step == 0 ? high : low == 0 ? high / 16 : std::sqrt(low * high);
-    auto states = fastest_states(model, units, {}, price);
-    if (penalty_of(states, penalties) > limit) {
-      low = price.us_per_unit;
-      continue;
-    }
-    high = price.us_per_unit;
-    const bool enough = penalty_of(states, penalties) >= kUsed * limit;
-    if (const double us = model.predict(units, states).us; us < best_us) {
-      best_us = us;
-      best = std::move(states);
-    }
-    if (enough) {
-      break;
-    }
-  }
-  price.us_per_unit = 0;
-  return descend({model, units, price, limit, std::move(best)}, units, may_change(units, {}),
-                 model.forms.size())
-      .second;
+  Mixes mixes(model, units, {}, {});
+  mixes.limit(penalties, limit);
+  auto best = mixes.best();
+  return penalty_of(best, penalties) <= limit ? best : States(units.size(), 0);
 }
 
 }  // namespace tessera::profile

@@ -8,6 +8,7 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/graph/cost.h"
+#include "tessera/profile/record.h"
 #include "tessera/quantize/assignment.h"
 
 namespace tessera::profile {
@@ -23,6 +24,45 @@ class Grouper {
  public:
   Grouper(const graph::Graph& graph, const Fates& fates)
       : graph_(graph), fates_(fates), leader_(graph.ops().size(), kNone) {}
+
+  /// As layers have them, whatever the fates.
+  Result<Units> group_as(std::span<const Layer> layers, std::span<const std::string> schemes) {
+    std::size_t known = 0;
+    for (const auto& layer : layers) {
+      std::optional<std::uint32_t> first;
+      for (const auto& name : layer.ops) {
+        const auto op = graph_.find_op(name);
+        if (!op || leader_[op->value] != kNone) {
+          return fail(ErrorCode::kInvalidArgument,
+                      "layer '{}' of the profile has operator '{}', {}", layer.name, name,
+                      op ? "which another layer has, too" : "which the model does not have")
+              .hint(
+                  "make the profile of this very model: tessera profile MODEL --data D -o P.json");
+        }
+        first = std::min(first.value_or(op->value), op->value);
+        leader_[op->value] = 0;  // of some layer
+        ++known;
+      }
+      for (const auto& name : layer.ops) {
+        leader_[graph_.find_op(name)->value] = *first;
+      }
+    }
+    if (known != graph_.ops().size()) {
+      return fail(ErrorCode::kInvalidArgument, "the profile has {} of the model's {} operators",
+                  known, graph_.ops().size())
+          .hint("make the profile of this very model: tessera profile MODEL --data D -o P.json");
+    }
+    make();
+    for (const auto& layer : layers) {
+      auto& unit = units_.units[units_.of_op[graph_.find_op(layer.ops.front())->value]];
+      unit.name = layer.name;
+      unit.type = layer.type;
+      unit.worker = graph_.find_op(layer.name).value_or(unit.worker);
+      unit.takes = takes_of(layer, schemes);
+    }
+    link();
+    return std::move(units_);
+  }
 
   Units group() {
     for (std::uint32_t i = 0; i < graph_.ops().size(); ++i) {
@@ -97,6 +137,19 @@ class Grouper {
       }
     }
     return std::nullopt;
+  }
+
+  /// Profiles of earlier versions say of the first scheme alone whether a layer takes it.
+  static std::vector<bool> takes_of(const Layer& layer, std::span<const std::string> schemes) {
+    std::vector<bool> takes;
+    for (const auto& scheme : schemes) {
+      const bool said = std::ranges::find(layer.takes, scheme) != layer.takes.end();
+      const auto cost = layer.precisions.find(takes.empty() ? "int8" : scheme);
+      const bool ran =
+          layer.takes.empty() && cost != layer.precisions.end() && cost->second.integer;
+      takes.push_back(said || ran);
+    }
+    return takes;
   }
 
   void make() {
@@ -177,6 +230,12 @@ class Grouper {
 };
 
 }  // namespace
+
+Result<Units> units_of(const graph::Graph& graph, const Profile& profile) {
+  const std::vector<bool> none(graph.ops().size(), false);
+  const Fates fates{{}, none};
+  return Grouper(graph, fates).group_as(profile.layers, profile.model.schemes);
+}
 
 Units make_units(const graph::Graph& graph, const Fates& fates) {
   return Grouper(graph, fates).group();

@@ -260,6 +260,15 @@ void Svg::polygon(const std::vector<Position>& points, std::string_view css) {
   out_ += fmt::format("<path class=\"{}\" d=\"{}Z\"/>\n", css, path_data(points));
 }
 
+void Svg::curve(Position from, Position to, double width, std::string_view css,
+                std::string_view tooltip) {
+  const auto middle = px((from.x + to.x) / 2);
+  out_ += fmt::format(
+      R"(<path class="{}" fill="none" stroke-width="{}" d="M{} {}C{} {} {} {} {} {}")", css,
+      px(width), px(from.x), px(from.y), middle, px(from.y), middle, px(to.y), px(to.x), px(to.y));
+  end("path", tooltip);
+}
+
 namespace {
 
 std::string_view anchor_class(Anchor anchor) {

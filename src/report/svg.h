@@ -72,6 +72,9 @@ class Svg {
   void line(Position from, Position to, std::string_view css);
   void polyline(const std::vector<Position>& points, std::string_view css);
   void polygon(const std::vector<Position>& points, std::string_view css);
+  /// Leaves and arrives level, so that many of them stay apart where they meet.
+  void curve(Position from, Position to, double width, std::string_view css,
+             std::string_view tooltip);
   void text(Position at, std::string_view text, std::string_view css,
             Anchor anchor = Anchor::kStart);
   /// Turned against the clock around `at`.

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <utility>
 
-#include "runtime/finding.h"
 #include "runtime/ort.h"
+#include "tessera/core/shared_library.h"
 
 namespace tessera::runtime {
 namespace {

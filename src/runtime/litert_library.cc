@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 
-#include "runtime/finding.h"
 #include "runtime/tflite_library.h"
+#include "tessera/core/shared_library.h"
 #include "tessera/runtime/litert.h"
 
 namespace tessera::runtime {

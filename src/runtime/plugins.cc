@@ -8,8 +8,8 @@
 #include <cstring>
 #include <mutex>
 
-#include "runtime/finding.h"
 #include "runtime/providers.h"
+#include "tessera/core/shared_library.h"
 
 namespace tessera::runtime {
 

@@ -4,9 +4,9 @@
 
 #include <dlfcn.h>
 
-#include "runtime/finding.h"
 #include "runtime/message.h"
 #include "runtime/overheard.h"
+#include "tessera/core/shared_library.h"
 #include "tessera/core/text.h"
 
 namespace tessera::runtime::tflite {

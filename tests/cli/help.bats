@@ -30,7 +30,8 @@ setup() { mapfile -t all <"$BATS_FILE_TMPDIR/commands"; }
   tessera --help
   expect_status 0
   expect_equal "$stderr" ""
-  for command in inspect calibrate quantize compare bench profile optimize energy import doctor completion \
+  for command in inspect calibrate quantize compare bench profile optimize plan energy import cluster doctor completion \
+    "cluster init" "cluster check" "cluster show" \
     "error sweep" "error merge" "error check" "error tail" "error bits" "error fit" "error predict" "error rank"; do
     expect_in "$(printf '[%s]' "${all[@]}")" "[$command]"
   done

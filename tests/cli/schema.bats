@@ -148,6 +148,17 @@ validate_sweep() { # FILE: its first line is a header, every other a record
   expect_equal "$(jq -r .context.cpus answer.json)" "${usable%%[-,]*}"
 }
 
+@test "cluster" {
+  local clusters=$TESSERA_SOURCE/examples/clusters
+  answer cluster cluster init --machine edge --scale 'device=edge*4' \
+    --link device-edge=20MB/s,3ms --data "$TESSERA_SOURCE/examples/01_textures/calibration" \
+    -o cluster.json --force
+  validate cluster cluster.json "$clusters"/*.json
+  answer cluster-check cluster check cluster.json
+  answer cluster-show cluster show cluster.json
+  answer cluster-show cluster show "$clusters/device-edge-cloud.json"
+}
+
 @test "doctor" {
   answer doctor doctor
   tessera doctor --json --runtime "$BATS_TEST_TMPDIR"

@@ -24,7 +24,7 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 run(ignored ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-foreach(path IN ITEMS bin/tessera ${LIBDIR}/libtessera.a ${LIBDIR}/libtessera_kernels.so
+foreach(path IN ITEMS bin/tessera bin/tessera-check-plan ${LIBDIR}/libtessera.a ${LIBDIR}/libtessera_kernels.so
         include/tessera/onnx/model.h include/tessera/kernels/library.h
         ${LIBDIR}/cmake/tessera/tesseraConfig.cmake ${LIBDIR}/cmake/tessera/tesseraConfigVersion.cmake
         ${LIBDIR}/pkgconfig/tessera.pc share/man/man1/tessera.1

@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plan/instances.h"
 #include "support/matchers.h"
+#include "support/plan_instances.h"
 #include "tessera/plan/solve.h"
 
 namespace tessera::plan {

@@ -5,10 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plan/instances.h"
 #include "plan/order.h"
 #include "plan/relaxation.h"
 #include "support/matchers.h"
+#include "support/plan_instances.h"
 #include "tessera/plan/solve.h"
 
 namespace tessera::plan {
@@ -18,12 +18,12 @@ using ::tessera::testing::FailsWith;
 using ::tessera::testing::IsOk;
 using ::testing::HasSubstr;
 
-/// Random factors over nodes of 1 to 4 values.
-FactorGraph any_graph(Random& random) {
+/// Random factors over nodes of 1 to `most` values.
+FactorGraph any_graph(Random& random, std::size_t most = 4) {
   FactorGraph graph;
   const auto n = 1 + random.below(6);
   for (std::size_t i = 0; i < n; ++i) {
-    graph.domains.push_back(1 + random.below(4));
+    graph.domains.push_back(1 + random.below(most));
   }
   for (std::size_t f = 0; f < n + random.below(6); ++f) {
     Factor factor;
@@ -97,6 +97,23 @@ TEST(Elimination, MinimaAndMarginalsAreThoseOfTryingAll) {
     ASSERT_EQ(sum_at(graph, elimination.best()), least) << seed;
     ASSERT_EQ(elimination.min_marginals(), expected) << seed;
   }
+}
+
+/// More cells than a block of a bucket has.
+TEST(Elimination, LargeBuckets_AreThoseOfTryingAll) {
+  int large = 0;
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    Random random(seed);
+    const auto graph = any_graph(random, 9);
+    const auto expected = marginals_of(graph);
+    Elimination elimination(graph, min_fill_order(graph), 1 << 20);
+    const auto least = elimination.minimum(graph);
+    ASSERT_EQ(least, *std::ranges::min_element(expected[0])) << seed;
+    ASSERT_EQ(sum_at(graph, elimination.best()), least) << seed;
+    ASSERT_EQ(elimination.min_marginals(), expected) << seed;
+    large += elimination.cells() > 8000 ? 1 : 0;
+  }
+  EXPECT_GT(large, 1);
 }
 
 TEST(Elimination, SplitBucketsBoundFromBelow) {

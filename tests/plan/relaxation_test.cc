@@ -7,9 +7,9 @@
 
 #include <functional>
 
-#include "plan/instances.h"
 #include "plan/lagrange.h"
 #include "support/matchers.h"
+#include "support/plan_instances.h"
 #include "tessera/plan/evaluate.h"
 #include "tessera/plan/solve.h"
 

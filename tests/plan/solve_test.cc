@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plan/instances.h"
-#include "plan/networks.h"
 #include "support/matchers.h"
+#include "support/plan_instances.h"
+#include "support/plan_networks.h"
 
 namespace tessera::plan {
 namespace {
@@ -208,17 +208,6 @@ TEST(Solve, ALimitThatIsMissedByOneIsNamed) {
   ASSERT_THAT(missed->conflicts, SizeIs(1));
   EXPECT_EQ(missed->conflicts[0].limit, 0U);
   EXPECT_EQ(missed->conflicts[0].least, 6);
-}
-
-TEST(Solve, LimitsThatConflictOnlyTogetherNameNone) {
-  Problem problem;
-  problem.variables = {{"a", {5, 5}}};
-  problem.limits = {{"memory", "B", 0, {{0, 0, 1}}, {}, {}},
-                    {"energy", "nJ", 0, {{0, 1, 1}}, {}, {}}};
-  const auto found = solve(problem);
-  ASSERT_THAT(found, IsOk());
-  EXPECT_EQ(found->outcome, Outcome::kInfeasible);
-  EXPECT_THAT(found->conflicts, SizeIs(0));
 }
 
 TEST(Solve, ANetworkWithAnErrorLimitIsWithinTheGap) {

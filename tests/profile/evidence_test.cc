@@ -9,7 +9,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "profile/made_up.h"
+#include "support/made_up_profiles.h"
 #include "support/matchers.h"
 #include "tessera/core/random.h"
 #include "tessera/core/record.h"

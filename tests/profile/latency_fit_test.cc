@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "profile/made_up.h"
+#include "support/made_up_profiles.h"
 #include "support/matchers.h"
 #include "tessera/profile/latency_model.h"
 

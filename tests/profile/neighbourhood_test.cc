@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "profile/made_up.h"
+#include "support/made_up_profiles.h"
 #include "support/matchers.h"
 #include "tessera/profile/latency_model.h"
 

@@ -8,7 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "profile/made_up.h"
+#include "support/made_up_profiles.h"
 #include "support/matchers.h"
 #include "tessera/core/record.h"
 #include "tessera/profile/profile.h"

@@ -4,10 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
 
+#include "report/golden.h"
 #include "report/svg_checks.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
@@ -22,20 +21,6 @@ using testing::IsOk;
 using ::testing::Not;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-/// Compares with tests/golden/chart/<name>.svg; TESSERA_UPDATE_GOLDEN=1 rewrites it.
-void expect_golden(const std::string& name, const Result<Chart>& chart) {
-  ASSERT_THAT(chart, IsOk());
-  const auto document = svg(*chart);
-  EXPECT_TRUE(is_well_formed(document));
-  const auto path =
-      std::filesystem::path(TESSERA_SOURCE_DIR) / "tests/golden/chart" / (name + ".svg");
-  if (const char* update = std::getenv("TESSERA_UPDATE_GOLDEN"); update != nullptr) {
-    std::filesystem::create_directories(path.parent_path());
-    ASSERT_THAT(write_file(path, document, Overwrite::kReplace), IsOk());
-  }
-  EXPECT_THAT(read_file(path, 1 << 20), testing::IsOkAndHolds(document));
-}
 
 std::vector<LayerTime> layer_times() {
   return {{"relu", Bar{20}, Bar{25}},

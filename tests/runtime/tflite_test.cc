@@ -8,9 +8,9 @@
 
 #include <cmath>
 
-#include "runtime/finding.h"
 #include "runtime/litert_models.h"
 #include "support/matchers.h"
+#include "tessera/core/shared_library.h"
 #include "tessera/runtime/litert.h"
 
 namespace tessera::runtime {

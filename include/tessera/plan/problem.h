@@ -48,6 +48,20 @@ struct Tensor {
   }
 };
 
+/// A variable of a coupling, and the states of it that are equal for it.
+struct Coupled {
+  std::size_t variable = 0;
+  std::vector<Class> classes;  ///< by its state, each less than `count`
+  std::size_t count = 1;       ///< of classes
+};
+
+/// What the states of several variables cost together, each variable once: whatever is no send.
+struct Coupling {
+  std::string name;
+  std::vector<Coupled> variables;     ///< two or more
+  std::vector<std::int64_t> cost_ns;  ///< by class of each, the last fastest; none negative
+};
+
 /// Is used where a variable is in a state. May be negative.
 struct StateTerm {
   std::size_t variable = 0;
@@ -87,6 +101,7 @@ struct Problem {
   std::vector<Variable> variables;
   std::vector<Tensor> tensors;
   std::vector<Limit> limits;
+  std::vector<Coupling> couplings;
 };
 
 /// The most that all costs together, and all amounts of a limit with its bound, may come to:

@@ -65,6 +65,41 @@ using Forms = std::vector<Form>;
 /// float32 and one scheme of integers.
 [[nodiscard]] const Forms& float_and_integers();
 
+/// How a type of unit treats what it reads.
+struct Trait {
+  bool lets_integers_pass = false;
+  bool keeps_layout = false;
+  bool convolution = false;
+};
+[[nodiscard]] Trait trait_of(const Unit& unit);
+/// The layout of a result whose inputs all have `inputs` (plain if they differ).
+[[nodiscard]] Layout result_layout(const Trait& trait, const Form& form, Layout inputs);
+/// Of Neighbourhood::own.
+[[nodiscard]] std::uint8_t own_context(std::size_t state, Layout inputs, bool has_other_readers);
+
+/// Who reads a result, against how it is made.
+class Readers {
+ public:
+  Readers(std::size_t state, DType values, Layout layout)
+      : state_(state), values_(values), layout_(layout) {}
+
+  void add(DType values, Layout layout) {
+    (values == values_ ? same_ : other_) = true;
+    other_layout_ = other_layout_ || layout != layout_;
+  }
+  [[nodiscard]] bool has_other() const { return other_; }
+  /// Of Neighbourhood::conversion.
+  [[nodiscard]] std::uint8_t context() const;
+
+ private:
+  std::size_t state_;
+  DType values_;
+  Layout layout_;
+  bool same_ = false;
+  bool other_ = false;
+  bool other_layout_ = false;
+};
+
 /// What the kernels of every unit depend on besides the unit itself: its neighbourhood in one plan.
 /// A pool that gets a plain map can take 60 times as long as one that gets the map channels last,
 /// which is decided by convolutions further up.
@@ -136,13 +171,6 @@ class Predictor {
   const Neighbourhood& look_around(const States& asked);
   /// As LatencyModel::predict(); the model's forms must be those given.
   [[nodiscard]] double us(const LatencyModel& model, const States& states);
-
-  /// How a type of unit treats what it reads.
-  struct Trait {
-    bool lets_integers_pass = false;
-    bool keeps_layout = false;
-    bool convolution = false;
-  };
 
  private:
   const Units& units_;

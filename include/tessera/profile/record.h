@@ -92,6 +92,7 @@ struct Layer {
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
   bool quantizable = false;
+  std::vector<std::string> takes;  ///< names of the schemes that it can be computed in
   std::map<std::string, PrecisionCost> precisions;
   /// float32 / int8, conversions included; absent where either is below the clock's resolution.
   std::optional<double> speedup;
@@ -218,6 +219,11 @@ struct Profile {
 [[nodiscard]] Json to_json(const PlanTimes& times);
 /// Errors: kDataLoss.
 [[nodiscard]] Result<PlanTimes> plan_times_from_json(const Json& json);
+/// The units of a graph as the layers of a profile have them: whoever plans by profiles need not
+/// quantize anything to find them.
+/// Errors: kInvalidArgument if the profile's layers are not made of the graph's operators.
+[[nodiscard]] Result<Units> units_of(const graph::Graph& graph, const Profile& profile);
+
 /// A tessera.profile document.
 struct StoredProfile {
   Profile profile;

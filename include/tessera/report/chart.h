@@ -210,6 +210,59 @@ struct HeatMap {
 };
 [[nodiscard]] Result<Chart> draw(const HeatMap& chart);
 
+/// An operator of a plan, or several that are always together.
+struct PlanNode {
+  std::string name;
+  std::size_t lane = 0;  ///< where it runs
+  std::size_t kind = 0;  ///< in which precision
+  std::string tooltip;   ///< besides the name, lane and kind; may be empty
+};
+
+/// A value from one node to another.
+struct PlanEdge {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  bool cut = false;   ///< it is sent over a link
+  std::string label;  ///< of a cut: "12.3 kB, 1.2 ms"
+};
+
+/// A graph over machines: a horizontal band per lane, nodes as boxes from left to right, values
+/// that are sent as thick arrows with their labels. Of more than 16 nodes those that lie together
+/// in one lane and kind become one box ("12 layers"), so that 250 stay legible; where columns need
+/// more than `width_px`, the chart gets wider. Labels of cuts that have no room stand in a list
+/// below. Errors besides the common ones: kInvalidArgument for a lane, kind or node that is not
+/// there, and for a circle of edges.
+struct PlanGraph {
+  Heading heading;
+  std::vector<std::string> lanes;
+  std::vector<BarSeries> kinds;
+  std::vector<PlanNode> nodes;
+  std::vector<PlanEdge> edges;
+  double width_px = 1200;
+};
+[[nodiscard]] Result<Chart> draw(const PlanGraph& chart);
+
+/// Something that takes a machine or a link for a while.
+struct GanttSpan {
+  std::size_t row = 0;
+  double start_us = 0;
+  double end_us = 0;
+  std::string label;     ///< in the bar, where there is room, and in its tooltip
+  std::size_t kind = 0;  ///< its colour
+};
+
+/// What each row does when, on one axis of milliseconds. Spans of a row that overlap are drawn
+/// below each other; one that ends before it starts is left out. Errors: kInvalidArgument for a row
+/// or kind that is not there.
+struct GanttChart {
+  Heading heading;
+  std::vector<std::string> rows;  ///< machines and links
+  std::vector<BarSeries> kinds;
+  std::vector<GanttSpan> spans;
+  double width_px = 960;
+};
+[[nodiscard]] Result<Chart> draw(const GanttChart& chart);
+
 /// Several charts in one, left to right and top to bottom in columns of equal width; charts of a
 /// row are aligned at their upper edges. Errors: kInvalidArgument if columns is 0.
 [[nodiscard]] Result<Chart> panel(const Heading& heading, std::span<const Chart> charts,

@@ -60,6 +60,25 @@ inline Tensor any_tensor(const Problem& problem, std::size_t producer,
   return tensor;
 }
 
+/// A coupling of variables whose classes are drawn too; `classes` of each.
+inline Coupling any_coupling(const Problem& problem, const std::vector<std::size_t>& variables,
+                             std::size_t classes, std::int64_t most, Random& random) {
+  Coupling coupling{"any", {}, {}};
+  std::size_t cells = 1;
+  for (const auto variable : variables) {
+    Coupled coupled{variable, {}, classes};
+    for (std::size_t s = 0; s < problem.variables[variable].cost_ns.size(); ++s) {
+      coupled.classes.push_back(static_cast<Class>(random.below(classes)));
+    }
+    coupling.variables.push_back(std::move(coupled));
+    cells *= classes;
+  }
+  for (std::size_t c = 0; c < cells; ++c) {
+    coupling.cost_ns.push_back(draw(random, 0, most));
+  }
+  return coupling;
+}
+
 /// A limit on states, sends and pairs whose bound lies between what is used at least and at most
 /// by states.
 inline Limit any_limit(const Problem& problem, std::int64_t most, std::size_t pairs, double share,
@@ -121,6 +140,15 @@ inline Problem small_problem(std::uint64_t seed) {
       }
     }
     problem.tensors.push_back(any_tensor(problem, i, consumers, 1 + random.below(4), most, random));
+  }
+  for (auto couplings = n > 1 ? random.below(3) : 0; couplings > 0; --couplings) {
+    std::vector<std::size_t> among{random.below(n - 1)};
+    for (auto j = among.front() + 1; j < n; ++j) {
+      if (among.size() == 1 ? j + 1 == n || random.below(2) == 0 : random.below(3) == 0) {
+        among.push_back(j);
+      }
+    }
+    problem.couplings.push_back(any_coupling(problem, among, 1 + random.below(3), most, random));
   }
   for (auto limits = random.below(4); limits > 0; --limits) {
     problem.limits.push_back(

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/finding.h"
+#include "tessera/core/shared_library.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -15,7 +15,7 @@
 
 #include "tessera/core/host.h"
 
-namespace tessera::runtime {
+namespace tessera {
 namespace {
 
 namespace fs = std::filesystem;
@@ -117,9 +117,9 @@ Status try_places(const SoughtLibrary& sought,
   }
   return fail(ErrorCode::kUnavailable, "no {} found (looked at {})", sought.title, looked)
       .hint(
-          "run scripts/setup once, or name a library by --runtime PATH or {}; the folder {} of the "
-          "Python package will do",
-          sought.variable, sought.example);
+          "run scripts/setup once, or name a library by {} PATH or {}; the folder {} of the Python "
+          "package will do",
+          sought.option, sought.variable, sought.example);
 }
 
 constexpr std::uint16_t native_machine() {
@@ -207,7 +207,7 @@ bool names(const SoughtLibrary& sought, const fs::path& path) {
 Status find_library(const SoughtLibrary& sought, const fs::path& path,
                     const std::function<Status(const fs::path&)>& attempt) {
   if (!path.empty()) {
-    return try_named(sought, path, "--runtime", attempt);
+    return try_named(sought, path, sought.option, attempt);
   }
   const auto named = environment(std::string(sought.variable).c_str());
   return named.empty() ? try_places(sought, attempt)
@@ -236,4 +236,4 @@ Result<void*> load_for_ever(const fs::path& file) {
   return handle;
 }
 
-}  // namespace tessera::runtime
+}  // namespace tessera

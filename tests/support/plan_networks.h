@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "plan/instances.h"
+#include "support/plan_instances.h"
 
 /// Problems of the shape of real networks.
 namespace tessera::plan {

@@ -126,9 +126,15 @@ inline LatencyModel context_free(const Units& units, const std::vector<double>& 
 }
 
 /// A latency model in which everything depends on everything.
-inline LatencyModel random_model(const Units& units, Random& random) {
+inline LatencyModel random_model(const Units& units, Random& random,
+                                 const Forms& forms = float_and_integers()) {
   LatencyModel model;
+  model.forms = forms;
   model.rows.resize(units.size() + 1);
+  for (auto& row : model.rows) {
+    row.own.resize(forms.size() * kUnitContexts);
+    row.conversion.resize(forms.size() * kConversionContexts);
+  }
   for (std::size_t i = 0; i <= units.size(); ++i) {
     auto& row = model.rows[i];
     row.unit = i < units.size() ? units.units[i].name : "";

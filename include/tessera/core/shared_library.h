@@ -10,9 +10,9 @@
 
 #include "tessera/core/result.h"
 
-namespace tessera::runtime {
+namespace tessera {
 
-/// What an inference library is called, and where it may lie.
+/// What a library that is loaded at run time is called, and where it may lie.
 struct SoughtLibrary {
   std::string_view title;     ///< "ONNX Runtime"
   std::string_view stem;      ///< "libonnxruntime": its files are this and .so, .so.1, .dylib
@@ -22,6 +22,7 @@ struct SoughtLibrary {
   std::span<const std::string_view> by_loader;  ///< names for the system's loader path
   std::string_view example;                     ///< a folder of a package that has it
   std::string_view wanted;  ///< "any ONNX Runtime from 1.21 on for this architecture works"
+  std::string_view option = "--runtime";  ///< that names one
   /// Where it is installed, from the folder of the program.
   std::string_view installed = "../lib/tessera";
 };
@@ -53,4 +54,4 @@ struct SoughtLibrary {
 /// Errors: kUnavailable with what the loader says, or the architecture it was built for.
 [[nodiscard]] Result<void*> load_for_ever(const std::filesystem::path& file);
 
-}  // namespace tessera::runtime
+}  // namespace tessera

@@ -1,0 +1,129 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tessera/certificate/certificate.h"
+#include "tessera/core/fields.h"
+
+namespace tessera::certificate {
+namespace {
+
+using Difference = std::optional<std::string>;
+
+/// Throws Json::exception, as all below.
+const Json& member(const Json& json, const char* key) {
+  if (!json.is_object() || !json.contains(key)) {
+    refuse_value(json, fmt::format("has no member '{}'", key));
+  }
+  return json.at(key);
+}
+
+/// A number of the plan and the whole number that it stands for.
+Difference compare_number(const Json& plan, const char* key, std::int64_t whole,
+                          const Certificate& certificate) {
+  const auto scale = certificate.objective_scale;
+  const auto value = member(plan, key).get<double>() * static_cast<double>(scale);
+  const auto expected =
+      static_cast<double>(whole) - static_cast<double>(certificate.objective_offset);
+  constexpr double kRounding = 1e-12;
+  if (std::abs(value - expected) <= std::max(0.5, std::abs(expected) * kRounding)) {
+    return std::nullopt;
+  }
+  return fmt::format("the plan's {} is {}, and the certificate's {}", key,
+                     value / static_cast<double>(scale), expected / static_cast<double>(scale));
+}
+
+/// The name of an operator's state by the certificate; the operators of a variable share it.
+std::map<std::string, const std::string*> states_of(const Certificate& certificate) {
+  std::map<std::string, const std::string*> states;
+  const auto& variables = certificate.problem.variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const auto& name = variables[i].states[certificate.claim.assignment[i]];
+    for (const auto& op : variables[i].operators) {
+      states[op] = &name;
+    }
+  }
+  return states;
+}
+
+bool is_state(const std::string& name, const std::string& machine, const std::string& precision) {
+  const auto start = machine + "/" + precision;
+  return name == start || name.starts_with(start + "/");
+}
+
+Difference compare_assignments(const Certificate& certificate, const Json& assignments) {
+  auto states = states_of(certificate);
+  for (const auto& each : assignments.get_ref<const Json::array_t&>()) {
+    const auto op = member(each, "op").get<std::string>();
+    const auto at = states.find(op);
+    if (at == states.end()) {
+      return fmt::format("the plan assigns operator '{}' twice, or the certificate has it not", op);
+    }
+    const auto machine = member(each, "machine").get<std::string>();
+    const auto precision = member(each, "precision").get<std::string>();
+    if (!is_state(*at->second, machine, precision)) {
+      return fmt::format("the plan has operator '{}' at '{}/{}', and the certificate at '{}'", op,
+                         machine, precision, *at->second);
+    }
+    states.erase(at);
+  }
+  if (!states.empty()) {
+    return fmt::format("the plan does not assign operator '{}'", states.begin()->first);
+  }
+  return std::nullopt;
+}
+
+/// Plans call themselves optimal within the gap that was asked for.
+bool is_near_enough(const Certificate& certificate, const std::string& status, const Json& plan) {
+  if (status != to_string(Status::kOptimal) || certificate.claim.status != Status::kFeasible) {
+    return false;
+  }
+  const double cost = static_cast<double>(certificate.claim.cost - certificate.objective_offset);
+  const double open = static_cast<double>(certificate.claim.cost - certificate.claim.bound);
+  constexpr double kRounding = 1e-9;
+  return open <= cost * (member(plan, "asked_gap").get<double>() + kRounding);
+}
+
+Difference compare(const Certificate& certificate, std::string_view sum, const Json& plan) {
+  const auto& claim = certificate.claim;
+  if (const auto named = member(member(plan, "certificate"), "sha256").get<std::string>();
+      named != sum) {
+    return fmt::format("the plan names the certificate with the SHA-256 {}, and this one has {}",
+                       named, sum);
+  }
+  if (const auto status = member(plan, "status").get<std::string>();
+      status != to_string(claim.status) && !is_near_enough(certificate, status, plan)) {
+    return fmt::format("the plan's status is '{}', and the certificate's '{}'", status,
+                       to_string(claim.status));
+  }
+  if (claim.assignment.size() != certificate.problem.variables.size() ||
+      claim.status == Status::kInfeasible) {
+    return std::nullopt;
+  }
+  if (auto difference = compare_number(plan, "objective", claim.cost, certificate)) {
+    return difference;
+  }
+  if (auto difference = compare_number(plan, "bound", claim.bound, certificate)) {
+    return difference;
+  }
+  return compare_assignments(certificate, member(plan, "assignments"));
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> compare_with_plan(const Certificate& certificate,
+                                                     std::string_view certificate_sha256,
+                                                     const Json& plan, std::string_view what) {
+  try {
+    return compare(certificate, certificate_sha256, plan);
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::kDataLoss, "{} is no plan: {}", what, problem.what())
+        .hint("expected what 'tessera plan' writes with -o");
+  }
+}
+
+}  // namespace tessera::certificate

@@ -1,0 +1,311 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/context.h"
+#include "cli/options.h"
+#include "cli/output_folder.h"
+#include "cli/plan_inputs.h"
+#include "tessera/cluster/text.h"
+#include "tessera/milp/export.h"
+#include "tessera/milp/highs.h"
+#include "tessera/placement/plan.h"
+#include "tessera/placement/recipe.h"
+#include "tessera/report/plan.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  RunOptions run;
+  LoadOptions loading;
+  PlanFiles files;
+  std::string minimize = "latency";
+  std::string front;
+  std::string solver = "auto";
+  std::string solver_library;
+  std::string exported;
+  std::string recipe;
+  std::string charts;
+  std::vector<std::string> memory;
+  std::optional<double> max_latency_ms;
+  std::optional<double> min_sqnr_db;
+  placement::Goal goal;
+  placement::PlanOptions plan;
+  std::string output;
+  Overwrite overwrite = Overwrite::kRefuse;
+  std::size_t top = 20;
+};
+
+Status read_goal(Options& options, const PlanInputs& inputs) {
+  auto& goal = options.goal;
+  using placement::Objective;
+  for (const auto objective :
+       {Objective::kLatency, Objective::kEnergy, Objective::kWeighted, Objective::kThroughput}) {
+    if (to_string(objective) == options.minimize) {
+      goal.objective = objective;
+    }
+  }
+  if (goal.objective == Objective::kWeighted && goal.ms_per_joule <= 0) {
+    return fail(ErrorCode::kInvalidArgument, "--minimize weighted needs the price of energy")
+        .hint("give --ms-per-joule: so many milliseconds are worth a joule");
+  }
+  if (options.max_latency_ms) {
+    goal.max_latency_us = *options.max_latency_ms * 1000;
+  }
+  TESSERA_TRY(goal.max_error, inputs.error_limit(goal.max_error, options.min_sqnr_db));
+  for (const auto& text : options.memory) {
+    const auto at = text.find('=');
+    if (at == std::string::npos || !inputs.cluster().find(text.substr(0, at))) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "--max-memory {}: not MACHINE=BYTES of a machine of "
+                  "the cluster",
+                  text)
+          .hint("for example --max-memory {}=64MiB", inputs.cluster().machines.front().name);
+    }
+    TESSERA_TRY(const auto bytes, cluster::bytes_from(text.substr(at + 1)));
+    goal.max_memory_bytes[text.substr(0, at)] = static_cast<std::int64_t>(bytes);
+  }
+  return {};
+}
+
+/// "latency,error" or "latency,energy", with ":N" points.
+Status read_front(Options& options) {
+  if (options.front.empty()) {
+    return {};
+  }
+  auto axes = options.front;
+  options.plan.front_points = 10;
+  if (const auto at = axes.find(':'); at != std::string::npos) {
+    const auto* end = axes.data() + axes.size();
+    const auto parsed = std::from_chars(axes.data() + at + 1, end, options.plan.front_points);
+    if (parsed.ptr != end || options.plan.front_points < 2 || options.plan.front_points > 200) {
+      return fail(ErrorCode::kInvalidArgument, "--pareto {}: not 2 to 200 points", options.front)
+          .hint("for example --pareto latency,error:12");
+    }
+    axes.resize(at);
+  }
+  if (axes != "latency,error" && axes != "latency,energy") {
+    return fail(ErrorCode::kInvalidArgument, "--pareto {}: not a pair of goals", options.front)
+        .hint("latency,error or latency,energy, with :N for another number of points than 10");
+  }
+  if (options.minimize != "latency") {
+    return fail(ErrorCode::kInvalidArgument, "--pareto is of plans of least latency")
+        .hint("leave out --minimize {}", options.minimize);
+  }
+  options.plan.against = axes.ends_with("error") ? placement::PlanOptions::Against::kError
+                                                 : placement::PlanOptions::Against::kEnergy;
+  return {};
+}
+
+/// HiGHS helps where it is there, and is asked for by name where it has to be.
+Result<std::unique_ptr<const milp::Highs>> find_solver(const Options& options) {
+  if (options.solver == "own") {
+    return nullptr;
+  }
+  auto found = milp::highs(options.solver_library);
+  if (found) {
+    return found;
+  }
+  if (options.solver == "highs" || !options.solver_library.empty()) {
+    return tl::unexpected(found.error());
+  }
+  return nullptr;  // plans are made, and bounded, without it
+}
+
+/// Errors: kInvalidArgument for another ending.
+Status write_export(const Options& options, const plan::Problem& problem) {
+  const auto ending = std::filesystem::path(options.exported).extension();
+  TESSERA_TRY(const auto text, ending == ".lp"    ? milp::to_lp(problem)
+                               : ending == ".mps" ? milp::to_mps(problem)
+                                                  : milp::to_cfn(problem));
+  return write_file(options.exported, text, options.overwrite);
+}
+
+std::filesystem::path certificate_path(const std::string& output) {
+  return std::filesystem::path(output).replace_extension(".cert.json");
+}
+
+Status run(Options options, Context& context) {
+  TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
+  if (options.output.ends_with(".json")) {
+    TESSERA_CHECK(check_writable(certificate_path(options.output), options.overwrite));
+  }
+  if (!options.exported.empty()) {
+    TESSERA_CHECK(
+        Context::check_output(options.exported, options.overwrite, {".lp", ".mps", ".cfn"}));
+  }
+  if (!options.recipe.empty()) {
+    TESSERA_CHECK(Context::check_output(options.recipe, options.overwrite, {".json"}));
+  }
+  std::optional<OutputFolder> charts;
+  if (!options.charts.empty()) {
+    TESSERA_TRY(auto folder, OutputFolder::create(options.charts, options.overwrite));
+    charts.emplace(std::move(folder));
+  }
+  TESSERA_CHECK(read_front(options));
+  TESSERA_TRY(const auto solver, find_solver(options));
+  options.plan.finisher = options.solver == "auto" ? solver.get() : nullptr;
+  options.plan.method = options.solver == "highs" ? solver.get() : nullptr;
+  TESSERA_TRY(const auto network, context.load_model(options.model, options.loading, options.run));
+  TESSERA_TRY(const auto model, network.info());
+  TESSERA_TRY(const auto inputs, PlanInputs::read(options.files, model));
+  TESSERA_CHECK(read_goal(options, inputs));
+  TESSERA_TRY(const auto graph, network.view());
+  const auto setting = inputs.setting(graph);
+  options.plan.solve.proof = options.output.ends_with(".json");
+  TESSERA_TRY(auto planned,
+              placement::make_plan(setting, options.goal, options.plan, context.monitor()));
+  if (!options.recipe.empty() && planned.solution.assignment) {
+    TESSERA_TRY(const auto recipe, placement::recipe_of(setting, planned));
+    TESSERA_CHECK(write_json(options.recipe, to_json(recipe), options.overwrite));
+  }
+  if (!options.exported.empty()) {
+    TESSERA_CHECK(write_export(options, planned.instance.problem));
+  }
+  if (planned.solution.proof) {
+    TESSERA_CHECK(write_certificate(certificate_path(options.output), inputs, model.sha256, graph,
+                                    planned, options.overwrite));
+  }
+  const auto& plan = planned.plan;
+  if (charts) {
+    const auto name = std::filesystem::path(options.model).filename().string();
+    TESSERA_TRY(const auto files, report::plan_charts(plan, graph, name));
+    for (const auto& file : files) {
+      TESSERA_CHECK(write_file(charts->path() / file.file, file.svg, Overwrite::kReplace));
+    }
+    TESSERA_CHECK(charts->commit());
+  }
+  const auto envelope = context.envelope("plan", nullptr, &network);
+  const auto sheet = report::plan_sheet(plan);
+  TESSERA_CHECK(context.write(options.output, envelope, to_json(plan), sheet, options.overwrite));
+  context.answer(envelope, to_json(plan), report::plan_text(plan, context.page(), options.top),
+                 &sheet);
+  if (plan.interrupted) {
+    return fail(ErrorCode::kCancelled, "stopped; the plan is the best until then")
+        .hint("its bound says how much better there may be");
+  }
+  if (plan.assignments.empty()) {
+    return fail(ErrorCode::kFailedPrecondition, "{}",
+                plan.status == placement::Standing::kInfeasible
+                    ? "no plan keeps the limits"
+                    : "no plan was found that keeps the limits")
+        .hint("{}", plan.status == placement::Standing::kInfeasible
+                        ? "loosen one of those named above"
+                        : "loosen a limit, or give it more time with --time-limit");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "plan", "Find the best machine and precision for every operator, with a proof");
+  command->add_option("model", options->model, ".onnx, .tflite, .h5 or .keras in float32")
+      ->required();
+  context.reads(options->model);
+  command
+      ->add_option("--cluster", options->files.cluster, "machines and links; see tessera cluster")
+      ->type_name("FILE");
+  command
+      ->add_option("--profile", options->files.profiles,
+                   "a machine's profile of this model, as MACHINE=FILE; repeatable, over those of "
+                   "the cluster file")
+      ->type_name("FILE");
+  command
+      ->add_option("--error-model", options->files.error_model,
+                   "what precisions add in error: of tessera error fit")
+      ->type_name("FILE");
+  command->add_option("--minimize", options->minimize, "what is to be least")
+      ->check(CLI::IsMember({"latency", "energy", "weighted", "throughput"}))
+      ->capture_default_str();
+  command
+      ->add_option("--ms-per-joule", options->goal.ms_per_joule,
+                   "with weighted: so many milliseconds are worth a joule")
+      ->check(positive());
+  command->add_option("--max-error", options->goal.max_error, "l2 per element of the outputs")
+      ->check(positive());
+  command->add_option("--min-sqnr-db", options->min_sqnr_db, "the same as a ratio, in decibels");
+  command->add_option("--max-energy", options->goal.max_energy_j, "of one inference")
+      ->type_name("J")
+      ->check(positive());
+  command->add_option("--max-latency", options->max_latency_ms, "of one inference")
+      ->type_name("MS")
+      ->check(positive());
+  command
+      ->add_option("--max-memory", options->memory,
+                   "of a machine, over that of the cluster file; repeatable")
+      ->type_name("MACHINE=BYTES");
+  command
+      ->add_option("--max-parts", options->goal.max_parts,
+                   "stretches of layers on one machine, of all machines")
+      ->check(CLI::Range(1, 1000));
+  command
+      ->add_option("--pareto", options->front,
+                   "also the front of plans: latency,error or latency,energy, with :N points")
+      ->type_name("AXES");
+  command
+      ->add_option("--what-if", options->files.changes,
+                   "plan for a changed cluster: 'link.edge-cloud.bandwidth=*0.1'; repeatable")
+      ->type_name("CHANGE");
+  command
+      ->add_option("--explain", options->plan.explain,
+                   "say of an operator what its alternatives cost; repeatable")
+      ->type_name("OP");
+  command->add_option("--gap", options->plan.solve.gap, "how near to the optimum is good enough")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      ->add_option("--time-limit", options->plan.solve.time_limit_s,
+                   "for each problem that is solved")
+      ->type_name("S")
+      ->check(positive())
+      ->capture_default_str();
+  command
+      ->add_option("--solver", options->solver,
+                   "own: tessera's; highs: HiGHS alone, unproven; auto: HiGHS where a gap is left")
+      ->check(CLI::IsMember({"auto", "own", "highs"}))
+      ->capture_default_str();
+  command->add_option("--solver-library", options->solver_library, "libhighs.so, or its folder")
+      ->type_name("PATH");
+  command
+      ->add_option("--recipe", options->recipe,
+                   "write the precisions for tessera quantize --recipe")
+      ->type_name("FILE");
+  command->add_option("--charts", options->charts, "folder for pictures of the plan (SVG)")
+      ->type_name("DIR");
+  command
+      ->add_option("--export", options->exported,
+                   "write the problem for other solvers: .lp, .mps, or .cfn of toulbar2")
+      ->type_name("FILE");
+  command->add_flag("!--no-baselines", options->plan.baselines, "leave out the comparisons");
+  command->add_flag("!--no-turning-points", options->plan.turning_points,
+                    "do not look for speeds at which other machines would be used");
+  command->add_option("--top", options->top, "list N operators and crossings only, 0 for all")
+      ->capture_default_str();
+  add_run_options(*command, options->run);
+  add_load_options(*command, options->loading);
+  add_output_options(*command, options->output, options->overwrite, false);
+  add_common_options(
+      *command, context,
+      "tessera plan model.onnx --cluster cluster.json --profile edge=p.json -o plan.json\n"
+      "  tessera plan model.onnx --profile p.json --error-model e.json --min-sqnr-db 30\n"
+      "  tessera plan model.onnx --cluster cluster.json --what-if "
+      "'link.edge-cloud.bandwidth=*0.1' --json",
+      true);
+  command->callback([options, &context] {
+    context.action = [options, &context] { return run(*options, context); };
+  });
+}
+
+}  // namespace tessera::cli

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "tessera/placement/instance.h"
+#include "tessera/plan/problem.h"
+
+namespace tessera::placement {
+
+/// A machine and a precision to ask for, by unit.
+struct Wish {
+  std::size_t machine = 0;
+  std::uint8_t asked = 0;
+};
+
+/// The assignment in which every unit is where it is wished to be, its layout and what merely
+/// follows its neighbours as the models have them. None if an instance has no such place of a unit.
+[[nodiscard]] std::optional<plan::Assignment> fixed_assignment(const Instance& instance,
+                                                               const std::vector<Wish>& wishes);
+
+}  // namespace tessera::placement

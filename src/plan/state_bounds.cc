@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: 2026 The tessera authors
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+
+#include "plan/lagrange.h"
+#include "tessera/plan/solve.h"
+
+namespace tessera::plan {
+
+Result<std::vector<std::vector<std::int64_t>>> state_bounds(const Problem& problem,
+                                                            const Options& options) {
+  TESSERA_CHECK(validate(problem));
+  Relaxation relaxation(problem, all_states(problem), options.most_cells);
+  Raise how;
+  how.enough = std::numeric_limits<std::int64_t>::max();
+  const auto raised = raise_bound(problem, relaxation, no_multipliers(problem), how);
+  // The tables of the best multipliers, which need not be the last.
+  const auto point = relaxation.minimize(raised.multipliers);
+  std::vector<std::vector<std::int64_t>> bounds;
+  for (const auto& values : relaxation.state_values()) {
+    auto& of = bounds.emplace_back();
+    for (const auto value : values) {
+      of.push_back(bound_of(value, raised.multipliers));
+    }
+  }
+  return bounds;
+}
+
+}  // namespace tessera::plan

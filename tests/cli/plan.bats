@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-FileCopyrightText: 2026 The tessera authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# tessera plan and tessera-check-plan on the example, with a profile measured here in a short time.
+
+load helpers
+
+network=$TESSERA_SOURCE/examples/01_textures/textures.onnx
+clusters=$TESSERA_SOURCE/examples/clusters
+setup_file() {
+  cd "$BATS_FILE_TMPDIR"
+  local status=0
+  # shellcheck disable=SC2086 # an emulator comes with its own arguments
+  ${TESSERA_EMULATOR:-} "$TESSERA" profile "$network" --data "$TESSERA_SOURCE/examples/01_textures/calibration" \
+    --preprocess unit --samples 2 --budget 20 --plans 4 --no-isolated -o p.json >stdout 2>stderr || status=$?
+  echo "$status" >status
+}
+setup() {
+  profile=$BATS_FILE_TMPDIR/p.json
+  cd "$BATS_TEST_TMPDIR"
+}
+check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
+
+@test "a plan of one machine is proven, checked, and is a recipe" {
+  expect_equal "$(<"$BATS_FILE_TMPDIR/status")" 0
+  tessera plan "$network" --profile "$profile" -o plan.json --recipe recipe.json
+  expect_status 0
+  validate plan plan.json
+  [ "$(jq -r .result.status plan.json)" = optimal ]
+  jq -e '.result | .gap <= .asked_gap and .bound <= .objective' plan.json
+  # Every operator once, and none is lost.
+  tessera inspect "$network" --json
+  expect_equal "$(jq -c '[.result.assignments[].op] | sort' plan.json)" "$(jq -c '[.result.ops[].name] | sort' <<<"$stdout")"
+  # No dearer than either uniform plan.
+  jq -e '.result | [.baselines[].objective] as $others | .objective <= ($others | min) * 1.0011' plan.json
+  check_plan plan.cert.json --plan plan.json --model "$network"
+  [ "$status" -eq 0 ]
+  tessera quantize "$network" --recipe recipe.json --data "$TESSERA_SOURCE/examples/01_textures/calibration" --preprocess unit -o q.onnx
+  expect_status 0
+}
+
+@test "the plan of a cluster names machines, crossings, baselines and turning points" {
+  tessera plan "$network" --cluster "$clusters/device-edge-cloud.json" --profile edge="$profile" -o plan.json
+  expect_status 0
+  validate plan plan.json
+  jq -e '.result.machines | map(.machine) == ["device", "edge", "cloud"] or length == 3' plan.json
+  jq -e '.result.machines | all(.layers > 0 or (.why_idle | length > 0))' plan.json
+  jq -e '.result.baselines | keys | length >= 9' plan.json
+  jq -e '.result | .latency_low_us <= .latency_us and .latency_us <= .latency_high_us' plan.json
+  jq -e '.result | .makespan_us <= .latency_us * 1.0001' plan.json
+  check_plan plan.cert.json --plan plan.json
+  [ "$status" -eq 0 ]
+  # Another claim is not accepted.
+  jq '.result.objective *= 0.9' plan.json >cheaper.json
+  check_plan plan.cert.json --plan cheaper.json
+  [ "$status" -eq 1 ]
+}
+
+@test "a faster machine behind a fast link is used, and a slower link undoes it" {
+  local c=$clusters/device-edge-cloud.json
+  tessera plan "$network" --cluster "$c" --profile edge="$profile" --no-baselines --json \
+    --what-if 'machine.cloud.speed=*1000' --what-if 'link.device-cloud.bandwidth=*1e6' --what-if 'link.device-cloud.latency_us=0' \
+    --what-if 'link.cloud-device.bandwidth=*1e6' --what-if 'link.cloud-device.latency_us=0'
+  expect_status 0
+  jq -e '.result.machines[] | select(.machine == "cloud") | .layers > 0' <<<"$stdout"
+  jq -e '.result.cuts | length >= 2 and all(.bytes > 0 and .us >= 0)' <<<"$stdout"
+  tessera plan "$network" --cluster "$c" --profile edge="$profile" --no-baselines --json \
+    --what-if 'machine.cloud.speed=*1000' --what-if 'link.device-cloud.latency_us=10000000' --what-if 'link.device-edge.latency_us=10000000'
+  expect_status 0
+  jq -e '.result.machines[] | select(.machine == "cloud") | .layers == 0' <<<"$stdout"
+}
+
+@test "what an operator costs elsewhere is told" {
+  local op
+  op=$(jq -r '.result.layers[0].name' "$profile")
+  tessera plan "$network" --profile "$profile" --explain "$op" --json
+  expect_status 0
+  jq -e '.result.explanations | length == 1 and (.[0].alternatives | all(.regret == null or .regret >= -1e-6))' <<<"$stdout"
+  tessera plan "$network" --profile "$profile" --explain nobody
+  expect_error 2 "nobody"
+}
+
+@test "limits that exclude each other end in 1, with what would do" {
+  tessera plan "$network" --profile here="$profile" --max-memory here=1000 -o plan.json
+  expect_status 1
+  expect_in "$stderr" "no plan keeps the limits"
+  validate plan plan.json
+  [ "$(jq -r .result.status plan.json)" = infeasible ]
+  jq -e '.result.conflicts | length > 0' plan.json
+  tessera plan "$network" --profile "$profile" --max-latency 0.000001
+  expect_status 1
+  expect_in "$stderr" "no plan"
+}
+
+@test "exports are of the same problem" {
+  for ending in lp mps cfn; do
+    tessera plan "$network" --profile "$profile" --no-baselines --export "p.$ending"
+    expect_status 0
+    [ -s "p.$ending" ]
+  done
+  tessera plan "$network" --profile "$profile" --export p.txt
+  expect_error 2 "p.txt"
+}
+
+@test "what cannot be is refused" {
+  tessera plan "$network"
+  expect_error 2 "which machines"
+  tessera plan "$network" --cluster "$clusters/device-edge-cloud.json"
+  expect_error 2 "edge"
+  tessera plan "$network" --cluster "$clusters/device-edge-cloud.json" --profile nowhere="$profile"
+  expect_error 2 "nowhere"
+  tessera plan "$network" --profile "$profile" --max-error 1
+  expect_error 2 "error model"
+  tessera plan "$network" --profile "$profile" --max-energy 1
+  expect_error 2 "power of machine"
+  tessera plan "$network" --profile "$profile" --minimize weighted
+  expect_error 2 "price of energy"
+  tessera plan "$network" --profile "$profile" --pareto latency,beauty
+  expect_error 2 "not a pair of goals"
+  tessera plan "$network" --profile "$profile" --what-if 'link.a-b.bandwidth=*2'
+  expect_error 2 "link"
+  jq '.model.sha256 = "00"' "$profile" >other.json
+  tessera plan "$network" --profile other.json
+  expect_error 2 "of another model"
+  jq 'del(.result.layers[0])' "$profile" >short.json
+  tessera plan "$network" --profile short.json
+  expect_error 2 "operators"
+  head -c 2000 "$profile" >cut.json
+  tessera plan "$network" --profile cut.json
+  expect_error 3 "cut.json"
+}
