@@ -18,10 +18,6 @@ struct Sent {
   const Crossing* crossing = nullptr;
 };
 
-std::string medium_of(const cluster::Link& link) {
-  return link.medium.empty() ? link.name() : link.medium;
-}
-
 /// Layers of one machine that run without waiting for another in between: what has more crossings
 /// behind it is a later part.
 struct Part {
@@ -201,7 +197,7 @@ class Accountant {
       busy["machine " + from] += sent.crossing->sender_us;
       busy["machine " + to] += sent.crossing->receiver_us;
       for (const auto& hop : sent.crossing->hops) {
-        busy["link " + medium_of(*hop.link)] += hop.us - hop.link->latency_us;
+        busy["link " + hop.link->medium_name()] += hop.us - hop.link->latency_us;
       }
     }
     double most = 0;
@@ -257,7 +253,7 @@ class Accountant {
       const auto& crossing = *sent.crossing;
       double there = from_us + crossing.sender_us;
       for (const auto& hop : crossing.hops) {
-        const auto medium = "link " + medium_of(*hop.link);
+        const auto medium = "link " + hop.link->medium_name();
         const double start = std::max(there, free[medium]);
         there = start + hop.us;
         free[medium] = there - hop.link->latency_us;

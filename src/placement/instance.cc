@@ -688,7 +688,7 @@ class Builder {
     }
     std::set<std::string> media;
     for (const auto& link : setting_.cluster->links) {
-      media.insert(medium_of(link));
+      media.insert(link.medium_name());
     }
     for (const auto& medium : media) {
       plan::Limit row{
@@ -697,7 +697,7 @@ class Builder {
         const double us = charged(crossing, [&](const Crossing& one) {
           double busy = 0;
           for (const auto& hop : one.hops) {
-            busy += medium_of(*hop.link) == medium ? hop.us - hop.link->latency_us : 0;
+            busy += hop.link->medium_name() == medium ? hop.us - hop.link->latency_us : 0;
           }
           return busy;
         });
@@ -711,9 +711,6 @@ class Builder {
     }
   }
 
-  static std::string medium_of(const cluster::Link& link) {
-    return link.medium.empty() ? link.name() : link.medium;
-  }
   void add_term(plan::Limit& row, std::size_t t, std::size_t e, double amount) const {
     const auto to_classes = instance_.problem.tensors[t].to_classes;
     row.sends.push_back({t, static_cast<plan::Class>(e / to_classes),

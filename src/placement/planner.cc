@@ -171,7 +171,6 @@ Result<Solved> Planner::solve_once(const Goal& goal, const Keeps& keeps) const {
     if (!again.account) {
       break;
     }
-    again.bound = std::max(again.bound, std::min(solved.bound, again.account->objective));
     solved = std::move(again);
   }
   return solved;

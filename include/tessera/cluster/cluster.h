@@ -72,6 +72,8 @@ struct Link {
   std::string source;  ///< where the figures come from, in words
 
   [[nodiscard]] std::string name() const { return from + "-" + to; }
+  /// Of the medium that it takes turns on.
+  [[nodiscard]] std::string medium_name() const { return medium.empty() ? name() : medium; }
   /// What a transfer takes, the latency included. Unknown for a link of no bandwidth.
   [[nodiscard]] std::optional<double> transfer_us(std::int64_t bytes) const;
   /// What it takes both ends in joules; unknown unless the link says something of its energy.
