@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "certificate/exact.h"
 #include "tessera/certificate/certificate.h"
 #include "tessera/core/file.h"
 #include "tessera/core/hash.h"
@@ -31,7 +32,11 @@ constexpr std::string_view kHelp =
     "  --help        print this help\n"
     "  --version     print the version\n"
     "\n"
-    "Exit code: 0 accepted, 1 rejected, 2 usage, 3 an input is missing or unreadable.\n";
+    "Exit code: 0 accepted, 1 rejected, 2 usage, 3 an input is missing or unreadable, or the\n"
+    "answer cannot be written.\n"
+    "\n"
+    "Example:\n"
+    "  tessera-check-plan plan.cert.json --plan plan.json --model model.onnx\n";
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
 
@@ -111,6 +116,7 @@ struct Checked {
   Verdict verdict;
   std::string unit;
   std::string sum;
+  std::int64_t offset = 0;  ///< of costs, against what the plan says
 };
 
 Result<Checked> check_files(const Arguments& arguments) {
@@ -118,9 +124,10 @@ Result<Checked> check_files(const Arguments& arguments) {
   const auto name = fmt::format("'{}'", arguments.certificate);
   TESSERA_TRY(const auto document, parse_json(text, name));
   TESSERA_TRY(auto verdict, check_document(document, name));
-  Checked checked{std::move(verdict), {}, sum_of(text)};
+  Checked checked{std::move(verdict), {}, sum_of(text), 0};
   TESSERA_TRY(const auto certificate, from_json(document, name));
   checked.unit = certificate.unit;
+  checked.offset = certificate.objective_offset;
   TESSERA_TRY(auto difference, compare_files(certificate, checked.sum, arguments));
   if (difference && checked.verdict.accepted) {
     checked.verdict.accepted = false;
@@ -129,22 +136,28 @@ Result<Checked> check_files(const Arguments& arguments) {
   return checked;
 }
 
+/// As the plan says it: people compare the two.
+std::string figure(const Checked& checked, std::int64_t cost) {
+  return fmt::format("{}", Wide{cost} - checked.offset);
+}
+
 std::string claim_of(const Checked& checked) {
   const auto& verdict = checked.verdict;
   switch (verdict.status) {
     case Status::kOptimal:
-      return fmt::format("optimal: the plan costs {} {}, and none costs less", *verdict.cost,
-                         checked.unit);
+      return fmt::format("optimal: the plan costs {} {}, and none costs less",
+                         figure(checked, *verdict.cost), checked.unit);
     case Status::kFeasible:
       return fmt::format("feasible: the plan costs {} {}, and none costs less than {}",
-                         *verdict.cost, checked.unit, verdict.bound.value_or(*verdict.cost));
+                         figure(checked, *verdict.cost), checked.unit,
+                         figure(checked, verdict.bound.value_or(*verdict.cost)));
     case Status::kInfeasible:
       return "infeasible: no plan keeps all limits";
     case Status::kUnknown:
       break;
   }
   return verdict.bound ? fmt::format("no plan was found, and none costs less than {} {}",
-                                     *verdict.bound, checked.unit)
+                                     figure(checked, *verdict.bound), checked.unit)
                        : "no plan was found, and there is none";
 }
 

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "certificate/certificate_maker.h"
 #include "support/matchers.h"
 #include "tessera/core/file.h"
@@ -57,6 +59,20 @@ TEST_F(Program, AcceptsAndSaysWhatIsProven) {
   EXPECT_EQ(said.exit_code, 0);
   EXPECT_THAT(said.out, HasSubstr("accepted: optimal: the plan costs 9 ns"));
   EXPECT_THAT(said.err, IsEmpty());
+}
+
+TEST_F(Program, SaysTheFiguresThatThePlanSays) {
+  auto certificate = two_operators();
+  certificate.objective_offset = -4;
+  const auto said = run({write("shifted.json", file_text(certificate))});
+  EXPECT_THAT(said.out, HasSubstr("the plan costs 13 ns"));
+  // No number of 64 bits is too large for it.
+  certificate.objective_offset = std::numeric_limits<std::int64_t>::min();
+  const auto far = run({write("far.json", file_text(certificate))});
+  EXPECT_EQ(far.exit_code, 0);
+  EXPECT_THAT(far.out, HasSubstr("the plan costs 9223372036854775817 ns"));
+  EXPECT_EQ(
+      run({write("far.json", file_text(certificate)), "--plan", write_plan(plan())}).exit_code, 1);
 }
 
 TEST_F(Program, RejectsWithOneReason) {
@@ -123,6 +139,15 @@ TEST_F(Program, ThePlanHasToSayTheSame) {
   other = plan();
   other["certificate"]["sha256"] = std::string(64, '0');
   EXPECT_THAT(refused(other), HasSubstr("names the certificate"));
+  other = plan();
+  other["certificate"] = nullptr;
+  EXPECT_THAT(refused(other), HasSubstr("names no certificate"));
+  other = plan();
+  other["minimize"] = "latency";
+  other["latency_us"] = 0.009;
+  EXPECT_EQ(run({good_, "--plan", write_plan(other)}).exit_code, 0);
+  other["latency_us"] = 0.008;
+  EXPECT_THAT(refused(other), HasSubstr("latency_us is 0.008"));
   other = plan();
   other["assignments"][0]["precision"] = "int";
   EXPECT_THAT(refused(other), HasSubstr("'conv1' at 'edge/int'"));

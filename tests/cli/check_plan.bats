@@ -43,6 +43,14 @@ setup() {
   validate check-plan "$BATS_TEST_TMPDIR/stdout"
 }
 
+@test "an answer that cannot be written is none" {
+  [ -w /dev/full ] || skip "no /dev/full"
+  local status=0
+  "$TESSERA" "$certificates/two_operators.json" >/dev/full 2>stderr || status=$?
+  expect_equal "$status" 3
+  grep -q "could not be written" stderr
+}
+
 @test "what is no certificate exits with 3, bad usage with 2" {
   echo '{"schema": "tessera.plan/1"}' >other.json
   tessera other.json
