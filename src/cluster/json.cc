@@ -150,6 +150,15 @@ namespace {
 /// The library's words without its number: "type must be number, but is string".
 std::string reason(const Json::exception& problem) {
   const std::string_view text = problem.what();
+  // Of lists and maps it tells how it reads them.
+  constexpr std::string_view kActual = "actual type is ";
+  if (const auto at = text.find(kActual); at != std::string_view::npos) {
+    const auto found = text.substr(at + kActual.size());
+    return fmt::format("{} was expected, not {}",
+                       found == "object" ? "a list" : "a list or an object",
+                       found == "object" || found == "array" ? fmt::format("an {}", found)
+                                                             : fmt::format("a {}", found));
+  }
   const auto end = text.find("] ");
   return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
 }

@@ -38,24 +38,50 @@ Status check_known(const Cluster& cluster, std::string_view name, std::string_vi
 /// Within these nothing that is computed from them overflows.
 constexpr double kLeast = 1e-12;
 constexpr double kMost = 1e19;
+/// How often as fast or slow machines are by each other; beyond it a unit was mistaken.
+constexpr double kMostFactor = 1e6;
+/// A power station.
+constexpr double kMostWatts = 1e9;
+/// Close to three hours: plans count in ns, and add up hundreds of them.
+constexpr double kMostUs = 1e10;
+constexpr double kLeastBytesPerS = 1;
 
-Status check_between(double value, double least, std::string_view name, std::string_view what) {
-  if (value >= least && value <= kMost) {
+Status check_between(double value, double least, double most, std::string_view name,
+                     std::string_view what) {
+  if (value >= least && value <= most) {
     return {};
   }
   return fail(ErrorCode::kInvalidArgument, "{}: {} is {}; a number from {} to {} was expected",
-              what, name, value, least, kMost)
+              what, name, value, least, most)
       .hint("correct it, or leave it out where it is unknown");
 }
 
 /// Zero included.
 Status check_amount(const std::optional<double>& value, std::string_view name,
                     std::string_view what) {
-  return value ? check_between(*value, 0, name, what) : Status();
+  return value ? check_between(*value, 0, kMost, name, what) : Status();
 }
 
 Status check_positive(double value, std::string_view name, std::string_view what) {
-  return check_between(value, kLeast, name, what);
+  return check_between(value, kLeast, kMost, name, what);
+}
+
+/// Of bytes and the like.
+Status check_count(std::int64_t value, std::string_view name, std::string_view what) {
+  if (value > 0) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "{}: {} is {}; a whole number from 1 was expected", what,
+              name, value)
+      .hint("correct it, or leave it out where it is unknown");
+}
+
+Status check_us(double value, std::string_view name, std::string_view what) {
+  return check_between(value, 0, kMostUs, name, what);
+}
+
+Status check_factor(double value, std::string_view name, std::string_view what) {
+  return check_between(value, 1 / kMostFactor, kMostFactor, name, what);
 }
 
 /// Those that recipes know; whether the tensors of a path exist only the network says.
@@ -109,7 +135,7 @@ Status check_scaling(const Cluster& cluster, const Machine& machine, const std::
         .hint("write {{\"*\": 4}} for four times as long in every precision");
   }
   for (const auto& [precision, factor] : scaling.factors) {
-    TESSERA_CHECK(check_positive(factor, fmt::format("the factor of '{}'", precision), what));
+    TESSERA_CHECK(check_factor(factor, fmt::format("the factor of '{}'", precision), what));
   }
   return {};
 }
@@ -140,12 +166,14 @@ Status check_machine(const Cluster& cluster, const Machine& machine) {
   TESSERA_CHECK(check_scaling(cluster, machine, what));
   TESSERA_CHECK(check_circle(cluster, machine));
   if (machine.memory_bytes) {
-    TESSERA_CHECK(check_positive(static_cast<double>(*machine.memory_bytes), "memory_bytes", what));
+    TESSERA_CHECK(check_count(*machine.memory_bytes, "memory_bytes", what));
   }
-  TESSERA_CHECK(check_amount(machine.busy_watts, "busy_watts", what));
-  TESSERA_CHECK(check_positive(machine.cores, "cores", what));
-  TESSERA_CHECK(check_amount(machine.part_overhead_us, "part_overhead_us", what));
-  TESSERA_CHECK(check_positive(machine.speed, "speed", what));
+  if (machine.busy_watts) {
+    TESSERA_CHECK(check_between(*machine.busy_watts, 0, kMostWatts, "busy_watts", what));
+  }
+  TESSERA_CHECK(check_count(machine.cores, "cores", what));
+  TESSERA_CHECK(check_us(machine.part_overhead_us, "part_overhead_us", what));
+  TESSERA_CHECK(check_factor(machine.speed, "speed", what));
   if (std::count(machine.precisions.begin(), machine.precisions.end(), "") > 0) {
     return fail(ErrorCode::kInvalidArgument, "{}: a precision has no name", what)
         .hint("write them as profiles name them: fp32, int8, ...");
@@ -177,7 +205,7 @@ Status check_curve(const Link& link, std::string_view what) {
   for (std::size_t i = 0; i < link.goodput.size(); ++i) {
     const auto& point = link.goodput[i];
     const auto name = fmt::format("goodput[{}]", i);
-    TESSERA_CHECK(check_positive(static_cast<double>(point.bytes), name + ".bytes", what));
+    TESSERA_CHECK(check_count(point.bytes, name + ".bytes", what));
     TESSERA_CHECK(check_positive(point.us, name + ".us", what));
     if (i > 0 && (point.bytes <= link.goodput[i - 1].bytes || point.us < link.goodput[i - 1].us)) {
       return fail(ErrorCode::kInvalidArgument,
@@ -212,9 +240,10 @@ Status check_link(const Cluster& cluster, const Link& link) {
     return fail(ErrorCode::kInvalidArgument, "{} leads from a machine to itself", what)
         .hint("leave it out: values that stay cost nothing");
   }
-  TESSERA_CHECK(check_amount(link.latency_us, "latency_us", what));
+  TESSERA_CHECK(check_us(link.latency_us, "latency_us", what));
   if (link.bandwidth_bytes_per_s) {
-    TESSERA_CHECK(check_positive(*link.bandwidth_bytes_per_s, "bandwidth_bytes_per_s", what));
+    TESSERA_CHECK(check_between(*link.bandwidth_bytes_per_s, kLeastBytesPerS, kMost,
+                                "bandwidth_bytes_per_s", what));
   } else if (link.goodput.empty()) {
     return fail(ErrorCode::kInvalidArgument, "{} has neither a bandwidth nor a goodput curve", what)
         .hint("give bandwidth_bytes_per_s: 20e6 for 20 MB/s");
@@ -259,13 +288,13 @@ Status check_wires(const Cluster& cluster) {
 Status check_codec(const Cluster& cluster, const InputCodec& codec) {
   const auto what = fmt::format("codec '{}'", codec.name);
   TESSERA_CHECK(check_name(codec.name, "a codec"));
-  TESSERA_CHECK(check_positive(static_cast<double>(codec.bytes), "bytes", what));
-  TESSERA_CHECK(check_amount(codec.encode_us, "encode_us", what));
+  TESSERA_CHECK(check_count(codec.bytes, "bytes", what));
+  TESSERA_CHECK(check_us(codec.encode_us, "encode_us", what));
   for (const auto& [machine, us] : codec.decode_us) {
     if (machine != "*") {
       TESSERA_CHECK(check_known(cluster, machine, what + ": decode_us"));
     }
-    TESSERA_CHECK(check_amount(us, fmt::format("decode_us of '{}'", machine), what));
+    TESSERA_CHECK(check_us(us, fmt::format("decode_us of '{}'", machine), what));
   }
   if (codec.sqnr_db && !std::isfinite(*codec.sqnr_db)) {
     return fail(ErrorCode::kInvalidArgument, "{}: sqnr_db is {}", what, *codec.sqnr_db)

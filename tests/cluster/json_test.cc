@@ -110,7 +110,8 @@ TEST(ClusterJson, WhatIsWrongIsToldWithItsPlace) {
   expect("/links/0/radio/gamma", 3, "links[0].radio has an unknown key 'gamma'");
   expect("/links/3/goodput/1/us", nullptr, "links[3].goodput[1]: us: type must be number");
   expect("/links/3/goodput/1", 7, "links[3].goodput[1]: an object was expected");
-  expect("/links", "none", "the cluster: links: ");
+  expect("/links", "none", "the cluster: links: a list or an object was expected, not a string");
+  expect("/machines", Json::object(), "machines: a list was expected, not an object");
   expect("/codecs/0/sqnr", 3, "codecs[0] has an unknown key 'sqnr'");
   expect("/pins/0/match", "conv", "pins[0]: match: ");
   expect("/raw_input_stays", 1, "the cluster: raw_input_stays: type must be boolean");

@@ -53,6 +53,13 @@ TEST(ClusterIsRefused, ForMachines) {
       {"cores is 0", [](Cluster& to) { to.machines[0].cores = 0; }},
       {"part_overhead_us is inf", [](Cluster& to) { to.machines[0].part_overhead_us = kInfinity; }},
       {"speed is 0", [](Cluster& to) { to.machines[0].speed = 0; }},
+      {"a whole number from 1 was expected", [](Cluster& to) { to.machines[0].memory_bytes = 0; }},
+      // Plans count in whole ns and nJ: more than these they could not add up.
+      {"speed is 1e-07", [](Cluster& to) { to.machines[0].speed = 1e-7; }},
+      {"speed is 10000000", [](Cluster& to) { to.machines[0].speed = 1e7; }},
+      {"busy_watts is 1e+19", [](Cluster& to) { to.machines[0].busy_watts = 1e19; }},
+      {"part_overhead_us is 1000000000000",
+       [](Cluster& to) { to.machines[0].part_overhead_us = 1e12; }},
       {"a precision has no name", [](Cluster& to) { to.machines[0].precisions = {""}; }},
       {"machine 'edge': only: a pattern is empty", [](Cluster& to) { to.machines[1].only = {""}; }},
       {"machine 'edge': except: ", [](Cluster& to) { to.machines[1].except = {"re:("}; }},
