@@ -72,7 +72,17 @@ Status read_goal(Options& options, const PlanInputs& inputs) {
           .hint("for example --max-memory {}=64MiB", inputs.cluster().machines.front().name);
     }
     TESSERA_TRY(const auto bytes, cluster::bytes_from(text.substr(at + 1)));
-    goal.max_memory_bytes[text.substr(0, at)] = static_cast<std::int64_t>(bytes);
+    constexpr double kMostBytes = 0x1p62;
+    if (!(bytes < kMostBytes)) {
+      return fail(ErrorCode::kInvalidArgument, "--max-memory {}: that is 2^62 bytes or more", text)
+          .hint("leave it out where memory is no limit");
+    }
+    const auto machine = text.substr(0, at);
+    if (!goal.max_memory_bytes.emplace(machine, static_cast<std::int64_t>(bytes)).second) {
+      return fail(ErrorCode::kInvalidArgument, "--max-memory is given twice for machine '{}'",
+                  machine)
+          .hint("give the lower one");
+    }
   }
   return {};
 }
@@ -134,8 +144,49 @@ std::filesystem::path certificate_path(const std::string& output) {
   return std::filesystem::path(output).replace_extension(".cert.json");
 }
 
+/// Without links and dots, as far as the folders are there.
+std::filesystem::path in_full(const std::filesystem::path& path) {
+  std::error_code problem;
+  auto full = std::filesystem::weakly_canonical(std::filesystem::absolute(path, problem), problem);
+  return problem ? path : full;
+}
+
+/// One file would be written over the other.
+Status check_apart(const Options& options) {
+  std::vector<std::pair<std::string_view, std::filesystem::path>> files{
+      {"--output", options.output}, {"--recipe", options.recipe}, {"--export", options.exported}};
+  if (options.output.ends_with(".json")) {
+    files.emplace_back("the certificate", certificate_path(options.output));
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t j = i + 1; j < files.size(); ++j) {
+      const auto& [one, path] = files[i];
+      const auto& [other, same] = files[j];
+      if (!path.empty() && !same.empty() && in_full(path) == in_full(same)) {
+        return fail(ErrorCode::kInvalidArgument, "{} and {} are both '{}'", one, other,
+                    path.string())
+            .hint("give each a name of its own");
+      }
+    }
+  }
+  return {};
+}
+
+/// The one of an earlier plan under the same name would be taken for this one's.
+Status remove_certificate(const std::string& output) {
+  std::error_code problem;
+  std::filesystem::remove(certificate_path(output), problem);
+  if (problem) {
+    return fail(ErrorCode::kPermissionDenied, "cannot remove '{}', the certificate of another plan",
+                certificate_path(output).string())
+        .hint("remove it, or write the plan to another place");
+  }
+  return {};
+}
+
 Status run(Options options, Context& context) {
   TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
+  TESSERA_CHECK(check_apart(options));
   if (options.output.ends_with(".json")) {
     TESSERA_CHECK(check_writable(certificate_path(options.output), options.overwrite));
   }
@@ -174,7 +225,10 @@ Status run(Options options, Context& context) {
   if (planned.solution.proof) {
     TESSERA_CHECK(write_certificate(certificate_path(options.output), inputs, model.sha256, graph,
                                     planned, options.overwrite));
+  } else if (options.output.ends_with(".json")) {
+    TESSERA_CHECK(remove_certificate(options.output));
   }
+  planned.plan.wall_us = context.timeless ? 0 : planned.plan.wall_us;
   const auto& plan = planned.plan;
   if (charts) {
     const auto name = std::filesystem::path(options.model).filename().string();

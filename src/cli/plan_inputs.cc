@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <span>
 
 #include "tessera/certificate/certificate.h"
@@ -99,8 +100,14 @@ Result<PlanInputs> PlanInputs::read(const PlanFiles& given, const ModelInfo& mod
       files[machine.name] = machine.profile;
     }
   }
+  std::set<std::string> given_for;
   for (const auto& text : given.profiles) {
     TESSERA_TRY(const auto file, profile_file(text, inputs.cluster_));
+    if (!given_for.insert(file.machine).second) {
+      return fail(ErrorCode::kInvalidArgument, "--profile is given twice for machine '{}'",
+                  file.machine)
+          .hint("a machine has one profile: leave the other out");
+    }
     files[file.machine] = file.path;
   }
   for (const auto& machine : inputs.cluster_.machines) {
@@ -136,8 +143,13 @@ Result<PlanInputs> PlanInputs::read(const PlanFiles& given, const ModelInfo& mod
 
 Status PlanInputs::note(const std::string& path) {
   TESSERA_TRY(const auto content, read_file(path));
-  sums_[std::filesystem::path(path).filename().string()] =
-      sha256(std::as_bytes(std::span(content)));
+  // Files of different folders may have one name: then more of the path tells them apart.
+  const auto sum = sha256(std::as_bytes(std::span(content)));
+  const auto name = std::filesystem::path(path).filename().string();
+  const auto [known, is_new] = sums_.emplace(name, sum);
+  if (!is_new && known->second != sum) {
+    sums_[std::filesystem::path(path).lexically_normal().string()] = sum;
+  }
   return {};
 }
 

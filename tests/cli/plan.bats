@@ -93,6 +93,37 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   expect_in "$stderr" "no plan"
 }
 
+@test "files do not overwrite each other, and no certificate of an earlier plan stays" {
+  tessera plan "$network" --profile "$profile" -o plan.json --recipe plan.json
+  expect_error 2 "are both 'plan.json'"
+  tessera plan "$network" --profile "$profile" -o plan.json --recipe ./plan.cert.json
+  expect_error 2 "the certificate"
+  expect_missing plan.json
+  tessera plan "$network" --profile "$profile" -o plan.json --timeless
+  expect_status 0
+  [ -s plan.cert.json ]
+  [ "$(jq .result.wall_us plan.json)" = 0 ]
+  tessera plan "$network" --profile "$profile" -o plan.json --force --max-latency 0.000001
+  expect_status 1
+  expect_missing plan.cert.json
+  tessera plan "$network" --profile "$profile" --max-memory here=1e30
+  expect_error 2 "2^62 bytes"
+  tessera plan "$network" --profile "$profile" --max-memory here=1 --max-memory here=2
+  expect_error 2 "twice"
+  tessera plan "$network" --cluster "$clusters/device-edge.json" --profile edge="$profile" --profile edge="$profile"
+  expect_error 2 "twice"
+}
+
+@test "a certificate names every profile, also those of one file name" {
+  mkdir a b
+  cp "$profile" a/p.json
+  jq -c . "$profile" >b/p.json
+  tessera plan "$network" --cluster "$clusters/device-edge.json" --profile device=a/p.json --profile edge=b/p.json -o plan.json
+  expect_status 0
+  expect_equal "$(jq -c '[.inputs[]] | sort' plan.cert.json)" \
+    "$(sha256sum a/p.json b/p.json "$clusters/device-edge.json" | cut -d' ' -f1 | sort | jq -R . | jq -sc .)"
+}
+
 @test "exports are of the same problem" {
   for ending in lp mps cfn; do
     tessera plan "$network" --profile "$profile" --no-baselines --export "p.$ending"
