@@ -41,7 +41,7 @@ Envelope envelope_of(Context& context, std::string_view kind, const ModelInfo& n
   return envelope;
 }
 
-Status write_charts(const std::vector<report::NamedChart>& charts,
+Status write_charts(const std::vector<report::ChartFile>& charts,
                     const std::filesystem::path& folder, Overwrite overwrite) {
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
@@ -51,7 +51,7 @@ Status write_charts(const std::vector<report::NamedChart>& charts,
         .hint("give --plots a folder that can be written");
   }
   for (const auto& chart : charts) {
-    TESSERA_CHECK(write_file(folder / chart.file, chart.svg, overwrite));
+    TESSERA_CHECK(write_file(folder / chart.name, chart.svg, overwrite));
   }
   return {};
 }

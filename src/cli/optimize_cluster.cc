@@ -89,6 +89,12 @@ Result<Placed> place_on_cluster(const PlacementOptions& options, const Placement
     placed.files.push_back("plan-recipe.json");
   }
   TESSERA_CHECK(write("plan.json", "plan", to_json(planned.plan)));
+  const auto name = std::filesystem::path(info.path).filename().string();
+  TESSERA_TRY(const auto pictures, report::plan_charts(planned.plan, graph, name));
+  for (const auto& picture : pictures) {
+    TESSERA_CHECK(write_file(folder / picture.name, picture.svg, Overwrite::kReplace));
+    placed.files.push_back(picture.name);
+  }
   constexpr std::size_t kTop = 5;
   placed.text = report::plan_text(planned.plan, context.page(), kTop);
   placed.plan = std::move(planned.plan);

@@ -22,7 +22,8 @@ struct PlacementOptions {
 struct Placed {
   placement::Plan plan;
   std::string text;
-  std::vector<std::string> files;  ///< profile.json, plan.json, plan.cert.json, plan-recipe.json
+  /// profile.json, plan.json, plan.cert.json, plan-recipe.json, plan.svg, schedule.svg
+  std::vector<std::string> files;
 };
 
 /// What placing needs of the run.

@@ -234,7 +234,7 @@ Status run(Options options, Context& context) {
     const auto name = std::filesystem::path(options.model).filename().string();
     TESSERA_TRY(const auto files, report::plan_charts(plan, graph, name));
     for (const auto& file : files) {
-      TESSERA_CHECK(write_file(charts->path() / file.file, file.svg, Overwrite::kReplace));
+      TESSERA_CHECK(write_file(charts->path() / file.name, file.svg, Overwrite::kReplace));
     }
     TESSERA_CHECK(charts->commit());
   }

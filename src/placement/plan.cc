@@ -119,7 +119,9 @@ std::string why_idle(const Planner& planner, const Goal& goal, const Solved& sol
   }
   const auto more = best->account->objective - solved.account->objective;
   const bool proven = standing_of(solved) == Standing::kOptimal;
-  return fmt::format("everything there would take {:.4g} {} more{}", more, unit_of(goal.objective),
+  const bool joules = unit_of(goal.objective) == "J";
+  return fmt::format("everything there would take {:.3g} {} more{}",
+                     joules ? more * 1e3 : more / 1e3, joules ? "mJ" : "ms",
                      proven ? ", and no part of the model there saves what it costs" : "");
 }
 

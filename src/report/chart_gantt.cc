@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "report/frame.h"
 #include "tessera/report/format.h"
@@ -20,11 +21,13 @@ constexpr double kTextPad = 4;
 struct Placed {
   const GanttSpan* span = nullptr;
   std::size_t track = 0;
+  std::optional<double> next_us;  ///< when the track is taken again
 };
 
 struct Row {
   std::vector<Placed> spans;
   std::vector<double> busy_until;  ///< by track
+  std::vector<std::size_t> last;   ///< by track, of spans
 };
 
 struct Drawable {
@@ -38,16 +41,20 @@ Axis time_axis() {
   return {.title = "time", .unit = "ms", .from_zero = true};
 }
 
-/// The first track that is free by then.
-std::size_t track_for(Row& row, const GanttSpan& span) {
+/// On the first track that is free by then.
+void place(Row& row, const GanttSpan& span) {
   const auto free = std::find_if(row.busy_until.begin(), row.busy_until.end(),
                                  [&](double until) { return until <= span.start_us; });
+  const auto track = static_cast<std::size_t>(free - row.busy_until.begin());
   if (free == row.busy_until.end()) {
-    row.busy_until.push_back(span.end_us);
-    return row.busy_until.size() - 1;
+    row.busy_until.push_back(0);
+    row.last.push_back(0);
+  } else {
+    row.spans[row.last[track]].next_us = span.start_us;
   }
-  *free = span.end_us;
-  return static_cast<std::size_t>(free - row.busy_until.begin());
+  row.busy_until[track] = span.end_us;
+  row.last[track] = row.spans.size();
+  row.spans.push_back({&span, track, {}});
 }
 
 Status check(const GanttChart& chart) {
@@ -81,8 +88,7 @@ Drawable select(const GanttChart& chart) {
     return a->start_us < b->start_us;
   });
   for (const auto* span : spans) {
-    auto& row = selected.rows[span->row];
-    row.spans.push_back({span, track_for(row, *span)});
+    place(selected.rows[span->row], *span);
   }
   return selected;
 }
@@ -92,8 +98,28 @@ double height_of(const Row& row) {
          2 * kRowPad;
 }
 
-void draw_span(Svg& svg, const GanttChart& chart, const Scale& scale, const Placed& placed,
-               double row_top) {
+/// In the bar, else behind it, else before it; nowhere if there is no room. Returns where what is
+/// drawn ends. `room`: what is free of the bar's track, the bar included.
+double draw_label(Svg& svg, const std::string& label, const Box& bar, const Box& room) {
+  const auto width = text_width(label, kSmallSize);
+  const auto y = bar.bottom - 4;
+  if (width <= bar.width() - 2 * kTextPad) {
+    svg.text({(bar.left + bar.right) / 2, y}, clean_text(label), "t", Anchor::kMiddle);
+    return bar.right;
+  }
+  if (bar.right + width + 2 * kTextPad <= room.right) {
+    svg.text({bar.right + kTextPad, y}, clean_text(label), "t w");
+    return bar.right + kTextPad + width;
+  }
+  if (bar.left - width - 2 * kTextPad >= room.left) {
+    svg.text({bar.left - kTextPad, y}, clean_text(label), "t w", Anchor::kEnd);
+  }
+  return bar.right;
+}
+
+/// `room`: left and right ends of what is free of its track; returns where what is drawn ends.
+double draw_span(Svg& svg, const GanttChart& chart, const Scale& scale, const Placed& placed,
+                 double row_top, Box room) {
   const auto& span = *placed.span;
   const auto color = color_index(chart.kinds[span.kind].color, span.kind);
   const auto left = scale(span.start_us / 1e3);
@@ -104,11 +130,22 @@ void draw_span(Svg& svg, const GanttChart& chart, const Scale& scale, const Plac
   const Box bar{left, top, right, top + kTrack - 2};
   svg.rect(bar, "bg");  // the grid must not shine through
   svg.rect(bar, fmt::format("q f{} s{}", color, color),
-           fmt::format("{}: {}, {} to {}, {}", shorten(chart.rows[span.row], 40),
-                       shorten(span.label, 60), duration(span.start_us), duration(span.end_us),
+           fmt::format("{}: {}{}{}, {} to {}, {}", shorten(chart.rows[span.row], 40),
+                       shorten(span.label, 40), span.tooltip.empty() ? "" : ", ",
+                       shorten(span.tooltip, 40), duration(span.start_us), duration(span.end_us),
                        duration(span.end_us - span.start_us)));
-  if (text_width(span.label, kSmallSize) <= right - left - 2 * kTextPad) {
-    svg.text({(left + right) / 2, top + kTrack - 6}, clean_text(span.label), "t", Anchor::kMiddle);
+  room.right = placed.next_us ? std::min(room.right, scale(*placed.next_us / 1e3)) : room.right;
+  return draw_label(svg, span.label, bar, room);
+}
+
+/// All of a row.
+void draw_spans(Svg& svg, const GanttChart& chart, const Scale& scale, const Row& row,
+                double row_top, const Box& area) {
+  std::vector<double> taken(row.busy_until.size(), area.left);
+  for (const auto& placed : row.spans) {
+    auto room = area;
+    room.left = taken[placed.track];
+    taken[placed.track] = draw_span(svg, chart, scale, placed, row_top, room);
   }
 }
 
@@ -128,7 +165,7 @@ Result<Chart> draw(const GanttChart& chart) {
   std::vector<LegendEntry> legend;
   for (std::size_t k = 0; k < chart.kinds.size(); ++k) {
     legend.push_back(
-        {chart.kinds[k].name, LegendEntry::Kind::kBar, color_index(chart.kinds[k].color, k), 0});
+        {chart.kinds[k].name, LegendEntry::Kind::kBox, color_index(chart.kinds[k].color, k), 0});
   }
   double names = 0;
   for (const auto& row : chart.rows) {
@@ -164,9 +201,7 @@ Result<Chart> draw(const GanttChart& chart) {
     const auto& row = selected.rows[r];
     svg.text({area.left - kGap, top + height_of(row) / 2 + 4},
              fit_text(chart.rows[r], kSmallSize, names), "t", Anchor::kEnd);
-    for (const auto& placed : row.spans) {
-      draw_span(svg, chart, scale, placed, top);
-    }
+    draw_spans(svg, chart, scale, row, top, area);
     top += height_of(row);
   }
   const auto note = left_out_note(selected.left_out);

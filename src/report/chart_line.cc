@@ -89,6 +89,23 @@ void draw_spread(Frame& frame, const Point& point, std::size_t color) {
   frame.svg.line({x - kCap, lower}, {x + kCap, lower}, css);
 }
 
+/// The marks with the corners between them.
+std::vector<Position> with_steps(const std::vector<Position>& marks, Steps steps) {
+  if (steps == Steps::kNone) {
+    return marks;
+  }
+  std::vector<Position> line;
+  for (const auto& mark : marks) {
+    if (!line.empty()) {
+      const auto& before = line.back();
+      line.push_back(steps == Steps::kAfter ? Position{mark.x, before.y}
+                                            : Position{before.x, mark.y});
+    }
+    line.push_back(mark);
+  }
+  return line;
+}
+
 void draw_series(Frame& frame, const LineChart& chart, const Series& series,
                  const std::vector<Point>& points, std::size_t index) {
   const auto color = color_index(series.color, index);
@@ -101,7 +118,8 @@ void draw_series(Frame& frame, const LineChart& chart, const Series& series,
     line.push_back({frame.x(point.x), frame.y(point.y)});
   }
   if (line.size() > 1) {
-    frame.svg.polyline(line, fmt::format("l s{}{}", color, series.dashed ? " d" : ""));
+    frame.svg.polyline(with_steps(line, series.steps),
+                       fmt::format("l s{}{}", color, series.dashed ? " d" : ""));
   }
   // A band is a model's: its marks are there for the tooltips only.
   const auto radius = series.band || points.size() > kManyPoints ? 1.5 : 3.0;

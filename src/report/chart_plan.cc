@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <set>
 #include <tuple>
 
 #include "report/frame.h"
+#include "report/plan_columns.h"
 #include "report/plan_layout.h"
+#include "tessera/report/format.h"
 
 namespace tessera::report {
 namespace {
@@ -22,33 +23,34 @@ constexpr double kSlotPitch = 32;
 constexpr double kLanePad = 10;
 /// Between lanes: two lines of labels.
 constexpr double kLaneGap = 40;
-constexpr double kWidestBox = 124;
-constexpr double kNarrowestBox = 16;
 constexpr double kBoxPad = 6;
-/// Between columns: an arrow that is seen to turn.
-constexpr double kWideStep = 72;
-constexpr double kNarrowStep = 14;
 constexpr double kThick = 3;
+constexpr double kBow = 9;  ///< above boxes that stand in the way
 constexpr double kArrow = 6;
 constexpr std::size_t kCutColor = 6;  ///< grey, which no kind has
 constexpr std::size_t kMostListed = 8;
 constexpr double kListPitch = 16;
 
 std::string box_label(const PlanGraph& chart, const PlanBox& box) {
-  return box.nodes.size() == 1 ? chart.nodes[box.nodes.front()].name
-                               : fmt::format("{} layers", box.nodes.size());
+  return box.nodes.size() == 1
+             ? chart.nodes[box.nodes.front()].name
+             : fmt::format("{} {}", box.nodes.size(), box.is_end ? "values" : "layers");
 }
 
 std::string box_tooltip(const PlanGraph& chart, const PlanBox& box) {
   const auto& first = chart.nodes[box.nodes.front()];
+  const auto lane = shorten(chart.lanes[box.lane], 32);
+  if (box.is_end) {
+    return fmt::format("{}: {}", lane,
+                       box.nodes.size() == 1 ? shorten(first.tooltip, 80) : box_label(chart, box));
+  }
   const auto& last = chart.nodes[box.nodes.back()];
   const auto names = box.nodes.size() == 1
                          ? shorten(first.name, 80)
                          : fmt::format("{} layers, {} to {}", box.nodes.size(),
                                        shorten(first.name, 32), shorten(last.name, 32));
   const auto more = box.nodes.size() == 1 && !first.tooltip.empty() ? ", " + first.tooltip : "";
-  return fmt::format("{}: {}, {}{}", names, shorten(chart.lanes[box.lane], 32),
-                     shorten(chart.kinds[box.kind].name, 16), more);
+  return fmt::format("{}: {}, {}{}", names, lane, shorten(chart.kinds[box.kind].name, 16), more);
 }
 
 /// Values that one arrow stands for; what is read several times is sent once.
@@ -62,6 +64,17 @@ std::vector<const PlanEdge*> sent(const PlanGraph& chart, const PlanArrow& arrow
     }
   }
   return values;
+}
+
+std::string sum_text(const std::vector<const PlanEdge*>& values) {
+  double size = 0;
+  double us = 0;
+  for (const auto* edge : values) {
+    size += edge->bytes;
+    us += edge->us;
+  }
+  const auto text = fmt::format("{} tensors", values.size());
+  return size > 0 || us > 0 ? fmt::format("{}, {}, {}", text, bytes(size), duration(us)) : text;
 }
 
 std::string arrow_tooltip(const PlanGraph& chart, const PlanLayout& layout,
@@ -103,60 +116,31 @@ class Drawing {
   [[nodiscard]] std::vector<LegendEntry> legend() const {
     std::vector<LegendEntry> entries;
     for (std::size_t k = 0; k < chart_.kinds.size(); ++k) {
-      entries.push_back({chart_.kinds[k].name, LegendEntry::Kind::kBar,
+      entries.push_back({chart_.kinds[k].name, LegendEntry::Kind::kBox,
                          color_index(chart_.kinds[k].color, k), 0});
     }
     if (std::any_of(layout_.arrows.begin(), layout_.arrows.end(),
                     [](const PlanArrow& arrow) { return arrow.cut; })) {
-      entries.push_back({"sent over a link", LegendEntry::Kind::kLine, kCutColor, 2});
+      entries.push_back({"sent over a link", LegendEntry::Kind::kArrow, kCutColor, 0});
     }
     return entries;
   }
 
-  /// Columns as wide as their labels, less where there is no room for that.
   void measure() {
-    std::vector<double> wanted(layout_.columns, kNarrowestBox);
+    std::vector<double> labels;
     for (const auto& box : layout_.boxes) {
-      const auto wide = text_width(box_label(chart_, box), kSmallSize) + 2 * kBoxPad;
-      wanted[box.column] = std::max(wanted[box.column], std::min(wide, kWidestBox));
+      labels.push_back(text_width(box_label(chart_, box), kSmallSize) + 2 * kBoxPad);
     }
     double names = 0;
     for (const auto& lane : chart_.lanes) {
       names = std::max(names, std::min(text_width(lane, kTextSize), kLongestLane));
     }
-    left_ = kEdge + kGap + names + kGap;
-    const auto room = chart_.width_px - left_ - 2 * kEdge;
-    const auto columns = static_cast<double>(layout_.columns);
-    const auto all = std::accumulate(wanted.begin(), wanted.end(), 0.0);
-    const auto step = std::clamp((room - all) / std::max(1.0, columns), kNarrowStep, kWideStep);
-    const auto widest = fitting(wanted, room - columns * step);
-    auto x = left_;
-    for (const auto wide : wanted) {
-      const auto given = std::min(wide, widest);
-      columns_.push_back({x, 0, x + given, 0});
-      x += given + step;
-    }
-    width_ = std::max(chart_.width_px, x - step + 2 * kEdge);
-    if (layout_.columns == 0) {
-      width_ = chart_.width_px;
-    }
+    left_ = kEdge + kGap + names + 2 * kGap;
+    columns_ = place_columns(layout_, labels, left_, chart_.width_px - left_ - 2 * kEdge);
+    const auto needed = columns_.right + 2 * kEdge;
+    constexpr double kRounding = 1e-3;
+    width_ = needed > chart_.width_px + kRounding ? needed : chart_.width_px;
     place_lanes(draw_head(svg_, chart_.heading, legend(), width_) + 12);
-  }
-
-  /// The most that columns may have so that all of them fit.
-  static double fitting(const std::vector<double>& wanted, double room) {
-    auto widest = kWidestBox;
-    const auto sum = [&] {
-      double all = 0;
-      for (const auto wide : wanted) {
-        all += std::min(wide, widest);
-      }
-      return all;
-    };
-    while (widest > kNarrowestBox && sum() > room) {
-      widest -= 2;
-    }
-    return std::max(widest, kNarrowestBox);
   }
 
   void place_lanes(double top) {
@@ -169,11 +153,22 @@ class Drawing {
     }
     bottom_ = lanes_.empty() ? top + kLaneGap : lanes_.back().bottom;
     for (const auto& box : layout_.boxes) {
-      const auto& column = columns_[box.column];
+      taken_.insert({box.lane, box.slot, box.column});
+      const auto& column = columns_.columns[box.column];
       const auto upper =
           lanes_[box.lane].top + kLanePad + static_cast<double>(box.slot) * kSlotPitch;
-      places_.push_back({column.left, upper, column.right, upper + kBoxHeight});
+      places_.push_back({column.left, upper, right_of(box), upper + kBoxHeight});
     }
+  }
+
+  [[nodiscard]] double right_of(const PlanBox& box) const {
+    const auto& column = columns_.columns[box.column];
+    if (columns_.layer_width == 0 || box.is_end) {
+      return column.right;
+    }
+    constexpr double kMostBetween = 2;
+    return column.left + static_cast<double>(box.nodes.size()) * columns_.layer_width -
+           std::min(kMostBetween, columns_.layer_width / 4);
   }
 
   void draw_lanes() {
@@ -181,6 +176,11 @@ class Drawing {
       svg_.rect(lanes_[l], "z");
       svg_.text({kEdge + kGap, (lanes_[l].top + lanes_[l].bottom) / 2 + 4},
                 fit_text(chart_.lanes[l], kTextSize, kLongestLane), "k");
+      const bool empty = std::none_of(layout_.boxes.begin(), layout_.boxes.end(),
+                                      [&](const PlanBox& box) { return box.lane == l; });
+      if (empty && !layout_.boxes.empty()) {
+        svg_.text({left_, (lanes_[l].top + lanes_[l].bottom) / 2 + 4}, "no layers", "t m");
+      }
     }
   }
 
@@ -191,11 +191,27 @@ class Drawing {
             {to.left - (arrow.cut ? kArrow : 0), (to.top + to.bottom) / 2}};
   }
 
+  /// Whether boxes stand in the way of a level line.
+  [[nodiscard]] bool is_hidden(const PlanArrow& arrow) const {
+    const auto& from = layout_.boxes[arrow.from];
+    const auto& to = layout_.boxes[arrow.to];
+    if (from.lane != to.lane || from.slot != to.slot) {
+      return false;
+    }
+    const auto next = taken_.upper_bound({from.lane, from.slot, from.column});
+    return next != taken_.end() && *next < std::tuple(to.lane, to.slot, to.column);
+  }
+
   void draw_arrow(const PlanArrow& arrow, bool cut) {
     if (arrow.cut != cut) {
       return;
     }
     const auto [from, to] = ends(arrow);
+    if (!cut && is_hidden(arrow)) {
+      const auto top = places_[arrow.from].top;
+      svg_.bow({from.x - 2, top}, {to.x + 2, top}, kBow, "a");
+      return;
+    }
     if (!cut) {
       svg_.curve(from, to, 1, "a", {});
       return;
@@ -206,28 +222,41 @@ class Drawing {
                  fmt::format("f{}", kCutColor));
   }
 
-  void draw_box(std::size_t b) {
-    const auto& box = layout_.boxes[b];
-    const auto& place = places_[b];
+  void draw_shape(const PlanBox& box, const Box& place) {
+    if (box.is_end) {
+      svg_.rect(place, "bg a", box_tooltip(chart_, box));
+      return;
+    }
     const auto color = color_index(chart_.kinds[box.kind].color, box.kind);
     // What lies behind must not shine through.
     svg_.rect(place, "bg");
     svg_.rect(place, fmt::format("q f{} s{}", color, color), box_tooltip(chart_, box));
-    const auto room = place.width() - kBoxPad;
-    const auto label = box_label(chart_, box);
-    // Of "12 layers" the number says most.
-    const bool fits = text_width(label, kSmallSize) <= room;
-    const bool bare = !fits && box.nodes.size() > 1;
-    constexpr double kLeastName = 24;  // of a name less than three letters say nothing
-    if (!fits && !bare && room < kLeastName) {
-      return;
-    }
-    const auto text = bare ? std::to_string(box.nodes.size()) : fit_text(label, kSmallSize, room);
-    if (text_width(text, kSmallSize) > place.width() - 2) {
-      return;
-    }
-    bare_ = bare_ || bare;
+  }
+
+  void draw_box(std::size_t b) {
+    const auto& box = layout_.boxes[b];
+    const auto& place = places_[b];
+    draw_shape(box, place);
+    const auto text = box_text(box, place.width());
     svg_.text({(place.left + place.right) / 2, place.bottom - 8}, text, "t", Anchor::kMiddle);
+  }
+
+  /// What a box of that width says; nothing where it could say too little.
+  std::string box_text(const PlanBox& box, double width) {
+    const auto label = box_label(chart_, box);
+    const auto room = width - kBoxPad;
+    if (text_width(label, kSmallSize) <= room) {
+      return label;
+    }
+    if (box.nodes.size() > 1) {
+      // Of "12 layers" the number says most.
+      const auto number = std::to_string(box.nodes.size());
+      const bool fits = text_width(number, kSmallSize) <= width - 2;
+      bare_ = bare_ || fits;
+      return fits ? number : "";
+    }
+    constexpr double kTelling = 60;  // of names that are alike more than the ends must be seen
+    return room < kTelling ? "" : fit_text(label, kSmallSize, room);
   }
 
   /// Where a cut crosses the height `y`.
@@ -253,7 +282,7 @@ class Drawing {
       }
     }
     if (values.size() > 1) {
-      return fmt::format("{} tensors", values.size());
+      return sum_text(values);
     }
     return values.empty() ? "" : values.front()->label;
   }
@@ -278,7 +307,7 @@ class Drawing {
   }
 
   void draw_labels() {
-    LabelPlacer labels({left_ - kGap, top_, width_ - 2, bottom_});
+    LabelPlacer labels({left_ - kGap, top_, width_ - kEdge, bottom_});
     for (const auto& lane : lanes_) {
       labels.avoid(lane);
     }
@@ -293,9 +322,13 @@ class Drawing {
   /// What had no room above; returns the height of the whole.
   double draw_list() {
     auto y = bottom_ + 6;
-    if (bare_) {
+    const bool strip = columns_.layer_width > 0;
+    if (bare_ || strip) {
       y += kListPitch;
-      svg_.text({kEdge, y}, "numbers in boxes: layers", "t m");
+      svg_.text({kEdge, y},
+                strip ? fmt::format("width of boxes{}: layers", bare_ ? " and numbers in them" : "")
+                      : "numbers in boxes: layers, where it is not one",
+                "t m");
     }
     const auto shown = std::min(listed_.size(), kMostListed);
     for (std::size_t i = 0; i < shown; ++i) {
@@ -314,10 +347,13 @@ class Drawing {
     if (layout_.boxes.empty()) {
       return "Plan without layers.";
     }
-    auto text = fmt::format("Plan of {} layers", chart_.nodes.size());
+    const auto layers = std::count_if(chart_.nodes.begin(), chart_.nodes.end(),
+                                      [](const PlanNode& node) { return !node.is_end; });
+    auto text = fmt::format("Plan of {} layers", layers);
     for (std::size_t l = 0; l < chart_.lanes.size(); ++l) {
-      const auto count = std::count_if(chart_.nodes.begin(), chart_.nodes.end(),
-                                       [&](const PlanNode& node) { return node.lane == l; });
+      const auto count =
+          std::count_if(chart_.nodes.begin(), chart_.nodes.end(),
+                        [&](const PlanNode& node) { return node.lane == l && !node.is_end; });
       text += fmt::format("{} {} on {}", l == 0 ? ":" : ",", count, shorten(chart_.lanes[l], 40));
     }
     std::size_t cuts = 0;
@@ -334,9 +370,10 @@ class Drawing {
   double left_ = 0;  ///< of the first column
   double top_ = 0;
   double bottom_ = 0;
-  std::vector<Box> columns_;  ///< left and right
+  PlanColumns columns_;
   std::vector<Box> lanes_;
-  std::vector<Box> places_;  ///< by box
+  std::vector<Box> places_;                                            ///< by box
+  std::set<std::tuple<std::size_t, std::size_t, std::size_t>> taken_;  ///< lane, slot, column
   std::set<std::tuple<std::size_t, std::size_t, std::string_view>> told_;
   std::vector<std::string> listed_;
   bool bare_ = false;  ///< a box shows its number of layers without the word

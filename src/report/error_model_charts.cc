@@ -65,8 +65,8 @@ ScatterChart scatter_of(const noise::Alternative& alternative, bool chosen,
 
 }  // namespace
 
-Result<std::vector<NamedChart>> fit_charts(const noise::FitReport& report) {
-  std::vector<NamedChart> files;
+Result<std::vector<ChartFile>> fit_charts(const noise::FitReport& report) {
+  std::vector<ChartFile> files;
   std::vector<Chart> charts;
   for (std::size_t i = 0; i < report.alternatives.size(); ++i) {
     const auto& alternative = report.alternatives[i];
@@ -84,9 +84,9 @@ Result<std::vector<NamedChart>> fit_charts(const noise::FitReport& report) {
   return files;
 }
 
-Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>& ranks,
-                                            const noise::ErrorModel& model,
-                                            const noise::Gains& gains) {
+Result<std::vector<ChartFile>> rank_charts(const std::vector<noise::LayerRank>& ranks,
+                                           const noise::ErrorModel& model,
+                                           const noise::Gains& gains) {
   const auto name_of = [&](const noise::LayerRank& rank) {
     return model.layers[static_cast<std::size_t>(rank.layer)].name;
   };
@@ -125,8 +125,8 @@ Result<std::vector<NamedChart>> rank_charts(const std::vector<noise::LayerRank>&
   TESSERA_TRY(const auto heat_map,
               pair_figure({.subtitle = model.network.path},
                           "error of both, less those of each alone", names, pairs));
-  return std::vector<NamedChart>{{"sensitivity.svg", svg(sensitivity)},
-                                 {"pairs.svg", svg(heat_map)}};
+  return std::vector<ChartFile>{{"sensitivity.svg", svg(sensitivity)},
+                                {"pairs.svg", svg(heat_map)}};
 }
 
 }  // namespace tessera::report

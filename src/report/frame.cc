@@ -254,6 +254,17 @@ void draw_sample(Svg& svg, const LegendEntry& entry, double x, double y) {
     svg.rect({x + 3, middle - 5, x + kSampleWidth - 3, middle + 5}, filled);
     return;
   }
+  if (entry.kind == LegendEntry::Kind::kBox) {
+    svg.rect({x + 3, middle - 5, x + kSampleWidth - 3, middle + 5},
+             fmt::format("q f{} s{}", entry.color, entry.color));
+    return;
+  }
+  if (entry.kind == LegendEntry::Kind::kArrow) {
+    const auto tip = x + kSampleWidth;
+    svg.curve({x, middle}, {tip - 6, middle}, 3, fmt::format("s{}", entry.color), {});
+    svg.polygon({{tip, middle}, {tip - 7, middle - 5}, {tip - 7, middle + 5}}, filled);
+    return;
+  }
   if (entry.kind == LegendEntry::Kind::kLine) {
     svg.line({x, middle}, {x + kSampleWidth, middle},
              fmt::format("l s{}{}", entry.color, entry.dashed ? " d" : ""));

@@ -83,7 +83,7 @@ class Scale {
 };
 
 struct LegendEntry {
-  enum class Kind : std::uint8_t { kLine, kMark, kBar };
+  enum class Kind : std::uint8_t { kLine, kMark, kBar, kBox, kArrow };
   std::string name;
   Kind kind = Kind::kMark;
   std::size_t color = 0;

@@ -35,29 +35,50 @@ std::string energy_cell(const std::optional<double>& joules) {
   return or_dash(joules, [](double value) { return number(value * 1e3); });
 }
 
+/// How good the plan is known to be.
+std::string proven_text(const Plan& plan) {
+  if (plan.status == Standing::kOptimal && plan.bound >= plan.objective) {
+    return "proven: none is better";
+  }
+  constexpr double kLeastPercent = 0.01;  // more digits say nothing
+  const auto text = fmt::format("proven within {:.2g} %", std::max(100 * plan.gap, kLeastPercent));
+  const auto bound = amount(plan.bound, plan.objective_unit);
+  return bound == amount(plan.objective, plan.objective_unit)
+             ? text
+             : fmt::format("{} (bound {})", text, bound);
+}
+
+/// What was to be least, and how little it is.
+std::string goal_text(const Plan& plan) {
+  const auto value = amount(plan.objective, plan.objective_unit);
+  if (plan.goal != placement::Objective::kThroughput || plan.objective <= 0) {
+    return fmt::format("{} {}", to_string(plan.goal), value);
+  }
+  return fmt::format("throughput {} inferences/s (busiest stage {})", number(1e6 / plan.objective),
+                     value);
+}
+
 std::string head(const Plan& plan) {
-  auto text = fmt::format("plan      {}, {} {}", to_string(plan.status), to_string(plan.goal),
-                          amount(plan.objective, plan.objective_unit));
-  const bool proven = plan.status == Standing::kOptimal && plan.bound >= plan.objective;
-  text += proven ? ", proven optimal"
-                 : fmt::format(", proven within {:.2g} % (bound {})", 100 * plan.gap,
-                               amount(plan.bound, plan.objective_unit));
-  text += fmt::format(", found in {} by {}\n", duration(plan.wall_us), plan.method);
+  auto text =
+      fmt::format("plan      {}, {} in {} part{}, {}, found in {} by {}\n", to_string(plan.status),
+                  goal_text(plan), plan.parts, plan.parts == 1 ? "" : "s", proven_text(plan),
+                  duration(plan.wall_us), plan.method);
   text += fmt::format("latency   {} ({} to {} by the latency models)", duration(plan.latency_us),
                       duration(plan.latency_low_us), duration(plan.latency_high_us));
-  if (plan.parts > 1) {
-    text += fmt::format("; {} with machines and links side by side",
-                        duration(plan.schedule.makespan_us));
+  // Where nothing runs beside anything else it is the same.
+  const auto makespan = duration(plan.schedule.makespan_us);
+  if (plan.parts > 1 && makespan != duration(plan.latency_us)) {
+    text += fmt::format("; {} with machines and links side by side", makespan);
   }
   text += "\nenergy    ";
   text += plan.energy_j ? amount(*plan.energy_j, "J") : "not known: machines have no busy_watts";
-  for (const auto& source : plan.energy_sources) {
-    text += "; " + source;
+  if (plan.energy_j && !plan.energy_sources.empty()) {
+    text += fmt::format(" ({})", fmt::join(plan.energy_sources, "; "));
   }
   text += "\nerror     ";
   text += plan.error ? fmt::format("{} by the error model's bound, {} predicted (l2 per element)",
                                    number(*plan.error), number(plan.error_predicted.value_or(0)))
-                     : "not known: give --error-model";
+                     : "not known: no --error-model, or one that lacks precisions of the plan";
   return text + "\n";
 }
 
@@ -86,7 +107,7 @@ std::string machines(const Plan& plan, Page page) {
   auto text = table.text(page);
   for (const auto& share : plan.machines) {
     if (!share.why_idle.empty()) {
-      text += fmt::format("{} got nothing: {}\n", share.machine, share.why_idle);
+      text += fmt::format("{} got no layers: {}\n", share.machine, share.why_idle);
     }
   }
   return text;
@@ -118,14 +139,13 @@ std::string limits(const Plan& plan, Page page) {
   Table table({{"limit", Align::kLeft, true},
                {"used"},
                {"allowed"},
-               {"what more would save", Align::kLeft}});
+               {"a tenth more would save", Align::kLeft}});
   for (const auto& limit : plan.limits) {
     const bool binds = limit.price && *limit.price > 0;
     const double tenth = limit.bound / 10;
-    table.add_row({limit.name, amount(limit.used, limit.unit), amount(limit.bound, limit.unit),
-                   binds ? fmt::format("about {} for a tenth more",
-                                       amount(*limit.price * tenth, plan.objective_unit))
-                         : "nothing"});
+    table.add_row(
+        {limit.name, amount(limit.used, limit.unit), amount(limit.bound, limit.unit),
+         binds ? "about " + amount(*limit.price * tenth, plan.objective_unit) : "nothing"});
   }
   return "\n" + table.text(page);
 }
@@ -134,19 +154,17 @@ std::string baselines(const Plan& plan, Page page) {
   if (plan.baselines.empty()) {
     return {};
   }
-  Table table({{"instead", Align::kLeft, true},
-               {"ms"},
-               {"mJ"},
-               {"error"},
-               {"plan is"},
-               {"note", Align::kLeft, true}});
+  const auto wrapped = [](const char* header) {
+    return Column{.header = header, .align = Align::kLeft, .wraps = true};
+  };
+  Table table({wrapped("instead"), {"ms"}, {"mJ"}, {"error"}, {"times the plan"}, wrapped("note")});
   for (const auto& baseline : plan.baselines) {
     const bool compares = baseline.objective && plan.objective > 0;
     table.add_row({baseline.name,
                    or_dash(baseline.latency_us, [](double us) { return milliseconds(us); }),
                    energy_cell(baseline.energy_j),
                    or_dash(baseline.error, [](double error) { return number(error); }),
-                   compares ? fmt::format("{:.2f}x", *baseline.objective / plan.objective) : "-",
+                   compares ? fmt::format("{:.2f}", *baseline.objective / plan.objective) : "-",
                    baseline.why});
   }
   return "\n" + table.text(page);
@@ -184,8 +202,10 @@ std::string explanations(const Plan& plan, Page page) {
 std::string turns(const Plan& plan) {
   std::string text;
   for (const auto& turn : plan.turning_points) {
-    text += fmt::format("with {} times the {} the plan would use {}\n", number(turn.factor),
-                        turn.what, turn.then);
+    const auto value = turn.unit == "bytes/s" ? fmt::format(" ({} MB/s)", number(turn.value / 1e6))
+                                              : std::string();
+    text += fmt::format("with {} times the {}{} the plan would use {}\n", number(turn.factor),
+                        turn.what, value, turn.then);
   }
   return text.empty() ? text : "\n" + text;
 }
@@ -194,7 +214,11 @@ std::string front(const Plan& plan, Page page) {
   if (plan.pareto.empty()) {
     return {};
   }
-  Table table({{"ms"}, {"no plan below ms"}, {"error"}, {"mJ"}, {"layers", Align::kLeft, true}});
+  Table table({{"ms"},
+               {"no plan below ms"},
+               {"error"},
+               {"mJ"},
+               {.header = "layers", .align = Align::kLeft, .wraps = true}});
   for (const auto& point : plan.pareto) {
     std::string counts;
     for (const auto& [what, count] : point.layers_by_precision) {
@@ -204,7 +228,7 @@ std::string front(const Plan& plan, Page page) {
                    or_dash(point.error, [](double error) { return number(error); }),
                    energy_cell(point.energy_j), counts});
   }
-  return "\n" + table.text(page);
+  return "\nfront     plans of which none is better in both\n" + table.text(page);
 }
 
 std::string infeasible(const Plan& plan) {

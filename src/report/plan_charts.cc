@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <array>
+#include <functional>
+#include <optional>
 
-#include "tessera/report/chart.h"
+#include "report/plan_pictures.h"
 #include "tessera/report/format.h"
 #include "tessera/report/plan.h"
 
@@ -15,149 +16,141 @@ namespace {
 
 using placement::Plan;
 
-Color color_of(const std::string& kind) {
-  if (kind == "fp32" || kind == "float32") {
+Color color_of(const std::string& precision) {
+  if (precision == "fp32") {
     return kFloat32Color;
   }
-  if (kind == "int8") {
+  if (precision == "int8") {
     return kInt8Color;
   }
-  return kind == "float16" ? kFloat16Color : Color::kAuto;
+  if (precision == kSent) {
+    return Color::kGray;
+  }
+  return precision == "float16" ? kFloat16Color : Color::kAuto;
 }
 
-/// Names by number, in the order in which they come.
-class Names {
- public:
-  std::size_t number_of(const std::string& name) {
-    const auto at = std::ranges::find(names_, name);
-    if (at == names_.end()) {
-      names_.push_back(name);
-      return names_.size() - 1;
-    }
-    return static_cast<std::size_t>(at - names_.begin());
-  }
-  [[nodiscard]] const std::vector<std::string>& all() const { return names_; }
-  [[nodiscard]] std::vector<BarSeries> kinds() const {
-    std::vector<BarSeries> kinds;
-    for (const auto& name : names_) {
-      kinds.push_back({name, color_of(name)});
-    }
-    return kinds;
-  }
-
- private:
-  std::vector<std::string> names_;
-};
-
-std::string subtitle(const Plan& plan, const std::string& model) {
-  return fmt::format("{}: {} of one inference, {} part{}", model, duration(plan.latency_us),
-                     plan.parts, plan.parts == 1 ? "" : "s");
+/// What the points of a front get less of while they get slower: energy, or else the error.
+bool is_of_energy(const std::vector<placement::ParetoPoint>& front) {
+  const auto falls = [&](auto value) {
+    return std::ranges::adjacent_find(front, [&](const auto& faster, const auto& slower) {
+             const std::optional<double> before = std::invoke(value, faster);
+             const std::optional<double> after = std::invoke(value, slower);
+             return !before || !after || *after >= *before;
+           }) == front.end();
+  };
+  const bool has_errors =
+      std::ranges::all_of(front, [](const auto& one) { return one.error.has_value(); });
+  return !has_errors ||
+         (!falls(&placement::ParetoPoint::error) && falls(&placement::ParetoPoint::energy_j));
 }
 
-/// Layers, where they run and what crosses; constants and the ends of the model are left out.
-Result<Chart> graph_chart(const Plan& plan, const graph::Graph& graph, const std::string& model) {
-  PlanGraph chart{.heading = {"Which machine, which precision", subtitle(plan, model), {}}};
-  Names lanes;
-  for (const auto& share : plan.machines) {
-    lanes.number_of(share.machine);
+std::string layers_of(const placement::ParetoPoint& point) {
+  std::string text;
+  for (const auto& [what, count] : point.layers_by_precision) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, what);
   }
-  Names kinds;
-  std::map<std::string, std::size_t> node_of_layer;
-  std::map<std::string, std::size_t> node_of_op;
-  for (const auto& one : plan.assignments) {
-    const auto [at, is_new] = node_of_layer.try_emplace(one.layer, chart.nodes.size());
-    if (is_new) {
-      chart.nodes.push_back(
-          {one.layer, lanes.number_of(one.machine), kinds.number_of(one.precision), {}});
-    }
-    node_of_op[one.op] = at->second;
-  }
-  std::map<std::pair<std::string, std::string>, const placement::CutEdge*> cuts;
-  for (const auto& cut : plan.cuts) {
-    cuts[{cut.tensor, cut.to}] = &cut;
-  }
-  std::set<std::pair<std::size_t, std::size_t>> drawn;
-  for (const auto& tensor : graph.tensors()) {
-    if (!tensor.producer) {
-      continue;
-    }
-    const auto from = node_of_op.at(graph.op(*tensor.producer).name);
-    for (const auto reader : tensor.consumers) {
-      const auto to = node_of_op.at(graph.op(reader).name);
-      if (from == to || !drawn.insert({from, to}).second) {
-        continue;
-      }
-      PlanEdge edge{.from = from, .to = to};
-      const auto cut = cuts.find({tensor.name, lanes.all()[chart.nodes[to].lane]});
-      if (cut != cuts.end() && chart.nodes[from].lane != chart.nodes[to].lane) {
-        edge.cut = true;
-        edge.label =
-            fmt::format("{} {}, {}", cut->second->wire_dtype,
-                        bytes(static_cast<double>(cut->second->bytes)), duration(cut->second->us));
-      }
-      chart.edges.push_back(std::move(edge));
-    }
-  }
-  chart.lanes = lanes.all();
-  chart.kinds = kinds.kinds();
-  return draw(chart);
+  return text;
 }
 
-Result<Chart> schedule_chart(const Plan& plan, const std::string& model) {
-  GanttChart chart{
-      .heading = {
-          "One inference",
-          fmt::format("{}: {} with machines and links side by side, {} one after another", model,
-                      duration(plan.schedule.makespan_us), duration(plan.latency_us)),
-          {}}};
-  Names rows;
-  Names kinds;
-  for (const auto& share : plan.machines) {
-    rows.number_of(share.machine);
+/// Whether small values are as much to be seen as large ones.
+AxisScale scale_of(const std::vector<double>& values) {
+  constexpr double kWide = 30;
+  if (values.empty()) {
+    return AxisScale::kLinear;
   }
-  for (const auto& activity : plan.schedule.activities) {
-    chart.spans.push_back({rows.number_of(activity.where), activity.start_us, activity.end_us,
-                           activity.what, kinds.number_of(activity.precision)});
-  }
-  chart.rows = rows.all();
-  chart.kinds = kinds.kinds();
-  return draw(chart);
-}
-
-Result<Chart> front_chart(const Plan& plan, const std::string& model) {
-  const bool by_error = std::ranges::all_of(
-      plan.pareto, [](const auto& point) { return point.error && *point.error >= 0; });
-  constexpr double kMillis = 1e3;
-  LineChart chart{
-      .heading = {by_error ? "Latency against error" : "Latency against energy", model, {}},
-      .x = {.title = by_error ? "error" : "energy", .unit = by_error ? "l2" : "mJ"},
-      .y = {.title = "latency", .unit = "ms", .from_zero = true}};
-  Series plans{.name = "plans", .points = {}, .color = kInt8Color};
-  Series bounds{
-      .name = "proven: none is faster", .points = {}, .color = Color::kGray, .dashed = true};
-  for (const auto& point : plan.pareto) {
-    const double x = by_error ? *point.error : point.energy_j.value_or(0) * kMillis;
-    plans.points.push_back({x, point.latency_us / kMillis, std::nullopt, {}});
-    bounds.points.push_back({x, point.bound_us / kMillis, std::nullopt, {}});
-  }
-  chart.series = {std::move(plans), std::move(bounds)};
-  return draw(chart);
+  const auto [least, most] = std::ranges::minmax(values);
+  return least > 0 && most > kWide * least ? AxisScale::kLog : AxisScale::kLinear;
 }
 
 }  // namespace
 
-Result<std::vector<NamedChart>> plan_charts(const Plan& plan, const graph::Graph& graph,
-                                            const std::string& model) {
-  std::vector<NamedChart> files;
+std::size_t PlanNames::number_of(const std::string& name) {
+  const auto at = std::ranges::find(names_, name);
+  if (at == names_.end()) {
+    names_.push_back(name);
+    return names_.size() - 1;
+  }
+  return static_cast<std::size_t>(at - names_.begin());
+}
+
+void PlanNames::take_known(const std::set<std::string>& used) {
+  for (const auto* known : {"fp32", "float16", "int8"}) {
+    if (used.contains(known)) {
+      number_of(known);
+    }
+  }
+}
+
+std::vector<BarSeries> kinds_of(const PlanNames& precisions) {
+  constexpr std::array kFree{Color::kOrange, Color::kPurple, Color::kSky};
+  std::vector<BarSeries> kinds;
+  std::size_t further = 0;
+  for (const auto& name : precisions.all()) {
+    const auto known = color_of(name);
+    kinds.push_back({name, known == Color::kAuto ? kFree[further++ % kFree.size()] : known});
+  }
+  return kinds;
+}
+
+std::string sent_text(const placement::CutEdge& cut) {
+  return fmt::format("{} {}", cut.wire_dtype, bytes(static_cast<double>(cut.bytes)));
+}
+
+/// Plans and bounds as stairs: between two plans only the one that keeps more is known to be
+/// possible, and only the bound of the one that keeps less to hold.
+LineChart front_picture(const Plan& plan, const std::string& model) {
+  constexpr double kMillis = 1e3;
+  const bool of_energy = is_of_energy(plan.pareto);
+  const auto value = [&](const placement::ParetoPoint& point) {
+    return of_energy ? point.energy_j.value_or(0) * kMillis : point.error.value_or(0);
+  };
+  std::vector<double> positive;
+  for (const auto& point : plan.pareto) {
+    if (value(point) > 0) {
+      positive.push_back(value(point));
+    }
+  }
+  LineChart chart{
+      .heading = {of_energy ? "Latency against energy" : "Latency against error", model, {}},
+      .x = {.title = of_energy ? "energy of one inference" : "error of the outputs",
+            .unit = of_energy ? "mJ" : "l2 per element",
+            .scale = scale_of(positive)},
+      .y = {.title = "latency of one inference", .unit = "ms"}};
+  Series plans{.name = "plans found", .color = Color::kBlue, .steps = Steps::kAfter};
+  Series bounds{.name = "proven: no plan is below",
+                .color = Color::kGray,
+                .dashed = true,
+                .steps = Steps::kBefore};
+  auto points = plan.pareto;
+  std::ranges::sort(points, {}, value);
+  for (const auto& point : points) {
+    const double x = value(point);
+    const double ms = point.latency_us / kMillis;
+    if (x <= 0 && chart.x.scale == AxisScale::kLog) {
+      // A logarithmic axis has no place for it.
+      chart.guides.push_back(
+          {Guide::At::kY, ms, fmt::format("without error: {}", duration(point.latency_us))});
+      continue;
+    }
+    plans.points.push_back({x, ms, std::nullopt, layers_of(point)});
+    bounds.points.push_back({x, point.bound_us / kMillis, std::nullopt, {}});
+  }
+  chart.series = {std::move(plans), std::move(bounds)};
+  return chart;
+}
+
+Result<std::vector<ChartFile>> plan_charts(const Plan& plan, const graph::Graph& graph,
+                                           const std::string& model) {
+  std::vector<ChartFile> files;
   if (plan.assignments.empty()) {
     return files;
   }
-  TESSERA_TRY(const auto picture, graph_chart(plan, graph, model));
+  TESSERA_TRY(const auto picture, draw(graph_picture(plan, graph, model)));
   files.push_back({"plan.svg", svg(picture)});
-  TESSERA_TRY(const auto schedule, schedule_chart(plan, model));
+  TESSERA_TRY(const auto schedule, draw(schedule_picture(plan, graph, model)));
   files.push_back({"schedule.svg", svg(schedule)});
   if (!plan.pareto.empty()) {
-    TESSERA_TRY(const auto front, front_chart(plan, model));
+    TESSERA_TRY(const auto front, draw(front_picture(plan, model)));
     files.push_back({"front.svg", svg(front)});
   }
   return files;

@@ -20,7 +20,7 @@ constexpr std::size_t kMostSlots = 4;
 
 Status check(const PlanGraph& chart) {
   for (const auto& node : chart.nodes) {
-    if (node.lane >= chart.lanes.size() || node.kind >= chart.kinds.size()) {
+    if (node.lane >= chart.lanes.size() || (!node.is_end && node.kind >= chart.kinds.size())) {
       return fail(ErrorCode::kInvalidArgument,
                   "node '{}' of a plan's picture is in lane {} of {} and of kind {} of {}",
                   shorten(node.name, kTooltipLength), node.lane, chart.lanes.size(), node.kind,
@@ -82,7 +82,8 @@ Result<std::vector<std::size_t>> sorted(const PlanGraph& chart,
 bool together(const PlanGraph& chart, const PlanEdge& edge, bool alone) {
   const auto& from = chart.nodes[edge.from];
   const auto& to = chart.nodes[edge.to];
-  return !alone && !edge.cut && from.lane == to.lane && from.kind == to.kind;
+  return !alone && !edge.cut && !from.is_end && !to.is_end && from.lane == to.lane &&
+         from.kind == to.kind;
 }
 
 /// How often the way to a node changes boxes at most: values lead from lower columns to higher ones
@@ -133,11 +134,12 @@ Sets grouped(const PlanGraph& chart, const std::vector<std::size_t>& columns, bo
   for (std::size_t i = 0; i < chart.nodes.size(); ++i) {
     boxes[{chart.nodes[i].lane, columns[i]}] += sets.root(i) == i ? 1U : 0U;
   }
-  std::map<std::tuple<std::size_t, std::size_t, std::size_t>, std::size_t> first;
+  std::map<std::tuple<std::size_t, std::size_t, std::size_t, bool>, std::size_t> first;
   for (std::size_t i = 0; i < chart.nodes.size(); ++i) {
     const auto& node = chart.nodes[i];
     if (boxes[{node.lane, columns[i]}] > kMostSlots) {
-      sets.join(i, first.try_emplace({node.lane, columns[i], node.kind}, i).first->second);
+      const auto like = std::tuple(node.lane, columns[i], node.kind, node.is_end);
+      sets.join(i, first.try_emplace(like, i).first->second);
     }
   }
   return sets;
@@ -157,7 +159,8 @@ std::vector<std::size_t> make_boxes(const PlanGraph& chart, const std::vector<st
     if (added) {
       const auto lane = chart.nodes[node].lane;
       const auto slot = used[{lane, columns[node]}]++;
-      layout.boxes.push_back({{}, lane, chart.nodes[node].kind, columns[node], slot});
+      const auto& first = chart.nodes[node];
+      layout.boxes.push_back({{}, lane, first.kind, first.is_end, columns[node], slot});
       layout.slots[lane] = std::max(layout.slots[lane], slot + 1);
       layout.columns = std::max(layout.columns, columns[node] + 1);
     }
@@ -172,7 +175,9 @@ Result<PlanLayout> lay_out(const PlanGraph& chart) {
   TESSERA_CHECK(check(chart));
   const auto edges = leaving(chart);
   TESSERA_TRY(const auto order, sorted(chart, edges));
-  const bool alone = chart.nodes.size() <= kMostAlone;
+  const auto layers = std::count_if(chart.nodes.begin(), chart.nodes.end(),
+                                    [](const PlanNode& node) { return !node.is_end; });
+  const bool alone = static_cast<std::size_t>(layers) <= kMostAlone;
   const auto columns = columns_of(chart, order, edges, alone);
   auto sets = grouped(chart, columns, alone);
   PlanLayout layout;

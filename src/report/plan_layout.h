@@ -17,6 +17,7 @@ struct PlanBox {
   std::vector<std::size_t> nodes;  ///< ascending in the order of computation
   std::size_t lane = 0;
   std::size_t kind = 0;
+  bool is_end = false;     ///< of inputs or outputs of the model
   std::size_t column = 0;  ///< larger than those of all boxes it reads from
   std::size_t slot = 0;    ///< among the boxes of its lane and column, from the top
 };

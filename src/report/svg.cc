@@ -269,6 +269,13 @@ void Svg::curve(Position from, Position to, double width, std::string_view css,
   end("path", tooltip);
 }
 
+void Svg::bow(Position from, Position to, double height, std::string_view css) {
+  // A cubic curve reaches three quarters of the way to the height of its handles.
+  const auto handle = px(from.y - height * 4 / 3);
+  out_ += fmt::format("<path class=\"{}\" d=\"M{} {}C{} {} {} {} {} {}\"/>\n", css, px(from.x),
+                      px(from.y), px(from.x), handle, px(to.x), handle, px(to.x), px(to.y));
+}
+
 namespace {
 
 std::string_view anchor_class(Anchor anchor) {

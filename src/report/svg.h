@@ -75,6 +75,8 @@ class Svg {
   /// Leaves and arrives level, so that many of them stay apart where they meet.
   void curve(Position from, Position to, double width, std::string_view css,
              std::string_view tooltip);
+  /// Over what stands between two places of the same height, `height` above them.
+  void bow(Position from, Position to, double height, std::string_view css);
   void text(Position at, std::string_view text, std::string_view css,
             Anchor anchor = Anchor::kStart);
   /// Turned against the clock around `at`.

@@ -161,3 +161,22 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   tessera plan "$network" --profile cut.json
   expect_error 3 "cut.json"
 }
+
+@test "pictures show the graph, the timeline and the front" {
+  tessera plan "$network" --cluster "$clusters/device-edge.json" --profile edge="$profile" --no-baselines --no-turning-points \
+    --what-if 'machine.edge.speed=*1000' --what-if 'link.device-edge.bandwidth=*1e6' --what-if 'link.device-edge.latency_us=0' \
+    --what-if 'link.edge-device.bandwidth=*1e6' --what-if 'link.edge-device.latency_us=0' \
+    --pareto latency,energy:3 --charts pictures -o plan.json
+  expect_status 0
+  expect_equal "$(ls pictures)" "$(printf '%s\n' front.svg plan.svg schedule.svg)"
+  # What crosses is told with the bytes of the plan, in the graph and on the link.
+  expect_in "$(<pictures/plan.svg)" ">sent over a link<"
+  expect_in "$(<pictures/plan.svg)" "<title>device: input "
+  expect_in "$(<pictures/schedule.svg)" ">$(jq -r '.result.cuts[0].from + "-" + .result.cuts[0].to' plan.json)<"
+  expect_in "$(<pictures/front.svg)" ">Latency against energy<"
+  # They are not replaced unasked, and one machine has no front unless it is asked for.
+  tessera plan "$network" --profile "$profile" --charts pictures
+  expect_status 2
+  tessera plan "$network" --profile "$profile" --charts pictures --force
+  expect_status 0
+}

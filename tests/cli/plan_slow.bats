@@ -17,7 +17,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
   validate profile out/profile.json
   validate optimize out/summary.json
   expect_equal "$(jq -c .result.plan.assignments out/summary.json)" "$(jq -c .result.assignments out/plan.json)"
-  jq -e '[.result.artefacts[] | split("/")[-1]] | contains(["plan.json", "plan.cert.json", "plan-recipe.json", "profile.json"])' out/summary.json
+  jq -e '[.result.artefacts[] | split("/")[-1]] | contains(["plan.json", "plan.cert.json", "plan-recipe.json", "profile.json", "plan.svg", "schedule.svg"])' out/summary.json
   run "$(dirname "$TESSERA")/tessera-check-plan" out/plan.cert.json --plan out/plan.json --model "$textures/textures.onnx"
   [ "$status" -eq 0 ]
   tessera optimize "$textures/textures.onnx" --data "$textures/calibration" --preprocess unit --budget 5 \

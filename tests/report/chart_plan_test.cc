@@ -161,7 +161,7 @@ TEST(Chart_Plan, ShowsLanesKindsAndCuts_Golden) {
   EXPECT_THAT(document, HasSubstr("<title>softmax: device, fp32, 1.2 ms</title>"));
   EXPECT_THAT(document, HasSubstr("<title>edge to device; head: 400 B, 3.0 ms</title>"));
   EXPECT_THAT(chart->description, HasSubstr("3 on device, 3 on edge, 1 on cloud; 4 arrows"));
-  EXPECT_EQ(count_of(document, "stroke-width=\"3\""), 4U);
+  EXPECT_EQ(count_of(document, "stroke-width=\"3\""), 5U) << "four arrows and that of the legend";
 }
 
 TEST(Chart_Plan, OfManyNodes_DrawsRunsAsOneBox_Golden) {
@@ -173,7 +173,7 @@ TEST(Chart_Plan, OfManyNodes_DrawsRunsAsOneBox_Golden) {
   EXPECT_EQ(chart->width_px, 1200);
 }
 
-TEST(Chart_Plan, WithoutRoom_GrowsAndKeepsTextsApart) {
+TEST(Chart_Plan, WithoutRoom_IsAStripAndKeepsTextsApart) {
   for (const std::size_t run : {1U, 2U, 5U}) {
     const auto chart = draw(long_plan(250, run));
     ASSERT_THAT(chart, IsOk());
@@ -181,9 +181,78 @@ TEST(Chart_Plan, WithoutRoom_GrowsAndKeepsTextsApart) {
     EXPECT_TRUE(texts_stay_apart(*chart)) << run;
     EXPECT_LT(chart->body.size(), 250'000U);
   }
+  // On one page as long as every layer and every crossing can be seen.
   EXPECT_GT(draw(long_plan(250, 1))->width_px, 2000);
+  const auto alternating = [](std::size_t count) {
+    auto plan = long_plan(count, 1);
+    for (auto& node : plan.nodes) {
+      node.lane = 0;
+    }
+    for (auto& edge : plan.edges) {
+      edge.cut = false;
+    }
+    return draw(plan)->width_px;
+  };
+  EXPECT_EQ(alternating(250), 1200);
+  EXPECT_GT(alternating(1000), 3000);
   EXPECT_THAT(draw(long_plan(250, 5))->body,
-              AllOf(HasSubstr(">5<"), HasSubstr(">numbers in boxes: layers<")));
+              AllOf(HasSubstr(">5<"), HasSubstr(">width of boxes and numbers in them: layers<")));
+}
+
+/// Left and right ends of boxes of a kind, by their tooltips.
+std::vector<double> widths_of(const std::string& body, const std::string& tooltip_end) {
+  std::vector<double> widths;
+  for (auto at = body.find(tooltip_end); at != std::string::npos;
+       at = body.find(tooltip_end, at + 1)) {
+    const auto tag = body.rfind("<rect", at);
+    widths.push_back(std::stod(attribute(body.substr(tag, at - tag), "width")));
+  }
+  return widths;
+}
+
+TEST(Chart_Plan, Strip_IsAsWideAsThereAreLayers_Golden) {
+  // Runs of one and of three layers in turn, 200 layers in all, between an input and an output.
+  PlanGraph plan{.lanes = {"here"}, .kinds = {{"one", kInt8Color}, {"three", kFloat32Color}}};
+  for (std::size_t i = 0; i < 200; ++i) {
+    plan.nodes.push_back({"n" + std::to_string(i), 0, i % 4 == 0 ? 0U : 1U, ""});
+    if (i > 0) {
+      plan.edges.push_back({i - 1, i});
+    }
+  }
+  plan.nodes.push_back({.name = "input", .tooltip = "input x", .is_end = true});
+  plan.edges.push_back({200, 0});
+  plan.edges.push_back({0, 199});
+  const auto chart = draw(plan);
+  expect_golden("plan_strip", chart);
+  EXPECT_EQ(chart->width_px, 1200);
+  EXPECT_TRUE(texts_stay_apart(*chart));
+  EXPECT_THAT(chart->description, HasSubstr("200 layers: 200 on here"));
+  const auto one = widths_of(chart->body, ": here, one</title>");
+  const auto three = widths_of(chart->body, ": here, three</title>");
+  ASSERT_EQ(one.size(), 50U);
+  ASSERT_EQ(three.size(), 50U);
+  EXPECT_GT(three[0], 3 * one[0]) << "the space between boxes is not thrice";
+  EXPECT_LT(three[0], 4 * one[0]);
+  EXPECT_THAT(chart->body, HasSubstr(">input<")) << "whatever room there is";
+  // Behind boxes a level line would not be seen.
+  EXPECT_EQ(count_of(chart->body, "<path class=\"a\" d=\"M"), 1U);
+}
+
+TEST(Chart_Plan, Names_AreShownWholeOrSoThatTheyTell) {
+  auto plan = small_plan();
+  plan.nodes[0].name = "/backbone/dark5/conv2/act/Mul";
+  EXPECT_THAT(draw(plan)->body, HasSubstr(">/backbo")) << "shortened where there is room";
+  // Twenty columns of one layer have boxes, but no room for names.
+  PlanGraph many{.lanes = {"here", "there"}, .kinds = kKinds};
+  for (std::size_t i = 0; i < 24; ++i) {
+    many.nodes.push_back({"/backbone/layer" + std::to_string(i), 0, i % 2, ""});
+    if (i > 0) {
+      many.edges.push_back({i - 1, i});
+    }
+  }
+  const auto body = draw(many)->body;
+  EXPECT_EQ(count_of(body, "</text>"), 2U + 1U + 3U) << "lanes, an empty one, kinds: no names";
+  EXPECT_THAT(body, HasSubstr(">no layers<"));
 }
 
 TEST(Chart_Plan, ManyBoxesBesideEachOther_BecomeOneOfEachKind) {
@@ -330,9 +399,32 @@ TEST(Chart_Gantt, ShowsWhoIsBusyWhen_Golden) {
   expect_golden("gantt", chart);
   EXPECT_TRUE(texts_stay_apart(*chart));
   EXPECT_THAT(chart->body, AllOf(HasSubstr(">17 layers<"), HasSubstr(">device-edge<"),
-                                 HasSubstr(">time, ms<"), Not(HasSubstr(">400 B<"))));
+                                 HasSubstr(">time, ms<"), HasSubstr(">400 B<")));
   EXPECT_THAT(chart->body, HasSubstr("<title>edge: branch, 20.0 ms to 31.0 ms, 11.0 ms</title>"));
   EXPECT_THAT(chart->description, HasSubstr("4 rows, 6 spans, up to 44 ms"));
+}
+
+TEST(Chart_Gantt, LabelsWithoutRoomInTheirBar_StandBesideIt) {
+  const auto labels = [](std::vector<GanttSpan> spans) {
+    const auto chart = draw(GanttChart{.rows = {"a"}, .kinds = kKinds, .spans = std::move(spans)});
+    EXPECT_TRUE(texts_stay_apart(*chart));
+    return chart->body;
+  };
+  // Behind it; before the last one, which has nothing behind.
+  EXPECT_THAT(labels({{0, 0, 10, "first", 0}, {0, 9990, 10'000, "last", 0}}),
+              AllOf(HasSubstr("class=\"t w\""), HasSubstr(">first<"), HasSubstr("class=\"t w ae\""),
+                    HasSubstr(">last<")));
+  // Nowhere between bars that leave no room.
+  const auto crowded = labels({{0, 0, 5000, "first", 0},
+                               {0, 5000, 5010, "between", 0},
+                               {0, 5010, 10'000, "last", 0, "and more"}});
+  EXPECT_THAT(crowded, AllOf(HasSubstr(">first<"), Not(HasSubstr(">between<")),
+                             HasSubstr("a: between, 5.00 ms to 5.01 ms, 10 us"),
+                             HasSubstr("a: last, and more, 5.01 ms")));
+  // Nor over the label of the one before.
+  EXPECT_THAT(labels({{0, 9000, 9010, "a rather long label here", 0},
+                      {0, 9990, 10'000, "a rather long label, too", 0}}),
+              Not(HasSubstr(">a rather long label, too<")));
 }
 
 TEST(Chart_Gantt, SpansThatOverlap_AreBelowEachOther) {

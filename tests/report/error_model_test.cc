@@ -90,8 +90,8 @@ TEST(FitCharts, OneFilePerAlternativeAndAPanel) {
   ASSERT_THAT(charts, IsOk());
   std::vector<std::string> files;
   for (const auto& chart : *charts) {
-    files.push_back(chart.file);
-    EXPECT_TRUE(is_well_formed(chart.svg)) << chart.file;
+    files.push_back(chart.name);
+    EXPECT_TRUE(is_well_formed(chart.svg)) << chart.name;
   }
   EXPECT_THAT(files, ElementsAre("polynomial-1.svg", "additive.svg", "panel.svg"));
   EXPECT_THAT((*charts)[0].svg, HasSubstr(">polynomial-1 (chosen)<"));
@@ -144,11 +144,11 @@ TEST(RankCharts, LargestErrorFirst_AndPairsOfThem) {
   ASSERT_THAT(charts, IsOk());
   ASSERT_EQ(charts->size(), 2U);
   const auto& bars = charts->front();
-  EXPECT_EQ(bars.file, "sensitivity.svg");
+  EXPECT_EQ(bars.name, "sensitivity.svg");
   EXPECT_LT(bars.svg.find(">fc<"), bars.svg.find(">conv_1<"));
   EXPECT_THAT(bars.svg, HasSubstr(">1.25e-05<"));
   EXPECT_THAT(bars.svg, HasSubstr(">no gain<"));
-  EXPECT_EQ(charts->back().file, "pairs.svg");
+  EXPECT_EQ(charts->back().name, "pairs.svg");
   EXPECT_THAT(charts->back().svg, HasSubstr("fc and conv_1: 5.00e-05")) << "beyond both alone";
   EXPECT_LT(charts->back().svg.find(">fc<"), charts->back().svg.find(">conv_1<"));
 }

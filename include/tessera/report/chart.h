@@ -41,6 +41,12 @@ struct Chart {
 /// One file: `<svg>` with style sheet, title, description and body.
 [[nodiscard]] std::string svg(const Chart& chart);
 
+/// A chart as a file of a folder of charts.
+struct ChartFile {
+  std::string name;  ///< without folder: "layers.svg"
+  std::string svg;
+};
+
 /// The palette of Okabe and Ito ("Color Universal Design", 2008): told apart by everyone. Dark
 /// ground gets lighter shades of the same hues.
 enum class Color : std::uint8_t {
@@ -88,6 +94,13 @@ struct Point {
   std::string label;             ///< for the tooltip, and beside the mark where that is asked
 };
 
+/// How a line gets from one point to the next.
+enum class Steps : std::uint8_t {
+  kNone,    ///< straight
+  kAfter,   ///< a value holds on until the next point
+  kBefore,  ///< a value holds from the point before on
+};
+
 struct Series {
   std::string name;  ///< empty: not in the legend
   std::vector<Point> points;
@@ -95,6 +108,7 @@ struct Series {
   bool dashed = false;
   /// Spreads as one shaded area instead of a bar at each point.
   bool band = false;
+  Steps steps = Steps::kNone;  ///< of line charts
 };
 
 /// A reference line across the plot.
@@ -216,6 +230,7 @@ struct PlanNode {
   std::size_t lane = 0;  ///< where it runs
   std::size_t kind = 0;  ///< in which precision
   std::string tooltip;   ///< besides the name, lane and kind; may be empty
+  bool is_end = false;   ///< an input or output of the model: no layer, and of no kind
 };
 
 /// A value from one node to another.
@@ -224,12 +239,16 @@ struct PlanEdge {
   std::size_t to = 0;
   bool cut = false;   ///< it is sent over a link
   std::string label;  ///< of a cut: "12.3 kB, 1.2 ms"
+  /// Of a cut, for the sum where several share an arrow; 0: their number alone is told.
+  double bytes = 0;
+  double us = 0;
 };
 
 /// A graph over machines: a horizontal band per lane, nodes as boxes from left to right, values
 /// that are sent as thick arrows with their labels. Of more than 16 nodes those that lie together
-/// in one lane and kind become one box ("12 layers"), so that 250 stay legible; where columns need
-/// more than `width_px`, the chart gets wider. Labels of cuts that have no room stand in a list
+/// in one lane and kind become one box ("12 layers"). Boxes that have no room for text are as wide
+/// as they have layers, so that 250 that change kinds all the time stay on one page; below 3 pixels
+/// a layer the chart gets wider than `width_px`. Labels of cuts that have no room stand in a list
 /// below. Errors besides the common ones: kInvalidArgument for a lane, kind or node that is not
 /// there, and for a circle of edges.
 struct PlanGraph {
@@ -249,6 +268,7 @@ struct GanttSpan {
   double end_us = 0;
   std::string label;     ///< in the bar, where there is room, and in its tooltip
   std::size_t kind = 0;  ///< its colour
+  std::string tooltip;   ///< besides the row, the label and times; may be empty
 };
 
 /// What each row does when, on one axis of milliseconds. Spans of a row that overlap are drawn

@@ -8,7 +8,7 @@
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
 #include "tessera/placement/record.h"
-#include "tessera/report/error_model_charts.h"
+#include "tessera/report/chart.h"
 #include "tessera/report/table.h"
 
 namespace tessera::report {
@@ -17,9 +17,9 @@ namespace tessera::report {
 [[nodiscard]] std::string plan_text(const placement::Plan& plan, Page page, std::size_t top);
 /// Pictures: plan.svg (the graph over machines), schedule.svg, and front.svg of a plan with a
 /// front. None without a plan. `model`: its name, for titles.
-[[nodiscard]] Result<std::vector<NamedChart>> plan_charts(const placement::Plan& plan,
-                                                          const graph::Graph& graph,
-                                                          const std::string& model);
+[[nodiscard]] Result<std::vector<ChartFile>> plan_charts(const placement::Plan& plan,
+                                                         const graph::Graph& graph,
+                                                         const std::string& model);
 /// A row for every operator.
 [[nodiscard]] Table plan_sheet(const placement::Plan& plan);
 

@@ -8,6 +8,7 @@
 
 #include "tessera/core/result.h"
 #include "tessera/profile/profile.h"
+#include "tessera/report/chart.h"
 #include "tessera/report/table.h"
 
 namespace tessera::report {
@@ -20,11 +21,6 @@ namespace tessera::report {
 /// The k-layers curve.
 [[nodiscard]] Table curve_table(const profile::Profile& profile);
 
-/// A chart as a file: its name without folder, and the SVG.
-struct ChartFile {
-  std::string name;
-  std::string svg;
-};
 /// layers.svg, prediction.svg, and where the record has them curve.svg and roofline.svg.
 [[nodiscard]] Result<std::vector<ChartFile>> profile_charts(const profile::Profile& profile,
                                                             const std::string& model);
