@@ -28,7 +28,7 @@ constexpr double kThick = 3;
 constexpr double kBow = 9;  ///< above boxes that stand in the way
 constexpr double kArrow = 6;
 constexpr std::size_t kCutColor = 6;  ///< grey, which no kind has
-constexpr std::size_t kMostListed = 8;
+constexpr std::size_t kMostListed = 12;
 constexpr double kListPitch = 16;
 
 std::string box_label(const PlanGraph& chart, const PlanBox& box) {
@@ -104,6 +104,7 @@ class Drawing {
     for (std::size_t b = 0; b < layout_.boxes.size(); ++b) {
       draw_box(b);
     }
+    mark_empty_lanes();
     draw_labels();
     if (layout_.boxes.empty()) {
       svg_.text({width_ / 2, (top_ + bottom_) / 2 + 4}, "no data", "m w", Anchor::kMiddle);
@@ -176,11 +177,6 @@ class Drawing {
       svg_.rect(lanes_[l], "z");
       svg_.text({kEdge + kGap, (lanes_[l].top + lanes_[l].bottom) / 2 + 4},
                 fit_text(chart_.lanes[l], kTextSize, kLongestLane), "k");
-      const bool empty = std::none_of(layout_.boxes.begin(), layout_.boxes.end(),
-                                      [&](const PlanBox& box) { return box.lane == l; });
-      if (empty && !layout_.boxes.empty()) {
-        svg_.text({left_, (lanes_[l].top + lanes_[l].bottom) / 2 + 4}, "no layers", "t m");
-      }
     }
   }
 
@@ -306,10 +302,34 @@ class Drawing {
     return false;
   }
 
+  /// Over arrows that pass by.
+  void mark_empty_lanes() {
+    for (std::size_t l = 0; l < lanes_.size() && !layout_.boxes.empty(); ++l) {
+      if (std::none_of(layout_.boxes.begin(), layout_.boxes.end(),
+                       [&](const PlanBox& box) { return box.lane == l; })) {
+        svg_.text({left_, (lanes_[l].top + lanes_[l].bottom) / 2 + 4}, "no layers", "t m w");
+      }
+    }
+  }
+
+  /// Arrows between lanes are covered only where labels have no better place.
+  void avoid_arrow(LabelPlacer& labels, const PlanArrow& arrow) const {
+    const auto [from, to] = ends(arrow);
+    constexpr double kStep = 12;  // less than the height of a label: none slips through
+    for (auto y = std::min(from.y, to.y) + kStep; y < std::max(from.y, to.y); y += kStep) {
+      labels.avoid_mark(crossing(from, to, y), 1);
+    }
+  }
+
   void draw_labels() {
     LabelPlacer labels({left_ - kGap, top_, width_ - kEdge, bottom_});
     for (const auto& lane : lanes_) {
       labels.avoid(lane);
+    }
+    for (const auto& arrow : layout_.arrows) {
+      if (arrow.cut) {
+        avoid_arrow(labels, arrow);
+      }
     }
     for (const auto& arrow : layout_.arrows) {
       const auto text = arrow.cut ? cut_label(arrow) : std::string();

@@ -60,6 +60,10 @@ std::string milliseconds(double us) {
   return number(us / 1e3);
 }
 
+std::string energy(double joules) {
+  return scaled(joules * 1e3, std::array{Unit{1e3, "J"}, Unit{1, "mJ"}});
+}
+
 std::string bytes(double value) {
   return scaled(value, std::array{Unit{0x1p30, "GiB"}, Unit{0x1p20, "MiB"}, Unit{0x1p10, "KiB"},
                                   Unit{1, "B"}});

@@ -20,7 +20,7 @@ std::string amount(double value, const std::string& unit) {
     return duration(value);
   }
   if (unit == "J") {
-    return number(value * 1e3) + " mJ";
+    return energy(value);
   }
   if (unit == "B") {
     return bytes(value);
@@ -132,6 +132,15 @@ std::string cuts(const Plan& plan, Page page, std::size_t top) {
   return "\n" + table.text(page, top);
 }
 
+/// What the plan uses of a limit. Rows of energy and latency count each layer as it is cheapest,
+/// which is less than the figures at the top.
+double used_of(const Plan& plan, const placement::LimitUse& limit) {
+  if (limit.name == "energy") {
+    return std::max(limit.used, plan.energy_j.value_or(0));
+  }
+  return limit.name == "latency" ? std::max(limit.used, plan.latency_us) : limit.used;
+}
+
 std::string limits(const Plan& plan, Page page) {
   if (plan.limits.empty()) {
     return {};
@@ -144,7 +153,7 @@ std::string limits(const Plan& plan, Page page) {
     const bool binds = limit.price && *limit.price > 0;
     const double tenth = limit.bound / 10;
     table.add_row(
-        {limit.name, amount(limit.used, limit.unit), amount(limit.bound, limit.unit),
+        {limit.name, amount(used_of(plan, limit), limit.unit), amount(limit.bound, limit.unit),
          binds ? "about " + amount(*limit.price * tenth, plan.objective_unit) : "nothing"});
   }
   return "\n" + table.text(page);
@@ -165,7 +174,8 @@ std::string baselines(const Plan& plan, Page page) {
                    energy_cell(baseline.energy_j),
                    or_dash(baseline.error, [](double error) { return number(error); }),
                    compares ? fmt::format("{:.2f}", *baseline.objective / plan.objective) : "-",
-                   baseline.why});
+                   !baseline.feasible && baseline.latency_us ? "over the limit of " + baseline.why
+                                                             : baseline.why});
   }
   return "\n" + table.text(page);
 }

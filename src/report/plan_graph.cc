@@ -20,7 +20,7 @@ using placement::Plan;
 std::string subtitle(const Plan& plan, const std::string& model) {
   auto text = fmt::format("{}: {}", model, duration(plan.latency_us));
   if (plan.energy_j) {
-    text += fmt::format(" and {} mJ", number(*plan.energy_j * 1e3));
+    text += " and " + energy(*plan.energy_j);
   }
   return text + fmt::format(" of one inference, {} part{}", plan.parts, plan.parts == 1 ? "" : "s");
 }
@@ -34,7 +34,7 @@ class GraphPicture {
       lanes_.number_of(share.machine);
     }
     for (const auto& cut : plan.cuts) {
-      cuts_[{cut.tensor, cut.to}] = &cut;
+      cuts_[{cut.tensor, cut.to}].push_back(&cut);
     }
   }
 
@@ -175,9 +175,12 @@ class GraphPicture {
     }
     PlanEdge edge{.from = from, .to = *to, .cut = sent};
     if (sent) {
-      edge.bytes = static_cast<double>(cut->second->bytes);
-      edge.us = cut->second->us;
-      edge.label = fmt::format("{}, {}", sent_text(*cut->second), duration(edge.us));
+      for (const auto* one : cut->second) {
+        edge.bytes += static_cast<double>(one->bytes);
+        edge.us += one->us;
+        edge.label += (edge.label.empty() ? "" : " and ") + one->wire_dtype;
+      }
+      edge.label += fmt::format(" {}, {}", bytes(edge.bytes), duration(edge.us));
     }
     chart_.edges.push_back(std::move(edge));
   }
@@ -188,7 +191,8 @@ class GraphPicture {
   PlanNames lanes_;
   PlanNames precisions_;
   std::map<std::string, std::size_t> nodes_;  ///< by operator
-  std::map<std::pair<std::string, std::string>, const placement::CutEdge*> cuts_;
+  /// By tensor and machine; more than one where its readers want it in several forms.
+  std::map<std::pair<std::string, std::string>, std::vector<const placement::CutEdge*>> cuts_;
   std::set<std::tuple<std::size_t, std::size_t, std::string>> drawn_;
 };
 

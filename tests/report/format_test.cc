@@ -62,6 +62,10 @@ RC_GTEST_PROP(Number, IsWithinHalfOfItsLastDigit, ()) {
 }
 
 TEST(Units, ChangeWhereTheNextOneHasAWhole) {
+  EXPECT_EQ(energy(0.0417), "41.7 mJ");
+  EXPECT_EQ(energy(1.2345e-5), "0.0123 mJ");
+  EXPECT_EQ(energy(45.613), "45.6 J");
+  EXPECT_EQ(energy(0), "0 mJ");
   EXPECT_EQ(duration(999), "999 us");
   EXPECT_EQ(duration(999.4), "999 us");
   EXPECT_EQ(duration(999.6), "1.00 ms") << "not 1000 us";

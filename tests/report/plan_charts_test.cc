@@ -145,6 +145,13 @@ TEST(PlanCharts, Graph_ShowsWhereInputsComeFromAndOutputsGo) {
                            Not(HasSubstr("sent over a link"))));
 }
 
+TEST(PlanCharts, OneValueInTwoForms_IsTheSumOfBoth) {
+  auto plan = split_plan();
+  plan.cuts.insert(plan.cuts.begin() + 1, {"a", "device", "edge", "float16", 8192, 4000, 0.002});
+  plan.cuts.erase(plan.cuts.begin() + 2);
+  EXPECT_THAT(drawn(plan, "plan.svg"), HasSubstr(">int8 and float16 12.0 KiB, 7.20 ms<"));
+}
+
 TEST(PlanCharts, SeveralInputs_AreOneBox) {
   graph::Graph graph;
   graph::Op op;

@@ -98,6 +98,16 @@ TEST(PlanText, Baselines_AreWholeNamesAndNotes) {
                           HasSubstr("there are"), Not(HasSubstr("\u2026"))));
 }
 
+TEST(PlanText, BaselinesOverALimit_SayOfWhat) {
+  auto plan = two_machines();
+  plan.baselines = {
+      {.name = "all on edge", .feasible = false, .why = "memory of edge", .latency_us = 50'000},
+      {.name = "one cut", .feasible = false, .why = "there is no way"}};
+  EXPECT_THAT(text_of(plan),
+              AllOf(HasSubstr("over the limit of memory of edge"), HasSubstr("there is no way"),
+                    Not(HasSubstr("over the limit of there"))));
+}
+
 TEST(PlanText, TurningPoints_HaveTheRateThatTheyAreAt) {
   auto plan = two_machines();
   plan.turning_points = {{"bandwidth of link device-edge", 2.5, 50e6, "bytes/s", "edge"},
@@ -111,10 +121,12 @@ TEST(PlanText, TurningPoints_HaveTheRateThatTheyAreAt) {
 
 TEST(PlanText, Limits_SayWhatATenthMoreSaves) {
   auto plan = two_machines();
-  plan.limits = {{"energy", "J", 0.1, 0.1, 50'000.0}, {"memory of edge", "B", 10, 4096, {}}};
+  plan.limits = {{"energy", "J", 0.12, 0.1, 50'000.0}, {"memory of edge", "B", 10, 4096, {}}};
   // 10 mJ more at 50 ms per J.
   EXPECT_THAT(text_of(plan), AllOf(HasSubstr("a tenth more would save"), HasSubstr("about 500 us"),
                                    HasSubstr("4.00 KiB"), HasSubstr("nothing")));
+  // The row counts less than the plan takes.
+  EXPECT_THAT(text_of(plan), AllOf(HasSubstr("125 mJ    100 mJ"), Not(HasSubstr("120 mJ"))));
 }
 
 TEST(PlanText, MachinesWithoutLayers_SayWhy) {

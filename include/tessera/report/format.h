@@ -14,6 +14,8 @@ namespace tessera::report {
 [[nodiscard]] std::string duration(double us);
 /// Milliseconds without the unit, for columns that name it.
 [[nodiscard]] std::string milliseconds(double us);
+/// "0.0123 mJ", "41.7 mJ", "1.94 J".
+[[nodiscard]] std::string energy(double joules);
 /// "512 B", "1.42 MiB".
 [[nodiscard]] std::string bytes(double value);
 /// "842", "12.3 k", "1.23 M", "4.56 G".
