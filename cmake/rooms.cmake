@@ -5,14 +5,13 @@
 # it, and tests/rooms checks every #include against it. The order is a DAG, top to bottom.
 
 set(TESSERA_ROOMS
-    core search plan certificate milp cluster tensor graph numerics onnx litert keras data runtime
+    core plan certificate milp cluster tensor graph numerics onnx litert keras data runtime
     network calibrate quantize compat refine evaluate profile noise placement optimize report cli kernels)
 # Of these, what is a shared library of its own (cmake/<name>.cmake) and no part of the program.
 set(TESSERA_LIBRARY_ROOMS kernels)
 
 set(TESSERA_ROOM_core_USES)
-set(TESSERA_ROOM_search_USES core)
-set(TESSERA_ROOM_plan_USES search core)
+set(TESSERA_ROOM_plan_USES core)
 set(TESSERA_ROOM_certificate_USES core)
 set(TESSERA_ROOM_milp_USES plan core)
 set(TESSERA_ROOM_cluster_USES core)
@@ -32,9 +31,9 @@ set(TESSERA_ROOM_refine_USES
     quantize calibrate network data runtime numerics onnx graph tensor core)
 set(TESSERA_ROOM_evaluate_USES quantize calibrate network runtime data graph tensor core)
 set(TESSERA_ROOM_profile_USES
-    plan evaluate quantize calibrate network runtime data graph search core)
+    plan evaluate quantize calibrate network runtime data graph core)
 set(TESSERA_ROOM_noise_USES
-    evaluate quantize calibrate network runtime data keras onnx graph tensor search core)
+    plan evaluate quantize calibrate network runtime data keras onnx graph tensor core)
 set(TESSERA_ROOM_placement_USES noise profile quantize graph milp certificate cluster plan core)
 set(TESSERA_ROOM_optimize_USES
     noise profile evaluate refine quantize calibrate network runtime data graph core)
@@ -46,7 +45,7 @@ set(TESSERA_ROOM_kernels_USES)
 
 # Doors that hold records and what is computed from them alone: tests/rooms checks that they include
 # nothing else but the rooms below, so that who plans by them parses no runtime and no file format.
-set(TESSERA_RECORD_ROOMS core search plan cluster tensor graph numerics)
+set(TESSERA_RECORD_ROOMS core plan cluster tensor graph numerics)
 set(TESSERA_RECORDS
     runtime/record.h runtime/fields.h calibrate/ranges.h quantize/scheme.h quantize/assignment.h
     quantize/recipe.h quantize/fields.h refine/report.h refine/fields.h evaluate/accuracy.h

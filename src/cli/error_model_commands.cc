@@ -433,12 +433,12 @@ Status run_rank(const RankCommand& command, Context& context) {
   Json result = {{"gain", gains.unit}, {"layers", to_json(ranks, model, gains)}};
   auto text = report::ranks_text(ranks, model, gains, context.page(), command.top);
   if (limit) {
-    TESSERA_TRY(const auto found, noise::find_subset(model, gains, *limit, by, context.seed));
+    TESSERA_TRY(const auto found, noise::find_subset(model, gains, *limit, by));
     result["search"] = to_json(found, model);
     result["search"]["limit"] = *limit;
     result["search"]["limit_by"] = noise::to_string(by);
     text += "\n" + report::search_text(found, model, gains, *limit, by);
-    nothing_found = found.best().layers.empty();
+    nothing_found = found.best.layers.empty();
   }
   context.answer(envelope_of(context, "error-rank", model.network), result, text);
   if (nothing_found) {

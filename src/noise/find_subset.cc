@@ -1,242 +1,191 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <optional>
 
+#include "noise/subset_problem.h"
 #include "tessera/noise/rank.h"
-#include "tessera/search/search.h"
+#include "tessera/plan/solve.h"
 
 namespace tessera::noise {
 namespace {
 
-/// Operators in one of their schemes or in none: what that gains, and what error it adds.
-class Subsets final : public search::Landscape {
- public:
-  Subsets(const ErrorModel& model, const TermModel& terms, const Gains& gains, double limit,
-          LimitBy by)
-      : model_(model),
-        terms_(terms),
-        gains_(gains),
-        limit_(limit),
-        by_(by),
-        sum_(terms, model.layers.size()) {
-    const auto operators = operators_of(model.layers);
-    for (std::size_t layer = 0; layer < operators.size(); ++layer) {
-      const auto place = static_cast<std::size_t>(operators[layer]);
-      layers_.resize(std::max(layers_.size(), place + 1));
-      layers_[place].push_back(static_cast<std::int32_t>(layer));
-    }
-    here_.assign(layers_.size(), 0);
+/// Good enough, in parts of what is not gained.
+constexpr double kGap = 1e-7;
+/// How long to look: by nodes, not by time, so that the answer is always the same. What a node
+/// takes grows with the pairs.
+constexpr std::int64_t kMostNodes = 400;
+constexpr std::int64_t kLeastNodes = 50;
+constexpr std::int64_t kMostPairsOfNodes = 800'000;
+constexpr double kNoTimeLimit = 1e9;
+/// Subsets that are beyond the limit by rounding only are left out one by one, so many.
+constexpr int kMostLeftOut = 3;
+
+/// The largest number that is `low` enough, which larger ones are not; -inf if none is.
+template <class Low>
+double largest_that(const Low& low) {
+  // Numbers in their order, as integers.
+  const auto number = [](std::int64_t place) {
+    const auto bits = static_cast<std::uint64_t>(place < 0 ? -place : place);
+    const auto size = std::bit_cast<double>(bits);
+    return place < 0 ? -size : size;
+  };
+  auto above = static_cast<std::int64_t>(
+      std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity()));
+  auto from = -above;
+  while (from + 1 < above) {
+    const auto middle = std::midpoint(from, above);
+    (low(number(middle)) ? from : above) = middle;
   }
+  return number(from);
+}
 
-  [[nodiscard]] search::Options options() const;
-  [[nodiscard]] FoundSubset found(const search::Choices& choices) const;
+/// Sums that the limit allows, ascending.
+std::vector<SumRange> allowed_sums(const ErrorModel& model, const TermModel& terms, double limit,
+                                   LimitBy by) {
+  if (by != LimitBy::kInterval) {
+    return {{.up_to = largest_that([&](double sum) { return terms.error_of(sum) <= limit; })}};
+  }
+  const auto& bins = model.intervals.bins;
+  std::vector<SumRange> ranges;
+  double above = -std::numeric_limits<double>::infinity();
+  for (std::size_t b = 0; b < bins.size(); ++b) {
+    const double end =
+        b + 1 < bins.size() ? bins[b].up_to : std::numeric_limits<double>::infinity();
+    const double in_bin = largest_that([&](double sum) { return terms.error_of(sum) <= end; });
+    const double up_to = std::min(in_bin, largest_that([&](double sum) {
+                                    return terms.error_of(sum) * bins[b].high <= limit;
+                                  }));
+    if (up_to > above && !ranges.empty() && ranges.back().up_to == above) {
+      ranges.back().up_to = up_to;
+    } else if (up_to > above) {
+      ranges.push_back({above, up_to});
+    }
+    above = in_bin;
+  }
+  return ranges;
+}
 
-  [[nodiscard]] const search::Choices& here() const noexcept override { return here_; }
-  [[nodiscard]] double cost_after(std::span<const search::Change> changes) override;
-  [[nodiscard]] double use_after(std::span<const search::Change> changes) override;
-  [[nodiscard]] bool fits_after(std::span<const search::Change> changes) override;
-  void make(std::span<const search::Change> changes) override;
+bool holds(const SumRange& range, double sum) {
+  return sum > range.above && sum <= range.up_to;
+}
+
+/// The empty subset has no error, whatever the sum.
+bool is_allowed(const std::vector<SumRange>& ranges, const TermModel& terms,
+                const LayerSet& layers) {
+  const double sum = terms.sum(layers);
+  return layers.empty() ||
+         std::ranges::any_of(ranges, [&](const SumRange& range) { return holds(range, sum); });
+}
+
+/// Looks for subsets by their sums.
+class Search {
+ public:
+  Search(const ErrorModel& model, const TermModel& terms, const Gains& gains)
+      : model_(model), terms_(terms), gains_(gains) {}
+
+  struct Part {
+    std::optional<LayerSet> layers;  ///< none: nothing but the empty subset
+    double at_most = 0;
+  };
+  /// The subset of most gain whose sum is in the range; the empty one is in every range.
+  [[nodiscard]] Result<Part> look_in(const SumRange& range) const;
+  [[nodiscard]] FoundSubset found(LayerSet layers) const;
 
  private:
-  /// -1 for float32.
-  [[nodiscard]] std::int32_t layer_of(std::size_t place, std::uint8_t option) const {
-    return option == 0 ? -1 : layers_[place][option - 1U];
-  }
-  [[nodiscard]] double gain_of(std::int32_t layer) const {
-    return layer < 0 ? 0 : gains_.gain[static_cast<std::size_t>(layer)];
-  }
-  /// Layers that leave or enter.
-  [[nodiscard]] const std::vector<std::int32_t>& toggled(std::span<const search::Change> changes);
-  [[nodiscard]] bool allows(double sum) const;
+  [[nodiscard]] double gain_of(const LayerSet& layers) const;
 
   const ErrorModel& model_;
   const TermModel& terms_;
   const Gains& gains_;
-  double limit_;
-  LimitBy by_;
-  TermSum sum_;
-  std::vector<std::vector<std::int32_t>> layers_;  ///< by place and option - 1
-  std::vector<std::int32_t> toggled_;
-  search::Choices here_;
-  double gain_ = 0;
 };
 
-search::Options Subsets::options() const {
-  search::Options options(layers_.size());
-  for (std::size_t place = 0; place < layers_.size(); ++place) {
-    for (std::size_t option = 1; option <= layers_[place].size(); ++option) {
-      options[place].push_back(static_cast<std::uint8_t>(option));
+Result<Search::Part> Search::look_in(const SumRange& range) const {
+  SubsetProblem posed(model_.layers, terms_, gains_, range);
+  Part part{std::nullopt, posed.gain_at_most(0)};
+  plan::Options options{.gap = kGap, .time_limit_s = kNoTimeLimit};
+  options.most_nodes = std::clamp(kMostPairsOfNodes / (1 + posed.pairs()), kLeastNodes, kMostNodes);
+  options.explain_limit_s = 0;
+  for (int tries = 0; tries <= kMostLeftOut + 1; ++tries) {
+    if (tries > kMostLeftOut) {
+      posed.round_inwards();
     }
-  }
-  return options;
-}
-
-const std::vector<std::int32_t>& Subsets::toggled(std::span<const search::Change> changes) {
-  toggled_.clear();
-  for (const auto& [place, option] : changes) {
-    for (const auto layer : {layer_of(place, here_[place]), layer_of(place, option)}) {
-      if (layer >= 0 && here_[place] != option) {
-        toggled_.push_back(layer);
+    TESSERA_TRY(const auto solution, plan::solve(posed.problem(), options));
+    if (tries <= kMostLeftOut) {
+      part.at_most = solution.outcome == plan::Outcome::kInfeasible
+                         ? 0
+                         : std::min(part.at_most, posed.gain_at_most(solution.bound_ns));
+    }
+    if (!solution.assignment) {
+      return part;
+    }
+    auto layers = posed.layers_of(*solution.assignment);
+    if (is_allowed({range}, terms_, layers)) {
+      if (solution.outcome == plan::Outcome::kOptimal && tries <= kMostLeftOut) {
+        part.at_most = std::min(part.at_most, gain_of(layers));  // not what rounding adds
       }
+      part.layers = std::move(layers);
+      return part;
     }
+    posed.leave_out(*solution.assignment);
   }
-  return toggled_;
+  return part;
 }
 
-double Subsets::cost_after(std::span<const search::Change> changes) {
-  double gain = gain_;
-  for (const auto& [place, option] : changes) {
-    gain += gain_of(layer_of(place, option)) - gain_of(layer_of(place, here_[place]));
-  }
-  return -gain;
-}
-
-double Subsets::use_after(std::span<const search::Change> changes) {
-  return sum_.sum_after(toggled(changes));
-}
-
-bool Subsets::fits_after(std::span<const search::Change> changes) {
-  return allows(use_after(changes));
-}
-
-void Subsets::make(std::span<const search::Change> changes) {
-  gain_ = -cost_after(changes);
-  for (const auto layer : toggled(changes)) {
-    sum_.toggle(layer);
-  }
-  for (const auto& [place, option] : changes) {
-    here_[place] = option;
-  }
-}
-
-bool Subsets::allows(double sum) const {
-  double error = terms_.error_of(sum);
-  if (by_ == LimitBy::kInterval) {
-    const auto& bins = model_.intervals.bins;
-    const auto bin = std::find_if(bins.begin(), bins.end(),
-                                  [&](const IntervalBin& b) { return error <= b.up_to; });
-    error *= bin == bins.end() ? bins.back().high : bin->high;
-  }
-  return error <= limit_;
-}
-
-FoundSubset Subsets::found(const search::Choices& choices) const {
-  FoundSubset result;
-  for (std::size_t place = 0; place < choices.size(); ++place) {
-    if (const auto layer = layer_of(place, choices[place]); layer >= 0) {
-      result.layers.push_back(layer);
-    }
-  }
-  std::sort(result.layers.begin(), result.layers.end());
-  for (const auto layer : result.layers) {
-    // Summed anew: no rounding of the way here.
-    result.gain += gain_of(layer);
-  }
-  result.prediction = predict(model_, result.layers);
-  return result;
-}
-
-/// What a layer brings per noise; endless where it adds none.
-double worth(double gain, double noise) {
-  return noise > 0 ? gain / noise : std::numeric_limits<double>::infinity();
-}
-
-/// What an operator can take on: so much more gain for so much more noise.
-struct Step {
+double Search::gain_of(const LayerSet& layers) const {
   double gain = 0;
-  double noise = 0;
-};
-
-/// The upper hull over an operator's schemes, from none of them on, as steps from corner to corner:
-/// what parts of them that add up to one can gain at most. Each is less steep than the one before.
-std::vector<Step> hull_of(std::vector<Step> schemes) {
-  std::stable_sort(schemes.begin(), schemes.end(), [](const Step& a, const Step& b) {
-    return a.noise != b.noise ? a.noise < b.noise : a.gain > b.gain;
-  });
-  std::vector<Step> corners{{0, 0}};
-  const auto slope = [](const Step& from, const Step& to) {
-    return worth(to.gain - from.gain, to.noise - from.noise);
-  };
-  for (const auto& next : schemes) {
-    if (next.gain <= corners.back().gain) {
-      continue;
-    }
-    while (corners.size() > 1 &&
-           slope(corners.back(), next) >= slope(corners[corners.size() - 2], corners.back())) {
-      corners.pop_back();
-    }
-    corners.push_back(next);
+  for (const auto layer : layers) {
+    gain += gains_.gain[static_cast<std::size_t>(layer)];
   }
-  std::vector<Step> steps;
-  for (std::size_t i = 1; i < corners.size(); ++i) {
-    steps.push_back(
-        {corners[i].gain - corners[i - 1].gain, corners[i].noise - corners[i - 1].noise});
-  }
-  return steps;
+  return gain;
 }
 
-/// Pairs of the bound only add, so without them more fits; and more still if parts of layers may
-/// be taken, of an operator parts of several schemes that add up to one. The best of that takes the
-/// steepest steps of all operators' hulls first (Sinha and Zoltners 1979), and so never one before
-/// the step of its operator that it starts from.
-double fractional_gain(const ErrorModel& model, const TermModel& bound, const Gains& gains,
-                       double limit) {
-  const double room = std::pow(limit, bound.exponent);
-  std::vector<double> noise(gains.gain.size(), 0);
-  for (const auto& term : bound.terms) {
-    if (term.layers.size() == 1) {
-      noise[static_cast<std::size_t>(term.layers.front())] += term.coefficient;
-    }
-  }
-  const auto operators = operators_of(model.layers);
-  std::vector<std::vector<Step>> schemes(operators.size());  // by operator
-  for (std::size_t i = 0; i < noise.size(); ++i) {
-    // What does not fit alone is in no subset.
-    if (gains.gain[i] > 0 && noise[i] <= room) {
-      schemes[static_cast<std::size_t>(operators[i])].push_back({gains.gain[i], noise[i]});
-    }
-  }
-  std::vector<Step> steps;
-  for (auto& own : schemes) {
-    const auto hull = hull_of(std::move(own));
-    steps.insert(steps.end(), hull.begin(), hull.end());
-  }
-  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
-    return worth(a.gain, a.noise) > worth(b.gain, b.noise);
-  });
-  double left = room;
-  double total = 0;
-  for (const auto& step : steps) {
-    const double part = step.noise <= left ? 1 : left / step.noise;
-    total += part * step.gain;
-    left -= part * step.noise;
-    if (part < 1) {
-      break;
-    }
-  }
-  return total;
+FoundSubset Search::found(LayerSet layers) const {
+  return {layers, gain_of(layers), predict(model_, layers)};
 }
 
 }  // namespace
 
+double SearchResult::gap() const {
+  return gain_at_most > 0 ? (gain_at_most - best.gain) / gain_at_most : 0;
+}
+
 Result<SearchResult> find_subset(const ErrorModel& model, const Gains& gains, double limit,
-                                 LimitBy by, std::uint64_t seed, int restarts) {
+                                 LimitBy by) {
   if (!(limit >= 0) || !std::isfinite(limit)) {
     return fail(ErrorCode::kInvalidArgument, "a limit of {} on the error", limit)
         .hint("give --max-error a number that is not negative, or --min-sqnr-db");
   }
-  const auto& bound = model.bounds[model.chosen_bound].model;
-  const auto& terms = by == LimitBy::kBound ? bound : model.terms;
-  Subsets subsets(model, terms, gains, limit, by);
-  const auto found = search::under_limit(subsets, subsets.options(), seed, restarts);
-  SearchResult result{.greedy = subsets.found(found.greedy),
-                      .exchange = subsets.found(found.exchange)};
-  result.exchange_won = result.exchange.gain > result.greedy.gain;
-  if (by == LimitBy::kBound) {
-    result.gain_at_most = fractional_gain(model, bound, gains, limit);
+  const auto& terms = by == LimitBy::kBound ? model.bounds[model.chosen_bound].model : model.terms;
+  const Search search(model, terms, gains);
+  SearchResult result{.best = search.found({})};
+  const auto consider = [&](const Search::Part& part) {
+    result.gain_at_most = std::max(result.gain_at_most, part.at_most);
+    if (part.layers) {
+      if (auto found = search.found(*part.layers); found.gain > result.best.gain) {
+        result.best = std::move(found);
+      }
+    }
+  };
+  const auto ranges = allowed_sums(model, terms, limit, by);
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    // All that is below its end, first: what lies between ranges is seldom in the way.
+    TESSERA_TRY(const auto below, search.look_in({.up_to = range->up_to}));
+    if (below.at_most <= result.best.gain) {
+      break;
+    }
+    if (!below.layers || is_allowed(ranges, terms, *below.layers)) {
+      consider(below);
+      break;
+    }
+    TESSERA_TRY(const auto part, search.look_in(*range));
+    consider(part);
   }
+  result.gain_at_most = std::max(result.gain_at_most, result.best.gain);
   return result;
 }
 

@@ -331,11 +331,10 @@ Json to_json(const std::vector<LayerRank>& ranks, const ErrorModel& model, const
 }
 
 Json to_json(const SearchResult& result, const ErrorModel& model) {
-  return {{"chosen", result.exchange_won ? "exchange" : "greedy"},
-          {"best", found_to_json(result.best(), model)},
-          {"greedy", found_to_json(result.greedy, model)},
-          {"exchange", found_to_json(result.exchange, model)},
-          {"gain_at_most", finite_or_null(result.gain_at_most)}};
+  return {{"best", found_to_json(result.best, model)},
+          {"gain_at_most", result.gain_at_most},
+          {"outcome", result.is_optimal() ? "optimal" : "feasible"},
+          {"gap", result.gap()}};
 }
 
 }  // namespace tessera::noise

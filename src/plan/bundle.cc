@@ -3,6 +3,7 @@
 #include "plan/bundle.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -18,6 +19,10 @@ constexpr double kServesWell = 0.5;
 constexpr int kMostRounds = 8;
 constexpr int kMostLooser = 4;
 constexpr std::size_t kSpareCuts = 40;
+/// Beyond so many coordinates (pairs that are relaxed), fewer cuts have to do: time grows with the
+/// square of their number times that of coordinates.
+constexpr std::size_t kManyCoordinates = 200;
+constexpr std::size_t kFewCuts = 20;
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
@@ -34,7 +39,8 @@ Bundle::Bundle(Point start, double value, const Point& slope)
 }
 
 void Bundle::add_cut(const Point& at, double value, const Point& slope) {
-  if (cuts_.size() >= centre_.size() + kSpareCuts) {
+  const auto wanted = centre_.size() > kManyCoordinates ? kFewCuts : centre_.size();
+  if (cuts_.size() >= wanted + kSpareCuts) {
     const auto idle = std::ranges::find_if(cuts_, [](const Cut& cut) { return cut.weight == 0; });
     if (idle != cuts_.end()) {
       cuts_.erase(idle);
@@ -58,13 +64,48 @@ void Bundle::move_to_mix() {
   }
 }
 
+// With thousands of relaxed pairs this is most of what a plan takes: sums stay in the order of
+// coordinates, and many of them are made at a time.
+std::vector<double> Bundle::products_of_slopes(const std::vector<char>& is_held) const {
+  constexpr std::size_t kTile = 4;
+  const auto n = cuts_.size();
+  const auto width = (n + kTile - 1) / kTile * kTile;
+  std::vector<double> slopes;  // [coordinate that is not held, cut]
+  for (std::size_t i = 0; i < centre_.size(); ++i) {
+    if (is_held[i] != 0) {
+      continue;
+    }
+    for (std::size_t a = 0; a < width; ++a) {
+      slopes.push_back(a < n ? cuts_[a].slope[i] : 0);
+    }
+  }
+  std::vector<double> products(n * n);
+  for (std::size_t a = 0; a < width; a += kTile) {
+    for (std::size_t b = 0; b <= a; b += kTile) {
+      std::array<std::array<double, kTile>, kTile> sums{};
+      for (std::size_t row = 0; row < slopes.size(); row += width) {
+        for (std::size_t k = 0; k < kTile; ++k) {
+          for (std::size_t l = 0; l < kTile; ++l) {
+            sums[k][l] += slopes[row + a + k] * slopes[row + b + l];
+          }
+        }
+      }
+      for (auto k = a; k < std::min(a + kTile, n); ++k) {
+        for (auto l = b; l < std::min(b + kTile, n); ++l) {
+          products[k * n + l] = products[l * n + k] = sums[k - a][l - b];
+        }
+      }
+    }
+  }
+  return products;
+}
+
 // The dual of "highest of the least of all cuts, less the squared distance from the centre": a mix
 // of the cuts. What would become negative is held at 0, and the mix is made anew.
 void Bundle::mix_cuts() {
   const auto n = cuts_.size();
   std::vector<char> is_held(centre_.size(), 0);
   for (int round = 0; round < kMostRounds; ++round) {
-    std::vector<double> q(n * n, 0);
     std::vector<double> c(n, 0);
     std::vector<double> weights(n, 0);
     for (std::size_t a = 0; a < n; ++a) {
@@ -74,13 +115,10 @@ void Bundle::mix_cuts() {
       for (std::size_t i = 0; i < centre_.size(); ++i) {
         c[a] -= is_held[i] != 0 ? cuts_[a].slope[i] * centre_[i] : 0;
       }
-      for (std::size_t b = 0; b <= a; ++b) {
-        double product = 0;
-        for (std::size_t i = 0; i < centre_.size(); ++i) {
-          product += is_held[i] != 0 ? 0 : cuts_[a].slope[i] * cuts_[b].slope[i];
-        }
-        q[a * n + b] = q[b * n + a] = product / stiffness_;
-      }
+    }
+    auto q = products_of_slopes(is_held);
+    for (auto& product : q) {
+      product /= stiffness_;
     }
     minimize_over_simplex(q, c, weights);
     for (std::size_t a = 0; a < n; ++a) {

@@ -33,6 +33,8 @@ class Bundle {
   void add_cut(const Point& at, double value, const Point& slope);
   void move_to_mix();
   void mix_cuts();
+  /// Of any two cuts, [cut, cut], over the coordinates that are not held.
+  [[nodiscard]] std::vector<double> products_of_slopes(const std::vector<char>& is_held) const;
   [[nodiscard]] double at_proposal(const Cut& cut) const;
 
   Point centre_;

@@ -10,17 +10,16 @@ namespace {
 
 /// How many changes that gain are tried with how many that make room.
 constexpr std::size_t kMostPartners = 60;
+/// The same where nothing but limits connects variables.
+constexpr std::size_t kManyPartners = 300;
+/// How many make room for one, at most.
+constexpr int kMostLeaving = 12;
+/// How many of either are tried with two of the other.
+constexpr std::size_t kFewPartners = 80;
 constexpr int kMostRepairs = 4;
 constexpr int kMostSwaps = 20;
 /// Of what a limit's use can vary by.
 constexpr double kLittle = 0.002;
-
-struct Move {
-  search::Change change;
-  double gain = 0;    ///< of cost, negative if it costs
-  double relief = 0;  ///< of the excess, or of all limits where none is exceeded
-  double worth = 0;   ///< what it is sorted by, the most first
-};
 
 /// The sum of the use of all limits, each in parts of its bound.
 double use_of(const Ledger& ledger) {
@@ -39,11 +38,11 @@ double gain_per_use(double gain, double use) {
 
 /// All single changes from where the ledger stands.
 template <class Measure>
-std::vector<Move> single_moves(Ledger& ledger, const Measure& measure) {
+std::vector<Incumbent::Move> single_moves(Ledger& ledger, const Measure& measure) {
   const auto& variables = ledger.problem().variables;
   const auto cost = ledger.cost();
   const auto before = measure();
-  std::vector<Move> moves;
+  std::vector<Incumbent::Move> moves;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const auto here = ledger.here()[i];
     for (std::size_t s = 0; s < variables[i].cost_ns.size(); ++s) {
@@ -64,8 +63,8 @@ std::vector<Move> single_moves(Ledger& ledger, const Measure& measure) {
 }  // namespace
 
 void Incumbent::make(const std::vector<Change>& changes) {
-  for (const auto& [place, option] : changes) {
-    ledger_.change(place, option);
+  for (const auto& [variable, state] : changes) {
+    ledger_.change(variable, state);
   }
 }
 
@@ -92,17 +91,17 @@ void Incumbent::repair(int rounds) {
       if (excess == 0) {
         break;
       }
-      const auto old = ledger_.here()[change.place];
-      ledger_.change(change.place, change.option);
+      const auto old = ledger_.here()[change.variable];
+      ledger_.change(change.variable, change.state);
       if (ledger_.excess() >= excess) {
-        ledger_.change(change.place, old);
+        ledger_.change(change.variable, old);
       }
     }
   }
 }
 
-std::vector<std::vector<search::Change>> Incumbent::parts(const Assignment& from,
-                                                          const Assignment& to) const {
+std::vector<std::vector<Change>> Incumbent::parts(const Assignment& from,
+                                                  const Assignment& to) const {
   std::vector<std::vector<Change>> parts;
   std::vector<char> done(from.size(), 0);
   for (std::size_t first = 0; first < from.size(); ++first) {
@@ -112,7 +111,7 @@ std::vector<std::vector<search::Change>> Incumbent::parts(const Assignment& from
     done[first] = 1;
     std::vector<Change> part{{first, to[first]}};
     for (std::size_t k = 0; k < part.size(); ++k) {
-      for (const auto near : ledger_.neighbours(part[k].place)) {
+      for (const auto near : ledger_.neighbours(part[k].variable)) {
         if (done[near] == 0 && from[near] != to[near]) {
           done[near] = 1;
           part.push_back({near, to[near]});
@@ -140,8 +139,8 @@ void Incumbent::cross(const Assignment& assignment) {
     const auto more = use_of(ledger_) - use;
     // What neither gains nor makes room stays.
     const double worth = gain > 0 ? gain_per_use(gain, more) : (more < 0 ? -gain / more : -1.0);
-    for (const auto& [place, option] : changes) {
-      ledger_.change(place, from[place]);
+    for (const auto& [variable, state] : changes) {
+      ledger_.change(variable, from[variable]);
     }
     found.push_back({std::move(changes), worth});
   }
@@ -150,48 +149,128 @@ void Incumbent::cross(const Assignment& assignment) {
     const auto before = ledger_.cost();
     make(changes);
     if (ledger_.excess() > 0 || ledger_.cost() >= before) {
-      for (const auto& [place, option] : changes) {
-        ledger_.change(place, from[place]);
+      for (const auto& [variable, state] : changes) {
+        ledger_.change(variable, from[variable]);
       }
     }
   }
 }
 
-bool Incumbent::swap_two() {
-  const auto moves = single_moves(ledger_, [&] { return use_of(ledger_); });
-  std::vector<Move> gains;
-  std::vector<Move> rooms;
-  for (auto move : moves) {
+Incumbent::Partners Incumbent::partners() {
+  Partners partners;
+  for (auto move : single_moves(ledger_, [&] { return use_of(ledger_); })) {
     if (move.gain > 0) {
       move.worth = gain_per_use(move.gain, -move.relief);
-      gains.push_back(move);
+      partners.gains.push_back(move);
     }
     if (move.relief > 0) {
       move.worth = move.gain / move.relief;
-      rooms.push_back(move);
+      partners.rooms.push_back(move);
     }
   }
-  std::ranges::stable_sort(gains, std::greater{}, &Move::worth);
-  std::ranges::stable_sort(rooms, std::greater{}, &Move::worth);
-  gains.resize(std::min(gains.size(), kMostPartners));
-  rooms.resize(std::min(rooms.size(), kMostPartners));
+  for (auto* moves : {&partners.gains, &partners.rooms}) {
+    std::ranges::stable_sort(*moves, std::greater{}, &Move::worth);
+    moves->resize(std::min(moves->size(), is_plain_ ? kManyPartners : kMostPartners));
+  }
+  return partners;
+}
+
+bool Incumbent::swap_two(const Partners& partners) {
   const auto cost = ledger_.cost();
-  for (const auto& gain : gains) {
-    const auto first = ledger_.here()[gain.change.place];
-    ledger_.change(gain.change.place, gain.change.option);
-    for (const auto& room : rooms) {
-      if (room.change.place == gain.change.place) {
+  for (const auto& gain : partners.gains) {
+    const auto first = ledger_.here()[gain.change.variable];
+    ledger_.change(gain.change.variable, gain.change.state);
+    for (const auto& room : partners.rooms) {
+      if (room.change.variable == gain.change.variable) {
         continue;
       }
-      const auto second = ledger_.here()[room.change.place];
-      ledger_.change(room.change.place, room.change.option);
+      const auto second = ledger_.here()[room.change.variable];
+      ledger_.change(room.change.variable, room.change.state);
       if (ledger_.excess() == 0 && ledger_.cost() < cost) {
         return true;
       }
-      ledger_.change(room.change.place, second);
+      ledger_.change(room.change.variable, second);
     }
-    ledger_.change(gain.change.place, first);
+    ledger_.change(gain.change.variable, first);
   }
+  return false;
+}
+
+bool Incumbent::swap_three(const Partners& partners) {
+  if (!is_plain_) {
+    return false;
+  }
+  const auto few = [](const std::vector<Move>& moves) {
+    return std::span(moves).first(std::min(moves.size(), kFewPartners));
+  };
+  const auto gains = few(partners.gains);
+  const auto rooms = few(partners.rooms);
+  for (const auto& gain : gains) {
+    if (any_two_with(gain, rooms)) {
+      return true;
+    }
+  }
+  return std::ranges::any_of(rooms, [&](const Move& room) { return any_two_with(room, gains); });
+}
+
+bool Incumbent::make_room_for(const Partners& partners) {
+  if (!is_plain_) {
+    return false;
+  }
+  const auto from = ledger_.here();
+  const auto cost = ledger_.cost();
+  for (const auto& one : partners.gains) {
+    ledger_.change(one.change.variable, one.change.state);
+    for (int leaving = 0; leaving < kMostLeaving && ledger_.excess() > 0; ++leaving) {
+      auto moves = single_moves(ledger_, [&] { return ledger_.excess(); });
+      std::erase_if(moves, [&](const Move& move) {
+        return move.relief <= 0 || move.change.variable == one.change.variable;
+      });
+      if (moves.empty()) {
+        break;
+      }
+      const auto best = std::ranges::max_element(
+          moves, {}, [](const Move& move) { return move.gain / move.relief; });
+      ledger_.change(best->change.variable, best->change.state);
+    }
+    if (ledger_.excess() == 0) {
+      change_one();
+      if (ledger_.cost() < cost) {
+        return true;
+      }
+    }
+    ledger_.stand_at(from);
+  }
+  return false;
+}
+
+bool Incumbent::any_two_with(const Move& one, std::span<const Move> others) {
+  const auto make = [&](const Move& move) {
+    const auto old = ledger_.here()[move.change.variable];
+    ledger_.change(move.change.variable, move.change.state);
+    return old;
+  };
+  const auto first = make(one);
+  for (std::size_t a = 0; a < others.size(); ++a) {
+    if (others[a].change.variable == one.change.variable) {
+      continue;
+    }
+    const auto second = make(others[a]);
+    for (std::size_t b = 0; b < a; ++b) {
+      const auto variable = others[b].change.variable;
+      if (variable == one.change.variable || variable == others[a].change.variable ||
+          one.gain + others[a].gain + others[b].gain <= 0) {
+        continue;
+      }
+      const auto third = make(others[b]);
+      if (ledger_.excess() == 0) {
+        return true;
+      }
+      ledger_.change(variable, third);
+    }
+    ledger_.change(others[a].change.variable, second);
+  }
+  ledger_.change(one.change.variable, first);
   return false;
 }
 
@@ -214,6 +293,9 @@ void Incumbent::change_one() {
   }
 }
 
+Incumbent::Incumbent(const Problem& problem)
+    : ledger_(problem), is_plain_(problem.tensors.empty() && problem.couplings.empty()) {}
+
 void Incumbent::offer(const Assignment& assignment) {
   ledger_.stand_at(assignment);
   // Far beyond the limits a repair ends far from the optimum, and takes long.
@@ -233,7 +315,11 @@ void Incumbent::polish() {
   }
   ledger_.stand_at(*best_);
   change_one();
-  for (int swaps = 0; swaps < kMostSwaps && swap_two(); ++swaps) {
+  for (int swaps = 0; swaps < kMostSwaps; ++swaps) {
+    const auto with = partners();
+    if (!swap_two(with) && !swap_three(with) && !make_room_for(with)) {
+      break;
+    }
     change_one();
   }
   keep();

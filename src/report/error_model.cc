@@ -40,6 +40,14 @@ std::string gain_text(double gain, const std::string& unit) {
   return unit == "us" ? duration(gain) : count(gain) + " MACs";
 }
 
+std::string proof_text(const noise::SearchResult& result, const std::string& unit) {
+  if (result.is_optimal()) {
+    return "optimal, no subset of layers that gain something gains more";
+  }
+  return fmt::format("within {:.2g} % of the optimum, no subset gains more than {}",
+                     100 * result.gap(), gain_text(result.gain_at_most, unit));
+}
+
 }  // namespace
 
 std::string fit_text(const noise::FitReport& report, Page page) {
@@ -103,27 +111,20 @@ std::string ranks_text(const std::vector<noise::LayerRank>& ranks, const noise::
 
 std::string search_text(const noise::SearchResult& result, const noise::ErrorModel& model,
                         const noise::Gains& gains, double limit, noise::LimitBy by) {
-  const auto& best = result.best();
+  const auto& best = result.best;
   std::string names;
   for (const auto layer : best.layers) {
     names += " " + model.layers[static_cast<std::size_t>(layer)].name;
   }
-  std::string text = fmt::format(
-      "limit     {} at most {:.3e}\ngreedy    {} layers, {}\nexchange  {} layers, {}{}\n"
-      "best      {} layers: error {:.3e} ({:.3e} to {:.3e}), bound {:.3e}, SQNR {}\n",
-      noise::to_string(by), limit, result.greedy.layers.size(),
-      gain_text(result.greedy.gain, gains.unit), result.exchange.layers.size(),
-      gain_text(result.exchange.gain, gains.unit),
-      result.exchange_won ? ": exchange won" : ": no more than greedy", best.layers.size(),
+  return fmt::format(
+      "limit     {} at most {:.3e}\n"
+      "best      {} layers, {}: error {:.3e} ({:.3e} to {:.3e}), bound {:.3e}, SQNR {}\n"
+      "proof     {}\nlayers   {}\n",
+      noise::to_string(by), limit, best.layers.size(), gain_text(best.gain, gains.unit),
       best.prediction.error, best.prediction.lower, best.prediction.upper, best.prediction.bound,
       std::isfinite(best.prediction.sqnr_db) ? decibels(best.prediction.sqnr_db) + " dB"
-                                             : decibels(best.prediction.sqnr_db));
-  if (std::isfinite(result.gain_at_most) && result.gain_at_most > 0) {
-    text += fmt::format("proof     no subset gains more than {}: this one has {:.1f} % of it\n",
-                        gain_text(result.gain_at_most, gains.unit),
-                        100 * best.gain / result.gain_at_most);
-  }
-  return text + "layers   " + (names.empty() ? " none" : names) + "\n";
+                                             : decibels(best.prediction.sqnr_db),
+      proof_text(result, gains.unit), names.empty() ? " none" : names);
 }
 
 std::string predictions_text(const std::vector<PredictedSubset>& subsets, double level, Page page,

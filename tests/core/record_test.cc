@@ -95,5 +95,14 @@ TEST(OpenEnvelope, AnythingElse_IsRefusedByName) {
               FailsWith(ErrorCode::kDataLoss, "it has no 'result'"));
 }
 
+TEST(Enclose, AKindWhoseMeaningChanged_HasTheNextNumber) {
+  const auto document = enclose({.kind = "error-rank"}, 1);
+  EXPECT_EQ(document["schema"], "tessera.error-rank/2");
+  EXPECT_THAT(open_envelope(document, "error-rank", "it"), IsOk());
+  EXPECT_THAT(
+      open_envelope({{"schema", "tessera.error-rank/1"}, {"result", 1}}, "error-rank", "it"),
+      FailsWith(ErrorCode::kDataLoss, HasSubstr("'tessera.error-rank/2' was expected")));
+}
+
 }  // namespace
 }  // namespace tessera

@@ -161,30 +161,24 @@ noise::Prediction prediction(double error) {
           .sqnr_db = 30.04};
 }
 
-TEST(SearchText, NamesTheBestAndProvesIt) {
-  noise::SearchResult result;
-  result.greedy = {{1}, 20, prediction(3e-4)};
-  result.exchange = {{0, 1}, 40, prediction(4e-4)};
-  result.exchange_won = true;
-  result.gain_at_most = 50;
+TEST(SearchText, NamesTheBest_AndHowFarTheOptimumCanBe) {
+  const noise::SearchResult result{{{0, 1}, 40, prediction(4e-4)}, 50};
   EXPECT_EQ(search_text(result, model(), {"us", {20, 20}, 0}, 5e-4, noise::LimitBy::kBound),
             "limit     bound at most 5.000e-04\n"
-            "greedy    1 layers, 20 us\n"
-            "exchange  2 layers, 40 us: exchange won\n"
-            "best      2 layers: error 4.000e-04 (3.600e-04 to 4.400e-04), bound 8.000e-04, SQNR "
-            "30.0 dB\n"
-            "proof     no subset gains more than 50 us: this one has 80.0 % of it\n"
+            "best      2 layers, 40 us: error 4.000e-04 (3.600e-04 to 4.400e-04), bound 8.000e-04, "
+            "SQNR 30.0 dB\n"
+            "proof     within 20 % of the optimum, no subset gains more than 50 us\n"
             "layers    conv_1 fc\n");
 }
 
 TEST(SearchText, OfNoLayers_IsExact) {
   noise::SearchResult result;
-  result.greedy.prediction.sqnr_db = kInfinity;
+  result.best.prediction.sqnr_db = kInfinity;
   const auto text =
       search_text(result, model(), {"macs", {0, 0}, 0}, 0, noise::LimitBy::kPrediction);
-  EXPECT_THAT(text, HasSubstr("greedy    0 layers, 0 MACs\n"));
-  EXPECT_THAT(text, HasSubstr("SQNR exact\nlayers    none\n"));
-  EXPECT_THAT(text, Not(HasSubstr("proof")));
+  EXPECT_THAT(text, HasSubstr("best      0 layers, 0 MACs: error"));
+  EXPECT_THAT(text, HasSubstr("SQNR exact\nproof     optimal, no subset"));
+  EXPECT_THAT(text, HasSubstr("\nlayers    none\n"));
 }
 
 TEST(PredictionsText, MeasuredOnes_GetAColumn) {

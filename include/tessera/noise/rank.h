@@ -70,31 +70,35 @@ struct FoundSubset {
   Prediction prediction;
 };
 
-struct SearchResult {
-  FoundSubset greedy;
-  FoundSubset exchange;
-  bool exchange_won = false;  ///< strictly more gain
-  /// No subset within the limit can gain more: a fractional knapsack over the single terms of the
-  /// bound, with a choice of schemes. NaN unless limited by the bound.
-  double gain_at_most = std::numeric_limits<double>::quiet_NaN();
+/// Is proven to be the best: nothing gains more than rounding may hide.
+inline constexpr double kOptimalGap = 1e-6;
 
-  [[nodiscard]] const FoundSubset& best() const { return exchange_won ? exchange : greedy; }
+struct SearchResult {
+  FoundSubset best;
+  /// Proven: no subset within the limit of layers that gain something gains more.
+  double gain_at_most = 0;
+
+  /// (gain_at_most - gain) / gain_at_most; 0 where nothing can be gained.
+  [[nodiscard]] double gap() const;
+  [[nodiscard]] bool is_optimal() const { return gap() <= kOptimalGap; }
 };
 
 /// Looks for the subset with the largest gain whose error stays at or below `limit` and that holds
-/// every operator at most once.
+/// every operator at most once. Layers that gain nothing stay in float32, also where they would
+/// lower the error.
 ///
-/// Greedy: layers enter by gain per noise added, or leave a full set by noise per gain, whichever
-/// ends better. Exchange: starts there and adds, swaps one for one (also one scheme of an operator
-/// for another), one for two and two for one as long as that gains; then from seeded disturbances
-/// of the best, as often as `restarts` says. Deterministic. Cost: for 100 layers and pairs a
-/// second. Errors: kInvalidArgument for a limit that is negative or no number.
+/// By plan::solve(): a state for each scheme, the limit as a row of layers and pairs; products of
+/// three layers or more by variables that are tied to two of them. What is found is judged by the
+/// model itself. Deterministic. Cost: milliseconds for the bound of 100 layers, seconds for
+/// thousands of pairs, and then without the proof of an optimum as a rule. Errors:
+/// kInvalidArgument for a limit that is negative or no number, or more than 255 schemes of an
+/// operator.
 [[nodiscard]] Result<SearchResult> find_subset(const ErrorModel& model, const Gains& gains,
-                                               double limit, LimitBy by, std::uint64_t seed,
-                                               int restarts = 20);
+                                               double limit, LimitBy by);
 
 [[nodiscard]] Json to_json(const std::vector<LayerRank>& ranks, const ErrorModel& model,
                            const Gains& gains);
+/// {best{layers, gain, prediction}, gain_at_most, outcome, gap}.
 [[nodiscard]] Json to_json(const SearchResult& result, const ErrorModel& model);
 
 }  // namespace tessera::noise

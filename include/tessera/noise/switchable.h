@@ -17,7 +17,6 @@
 #include "tessera/network/network.h"
 #include "tessera/quantize/scheme.h"
 #include "tessera/runtime/session.h"
-#include "tessera/search/search.h"
 #include "tessera/tensor/metrics.h"
 
 namespace tessera::noise {
@@ -32,7 +31,7 @@ struct Switch {
 };
 
 /// Position of every switch: 0 for float32, k for the k-th of its schemes.
-using Setting = search::Choices;
+using Setting = std::vector<std::uint8_t>;
 
 struct SwitchableSetup {
   const network::Network* model = nullptr;  ///< float, types inferred

@@ -9,14 +9,13 @@
 
 #include "tessera/core/checked.h"
 #include "tessera/core/result.h"
-#include "tessera/search/search.h"
 
 /// Exact plans: which operator in which state (machine, precision, ...), for the least time within
 /// limits, with a proof. What states mean is the caller's affair. See docs/planning.md.
 namespace tessera::plan {
 
 /// The state of every variable of a problem.
-using Assignment = search::Choices;
+using Assignment = std::vector<std::uint8_t>;
 /// What a tensor looks like at one of its ends: the states of a variable that are equal for it.
 using Class = std::uint16_t;
 

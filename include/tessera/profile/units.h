@@ -12,7 +12,6 @@
 #include "tessera/graph/graph.h"
 #include "tessera/quantize/assignment.h"
 #include "tessera/quantize/scheme.h"
-#include "tessera/search/search.h"
 
 /// What each part of a model costs on a machine in each precision, measured where it stands.
 namespace tessera::profile {
@@ -61,7 +60,7 @@ struct Fates {
 [[nodiscard]] Units make_units(const graph::Graph& graph, const Fates& fates);
 
 /// What every unit is computed in, one entry per unit: 0 float32, k the k-th scheme of the profile.
-using States = search::Choices;
+using States = std::vector<std::uint8_t>;
 /// A digit tells them apart where states are written.
 inline constexpr std::size_t kMostSchemes = 9;
 
