@@ -352,6 +352,8 @@ TEST(FindSubset, TheBoundOfTheFirstNode_IsNoWorseThanThatOfAFractionalKnapsack) 
     ASSERT_THAT(solution, IsOk());
     const double fractional = fractional_gain(noise, gains, 20);
     EXPECT_LE(posed.gain_at_most(solution->bound_ns), fractional * (1 + 1e-5)) << seed;
+    const double gain = gain_of(gains, posed.layers_of(*solution->assignment));
+    EXPECT_NEAR(posed.gain_at_most(solution->value.cost_ns), gain, 1e-7 * gain) << seed;
   }
 }
 
