@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/cluster_checks.h"
 #include "cli/context.h"
 #include "cli/documents.h"
 #include "cli/input_codecs.h"
@@ -19,8 +20,8 @@
 #include "tessera/cluster/text.h"
 #include "tessera/core/host.h"
 #include "tessera/core/names.h"
+#include "tessera/placement/instance.h"
 #include "tessera/profile/record.h"
-#include "tessera/quantize/recipe.h"
 #include "tessera/report/cluster.h"
 
 namespace tessera::cli {
@@ -186,7 +187,8 @@ struct MachineProfile {
   std::string of;  ///< the machine whose profile it is
   std::string file;
   std::optional<ModelInfo> model;
-  std::set<std::string> precisions;
+  std::set<std::string> precisions;  ///< that were measured
+  std::vector<std::string> planned;  ///< as plans name them
   std::size_t layers = 0;
 };
 
@@ -206,6 +208,10 @@ Result<MachineProfile> profile_of(const Cluster& cluster, std::size_t i, Context
       found.precisions.insert(precision);
     }
   }
+  found.planned = placement::precisions_of(stored.profile);
+  if (stored.profile.interrupted) {  // without a model, which is what names them
+    found.planned.insert(found.planned.end(), found.precisions.begin(), found.precisions.end());
+  }
   if (stored.profile.interrupted && found.machine == found.of) {
     context.monitor().warn({"interrupted-profile",
                             fmt::format("the profile of '{}' was interrupted", base.name),
@@ -214,17 +220,15 @@ Result<MachineProfile> profile_of(const Cluster& cluster, std::size_t i, Context
   return found;
 }
 
-/// Precisions that a machine is restricted to and its profile knows nothing of.
-void warn_of_precisions(const Machine& machine, const MachineProfile& known, Monitor& monitor) {
-  for (const auto& precision : machine.precisions) {
-    if (!known.file.empty() && !known.precisions.contains(precision)) {
-      monitor.warn({"unknown-precision",
-                    fmt::format("machine '{}' may compute in '{}', of which its profile says "
-                                "nothing",
-                                machine.name, precision),
-                    fmt::format("it knows {}", fmt::join(known.precisions, ", "))});
+/// As a planner refuses them.
+Status check_precisions(const Cluster& cluster, const std::vector<MachineProfile>& profiles) {
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    if (!profiles[i].file.empty()) {
+      const auto& known = profiles[i].planned;
+      TESSERA_CHECK(placement::check_precisions(cluster.machines[i], known));
     }
   }
+  return {};
 }
 
 void warn_of_machines(const Cluster& cluster, const std::vector<MachineProfile>& profiles,
@@ -235,7 +239,6 @@ void warn_of_machines(const Cluster& cluster, const std::vector<MachineProfile>&
                     "measure it there: tessera profile MODEL --data D -o P.json; write its name "
                     "into 'profile', or give it with the plan"});
     }
-    warn_of_precisions(cluster.machines[i], profiles[i], monitor);
   }
   for (const auto& name : unreachable(cluster)) {
     monitor.warn({"unreachable-machine",
@@ -261,47 +264,6 @@ void warn_of_power(const Cluster& cluster, Monitor& monitor) {
                               fmt::join(unknown, ", ")),
                   "give busy_watts: 0 for a machine whose energy does not count"});
   }
-}
-
-Status check_patterns(const graph::Graph& graph, const std::vector<std::string>& patterns,
-                      const std::string& whose, Monitor& monitor) {
-  for (const auto& pattern : patterns) {
-    TESSERA_TRY(const auto ops, quantize::select(graph, pattern).map_error([&](Error error) {
-      error.code = ErrorCode::kDataLoss;  // of the file, not of this command
-      return in_file(whose)(std::move(error));
-    }));
-    if (ops.empty()) {
-      monitor.warn({"pattern-matches-nothing",
-                    fmt::format("{}: pattern '{}' matches no operator", whose, pattern),
-                    "`tessera inspect` lists the operators' names and types"});
-    }
-  }
-  return {};
-}
-
-/// What the file says of operators and inputs, against the network.
-Status check_model(const Cluster& cluster, const network::Network& model, Monitor& monitor) {
-  TESSERA_TRY(const auto graph, model.view());
-  for (const auto& machine : cluster.machines) {
-    const auto whose = fmt::format("machine '{}'", machine.name);
-    TESSERA_CHECK(check_patterns(graph, machine.only, whose, monitor));
-    TESSERA_CHECK(check_patterns(graph, machine.except, whose, monitor));
-  }
-  for (const auto& pin : cluster.pins) {
-    TESSERA_CHECK(check_patterns(graph, pin.match, "pins to '" + pin.machine + "'", monitor));
-  }
-  const auto inputs = model.inputs();
-  for (const auto& codec : cluster.codecs) {
-    const bool known = codec.input.empty()
-                           ? inputs.size() == 1
-                           : std::find(inputs.begin(), inputs.end(), codec.input) != inputs.end();
-    if (!known) {
-      return fail(ErrorCode::kDataLoss, "codec '{}': the model has no input '{}'", codec.name,
-                  codec.input)
-          .hint("its inputs are {}", fmt::join(inputs, ", "));
-    }
-  }
-  return {};
 }
 
 /// Machines whose profiles are of another model than this one; without one, than the first.
@@ -371,11 +333,12 @@ Status run_check(const CheckCommand& command, Context& context) {
     TESSERA_TRY(auto known, profile_of(cluster, i, context));
     profiles.push_back(std::move(known));
   }
+  TESSERA_CHECK(check_precisions(cluster, profiles));
   std::string sha256;
   if (!command.model.empty()) {
     TESSERA_TRY(auto model, context.open_model(command.model));
     TESSERA_CHECK(network::give_extents(model, command.loading));
-    TESSERA_CHECK(check_model(cluster, model, context.monitor()));
+    TESSERA_CHECK(check_against(cluster, model));
     TESSERA_TRY(const auto info, model.info());
     sha256 = info.sha256;
   }

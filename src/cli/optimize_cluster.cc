@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/optimize_cluster.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <span>
 
+#include "cli/cluster_checks.h"
 #include "cli/plan_inputs.h"
 #include "cli/scheme_options.h"
 #include "tessera/placement/plan.h"
@@ -40,6 +39,11 @@ Result<profile::Profile> measure_here(const PlacementSetup& setup, Context& cont
   return profile;
 }
 
+bool is_all_on(const placement::Plan& plan, const std::string& machine) {
+  return std::ranges::all_of(plan.assignments,
+                             [&](const auto& one) { return one.machine == machine; });
+}
+
 }  // namespace
 
 Status check_placement(const PlacementOptions& options, const optimize::Limits& limits) {
@@ -59,6 +63,7 @@ Result<Placed> place_on_cluster(const PlacementOptions& options, const Placement
                                 const std::filesystem::path& folder, Context& context) {
   TESSERA_TRY(const auto info, setup.model->info());
   TESSERA_TRY(auto cluster, cluster::read_cluster(options.cluster));
+  TESSERA_CHECK(check_against(cluster, *setup.model));
   TESSERA_TRY(const auto here, machine_without_times(cluster));
   context.monitor().progress("profile for the plan", 0, 0);
   TESSERA_TRY(auto profile, measure_here(setup, context));
@@ -77,7 +82,7 @@ Result<Placed> place_on_cluster(const PlacementOptions& options, const Placement
   how.solve.proof = true;
   TESSERA_TRY(auto planned,
               placement::make_plan(inputs.setting(graph), goal, how, context.monitor()));
-  Placed placed{{}, {}, {"profile.json", "plan.json"}};
+  Placed placed{.plan = {}, .text = {}, .mix = {}, .files = {"profile.json", "plan.json"}};
   if (planned.solution.proof) {
     TESSERA_CHECK(write_certificate(folder / "plan.cert.json", inputs, info.sha256, graph, planned,
                                     Overwrite::kReplace));
@@ -87,6 +92,9 @@ Result<Placed> place_on_cluster(const PlacementOptions& options, const Placement
     TESSERA_TRY(const auto recipe, placement::recipe_of(inputs.setting(graph), planned));
     TESSERA_CHECK(write_json(folder / "plan-recipe.json", to_json(recipe), Overwrite::kReplace));
     placed.files.push_back("plan-recipe.json");
+    if (is_all_on(planned.plan, here)) {
+      placed.mix = recipe;
+    }
   }
   TESSERA_CHECK(write("plan.json", "plan", to_json(planned.plan)));
   const auto name = std::filesystem::path(info.path).filename().string();

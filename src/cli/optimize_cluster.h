@@ -3,14 +3,16 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/context.h"
 #include "tessera/optimize/record.h"
 #include "tessera/placement/record.h"
+#include "tessera/quantize/recipe.h"
 
-/// `optimize --cluster`: after the best model for this machine, the best plan for several.
+/// `optimize --cluster`: the best plan for several machines, beside the best model for this one.
 namespace tessera::cli {
 
 struct PlacementOptions {
@@ -22,6 +24,8 @@ struct PlacementOptions {
 struct Placed {
   placement::Plan plan;
   std::string text;
+  /// Its precisions, where all of it is on this machine; parts for several are no single model.
+  std::optional<quantize::Recipe> mix;
   /// profile.json, plan.json, plan.cert.json, plan-recipe.json, plan.svg, schedule.svg
   std::vector<std::string> files;
 };

@@ -266,6 +266,24 @@ std::string next_steps(const Options& options, const optimize::OptimizeResult& r
   return text;
 }
 
+/// The plan, and what the written model has to do with it.
+std::string plan_text(const std::optional<Placed>& placed, const optimize::OptimizeOptions& how) {
+  if (!placed) {
+    return {};
+  }
+  auto text = "\n" + placed->text;
+  if (!placed->plan.is_there()) {
+    return text;
+  }
+  if (!placed->mix) {
+    return text +
+           "\nnot all of it is on this machine: the model that is written is the best for this "
+           "machine alone, and the plan's parts are not written\n";
+  }
+  return text + (how.proposed ? "\nall of it is on this machine: its mix is one of the candidates\n"
+                              : "\nits mix is no candidate: --no-mixed\n");
+}
+
 Status run(const Options& given, Context& context) {
   auto options = given;
   auto& settings = options.optimize;
@@ -304,6 +322,14 @@ Status run(const Options& given, Context& context) {
   TESSERA_TRY(const auto library, context.library(options.run));
   settings.calibration = options.no_refine || !samples.separate ? nullptr : &samples.calibration;
   settings.spent_us = context.spent_us();
+  std::optional<Placed> placed;
+  if (!options.placement.cluster.empty()) {  // within a budget of its own
+    const PlacementSetup setup{&model,          &samples.validation,
+                               &ranges,         options.run,
+                               settings.limits, std::max(kLeastPlacementUs, settings.budget_us)};
+    TESSERA_TRY(placed, place_on_cluster(options.placement, setup, folder.path(), context));
+    settings.proposed = settings.mixed ? placed->mix : std::nullopt;
+  }
   TESSERA_TRY(const auto result, optimize::optimize(model, samples.validation, ranges, library,
                                                     settings, context.monitor()));
   if (result.model) {
@@ -319,12 +345,7 @@ Status run(const Options& given, Context& context) {
       {"max_top1_drop",
        settings.limits.max_top1_drop ? Json(*settings.limits.max_top1_drop) : Json()},
       {"enough_sqnr_db", settings.enough_sqnr_db}};
-  std::optional<Placed> placed;
-  if (!options.placement.cluster.empty() && !result.interrupted) {
-    const PlacementSetup setup{&model,          &samples.validation,
-                               &ranges,         options.run,
-                               settings.limits, std::max(kLeastPlacementUs, settings.budget_us)};
-    TESSERA_TRY(placed, place_on_cluster(options.placement, setup, folder.path(), context));
+  if (placed) {
     summary["plan"] = to_json(placed->plan);
   }
   TESSERA_TRY(summary, write_artefacts(options, model, ranges, result, std::move(summary),
@@ -334,7 +355,7 @@ Status run(const Options& given, Context& context) {
   context.answer(envelope, summary,
                  header(options, samples) +
                      report::optimize_text(result, context.page(), options.top) +
-                     (placed ? "\n" + placed->text : "") +
+                     plan_text(placed, settings) +
                      next_steps(options, result, written_name(model), summary, context) +
                      fmt::format("\nmachine   {}\nmeaning   {}\n", machine_text(envelope),
                                  evaluate::explain_isa(envelope.host)));

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cli/cluster_checks.h"
 #include "cli/context.h"
 #include "cli/options.h"
 #include "cli/output_folder.h"
@@ -131,13 +132,44 @@ Result<std::unique_ptr<const milp::Highs>> find_solver(const Options& options) {
   return nullptr;  // plans are made, and bounded, without it
 }
 
-/// Errors: kInvalidArgument for another ending.
-Status write_export(const Options& options, const plan::Problem& problem) {
+/// The problem of the goal, see PlanOptions::own_problem. Errors: kInvalidArgument for another
+/// ending.
+Status write_export(const Options& options, placement::Planned& planned) {
+  const auto& problem = planned.instance.problem;
+  const bool is_energy = planned.plan.goal == placement::Objective::kEnergy;
+  const milp::CostNote note{is_energy ? "nJ" : "ns", planned.instance.too_much};
   const auto ending = std::filesystem::path(options.exported).extension();
-  TESSERA_TRY(const auto text, ending == ".lp"    ? milp::to_lp(problem)
-                               : ending == ".mps" ? milp::to_mps(problem)
-                                                  : milp::to_cfn(problem));
-  return write_file(options.exported, text, options.overwrite);
+  TESSERA_TRY(const auto text, ending == ".lp"    ? milp::to_lp(problem, note)
+                               : ending == ".mps" ? milp::to_mps(problem, note)
+                                                  : milp::to_cfn(problem, note));
+  TESSERA_CHECK(write_file(options.exported, text, options.overwrite));
+  planned.plan.exported = {std::filesystem::path(options.exported).filename().string(), note.unit,
+                           note.offset};
+  return {};
+}
+
+/// What is written under that name has no certificate beside it, which people may not expect.
+void warn_of_no_certificate(const std::string& output, Monitor& monitor) {
+  const bool has_ending = !std::filesystem::path(output).extension().empty();
+  if (output.empty() || (output != "-" && has_ending)) {
+    return;
+  }
+  monitor.warn({"no-certificate", fmt::format("no certificate is written beside '{}'", output),
+                "give a name that ends in .json: -o plan.json writes plan.cert.json, too"});
+}
+
+/// Each by itself, before anything is read.
+Status check_effort(const plan::Options& solve) {
+  if (!(solve.gap >= 0 && solve.gap <= 1)) {
+    return fail(ErrorCode::kInvalidArgument, "--gap {}: not a share from 0 to 1", solve.gap)
+        .hint("0 asks for the optimum, 0.001 for a plan within 0.1 % of it");
+  }
+  if (!(solve.time_limit_s > 0)) {
+    return fail(ErrorCode::kInvalidArgument, "--time-limit {}: not a time above 0",
+                solve.time_limit_s)
+        .hint("seconds that the plan may take");
+  }
+  return {};
 }
 
 std::filesystem::path certificate_path(const std::string& output) {
@@ -186,6 +218,7 @@ Status remove_certificate(const std::string& output) {
 
 Status run(Options options, Context& context) {
   TESSERA_CHECK(Context::check_output(options.output, options.overwrite, sheet_endings()));
+  TESSERA_CHECK(check_effort(options.plan.solve));
   TESSERA_CHECK(check_apart(options));
   if (options.output.ends_with(".json")) {
     TESSERA_CHECK(check_writable(certificate_path(options.output), options.overwrite));
@@ -193,6 +226,7 @@ Status run(Options options, Context& context) {
   if (!options.exported.empty()) {
     TESSERA_CHECK(
         Context::check_output(options.exported, options.overwrite, {".lp", ".mps", ".cfn"}));
+    options.plan.own_problem = true;
   }
   if (!options.recipe.empty()) {
     TESSERA_CHECK(Context::check_output(options.recipe, options.overwrite, {".json"}));
@@ -203,12 +237,14 @@ Status run(Options options, Context& context) {
     charts.emplace(std::move(folder));
   }
   TESSERA_CHECK(read_front(options));
+  warn_of_no_certificate(options.output, context.monitor());
   TESSERA_TRY(const auto solver, find_solver(options));
   options.plan.finisher = options.solver == "auto" ? solver.get() : nullptr;
   options.plan.method = options.solver == "highs" ? solver.get() : nullptr;
   TESSERA_TRY(const auto network, context.load_model(options.model, options.loading, options.run));
   TESSERA_TRY(const auto model, network.info());
   TESSERA_TRY(const auto inputs, PlanInputs::read(options.files, model));
+  TESSERA_CHECK(check_against(inputs.cluster(), network));
   TESSERA_CHECK(read_goal(options, inputs));
   TESSERA_TRY(const auto graph, network.view());
   const auto setting = inputs.setting(graph);
@@ -220,7 +256,7 @@ Status run(Options options, Context& context) {
     TESSERA_CHECK(write_json(options.recipe, to_json(recipe), options.overwrite));
   }
   if (!options.exported.empty()) {
-    TESSERA_CHECK(write_export(options, planned.instance.problem));
+    TESSERA_CHECK(write_export(options, planned));
   }
   if (planned.solution.proof) {
     TESSERA_CHECK(write_certificate(certificate_path(options.output), inputs, model.sha256, graph,
@@ -244,8 +280,9 @@ Status run(Options options, Context& context) {
   context.answer(envelope, to_json(plan), report::plan_text(plan, context.page(), options.top),
                  &sheet);
   if (plan.interrupted) {
-    return fail(ErrorCode::kCancelled, "stopped; the plan is the best until then")
-        .hint("its bound says how much better there may be");
+    return fail(ErrorCode::kCancelled, "stopped; what was found until then is there{}",
+                plan.pareto_why.empty() ? "" : "; front: " + plan.pareto_why)
+        .hint("the bound says how much better a plan there may be");
   }
   if (plan.assignments.empty()) {
     return fail(ErrorCode::kFailedPrecondition, "{}",
@@ -321,7 +358,7 @@ void add_plan_command(CLI::App& app, Context& context) {
       ->capture_default_str();
   command
       ->add_option("--time-limit", options->plan.solve.time_limit_s,
-                   "for each problem that is solved")
+                   "of the plan; what surrounds it has as much again")
       ->type_name("S")
       ->check(positive())
       ->capture_default_str();

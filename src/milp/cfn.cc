@@ -30,7 +30,7 @@ class CfnWriter {
   explicit CfnWriter(const plan::Problem& problem)
       : problem_(problem), naming_(problem), never_(*plan::largest_cost(problem) + 1) {}
 
-  Result<std::string> write() {
+  Result<std::string> write(const CostNote& note) {
     for (std::size_t i = 0; i < problem_.variables.size(); ++i) {
       add_variable(i);
     }
@@ -49,9 +49,10 @@ class CfnWriter {
       add_limit(r);
     }
     return fmt::format(
-        "{{\n  \"problem\": {{\"name\": \"plan\", \"mustbe\": \"<{}\"}},\n  \"variables\": {{\n    "
+        "{{\n  \"problem\": {{\"name\": \"plan_{}\", \"mustbe\": \"<{}\"}},\n "
+        " \"variables\": {{\n    "
         "{}\n  }},\n  \"functions\": {{\n    {}\n  }}\n}}\n",
-        never_, fmt::join(variables_, ",\n    "), fmt::join(functions_, ",\n    "));
+        word(note), never_, fmt::join(variables_, ",\n    "), fmt::join(functions_, ",\n    "));
   }
 
  private:
@@ -265,9 +266,9 @@ class CfnWriter {
 
 }  // namespace
 
-Result<std::string> to_cfn(const plan::Problem& problem) {
+Result<std::string> to_cfn(const plan::Problem& problem, const CostNote& note) {
   TESSERA_CHECK(model_to_export(problem));
-  return CfnWriter(problem).write();
+  return CfnWriter(problem).write(note);
 }
 
 }  // namespace tessera::milp

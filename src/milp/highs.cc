@@ -228,11 +228,18 @@ class Run {
 };
 
 Status check(const plan::Options& options) {
-  if (!(options.gap >= 0 && options.gap <= 1) || !(options.time_limit_s >= 0) ||
-      options.most_nodes < 1) {
-    return fail(ErrorCode::kInvalidArgument,
-                "a gap that is not from 0 to 1, a time limit below 0, or no nodes at all")
+  if (!(options.gap >= 0 && options.gap <= 1)) {
+    return fail(ErrorCode::kInvalidArgument, "a gap of {} is not from 0 to 1", options.gap)
         .hint("a gap of 0 asks for the optimum, one of 0.001 for a plan within 0.1 % of it");
+  }
+  if (!(options.time_limit_s >= 0)) {
+    return fail(ErrorCode::kInvalidArgument, "a time limit of {} s", options.time_limit_s)
+        .hint("give 0 or more");
+  }
+  if (options.most_nodes < 1) {
+    return fail(ErrorCode::kInvalidArgument, "{} nodes are not enough for any plan",
+                options.most_nodes)
+        .hint("give 1 or more");
   }
   return {};
 }

@@ -21,8 +21,9 @@ class LpWriter {
     }
   }
 
-  std::string write() {
-    put("\\ Costs in ns. x_<variable>_<state>: which operator in which state.\nMinimize\n cost:");
+  std::string write(const CostNote& note) {
+    put("\\ {}\n\\ x_<variable>_<state>: which operator in which state.\nMinimize\n cost:",
+        words(note));
     std::vector<Entry> costs;
     for (std::size_t c = 0; c < model_.columns.size(); ++c) {
       if (model_.columns[c].cost_ns != 0) {
@@ -88,9 +89,9 @@ class LpWriter {
 
 }  // namespace
 
-Result<std::string> to_lp(const plan::Problem& problem) {
+Result<std::string> to_lp(const plan::Problem& problem, const CostNote& note) {
   TESSERA_TRY(const auto model, model_to_export(problem));
-  return LpWriter(problem, model).write();
+  return LpWriter(problem, model).write(note);
 }
 
 }  // namespace tessera::milp

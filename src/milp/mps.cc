@@ -20,7 +20,8 @@ class MpsWriter {
     }
   }
 
-  std::string write() {
+  std::string write(const CostNote& note) {
+    put("* {}\n", words(note));
     put("NAME plan\nROWS\n N cost\n");
     for (std::size_t r = 0; r < rows_.size(); ++r) {
       put(" {} {}\n", model_.rows[r].equal ? 'E' : 'L', rows_[r]);
@@ -85,9 +86,9 @@ class MpsWriter {
 
 }  // namespace
 
-Result<std::string> to_mps(const plan::Problem& problem) {
+Result<std::string> to_mps(const plan::Problem& problem, const CostNote& note) {
   TESSERA_TRY(const auto model, model_to_export(problem));
-  return MpsWriter(problem, model).write();
+  return MpsWriter(problem, model).write(note);
 }
 
 }  // namespace tessera::milp

@@ -38,6 +38,11 @@ std::vector<std::string> unique_names(const std::vector<Named>& all) {
   return names;
 }
 
+std::uint64_t amount(const CostNote& note) {
+  const auto offset = static_cast<std::uint64_t>(note.offset);
+  return note.offset < 0 ? 0 - offset : offset;
+}
+
 }  // namespace
 
 Naming::Naming(const plan::Problem& problem)
@@ -61,6 +66,17 @@ std::string Naming::of(const Column& column) const {
       return fmt::format("p_{}_{}", limits_[column.of], column.which);
   }
   return {};
+}
+
+std::string words(const CostNote& note) {
+  const bool too_low = note.offset < 0;
+  return fmt::format("Costs are in {0}, and {1} too {2}: a plan takes its cost {3} {1} {0}.",
+                     note.unit, amount(note), too_low ? "low" : "high", too_low ? "plus" : "less");
+}
+
+std::string word(const CostNote& note) {
+  return fmt::format("costs_in_{}_{}_too_{}", note.unit, amount(note),
+                     note.offset < 0 ? "low" : "high");
 }
 
 Result<Model> model_to_export(const plan::Problem& problem) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/milp/export.h"
 #include "tessera/milp/model.h"
 
 namespace tessera::milp {
@@ -27,6 +28,11 @@ class Naming {
   std::vector<std::string> couplings_;
   std::vector<std::string> limits_;
 };
+
+/// A note as a sentence of one line.
+[[nodiscard]] std::string words(const CostNote& note);
+/// The same as a name.
+[[nodiscard]] std::string word(const CostNote& note);
 
 /// kInvalidArgument for a problem that is no program: without variables.
 [[nodiscard]] Result<Model> model_to_export(const plan::Problem& problem);

@@ -132,6 +132,7 @@ class Optimizer {
     limits_ = options_.limits.any()
                   ? options_.limits
                   : default_limits(result_.candidates, options_.enough_sqnr_db, classifies());
+    TESSERA_CHECK(add_proposed());
     for (auto& candidate : result_.candidates) {
       candidate.verdict = verdict_of(candidate.row, limits_);
     }
@@ -232,6 +233,34 @@ class Optimizer {
     if (folded->sources().size() < lab_.graph().ops().size()) {
       result_.candidates.push_back({.row = std::move(row), .making = Folded()});
     }
+    return {};
+  }
+
+  /// What the caller proposes. Uniform candidates alone set the limits where none were given, so it
+  /// comes behind them; a row of an earlier run may be of another proposal, so it is measured anew.
+  Status add_proposed() {
+    if (!options_.proposed) {
+      return {};
+    }
+    const auto& rules = options_.proposed->rules;
+    const auto lossy = std::ranges::find_if(
+        rules, [](const auto& rule) { return rule.scheme.mode != Mode::kFloat32; });
+    if (lossy == rules.end()) {
+      return {};  // float32 is there anyway
+    }
+    Candidate candidate;
+    candidate.making = Mixed();
+    candidate.recipe = *options_.proposed;
+    candidate.row.scheme = lossy->scheme;
+    candidate.row.operators = "mixed: the plan";
+    auto assignment = lab_.assignment(candidate.recipe, quiet_);
+    if (!assignment) {
+      result_.excluded.push_back({candidate.row.name(), assignment.error().message});
+      return {};
+    }
+    candidate.assignment = *std::move(assignment);
+    TESSERA_CHECK(measure(candidate));
+    result_.candidates.push_back(std::move(candidate));
     return {};
   }
 

@@ -79,8 +79,8 @@ Fields<OptimizeResult::Mixing> fields_of(const OptimizeResult::Mixing*) {
   return kFields;
 }
 
-Fields<OptimizeResult::Portable> fields_of(const OptimizeResult::Portable*) {
-  using Portable = OptimizeResult::Portable;
+Fields<PortableChoice> fields_of(const PortableChoice*) {
+  using Portable = PortableChoice;
   static constexpr std::array kFields = {
       written<&Portable::name>("name", "of the candidate, or of what was given"),
       written<&Portable::speedup>("speedup", "over float32"),

@@ -163,6 +163,7 @@ class Accountant {
       account_.error = 0;
       account_.error_predicted = 0;
     }
+    find_busy();
     account_.objective = objective();
   }
 
@@ -185,23 +186,27 @@ class Accountant {
     return 0;
   }
 
-  /// Of the busiest machine or medium; latencies of links keep nothing busy.
-  [[nodiscard]] double stage_us() const {
-    std::map<std::string, double> busy;
+  void find_busy() {
+    auto& machines = account_.machine_busy_us;
     for (const auto& share : account_.machines) {
-      busy["machine " + share.machine] += share.compute_us;
+      machines.push_back(share.compute_us);
     }
     for (const auto& sent : sent_) {
-      const auto& from = machine(sent.crossing->from).name;
-      const auto& to = machine(sent.crossing->to).name;
-      busy["machine " + from] += sent.crossing->sender_us;
-      busy["machine " + to] += sent.crossing->receiver_us;
+      machines[sent.crossing->from] += sent.crossing->sender_us;
+      machines[sent.crossing->to] += sent.crossing->receiver_us;
       for (const auto& hop : sent.crossing->hops) {
-        busy["link " + hop.link->medium_name()] += hop.us - hop.link->latency_us;
+        account_.medium_busy_us[hop.link->medium_name()] += hop.us - hop.link->latency_us;
       }
     }
+  }
+
+  /// Of the busiest machine or medium.
+  [[nodiscard]] double stage_us() const {
     double most = 0;
-    for (const auto& [where, us] : busy) {
+    for (const auto us : account_.machine_busy_us) {
+      most = std::max(most, us);
+    }
+    for (const auto& [medium, us] : account_.medium_busy_us) {
       most = std::max(most, us);
     }
     return most;

@@ -160,10 +160,54 @@ class Baselines {
         best != nullptr ? std::optional(best->assignment) : std::nullopt);
   }
 
+  /// An image as the camera has it: a byte for each element of the input, which loses nothing
+  /// where images have 8 bits. Arriving pixels are scaled to float, which is what Dequantize does.
+  /// None unless the one input is an image, or where the cluster file has measured it itself.
+  [[nodiscard]] std::optional<cluster::InputCodec> pixels() const {
+    const auto& setting = planner_.setting();
+    const auto& graph = *setting.graph;
+    if (graph.inputs().size() != 1 || !is_image(graph.tensor(graph.inputs()[0]))) {
+      return std::nullopt;
+    }
+    constexpr const char* kName = "u8";
+    for (const auto& codec : setting.cluster->codecs) {
+      if (codec.name == kName) {
+        return std::nullopt;
+      }
+    }
+    cluster::InputCodec codec{.name = kName};
+    codec.bytes = element_count(*graph.tensor(graph.inputs()[0]).static_shape());
+    for (const auto& site : instance_.sites) {
+      const auto& curve = site.profile->conversions.dequantize;
+      const double us =
+          curve.points.empty()
+              ? 0
+              : curve.base_us + curve.ns_per_element * static_cast<double>(codec.bytes) / 1000;
+      codec.decode_us[site.machine->name] = us * site.pace[0];
+    }
+    return codec;
+  }
+
+  [[nodiscard]] static bool is_image(const graph::TensorInfo& tensor) {
+    const auto shape = tensor.static_shape();
+    if (!shape || tensor.dtype != DType::kFloat32 || shape->size() < 3 || shape->size() > 4) {
+      return false;
+    }
+    const auto may_be_channels = [](std::int64_t extent) { return extent == 1 || extent == 3; };
+    return may_be_channels((*shape)[shape->size() - 3]) || may_be_channels(shape->back());
+  }
+
   /// The image goes to a machine that does everything, in each form that there is.
   Status add_uploads() {
     const auto home = planner_.setting().cluster->find(planner_.setting().cluster->inputs_from);
-    for (const auto& codec : planner_.setting().cluster->codecs) {
+    auto codecs = planner_.setting().cluster->codecs;
+    const auto bytes = pixels();
+    if (bytes) {
+      codecs.insert(codecs.begin(), *bytes);
+    }
+    for (const auto& codec : codecs) {
+      const bool is_assumed = bytes && codec.name == bytes->name;
+      const auto form = is_assumed ? "u8 (exact for images of 8 bits)" : codec.name;
       auto cluster = *planner_.setting().cluster;
       cluster.codecs = {codec};
       auto setting = planner_.setting();
@@ -180,7 +224,7 @@ class Baselines {
           const auto planner = planner_.of(setting);
           Baselines other(planner, goal_, *instance);
           other.add(
-              {.name = fmt::format("upload as {} to {}, {}", codec.name, name(k), word(asked))},
+              {.name = fmt::format("upload the image as {} to {}, {}", form, name(k), word(asked))},
               *instance, other.uniform(*instance, k, asked));
           baselines_.push_back(std::move(other.baselines_.back()));
         }

@@ -13,13 +13,20 @@ namespace {
 
 /// Parts that the limit is counted in.
 constexpr double kParts = 1e9;
-/// Pairs that are kept as pairs, the largest; half of each of the others counts for either layer.
-constexpr std::size_t kMostPairs = 100;
+/// Pairs that are kept as pairs, the largest. Rows that are to let no plan in that is beyond the
+/// limit count half of each of the others for either layer, rows that are to leave none out count
+/// none.
+constexpr std::size_t kMostPairs = 300;
 
-/// Upwards; what is beyond the limit alone is so by any number.
-std::int64_t parts_of(double term, double most) {
+/// What is beyond the limit alone is so by any number.
+std::int64_t parts_of(double term, double most, Goal::Rows rows) {
   constexpr double kBeyond = 4;
-  return static_cast<std::int64_t>(std::ceil(std::clamp(term / most, 0.0, kBeyond) * kParts));
+  if (!(term > 0)) {
+    return 0;
+  }
+  const double parts = std::clamp(term / most, 0.0, kBeyond) * kParts;
+  return static_cast<std::int64_t>(rows == Goal::Rows::kDearest ? std::ceil(parts)
+                                                                : std::floor(parts));
 }
 
 }  // namespace
@@ -117,7 +124,7 @@ std::optional<double> ErrorRow::wire_term(std::size_t unit, const Site& site) co
   return term;
 }
 
-void ErrorRow::add(Instance& instance, double most) const {
+void ErrorRow::add(Instance& instance, double most, Goal::Rows rows) const {
   const double limit = terms_.error_of(1) > 0 ? std::pow(most, terms_.exponent) : most;
   plan::Limit row{.name = "error", .unit = "1e-9 of the limit"};
   // By entry, the states that switch it on.
@@ -167,6 +174,9 @@ void ErrorRow::add(Instance& instance, double most) const {
       }
       continue;
     }
+    if (k >= kMostPairs && rows == Goal::Rows::kCheapest) {
+      continue;
+    }
     if (k >= kMostPairs) {
       for (const auto entry : {first, second}) {
         for (const auto& state : on[entry]) {
@@ -175,7 +185,7 @@ void ErrorRow::add(Instance& instance, double most) const {
       }
       continue;
     }
-    plan::PairTerm pair{.first = a, .second = b, .amount = parts_of(coefficient, limit)};
+    plan::PairTerm pair{.first = a, .second = b, .amount = parts_of(coefficient, limit, rows)};
     for (const auto& [unit, state] : on[first]) {
       pair.first_states.push_back(state);
     }
@@ -185,7 +195,7 @@ void ErrorRow::add(Instance& instance, double most) const {
     row.pairs.push_back(std::move(pair));
   }
   for (const auto& [state, term] : alone) {
-    row.states.push_back({state.first, state.second, parts_of(term, limit)});
+    row.states.push_back({state.first, state.second, parts_of(term, limit, rows)});
   }
   for (std::size_t t = 0; t < instance.sends.size(); ++t) {
     const auto& sends = instance.sends[t];
@@ -194,13 +204,13 @@ void ErrorRow::add(Instance& instance, double most) const {
       if (sends.crossings[e].error.value_or(0) > 0) {
         row.sends.push_back({t, static_cast<plan::Class>(e / to_classes),
                              static_cast<plan::Class>(e % to_classes),
-                             parts_of(*sends.crossings[e].error, limit)});
+                             parts_of(*sends.crossings[e].error, limit, rows)});
       }
     }
   }
   // float32 adds nothing at all, whatever the constant.
-  row.bound =
-      std::max<std::int64_t>(static_cast<std::int64_t>(kParts) - parts_of(constant, limit), 0);
+  row.bound = std::max<std::int64_t>(
+      static_cast<std::int64_t>(kParts) - parts_of(constant, limit, rows), 0);
   instance.error_limit = limit;
   instance.problem.limits.push_back(std::move(row));
 }

@@ -29,8 +29,9 @@ class ErrorRow {
   /// What rounding a layer's float result to int8 for the way adds: no more than computing it in
   /// integers does, by all terms that know it. Absent if the model does not know the layer.
   [[nodiscard]] std::optional<double> wire_term(std::size_t unit, const Site& site) const;
-  /// Adds the row "error of the plan <= limit", by the bound of the error model.
-  void add(Instance& instance, double most) const;
+  /// Adds the row "error of the plan <= limit", by the bound of the error model, its terms rounded
+  /// so that no plan within the limit is left out, or so that none beyond it is let in.
+  void add(Instance& instance, double most, Goal::Rows rows) const;
   /// Of a plan: the row's left side as an error, wires included, and what the model predicts.
   struct Errors {
     double bound = 0;

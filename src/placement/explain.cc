@@ -1,15 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What surrounds a plan: alternatives of one layer, turning points, the front against another goal.
+// What surrounds a plan: alternatives of one layer, and turning points.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
 
+#include "placement/front.h"
 #include "placement/planner.h"
+#include "placement/reasons.h"
 #include "tessera/core/names.h"
 
 namespace tessera::placement {
@@ -33,7 +34,8 @@ std::string joined(const std::set<std::string>& names) {
   return fmt::format("{}", fmt::join(names, " + "));
 }
 
-/// The layer that is meant by its name or by that of one of its operators.
+}  // namespace
+
 Result<std::size_t> find_layer(const Setting& setting, const Instance& instance,
                                const std::string& name) {
   std::vector<std::string> known;
@@ -50,16 +52,9 @@ Result<std::size_t> find_layer(const Setting& setting, const Instance& instance,
       .hint("near it: {}; tessera inspect lists all", fmt::join(nearest_names(name, known), ", "));
 }
 
-}  // namespace
-
 Result<std::vector<Explanation>> explain(const Planner& planner, const Goal& goal,
                                          const std::vector<std::string>& names,
                                          const Solved& solved) {
-  if (!names.empty() && goal.objective == Objective::kThroughput) {
-    return fail(ErrorCode::kInvalidArgument,
-                "alternatives are not explained where throughput is what counts")
-        .hint("leave out --explain, or minimize latency");
-  }
   const auto& instance = solved.instance;
   std::vector<Explanation> explanations;
   for (const auto& name : names) {
@@ -79,8 +74,11 @@ Result<std::vector<Explanation>> explain(const Planner& planner, const Goal& goa
         }
         Explanation::Alternative other{.machine = instance.sites[k].machine->name,
                                        .precision = instance.sites[k].precisions[s]};
-        const auto found = planner.solve_once(
-            goal, [&](std::size_t i, const Place& place) { return i != unit || is_it(place); });
+        const auto found = planner
+                               .keeping([&](std::size_t i, const Place& place) {
+                                 return i != unit || is_it(place);
+                               })
+                               .solve(goal);
         if (!found && found.error().code == ErrorCode::kFailedPrecondition) {
           other.why = "is not offered there";
         } else if (!found) {
@@ -91,8 +89,10 @@ Result<std::vector<Explanation>> explain(const Planner& planner, const Goal& goa
                                          .empty()) {
           other.regret = found->account->objective - solved.account->objective;
           other.least_regret = std::max(0.0, found->bound - solved.account->objective);
+        } else if (!found->account) {
+          other.why = why_no_plan(planner.setting(), goal, *found);
         } else {
-          other.why = "leaves no plan that keeps the limits";
+          other.why = "no plan that keeps the limits was found with it";
         }
         explanation.alternatives.push_back(std::move(other));
       }
@@ -132,6 +132,9 @@ Result<std::vector<TurningPoint>> turning_points(const Planner& planner, const G
   }
   for (const auto& knob : knobs) {
     const auto used_at = [&](double factor) -> Result<std::set<std::string>> {
+      if (planner.is_late()) {
+        return fail(ErrorCode::kCancelled, "the time for turning points has ended");
+      }
       auto changed = cluster;
       TESSERA_CHECK(cluster::change(changed, fmt::format("{}=*{:.12g}", knob.change, factor)));
       auto setting = planner.setting();
@@ -164,76 +167,6 @@ Result<std::vector<TurningPoint>> turning_points(const Planner& planner, const G
                      fmt::format("{} instead of {}", joined(*then), joined(now))});
   }
   return turns;
-}
-
-Result<std::vector<ParetoPoint>> front(const Planner& planner, const Goal& goal,
-                                       const PlanOptions& options, const Solved& solved) {
-  const bool by_error = options.against == PlanOptions::Against::kError;
-  const auto figure = [&](const Account& account) {
-    return by_error ? account.error : account.energy_j;
-  };
-  std::vector<ParetoPoint> points;
-  const auto add = [&](const Solved& one) {
-    ParetoPoint point{
-        one.account->latency_us, one.account->error, one.account->energy_j, one.bound, {}};
-    std::map<std::string, std::int64_t> counts;
-    for (std::size_t i = 0; i < one.instance.places.size(); ++i) {
-      const auto& place = one.instance.places[i][(*one.solution.assignment)[i]];
-      ++counts[one.instance.sites[place.machine].machine->name + " " +
-               one.instance.sites[place.machine].precisions[place.local.state]];
-    }
-    point.layers_by_precision.assign(counts.begin(), counts.end());
-    points.push_back(std::move(point));
-  };
-  if (!figure(*solved.account)) {
-    return fail(ErrorCode::kInvalidArgument, "a front of latency against {} needs to know the {}",
-                by_error ? "error" : "energy", by_error ? "error" : "energy")
-        .hint("{}", by_error ? "give --error-model E.json"
-                             : "give machines busy_watts and links an energy in the cluster file");
-  }
-  add(solved);
-  // From the fastest down: each point's limit is a share of the one before.
-  const double first = *figure(*solved.account);
-  double at = first;
-  constexpr double kLeastShare = 1e-3;
-  const auto count = std::max<std::int64_t>(options.front_points, 2);
-  const double ratio = by_error ? std::pow(kLeastShare, 1 / static_cast<double>(count - 1)) : 0.9;
-  for (std::int64_t k = 1; k < count && at > 0; ++k) {
-    auto within = goal;
-    at *= ratio;
-    (by_error ? within.max_error : within.max_energy_j) = at;
-    const auto made = planner.solve(within);
-    if (!made && made.error().code == ErrorCode::kCancelled) {
-      break;
-    }
-    if (!made) {
-      return tl::unexpected(made.error());
-    }
-    const auto& next = *made;
-    if (!next.account) {
-      break;
-    }
-    at = std::min(at, figure(*next.account).value_or(at));
-    add(next);
-  }
-  // What another point is at least as good in is not on the front.
-  std::vector<ParetoPoint> kept;
-  const auto value = [&](const ParetoPoint& point) {
-    return (by_error ? point.error : point.energy_j).value_or(0);
-  };
-  for (const auto& point : points) {
-    const bool beaten = std::ranges::any_of(points, [&](const auto& other) {
-      return other.latency_us <= point.latency_us && value(other) <= value(point) &&
-             (other.latency_us < point.latency_us || value(other) < value(point));
-    });
-    const bool known = std::ranges::any_of(kept, [&](const auto& other) {
-      return other.latency_us == point.latency_us && value(other) == value(point);
-    });
-    if (!beaten && !known) {
-      kept.push_back(point);
-    }
-  }
-  return kept;
 }
 
 }  // namespace tessera::placement

@@ -22,6 +22,8 @@ namespace {
 
 constexpr double kNsPerUs = 1000;
 constexpr double kNanojoules = 1e9;
+/// Weighted times are sums of small parts.
+constexpr double kFiner = 64;
 
 std::int64_t whole(double value) {
   return static_cast<std::int64_t>(std::llround(value));
@@ -68,7 +70,9 @@ class Builder {
       : setting_(setting), goal_(goal), keeps_(keeps) {}
 
   Status begin() {
-    instance_.units_per_objective = goal_.objective == Objective::kEnergy ? kNanojoules : kNsPerUs;
+    instance_.units_per_objective = goal_.objective == Objective::kEnergy ? kNanojoules
+                                    : goal_.weights                       ? kNsPerUs * kFiner
+                                                                          : kNsPerUs;
     TESSERA_TRY(instance_.sites, sites_of(setting_));
     TESSERA_CHECK(find_units());
     TESSERA_CHECK(check_goal());
@@ -114,7 +118,7 @@ class Builder {
   Status add_limits() {
     if (error_) {
       error_->forbid_lonely(instance_);
-      error_->add(instance_, *goal_.max_error);
+      error_->add(instance_, *goal_.max_error, goal_.rows);
     }
     TESSERA_CHECK(add_memory());
     add_time_rows();
@@ -221,8 +225,9 @@ class Builder {
     const double watts = setting_.cluster->machines[machine].busy_watts.value_or(0);
     switch (goal_.objective) {
       case Objective::kLatency:
-      case Objective::kThroughput:
         return kNsPerUs;
+      case Objective::kThroughput:
+        return goal_.weights ? kNsPerUs * kFiner * goal_.weights->machines[machine] : kNsPerUs;
       case Objective::kEnergy:
         return watts * 1e-6 * kNanojoules;
       case Objective::kWeighted:
@@ -233,12 +238,14 @@ class Builder {
   [[nodiscard]] Worth worth() const {
     switch (goal_.objective) {
       case Objective::kLatency:
+        return {kNsPerUs, 0, nullptr};
       case Objective::kThroughput:
-        return {kNsPerUs, 0};
+        return goal_.weights ? Worth{kNsPerUs * kFiner, 0, &*goal_.weights}
+                             : Worth{kNsPerUs, 0, nullptr};
       case Objective::kEnergy:
-        return {0, kNanojoules};
+        return {0, kNanojoules, nullptr};
       case Objective::kWeighted:
-        return {kNsPerUs, goal_.ms_per_joule * 1000 * kNsPerUs};
+        return {kNsPerUs, goal_.ms_per_joule * 1000 * kNsPerUs, nullptr};
     }
     return {};
   }
@@ -440,8 +447,10 @@ class Builder {
     const bool known = shape && bytes;
     if (!known) {
       instance_.left_out.push_back(
-          fmt::format("'{}' does not cross: its size is not known (open extents take --dim NAME=N)",
-                      tensor.name));
+          fmt::format("'{}' does not cross: {}", tensor.name,
+                      tensor.dtype == DType::kUndefined || tensor.dtype == DType::kString || shape
+                          ? "it is no tensor of numbers (but text, a sequence or a map)"
+                          : "its size is not known (open extents take --dim NAME=N)"));
     }
     const Value value{.name = tensor.name,
                       .elements = known ? element_count(*shape) : 0,
@@ -620,11 +629,19 @@ class Builder {
     if (goal_.max_crossings) {
       plan::Limit row{.name = "crossings", .unit = "values", .bound = *goal_.max_crossings};
       add_send_terms(row, [](const Crossing&) { return 1.0; });
+      std::erase_if(row.sends, [&](const plan::SendTerm& term) { return makes_no_part(term); });
       instance_.problem.limits.push_back(std::move(row));
     }
     if (goal_.max_stage_us) {
       add_stage_rows(*goal_.max_stage_us);
     }
+  }
+
+  /// What crosses before the first layer or behind the last.
+  [[nodiscard]] bool makes_no_part(const plan::SendTerm& term) const {
+    const auto& tensor = instance_.problem.tensors[term.tensor];
+    return tensor.producer == source() ||
+           (tensor.consumers.size() == 1 && tensor.consumers[0].variable == sink());
   }
 
   template <class PerUs>
@@ -691,8 +708,9 @@ class Builder {
       media.insert(link.medium_name());
     }
     for (const auto& medium : media) {
-      plan::Limit row{
-          .name = "time of link " + medium, .unit = "ns", .bound = whole(most_us * kNsPerUs)};
+      plan::Limit row{.name = "time of link " + medium,
+                      .unit = "ns",
+                      .bound = whole(std::floor(most_us * kNsPerUs * goal_.row_share))};
       for_each_crossing([&](std::size_t t, std::size_t e, const Crossing& crossing) {
         const double us = charged(crossing, [&](const Crossing& one) {
           double busy = 0;
@@ -779,9 +797,10 @@ namespace {
 /// Places that may be part of the best plan: those whose bound, with every layer as cheap as it can
 /// be, is no more than what some plan that keeps the limits costs.
 Result<std::vector<std::vector<Place>>> worthwhile(const Setting& setting, const Goal& goal,
-                                                   double known, const Keeps& keeps) {
+                                                   double known, const Keeps& keeps,
+                                                   const plan::Options& effort, Monitor& monitor) {
   TESSERA_TRY(auto loose, Builder(setting, goal, keeps).build_loose());
-  TESSERA_TRY(const auto bounds, plan::state_bounds(loose.problem));
+  TESSERA_TRY(const auto bounds, plan::state_bounds(loose.problem, effort, monitor));
   constexpr double kRounding = 1e-6;  // of what was rounded in both problems
   const double most = known * (1 + kRounding) +
                       static_cast<double>(loose.units.size() + 10) / loose.units_per_objective;
@@ -811,8 +830,9 @@ Result<Instance> make_loose_instance(const Setting& setting, const Goal& goal, c
 }
 
 Result<Instance> make_instance_below(const Setting& setting, const Goal& goal, double objective,
-                                     const Keeps& keeps) {
-  TESSERA_TRY(const auto places, worthwhile(setting, goal, objective, keeps));
+                                     const Keeps& keeps, const plan::Options& effort,
+                                     Monitor& monitor) {
+  TESSERA_TRY(const auto places, worthwhile(setting, goal, objective, keeps, effort, monitor));
   return make_instance(setting, goal, [&](std::size_t unit, const Place& place) {
     return std::ranges::find(places[unit], place) != places[unit].end();
   });

@@ -8,7 +8,11 @@
 #include <cmath>
 #include <set>
 
+#include "placement/front.h"
+#include "placement/limit_figures.h"
 #include "placement/planner.h"
+#include "placement/reasons.h"
+#include "placement/words.h"
 #include "tessera/core/timing.h"
 
 namespace tessera::placement {
@@ -17,113 +21,6 @@ namespace {
 /// Plans that take longer are not made again and again for turning points.
 constexpr double kQuickUs = 300e3;
 constexpr double kRounding = 1e-4;
-
-std::string_view unit_of(Objective objective) {
-  return objective == Objective::kEnergy ? "J" : "us";
-}
-
-Standing standing_of(const Solved& solved) {
-  switch (solved.solution.outcome) {
-    case plan::Outcome::kOptimal:
-    case plan::Outcome::kWithinGap:
-      return Standing::kOptimal;
-    case plan::Outcome::kInfeasible:
-      return Standing::kInfeasible;
-    case plan::Outcome::kInterrupted:
-      return Standing::kFeasible;
-  }
-  return Standing::kFeasible;
-}
-
-/// Rows count in whole numbers of small units; people in larger ones.
-struct Scale {
-  double factor = 1;
-  std::string unit;
-};
-Scale scale_of(const plan::Limit& limit, const Goal& goal) {
-  if (limit.name == "error") {
-    return {goal.max_error ? 1e-9 : 1, "of the limit"};
-  }
-  if (limit.unit == "nJ") {
-    return {1e-9, "J"};
-  }
-  if (limit.unit == "ns") {
-    return {1e-3, "us"};
-  }
-  return {1, limit.unit};
-}
-
-std::vector<LimitUse> limits_of(const Solved& solved, const Goal& goal) {
-  std::vector<LimitUse> limits;
-  const auto& problem = solved.instance.problem;
-  for (std::size_t r = 0; r < problem.limits.size(); ++r) {
-    const auto& limit = problem.limits[r];
-    if (goal.objective == Objective::kThroughput && limit.name.starts_with("time of ")) {
-      continue;  // of a halving, nobody asked for it
-    }
-    const auto scale = scale_of(limit, goal);
-    LimitUse use{.name = limit.name,
-                 .unit = scale.unit,
-                 .used = static_cast<double>(solved.solution.value.used[r]) * scale.factor,
-                 .bound = static_cast<double>(limit.bound) * scale.factor};
-    if (r < solved.solution.price_ns.size() && goal.objective != Objective::kThroughput) {
-      use.price = solved.solution.price_ns[r] / scale.factor / solved.instance.units_per_objective;
-    }
-    limits.push_back(std::move(use));
-  }
-  return limits;
-}
-
-std::vector<ConflictingLimit> conflicts_of(const Solved& solved, const Goal& goal) {
-  std::vector<ConflictingLimit> conflicts;
-  const auto& problem = solved.instance.problem;
-  const auto add = [&](std::size_t r, std::optional<std::int64_t> enough, std::int64_t least) {
-    const auto& limit = problem.limits[r];
-    const auto scale = scale_of(limit, goal);
-    const auto in_units = [&](std::int64_t amount) {
-      return static_cast<double>(amount) * scale.factor;
-    };
-    conflicts.push_back({limit.name, scale.unit, in_units(limit.bound),
-                         enough ? std::optional(in_units(*enough)) : std::nullopt,
-                         in_units(least)});
-  };
-  if (solved.solution.joint) {
-    for (const auto& relief : solved.solution.joint->limits) {
-      if (relief.helps) {
-        add(relief.limit, relief.found, relief.proven);
-      }
-    }
-  }
-  for (const auto& conflict : solved.solution.conflicts) {
-    const bool known = std::ranges::any_of(conflicts, [&](const auto& one) {
-      return one.name == problem.limits[conflict.limit].name;
-    });
-    if (!known) {
-      add(conflict.limit, std::nullopt, conflict.least);
-    }
-  }
-  return conflicts;
-}
-
-std::string why_idle(const Planner& planner, const Goal& goal, const Solved& solved,
-                     std::size_t k) {
-  const auto best =
-      planner.solve_once(goal, [&](std::size_t, const Place& place) { return place.machine == k; });
-  if (!best || !best->solution.assignment) {
-    return "it cannot run the whole model, by pins, memory or for want of a way for some value";
-  }
-  if (const auto why =
-          planner.broken_limit(goal, best->instance, *best->account, *best->solution.assignment);
-      !why.empty()) {
-    return "the whole model there breaks a limit: " + why;
-  }
-  const auto more = best->account->objective - solved.account->objective;
-  const bool proven = standing_of(solved) == Standing::kOptimal;
-  const bool joules = unit_of(goal.objective) == "J";
-  return fmt::format("everything there would take {:.3g} {} more{}",
-                     joules ? more * 1e3 : more / 1e3, joules ? "mJ" : "ms",
-                     proven ? ", and no part of the model there saves what it costs" : "");
-}
 
 void take_account(Account account, Plan& plan) {
   plan.assignments = std::move(account.assignments);
@@ -148,10 +45,74 @@ void take_account(Account account, Plan& plan) {
   plan.energy_sources.assign(sources.begin(), sources.end());
 }
 
+/// What surrounds a plan is left out where the user stops it; other errors are errors.
+Status unless_stopped(Status status) {
+  return !status && status.error().code == ErrorCode::kCancelled ? Status() : status;
+}
+
+void say_why_idle(const Planner& planner, const Goal& goal, const Solved& solved, Plan& plan) {
+  for (std::size_t k = 0; k < plan.machines.size(); ++k) {
+    if (plan.machines[k].layers == 0) {
+      plan.machines[k].why_idle = why_idle(planner, goal, solved, k);
+    }
+  }
+}
+
+Status find_turning_points(const Planner& planner, const Goal& goal, const PlanOptions& options,
+                           const Solved& solved, bool quick, Monitor& monitor, Plan& plan) {
+  if (solved.instance.sites.size() < 2) {
+    plan.turning_points_why = "not looked for: there is one machine";
+  } else if (!options.turning_points) {
+    plan.turning_points_why = "not looked for: --no-turning-points";
+  } else if (!quick) {
+    plan.turning_points_why =
+        fmt::format("not looked for: they take hundreds of plans, and this one took more than {}",
+                    in_words(kQuickUs, "us"));
+  } else {
+    monitor.progress("turning points", 0, 0);
+    TESSERA_TRY(plan.turning_points, turning_points(planner, goal, solved));
+  }
+  if (plan.turning_points_why.empty() && planner.is_late()) {
+    plan.turning_points_why = monitor.cancelled() ? "stopped before all were looked for"
+                                                  : "time ended before all were looked for";
+  }
+  return {};
+}
+
+Status surround(const Planner& planner, const Goal& goal, const PlanOptions& options,
+                const Solved& solved, bool quick, Monitor& monitor, Plan& plan) {
+  const auto explained = explain(planner, goal, options.explain, solved);
+  TESSERA_CHECK(unless_stopped(explained.map([](const auto&) {})));
+  plan.explanations = explained.value_or(std::vector<Explanation>());
+  TESSERA_CHECK(
+      unless_stopped(find_turning_points(planner, goal, options, solved, quick, monitor, plan)));
+  if (options.front_points > 0) {
+    monitor.progress("front", 0, options.front_points);
+    TESSERA_TRY(auto found, front(planner, goal, options, solved, monitor));
+    plan.pareto = std::move(found.points);
+    plan.pareto_why = std::move(found.why);
+  }
+  return {};
+}
+
+/// The figure of the problem that was solved, where it is that of the account but for rounding.
+void settle_objective(Solved& solved, Plan& plan) {
+  const double said = solved.instance.objective_of(solved.solution.value.cost_ns);
+  if (solved.solution.proof && std::abs(said - plan.objective) <= kRounding * plan.objective) {
+    plan.objective = said;  // the same figure, as whole numbers add up to it
+  } else {
+    solved.solution.proof.reset();  // of a problem that leaves out some of what the plan takes
+  }
+  plan.bound = std::min(plan.bound, plan.objective);
+  plan.gap = plan.objective > 0 ? (plan.objective - plan.bound) / plan.objective : 0;
+}
+
 }  // namespace
 
-Result<Planned> make_plan(const Setting& setting, const Goal& goal, const PlanOptions& options,
+Result<Planned> make_plan(const Setting& setting, const Goal& asked, const PlanOptions& options,
                           Monitor& monitor) {
+  TESSERA_CHECK(check_surroundings(setting, asked, options));
+  const auto goal = goal_of_front(setting, asked, options);
   const auto clock = steady_clock_us();
   const double start = clock();
   const Planner planner(setting, options, monitor);
@@ -163,46 +124,31 @@ Result<Planned> make_plan(const Setting& setting, const Goal& goal, const PlanOp
   plan.method = planner.method().name();
   plan.asked_gap = options.solve.gap;
   plan.status = standing_of(solved);
-  plan.left_out = solved.instance.left_out;
+  plan.left_out = missing_precisions(solved.instance.sites);
+  plan.left_out.insert(plan.left_out.end(), solved.instance.left_out.begin(),
+                       solved.instance.left_out.end());
   plan.bound = solved.bound;
   plan.wall_us = clock() - start;
+  const auto sides = planner.afresh();  // for what surrounds it
   const bool quick = plan.wall_us < kQuickUs;
-  plan.conflicts = conflicts_of(solved, goal);
-  plan.conflicts.insert(plan.conflicts.end(), solved.refuted.begin(), solved.refuted.end());
+  plan.conflicts = conflicts_of(setting, asked, solved);
   if (solved.solution.assignment) {
     take_account(*solved.account, plan);
-    const double said = solved.instance.objective_of(solved.solution.value.cost_ns);
-    if (solved.solution.proof && std::abs(said - plan.objective) <= kRounding * plan.objective) {
-      plan.objective = said;  // the same figure, as whole numbers add up to it
-    } else {
-      solved.solution.proof.reset();  // of a problem that leaves out some of what the plan takes
-    }
-    plan.bound = std::min(plan.bound, plan.objective);
-    plan.gap = plan.objective > 0 ? (plan.objective - plan.bound) / plan.objective : 0;
-    plan.limits = limits_of(solved, goal);
-    plan.interrupted = monitor.cancelled();
-    for (std::size_t k = 0; k < plan.machines.size() && !plan.interrupted; ++k) {
-      if (plan.machines[k].layers == 0) {
-        plan.machines[k].why_idle = why_idle(planner, goal, solved, k);
-      }
-    }
+    settle_objective(solved, plan);
+    plan.error_why = why_no_error(setting, solved);
+    plan.limits = limits_of(setting, asked, solved);
+    say_why_idle(sides, goal, solved, plan);
+    TESSERA_CHECK(surround(sides, goal, options, solved, quick, monitor, plan));
   }
-  if (solved.solution.assignment && !plan.interrupted) {
-    TESSERA_TRY(plan.explanations, explain(planner, goal, options.explain, solved));
-    if (options.turning_points && quick && solved.instance.sites.size() > 1) {
-      monitor.progress("turning points", 0, 0);
-      TESSERA_TRY(plan.turning_points, turning_points(planner, goal, solved));
-    }
-    if (options.front_points > 0) {
-      monitor.progress("front", 0, 0);
-      TESSERA_TRY(plan.pareto, front(planner, goal, options, solved));
-    }
+  if (options.baselines && !monitor.cancelled()) {
+    TESSERA_TRY(const auto loose, make_loose_instance(setting, asked));
+    TESSERA_TRY(plan.baselines, baselines(sides, asked, loose));
   }
-  if (options.baselines && !plan.interrupted) {
-    TESSERA_TRY(const auto loose, make_loose_instance(setting, goal));
-    TESSERA_TRY(plan.baselines, baselines(planner, goal, loose));
-  }
+  plan.interrupted = monitor.cancelled();
   planned.instance = std::move(solved.instance);
+  if (options.own_problem && !solved.is_own) {
+    TESSERA_TRY(planned.instance, make_instance(setting, asked));
+  }
   planned.solution = std::move(solved.solution);
   return planned;
 }

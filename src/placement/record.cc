@@ -31,6 +31,8 @@ std::string_view to_string(Standing standing) noexcept {
       return "feasible";
     case Standing::kInfeasible:
       return "infeasible";
+    case Standing::kUnknown:
+      return "unknown";
   }
   return "feasible";
 }
@@ -83,8 +85,8 @@ Fields<LimitUse> fields_of(const LimitUse*) {
   static constexpr std::array kFields = {
       field<&LimitUse::name>("name", "error, energy, latency, memory of MACHINE, ..."),
       field<&LimitUse::unit>("unit", "of the figures"),
-      figure<&LimitUse::used>("used", "by the plan, as the row counts it"),
-      figure<&LimitUse::bound>("bound", "that it may use"),
+      figure<&LimitUse::used>("used", "by the plan, as its other figures say"),
+      figure<&LimitUse::bound>("bound", "that was asked for"),
       field<&LimitUse::price>("price", "what one unit more would save of the objective, about")};
   return kFields;
 }
@@ -179,32 +181,64 @@ Fields<Plan::Certificate> fields_of(const Plan::Certificate*) {
   return kFields;
 }
 
+Fields<ExportedProblem> fields_of(const ExportedProblem*) {
+  using Export = ExportedProblem;
+  static constexpr std::array kFields = {
+      field<&Export::file>("file", "with the problem, for other solvers"),
+      field<&Export::unit>("unit", "of its costs: ns, nJ"),
+      field<&Export::offset>("offset",
+                             "by which its costs are higher than the objective; may be negative")};
+  return kFields;
+}
+
+namespace {
+
+/// A number that only a plan has.
+template <auto Member>
+constexpr Field<Plan> of_plan(std::string_view name, std::string_view says) {
+  return {name, says, [](const Plan& plan) {
+            return plan.is_there() ? finite_or_null(static_cast<double>(plan.*Member)) : Json();
+          }};
+}
+
+}  // namespace
+
 Fields<Plan> fields_of(const Plan*) {
   static constexpr std::array kFields = {
-      Field<Plan>{"status", "optimal (within the gap that was asked for), feasible, infeasible",
+      Field<Plan>{"status",
+                  "optimal (within the gap that was asked for), feasible, infeasible, unknown",
                   [](const Plan& plan) { return Json(to_string(plan.status)); }},
       Field<Plan>{"minimize", "what is minimized",
                   [](const Plan& plan) { return Json(to_string(plan.goal)); }},
       field<&Plan::objective_unit>("objective_unit", "us, J"),
-      figure<&Plan::objective>("objective", "of the plan"),
-      figure<&Plan::bound>("bound", "proven: no plan that keeps the limits has less"),
-      figure<&Plan::gap>("gap", "(objective - bound) / objective"),
+      of_plan<&Plan::objective>("objective", "of the plan; null: there is none"),
+      Field<Plan>{"bound", "proven: no plan that keeps the limits has less; null: none keeps them",
+                  [](const Plan& plan) {
+                    return plan.status == Standing::kInfeasible ? Json()
+                                                                : finite_or_null(plan.bound);
+                  }},
+      of_plan<&Plan::gap>("gap", "(objective - bound) / objective; null without a plan"),
       figure<&Plan::asked_gap>("asked_gap", "that was good enough"),
       figure<&Plan::wall_us>("wall_us", "that making the plan took"),
       field<&Plan::interrupted>("interrupted", "the user stopped it: the best so far"),
       field<&Plan::method>("method", "that made it"),
       field<&Plan::assignments>("assignments", "by operator, in the order of the model"),
       field<&Plan::cuts>("cuts", "values that cross from one machine to another"),
-      figure<&Plan::latency_us>("latency_us", "of one inference, one thing after another"),
-      figure<&Plan::latency_low_us>("latency_low_us", "by the intervals of the latency models"),
-      figure<&Plan::latency_high_us>("latency_high_us", "by the intervals of the latency models"),
+      of_plan<&Plan::latency_us>("latency_us",
+                                 "of one inference, one thing after another; null without a plan"),
+      of_plan<&Plan::latency_low_us>("latency_low_us", "by the intervals of the latency models"),
+      of_plan<&Plan::latency_high_us>("latency_high_us", "by the intervals of the latency models"),
       Field<Plan>{"makespan_us", "of one inference, machines and links side by side",
-                  [](const Plan& plan) { return finite_or_null(plan.schedule.makespan_us); }},
+                  [](const Plan& plan) {
+                    return plan.is_there() ? finite_or_null(plan.schedule.makespan_us) : Json();
+                  }},
       field<&Plan::energy_j>("energy_j", "of one inference; null if it is not known"),
       field<&Plan::energy_sources>("energy_sources", "where that comes from"),
       field<&Plan::error>("error", "by the bound of the error model; null if it is not known"),
       field<&Plan::error_predicted>("error_predicted", "by the error model"),
-      field<&Plan::parts>("parts", "stretches of layers on one machine"),
+      word<&Plan::error_why>("error_why", "why it is not known"),
+      Field<Plan>{"parts", "stretches of layers on one machine",
+                  [](const Plan& plan) { return plan.is_there() ? Json(plan.parts) : Json(); }},
       field<&Plan::machines>("machines", "what each has to do"),
       field<&Plan::links>("links", "what each has to move"),
       field<&Plan::limits>("limits", "how much of each is used, and what it costs"),
@@ -220,11 +254,16 @@ Fields<Plan> fields_of(const Plan*) {
       field<&Plan::explanations>("explanations", "with --explain"),
       field<&Plan::turning_points>("turning_points",
                                    "from where on the plan would use other machines"),
+      word<&Plan::turning_points_why>("turning_points_why",
+                                      "why they were not looked for, or not all; null: they were"),
       field<&Plan::pareto>("pareto", "with --pareto: plans of which none is better in both"),
+      word<&Plan::pareto_why>("pareto_why",
+                              "why there are fewer points than asked for, or some are unproven"),
       field<&Plan::left_out>("left_out", "states that were not offered, and why"),
       Field<Plan>{"schedule", "one inference: what runs when",
                   [](const Plan& plan) { return as_json(plan.schedule.activities); }},
-      field<&Plan::certificate>("certificate", "null without -o, or where there is no proof")};
+      field<&Plan::certificate>("certificate", "null without -o, or where there is no proof"),
+      field<&Plan::exported>("exported", "null without --export")};
   return kFields;
 }
 

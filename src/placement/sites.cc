@@ -9,15 +9,6 @@
 namespace tessera::placement {
 namespace {
 
-/// "fp32", "int8", then further schemes by name: as the columns of a profile.
-std::vector<std::string> precisions_of(const profile::Profile& profile) {
-  std::vector<std::string> names{"fp32", "int8"};
-  for (std::size_t k = 1; k < profile.model.schemes.size(); ++k) {
-    names.push_back(profile.model.schemes[k]);
-  }
-  return names;
-}
-
 /// The machine's own profile, or that of the one it is scaled of.
 Status take_profile(const Setting& setting, std::size_t k, Site& site) {
   const auto& machines = setting.cluster->machines;
@@ -48,22 +39,14 @@ Status take_profile(const Setting& setting, std::size_t k, Site& site) {
 }
 
 Status limit_precisions(const cluster::Machine& machine, Site& site) {
-  for (const auto& name : machine.precisions) {
-    if (std::ranges::find(site.precisions, name) == site.precisions.end()) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "machine '{}' may compute in {}, which its profile does not have", machine.name,
-                  name)
-          .hint("the profile has {}; measure others with tessera profile --schemes",
-                fmt::join(site.precisions, ", "));
-    }
-  }
+  TESSERA_CHECK(check_precisions(machine, site.precisions));
   for (std::size_t s = 0; s < site.may.size() && !machine.precisions.empty(); ++s) {
     const bool named =
         std::ranges::find(machine.precisions, site.precisions[s]) != machine.precisions.end();
     site.may[s] = site.may[s] && named;
   }
   if (std::ranges::find(site.may, true) == site.may.end()) {
-    return fail(ErrorCode::kInvalidArgument,
+    return fail(ErrorCode::kDataLoss,
                 "machine '{}' may not compute in anything that is known of it", machine.name)
         .hint("look at its precisions and at its scaling");
   }
@@ -71,6 +54,27 @@ Status limit_precisions(const cluster::Machine& machine, Site& site) {
 }
 
 }  // namespace
+
+std::vector<std::string> precisions_of(const profile::Profile& profile) {
+  std::vector<std::string> names{"fp32", "int8"};
+  for (std::size_t k = 1; k < profile.model.schemes.size(); ++k) {
+    names.push_back(profile.model.schemes[k]);
+  }
+  return names;
+}
+
+Status check_precisions(const cluster::Machine& machine, const std::vector<std::string>& known) {
+  for (const auto& name : machine.precisions) {
+    if (std::ranges::find(known, name) == known.end()) {
+      return fail(ErrorCode::kDataLoss,
+                  "machine '{}' may compute in {}, which its profile does not have", machine.name,
+                  name)
+          .hint("the profile has {}; measure others with tessera profile --schemes",
+                fmt::join(known, ", "));
+    }
+  }
+  return {};
+}
 
 Result<std::vector<Site>> sites_of(const Setting& setting) {
   std::vector<Site> sites;

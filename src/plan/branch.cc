@@ -109,19 +109,31 @@ void offer_start(const Problem& problem, const Solution& start, Incumbent& incum
   }
 }
 
+Status check(const Options& options) {
+  if (!(options.gap >= 0 && options.gap <= 1)) {
+    return fail(ErrorCode::kInvalidArgument, "a gap of {} is not from 0 to 1", options.gap)
+        .hint("a gap of 0 asks for the optimum, one of 0.001 for a plan within 0.1 % of it");
+  }
+  if (!(options.time_limit_s >= 0) || !(options.explain_limit_s >= 0)) {
+    return fail(ErrorCode::kInvalidArgument, "a time limit of {} s, {} s of it to explain",
+                options.time_limit_s, options.explain_limit_s)
+        .hint("give 0 or more");
+  }
+  if (options.most_nodes < 1 || options.most_cells < 1) {
+    return fail(ErrorCode::kInvalidArgument, "{} nodes and {} cells are not enough for any plan",
+                options.most_nodes, options.most_cells)
+        .hint("give 1 or more of each");
+  }
+  return {};
+}
+
 class BranchAndBound final : public Method {
  public:
   [[nodiscard]] std::string_view name() const noexcept override { return "branch and bound"; }
   [[nodiscard]] Result<Solution> solve(const Problem& problem, const Options& options,
                                        Monitor& monitor) const override {
     TESSERA_CHECK(validate(problem));
-    if (!(options.gap >= 0 && options.gap <= 1) || !(options.time_limit_s >= 0) ||
-        !(options.explain_limit_s >= 0) || options.most_nodes < 1 || options.most_cells < 1) {
-      return fail(
-                 ErrorCode::kInvalidArgument,
-                 "a gap that is not from 0 to 1, a time limit below 0, or no nodes or cells at all")
-          .hint("a gap of 0 asks for the optimum, one of 0.001 for a plan within 0.1 % of it");
-    }
+    TESSERA_CHECK(check(options));
     const auto clock = steady_clock_us();
     const auto end = clock() + options.time_limit_s * 1e6;
     TreeOptions how{options.gap, options.most_nodes, options.most_cells, false, {}, nullptr};

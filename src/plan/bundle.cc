@@ -46,7 +46,7 @@ void Bundle::add_cut(const Point& at, double value, const Point& slope) {
       cuts_.erase(idle);
     }
   }
-  cuts_.push_back({value - dot(slope, at), slope, 0});
+  cuts_.push_back({value - dot(slope, at), slope, 0, found_++});
 }
 
 double Bundle::at_proposal(const Cut& cut) const {
@@ -164,6 +164,16 @@ void Bundle::show(double value, const Point& slope) {
   } else if (++misses_ % 3 == 0) {
     stiffness_ *= 1.5;
   }
+}
+
+std::vector<Bundle::Part> Bundle::mix() const {
+  std::vector<Part> parts;
+  for (const auto& cut : cuts_) {
+    if (cut.weight > 0) {
+      parts.push_back({cut.found, cut.weight});
+    }
+  }
+  return parts;
 }
 
 }  // namespace tessera::plan

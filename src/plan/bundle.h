@@ -23,11 +23,20 @@ class Bundle {
   /// What was found at the point proposed.
   void show(double value, const Point& slope);
 
+  struct Part {
+    std::size_t found = 0;  ///< 0: where it started, k: what the k-th show() said
+    double weight = 0;
+  };
+  /// The mix that made the last proposal; weights add up to 1. At the maximum its slopes add up to
+  /// none.
+  [[nodiscard]] std::vector<Part> mix() const;
+
  private:
   struct Cut {
     double constant = 0;
     Point slope;
-    double weight = 0;  ///< its share in the mix of cuts that made the last proposal
+    double weight = 0;      ///< its share in the mix of cuts that made the last proposal
+    std::size_t found = 0;  ///< as in Part
   };
 
   void add_cut(const Point& at, double value, const Point& slope);
@@ -43,6 +52,7 @@ class Bundle {
   double expected_gain_ = 0;
   double stiffness_ = 1;
   int misses_ = 0;
+  std::size_t found_ = 0;  ///< so many cuts were added
   std::vector<Cut> cuts_;
 };
 

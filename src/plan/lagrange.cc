@@ -121,6 +121,20 @@ Bundle::Point Coordinates::slope(const Multipliers& at, const Assignment& assign
   return slope;
 }
 
+Shares shares_of(const Problem& problem, const std::vector<Bundle::Part>& mix,
+                 const std::vector<Assignment>& found) {
+  Shares shares;
+  for (const auto& variable : problem.variables) {
+    shares.emplace_back(variable.cost_ns.size(), 0.0);
+  }
+  for (const auto& part : mix) {
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      shares[i][found[part.found][i]] += part.weight;
+    }
+  }
+  return shares;
+}
+
 double in_ns(Wide value, const Multipliers& multipliers) {
   return static_cast<double>(value) / static_cast<double>(multipliers.cost);
 }
@@ -134,9 +148,11 @@ std::int64_t bound_of(Wide value, const Multipliers& multipliers) {
 
 Raised raise_bound(const Problem& problem, Relaxation& relaxation, const Multipliers& start,
                    const Raise& how) {
-  Raised best{start, relaxation.minimize(start)};
+  Raised best{start, relaxation.minimize(start), {}};
   how.found(best.point.assignment);
+  std::vector<Assignment> found{best.point.assignment};
   if (problem.limits.empty()) {
+    best.shares = shares_of(problem, {{0, 1}}, found);
     return best;
   }
   const Coordinates coordinates(problem, relaxation, start.cost);
@@ -154,11 +170,13 @@ Raised raise_bound(const Problem& problem, Relaxation& relaxation, const Multipl
     }
     auto point = relaxation.minimize(multipliers);
     how.found(point.assignment);
+    found.push_back(point.assignment);
     bundle.show(in_ns(point.value, multipliers), coordinates.slope(multipliers, point.assignment));
     if (point.value > best.point.value) {
-      best = {multipliers, std::move(point)};
+      best = {multipliers, std::move(point), {}};
     }
   }
+  best.shares = shares_of(problem, bundle.mix(), found);
   return best;
 }
 

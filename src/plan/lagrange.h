@@ -12,9 +12,14 @@ namespace tessera::plan {
 /// The bound that multipliers prove, rounded up: costs are whole.
 [[nodiscard]] std::int64_t bound_of(Wide value, const Multipliers& multipliers);
 
+/// By variable and state, what part of 1 has it in a mix of assignments.
+using Shares = std::vector<std::vector<double>>;
+
 struct Raised {
   Multipliers multipliers;  ///< the best
   Relaxation::Point point;  ///< of these
+  /// Of the assignments that the bound lies between: mixed so they keep the limits, about.
+  Shares shares;
 };
 
 /// Looks for multipliers with a high bound, from where `start` is.

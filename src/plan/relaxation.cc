@@ -218,6 +218,12 @@ void Relaxation::lay_out_pairs(std::size_t most_cells) {
   }
 }
 
+std::size_t Relaxation::value_of(std::size_t variable, std::uint8_t state) const {
+  const auto& domain = domains_[variable];
+  const auto at = std::ranges::lower_bound(domain, state);
+  return value_of_[variable][static_cast<std::size_t>(at - domain.begin())];
+}
+
 ProofLayout Relaxation::layout(const Multipliers& multipliers) const {
   ProofLayout layout;
   layout.cost_weight = multipliers.cost;

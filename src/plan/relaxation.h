@@ -69,6 +69,9 @@ class Relaxation {
   /// Whether the first and the second variable of a pair are in the states it names.
   [[nodiscard]] std::pair<bool, bool> takes_part(std::size_t limit, std::size_t pair,
                                                  const Assignment& assignment) const;
+  /// What no tensor and no coupling tells apart has one number. The state is of the domains that
+  /// the relaxation was made for.
+  [[nodiscard]] std::size_t value_of(std::size_t variable, std::uint8_t state) const;
   /// How its bound is computed again for these multipliers; nothing is dropped.
   [[nodiscard]] ProofLayout layout(const Multipliers& multipliers) const;
   /// What was given, or found.

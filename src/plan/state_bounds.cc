@@ -3,16 +3,21 @@
 #include <limits>
 
 #include "plan/lagrange.h"
+#include "tessera/core/timing.h"
 #include "tessera/plan/solve.h"
 
 namespace tessera::plan {
 
 Result<std::vector<std::vector<std::int64_t>>> state_bounds(const Problem& problem,
-                                                            const Options& options) {
+                                                            const Options& options,
+                                                            Monitor& monitor) {
   TESSERA_CHECK(validate(problem));
   Relaxation relaxation(problem, all_states(problem), options.most_cells);
   Raise how;
   how.enough = std::numeric_limits<std::int64_t>::max();
+  const auto clock = steady_clock_us();
+  const auto end = clock() + options.time_limit_s * 1e6;
+  how.stop = [&] { return monitor.cancelled() || clock() > end; };
   const auto raised = raise_bound(problem, relaxation, no_multipliers(problem), how);
   // The tables of the best multipliers, which need not be the last.
   const auto point = relaxation.minimize(raised.multipliers);

@@ -12,14 +12,17 @@ namespace tessera::plan {
 namespace {
 
 constexpr int kStepsAtFirst = 200;
-constexpr int kStepsBelow = 8;
+constexpr int kStepsBelow = 20;
+constexpr int kStepsOfDive = 8;
+/// A gain of a node's bound that is so small a part of what is open is left to its branches.
+constexpr double kLeastPart = 1.0 / 200;
 /// Times that a branch is laid out anew because states have left.
 constexpr int kMostLayouts = 3;
 /// Assignments whose states a dive may take.
 constexpr std::size_t kRecent = 24;
 constexpr std::int64_t kNodesOfDive = 150;
 /// Nodes between two dives grow by this.
-constexpr std::int64_t kPolishLater = 2;
+constexpr std::int64_t kPolishLater = 8;
 
 }  // namespace
 
@@ -73,10 +76,14 @@ void Tree::grow(Domains domains, Multipliers start) {
   }
 }
 
-bool Tree::bound(Relaxation& relaxation, Branch& branch) {
+bool Tree::bound(Relaxation& relaxation, Branch& branch, Raised& raised) {
   Raise how;
-  how.most_steps = nodes_ == 1 && !options_.dives ? kStepsAtFirst : kStepsBelow;
+  how.most_steps = options_.dives ? kStepsOfDive : nodes_ == 1 ? kStepsAtFirst : kStepsBelow;
   how.enough = enough();
+  if (nodes_ > 1 && branch.bound_ns > 0) {
+    const auto open = static_cast<double>(enough() - branch.bound_ns);
+    how.worth = std::max(how.worth, kLeastPart * open / static_cast<double>(branch.bound_ns));
+  }
   how.stop = options_.stop;
   how.found = [this](const Assignment& assignment) {
     incumbent_.offer(assignment);
@@ -85,11 +92,12 @@ bool Tree::bound(Relaxation& relaxation, Branch& branch) {
       recent_.resize(std::min(recent_.size(), kRecent));
     }
   };
-  auto raised = raise_bound(problem_, relaxation, branch.multipliers, how);
+  raised = raise_bound(problem_, relaxation, branch.multipliers, how);
   incumbent_.polish();
-  branch.multipliers = std::move(raised.multipliers);
+  branch.multipliers = raised.multipliers;
   branch.bound_ns = std::max(branch.bound_ns, bound_of(raised.point.value, branch.multipliers));
   note_layout(branch, relaxation, branch.multipliers);
+  note_gain(branch);
   if (nodes_ == 1) {
     first_ = branch.multipliers;
   }
@@ -107,6 +115,16 @@ bool Tree::bound(Relaxation& relaxation, Branch& branch) {
     return false;
   }
   return true;
+}
+
+void Tree::note_gain(Branch& branch) {
+  if (!branch.origin || options_.dives) {
+    return;
+  }
+  const auto& [split, inside, before_ns] = *branch.origin;
+  const auto after_ns = std::min(branch.bound_ns, enough());
+  gains_.note(split, inside, static_cast<double>(std::max<std::int64_t>(after_ns - before_ns, 0)));
+  branch.origin.reset();  // other layouts of the branch are no other splits
 }
 
 // Without a plan to beat, multipliers would have to raise the bound beyond all costs, further than
@@ -186,7 +204,8 @@ void Tree::look_at(Branch branch) {
   for (int layout = 1;; ++layout) {
     Relaxation relaxation(problem_, branch.domains, options_.most_cells, most_consumers_);
     most_consumers_ = relaxation.most_consumers();
-    if (!bound(relaxation, branch)) {
+    Raised raised;
+    if (!bound(relaxation, branch, raised)) {
       return;
     }
     if (!options_.dives && layout == 1 && nodes_ >= next_polish_) {
@@ -194,7 +213,7 @@ void Tree::look_at(Branch branch) {
       polish(branch);
     }
     // The tables of the best multipliers, which need not be the last.
-    const auto point = relaxation.minimize(branch.multipliers);
+    raised.point = relaxation.minimize(branch.multipliers);
     auto values = relaxation.state_values();
     const auto dropped = drop_states(values, branch);
     if (!dropped) {
@@ -208,33 +227,37 @@ void Tree::look_at(Branch branch) {
       return settle_single(branch.domains);
     }
     if (*dropped <= left / 8 || layout == kMostLayouts) {
-      return split(branch, relaxation, values, point.assignment);
+      return split(branch, relaxation, values, raised);
     }
   }
 }
 
 void Tree::split(const Branch& branch, const Relaxation& relaxation, const StateValues& values,
-                 const Assignment& assignment) {
-  const auto [variable, part] =
-      choose_split(problem_, branch.domains, relaxation, values, branch.multipliers, assignment);
-  const bool is_in = std::ranges::find(part, assignment[variable]) != part.end();
+                 const Raised& raised) {
+  const auto open_ns = static_cast<double>(enough() - branch.bound_ns);
+  const auto by =
+      choose_split(problem_, branch.domains, relaxation, values, raised, gains_, open_ns);
+  const auto among = [&](std::uint8_t state) {
+    return std::ranges::find(by.states, state) != by.states.end();
+  };
+  const bool is_in = among(raised.point.assignment[by.variable]);
   auto* const proof = options_.proof;
   if (proof != nullptr) {
     const auto inside = proof->nodes.size();
-    proof->nodes[branch.proof_node].split = {{variable, part}, inside, inside + 1};
+    proof->nodes[branch.proof_node].split = {{by.variable, by.states}, inside, inside + 1};
     proof->nodes.resize(inside + 2);
   }
   // The side of the assignment is made last: a dive looks at it first.
   for (const bool in : {!is_in, is_in}) {
     Branch child{branch.bound_ns, ++last_number_, branch.domains, branch.multipliers};
+    child.origin = Branch::Origin{by, in, branch.bound_ns};
     child.against = incumbent_.best() ? std::nullopt : branch.against;
     if (proof != nullptr) {
       const auto& split = *proof->nodes[branch.proof_node].split;
       child.proof_node = in ? split.inside : split.outside;
     }
-    std::erase_if(child.domains[variable], [&](std::uint8_t state) {
-      return (std::ranges::find(part, state) != part.end()) != in;
-    });
+    std::erase_if(child.domains[by.variable],
+                  [&](std::uint8_t state) { return among(state) != in; });
     open_.insert(std::move(child));
   }
 }

@@ -56,6 +56,13 @@ class Tree {
     std::size_t proof_node = 0;
     /// Those that come nearest to showing that no plan is there, while none is known.
     std::optional<Multipliers> against;
+    /// What made it, and its parent's bound.
+    struct Origin {
+      Split split;
+      bool inside = false;
+      std::int64_t bound_ns = 0;
+    };
+    std::optional<Origin> origin;
 
     bool operator<(const Branch& other) const {
       return std::tie(bound_ns, number) < std::tie(other.bound_ns, other.number);
@@ -68,7 +75,9 @@ class Tree {
   [[nodiscard]] Branch next();
   void look_at(Branch branch);
   /// Raises the bound. False if that settles the branch, or if it is time to stop.
-  bool bound(Relaxation& relaxation, Branch& branch);
+  bool bound(Relaxation& relaxation, Branch& branch, Raised& raised);
+  /// By how much the split that made it has raised the bound.
+  void note_gain(Branch& branch);
   /// Whether no assignment of the branch keeps the limits. Asked only while no plan is known.
   bool is_contradiction(Relaxation& relaxation, Branch& branch, const Raise& how);
   /// Takes states out that cannot be part of a better plan; how many, or none if a variable has
@@ -79,7 +88,7 @@ class Tree {
   void note_dropped(const Branch& branch, std::size_t variable, std::uint8_t state);
   void settle_single(const Domains& domains);
   void split(const Branch& branch, const Relaxation& relaxation, const StateValues& values,
-             const Assignment& assignment);
+             const Raised& raised);
   /// Dives where only states of the best plan and of recent assignments are left.
   void polish(const Branch& branch);
 
@@ -93,6 +102,7 @@ class Tree {
   std::int64_t nodes_ = 0;
   std::int64_t next_polish_ = 1;  ///< the number of the node to dive from
   std::int64_t last_number_ = 0;
+  SplitGains gains_;
   std::size_t most_consumers_ = 0;  ///< of the first layout, for all others
   bool interrupted_ = false;
   Multipliers first_;

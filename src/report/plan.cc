@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "tessera/report/format.h"
@@ -25,10 +26,22 @@ std::string amount(double value, const std::string& unit) {
   if (unit == "B") {
     return bytes(value);
   }
-  if (unit == "of the limit") {
-    return fmt::format("{:.1f} %", 100 * value);
+  return (unit == "parts" ? fmt::format("{:.0f}", value) : number(value) + " " + unit);
+}
+
+/// Two digits of a share, however small.
+std::string percent(double share) {
+  const double value = 100 * share;
+  if (!(value > 0)) {
+    return "0 %";
   }
-  return number(value) + " " + unit;
+  const auto magnitude = static_cast<int>(std::floor(std::log10(value)));
+  auto text = fmt::format("{:.{}f}", value, std::max(0, 1 - magnitude));
+  if (text.find('.') != std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    text.erase(text.find_last_not_of('.') + 1);
+  }
+  return text + " %";
 }
 
 std::string energy_cell(const std::optional<double>& joules) {
@@ -40,8 +53,8 @@ std::string proven_text(const Plan& plan) {
   if (plan.status == Standing::kOptimal && plan.bound >= plan.objective) {
     return "proven: none is better";
   }
-  constexpr double kLeastPercent = 0.01;  // more digits say nothing
-  const auto text = fmt::format("proven within {:.2g} %", std::max(100 * plan.gap, kLeastPercent));
+  constexpr double kLeastShare = 1e-4;  // more digits say nothing
+  const auto text = "proven within " + percent(std::max(plan.gap, kLeastShare));
   const auto bound = amount(plan.bound, plan.objective_unit);
   return bound == amount(plan.objective, plan.objective_unit)
              ? text
@@ -78,7 +91,7 @@ std::string head(const Plan& plan) {
   text += "\nerror     ";
   text += plan.error ? fmt::format("{} by the error model's bound, {} predicted (l2 per element)",
                                    number(*plan.error), number(plan.error_predicted.value_or(0)))
-                     : "not known: no --error-model, or one that lacks precisions of the plan";
+                     : "not known: " + plan.error_why;
   return text + "\n";
 }
 
@@ -132,13 +145,10 @@ std::string cuts(const Plan& plan, Page page, std::size_t top) {
   return "\n" + table.text(page, top);
 }
 
-/// What the plan uses of a limit. Rows of energy and latency count each layer as it is cheapest,
-/// which is less than the figures at the top.
-double used_of(const Plan& plan, const placement::LimitUse& limit) {
-  if (limit.name == "energy") {
-    return std::max(limit.used, plan.energy_j.value_or(0));
-  }
-  return limit.name == "latency" ? std::max(limit.used, plan.latency_us) : limit.used;
+/// Nobody priced it, and the plan is near it.
+bool is_unknown(const placement::LimitUse& limit) {
+  constexpr double kNear = 0.9;
+  return !limit.price && limit.used > kNear * limit.bound;
 }
 
 std::string limits(const Plan& plan, Page page) {
@@ -152,9 +162,10 @@ std::string limits(const Plan& plan, Page page) {
   for (const auto& limit : plan.limits) {
     const bool binds = limit.price && *limit.price > 0;
     const double tenth = limit.bound / 10;
-    table.add_row(
-        {limit.name, amount(used_of(plan, limit), limit.unit), amount(limit.bound, limit.unit),
-         binds ? "about " + amount(*limit.price * tenth, plan.objective_unit) : "nothing"});
+    table.add_row({limit.name, amount(limit.used, limit.unit), amount(limit.bound, limit.unit),
+                   binds ? "about " + amount(*limit.price * tenth, plan.objective_unit)
+                   : is_unknown(limit) ? "not known"
+                                       : "nothing"});
   }
   return "\n" + table.text(page);
 }
@@ -217,6 +228,13 @@ std::string turns(const Plan& plan) {
     text += fmt::format("with {} times the {}{} the plan would use {}\n", number(turn.factor),
                         turn.what, value, turn.then);
   }
+  const auto& why = plan.turning_points_why;
+  if (text.empty() && why.empty() && plan.machines.size() > 1) {
+    text =
+        "no link or machine that is up to 1000 times faster, or slower, changes which are used\n";
+  } else if (!why.empty() && plan.machines.size() > 1) {
+    text += "turning points: " + why + "\n";
+  }
   return text.empty() ? text : "\n" + text;
 }
 
@@ -238,7 +256,8 @@ std::string front(const Plan& plan, Page page) {
                    or_dash(point.error, [](double error) { return number(error); }),
                    energy_cell(point.energy_j), counts});
   }
-  return "\nfront     plans of which none is better in both\n" + table.text(page);
+  return "\nfront     plans of which none is better in both\n" + table.text(page) +
+         (plan.pareto_why.empty() ? "" : plan.pareto_why + "\n");
 }
 
 std::string infeasible(const Plan& plan) {
@@ -260,6 +279,15 @@ std::string infeasible(const Plan& plan) {
 
 std::string left_out(const Plan& plan) {
   std::string text;
+  if (plan.exported) {
+    const auto& [file, unit, offset] = *plan.exported;
+    const bool too_low = offset < 0;
+    text += fmt::format(
+        "note: costs in {0} are in {1}, and {2:.0f} too {3}: a plan takes its cost "
+        "{4} {2:.0f} {1}\n",
+        file, unit, std::abs(static_cast<double>(offset)), too_low ? "low" : "high",
+        too_low ? "plus" : "less");
+  }
   for (const auto& line : plan.left_out) {
     text += "note: " + line + "\n";
   }

@@ -81,6 +81,67 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   expect_error 2 "nobody"
 }
 
+@test "without a limit a front against the error has places of known error only" {
+  local sweep=$BATS_TEST_TMPDIR/sweep
+  tessera error sweep "$network" --data "$TESSERA_SOURCE/examples/01_textures/calibration" --preprocess unit --samples 2 \
+    --per-channel --method percentile --layers top-macs:5 -o "$sweep"
+  expect_status 0
+  tessera error fit "$sweep" -o em.json
+  expect_status 0
+  tessera plan "$network" --profile "$profile" --error-model em.json --pareto latency,error:4 --json
+  expect_status 0
+  jq -e '.result | .error != null and .error_why == null and (.pareto | length > 0 and all(.error != null))' <<<"$stdout"
+  jq -e '.result.left_out | any(contains("the error model does not know it"))' <<<"$stdout"
+  jq -e '.result.limits == []' <<<"$stdout"
+  # Without the front the plan takes what the model does not know, and says what that is.
+  tessera plan "$network" --profile "$profile" --error-model em.json --json
+  expect_status 0
+  jq -e '.result | (.error == null) == (.error_why != null)' <<<"$stdout"
+  jq -e '.result | .error != null or (.error_why | contains("does not know"))' <<<"$stdout"
+  tessera plan "$network" --profile "$profile"
+  expect_status 0
+  expect_in "$stdout" "not known: no error model was given"
+}
+
+@test "what cannot be had is refused before anything is planned" {
+  tessera plan "$network" --profile "$profile" --pareto latency,energy
+  expect_error 2 "power of machine"
+  tessera plan "$network" --profile "$profile" --pareto latency,error
+  expect_error 2 "needs an error model"
+  tessera plan "$network" --profile "$profile" --minimize throughput --explain anything
+  expect_error 2 "throughput"
+  tessera plan "$network" --profile "$profile" --gap nan
+  expect_error 2 "--gap"
+  tessera plan "$network" --profile "$profile" --time-limit nan
+  expect_error 2 "--time-limit"
+}
+
+@test "a plan of standard output says that it has no certificate" {
+  tessera plan "$network" --profile "$profile" -o -
+  expect_status 0
+  expect_in "$stderr" "no certificate"
+  tessera plan "$network" --profile "$profile" -o noend
+  expect_status 0
+  expect_in "$stderr" "no certificate"
+  tessera plan "$network" --profile "$profile" -o plan.json
+  expect_status 0
+  expect_not_in "$stderr" "no certificate"
+}
+
+@test "precisions that are not offered are named, and limits are as they were asked for" {
+  jq '.machines[0].scaling.factors = {"fp32": 6}' "$clusters/device-edge-cloud.json" >c.json
+  tessera plan "$network" --cluster c.json --profile edge="$profile" --no-baselines --max-energy 10 --json
+  expect_status 0
+  jq -e '.result.left_out | any(. == "int8 on device is not offered: its scaling has no factor for it")' <<<"$stdout"
+  jq -e '.result | (.limits[] | select(.name == "energy")) as $l | $l.bound == 10 and $l.used == .energy_j' <<<"$stdout"
+}
+
+@test "pixels are uploaded for comparison, without a codec" {
+  tessera plan "$network" --cluster "$clusters/device-edge.json" --profile edge="$profile" --json
+  expect_status 0
+  jq -e '.result.baselines | has("upload the image as u8 (exact for images of 8 bits) to edge, float32")' <<<"$stdout"
+}
+
 @test "limits that exclude each other end in 1, with what would do" {
   tessera plan "$network" --profile here="$profile" --max-memory here=1000 -o plan.json
   expect_status 1
@@ -88,6 +149,8 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   validate plan plan.json
   [ "$(jq -r .result.status plan.json)" = infeasible ]
   jq -e '.result.conflicts | length > 0' plan.json
+  jq -e '.result | [.objective, .bound, .gap, .latency_us, .makespan_us, .energy_j, .error, .parts] | all(. == null)' plan.json
+  jq -e '.result.conflicts[] | select(.name | startswith("memory")) | .bound == 1000 and .least > 1000' plan.json
   tessera plan "$network" --profile "$profile" --max-latency 0.000001
   expect_status 1
   expect_in "$stderr" "no plan"
@@ -129,7 +192,12 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
     tessera plan "$network" --profile "$profile" --no-baselines --export "p.$ending"
     expect_status 0
     [ -s "p.$ending" ]
+    expect_in "$stdout" ": a plan takes its cost"
   done
+  tessera plan "$network" --profile "$profile" --no-baselines --export q.lp --json
+  expect_status 0
+  jq -e '.result.exported | .file == "q.lp" and .unit == "ns"' <<<"$stdout"
+  expect_in "$(head -1 q.lp)" "$(jq -r '.result.exported.offset | fabs' <<<"$stdout") too "
   tessera plan "$network" --profile "$profile" --export p.txt
   expect_error 2 "p.txt"
 }

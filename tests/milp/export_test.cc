@@ -75,14 +75,14 @@ plan::Problem badly_named(std::uint64_t seed) {
 
 class ExportTest : public WithHighs {
  protected:
-  void expect_same_optimum(Result<std::string> (*to_text)(const plan::Problem&),
+  void expect_same_optimum(Result<std::string> (*to_text)(const plan::Problem&, const CostNote&),
                            const std::string& suffix) {
     const auto library = load_highs(highs().path());
     ASSERT_THAT(library, IsOk());
     for (std::uint64_t seed = 0; seed < 150; ++seed) {
       SCOPED_TRACE(seed);
       const auto problem = seed % 3 == 0 ? badly_named(seed) : plan::small_problem(seed);
-      const auto text = to_text(problem);
+      const auto text = to_text(problem, {"nJ", 42});
       ASSERT_THAT(text, IsOk());
       const auto found = optimum_of_file((*library)->api, write(*text, suffix));
       ASSERT_EQ(found, optimum_of(problem));
@@ -152,9 +152,23 @@ TEST(Export, OfAWholeProblem_SaysItsCostsAndLimits) {
   EXPECT_THAT(*to_cfn(problem), HasSubstr("\"capacity\": 2, \"weights\": [7]"));
 }
 
+TEST(Export, SaysWhatItsCostsAre) {
+  plan::Problem problem;
+  problem.variables = {{"a", {3, 4}}};
+  const CostNote note{"nJ", 211786};
+  const auto* const words =
+      "Costs are in nJ, and 211786 too high: a plan takes its cost less 211786 nJ.\n";
+  EXPECT_THAT(*to_lp(problem, note), ::testing::StartsWith(std::string("\\ ") + words));
+  EXPECT_THAT(*to_mps(problem, note), ::testing::StartsWith(std::string("* ") + words));
+  EXPECT_THAT(*to_cfn(problem, note), HasSubstr("\"plan_costs_in_nJ_211786_too_high\""));
+  const CostNote below{"ns", -5};
+  EXPECT_THAT(*to_lp(problem, below), HasSubstr("5 too low: a plan takes its cost plus 5 ns."));
+  EXPECT_THAT(*to_cfn(problem, below), HasSubstr("\"plan_costs_in_ns_5_too_low\""));
+}
+
 TEST(Export, OfNothing_IsRefused) {
   for (const auto to_text : {to_lp, to_mps, to_cfn}) {
-    EXPECT_THAT(to_text({}),
+    EXPECT_THAT(to_text({}, {}),
                 FailsWith(ErrorCode::kInvalidArgument, HasSubstr("without variables")));
   }
 }

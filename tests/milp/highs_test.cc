@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "milp/library.h"
 #include "support/matchers.h"
 #include "support/plan_instances.h"
@@ -121,11 +123,14 @@ TEST_F(HighsTest, StartThatIsNotOfTheProblem_IsRefused) {
 
 TEST_F(HighsTest, OptionsThatCannotWork_AreRefused) {
   const auto problem = plan::small_problem(1);
-  for (const auto& options : {plan::Options{.gap = -1}, plan::Options{.time_limit_s = -1},
-                              plan::Options{.most_nodes = 0}}) {
+  const auto refused = [&](const plan::Options& options, const char* words) {
     EXPECT_THAT(highs().solve(problem, options, Monitor::silent()),
-                FailsWith(ErrorCode::kInvalidArgument, HasSubstr("gap")));
-  }
+                FailsWith(ErrorCode::kInvalidArgument, HasSubstr(words)));
+  };
+  refused({.gap = -1}, "a gap of -1");
+  refused({.gap = std::nan("")}, "a gap of nan");
+  refused({.time_limit_s = -1}, "a time limit of -1 s");
+  refused({.most_nodes = 0}, "0 nodes");
 }
 
 class Impatient final : public Monitor {

@@ -27,7 +27,7 @@ TEST(FieldsOfOptimize, AreThoseOfTheSchema) {
                 "/properties/result/properties/written/anyOf/0");
   expect_schema(members_of<OptimizeResult::Mixing>(), "optimize",
                 "/properties/result/properties/mixing/anyOf/0");
-  expect_schema(members_of<OptimizeResult::Portable>(), "optimize",
+  expect_schema(members_of<PortableChoice>(), "optimize",
                 "/properties/result/properties/portable/anyOf/0");
   expect_schema(members_of<OptimizeResult::WithKernels>(), "optimize",
                 "/properties/result/properties/with_kernels/anyOf/0");
@@ -39,7 +39,7 @@ TEST(FieldsOfOptimize, AreThoseOfThePage) {
   expect_page(members_of<Limits>(), kPage, "### `applied_limits`");
   expect_page(members_of<OptimizeResult::Written>(), kPage, "### `written`");
   expect_page(members_of<OptimizeResult::Mixing>(), kPage, "### `mixing`");
-  expect_page(members_of<OptimizeResult::Portable>(), kPage, "### `portable`");
+  expect_page(members_of<PortableChoice>(), kPage, "### `portable`");
   expect_page(members_of<OptimizeResult::WithKernels>(), kPage, "### `with_kernels`");
 }
 

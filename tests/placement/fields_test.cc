@@ -31,6 +31,7 @@ TEST(FieldsOfPlans, AreThoseOfTheSchema) {
   expect_schema(members_of<ParetoPoint>(), "plan", "/$defs/pareto_point");
   expect_schema(members_of<Activity>(), "plan", "/$defs/activity");
   expect_schema(members_of<Plan::Certificate>(), "plan", "/$defs/certificate");
+  expect_schema(members_of<ExportedProblem>(), "plan", "/$defs/export");
 }
 
 TEST(FieldsOfPlans, AreThoseOfThePage) {
@@ -48,6 +49,7 @@ TEST(FieldsOfPlans, AreThoseOfThePage) {
   expect_page(members_of<ParetoPoint>(), kPage, "### `pareto[]` of a plan");
   expect_page(members_of<Activity>(), kPage, "### `schedule[]` of a plan");
   expect_page(members_of<Plan::Certificate>(), kPage, "### `certificate` of a plan");
+  expect_page(members_of<ExportedProblem>(), kPage, "### `exported` of a plan");
 }
 
 }  // namespace

@@ -124,6 +124,8 @@ RC_GTEST_PROP(Plan, WithALimit_KeepsItAndItsBoundHolds, (std::uint64_t seed)) {
   if (errors) {
     goal.max_error = 2 * random.uniform();
   } else {
+    goal.objective = random.below(2) == 0 ? Objective::kLatency : Objective::kWeighted;
+    goal.ms_per_joule = random.uniform();
     goal.max_energy_j = 5e-3 * random.uniform();
   }
   const auto planned = make_plan(world.setting(errors), goal, exact(), Monitor::silent());
@@ -139,6 +141,7 @@ RC_GTEST_PROP(Plan, WithALimit_KeepsItAndItsBoundHolds, (std::uint64_t seed)) {
     return;
   }
   RC_ASSERT(plan.bound <= least + 0.1);
+  RC_ASSERT(least == kEndless || !plan.assignments.empty());
   if (!plan.assignments.empty()) {
     const double share =
         errors ? *plan.error / *goal.max_error : *plan.energy_j / *goal.max_energy_j;
@@ -147,6 +150,110 @@ RC_GTEST_PROP(Plan, WithALimit_KeepsItAndItsBoundHolds, (std::uint64_t seed)) {
   }
   if (errors && plan.status == Standing::kOptimal) {
     RC_ASSERT(plan.objective <= least + 0.1);
+  }
+}
+
+RC_GTEST_PROP(Plan, OfLeastEnergyWithALimitOfLatency_IsThereWheneverSomePlanKeepsIt,
+              (std::uint64_t seed)) {
+  Random random(seed);
+  const auto world = random_world(1 + random.below(4), 2, random);
+  Goal free;
+  const auto quickest = make_plan(world.setting(), free, exact(), Monitor::silent());
+  RC_ASSERT(quickest.has_value());
+  Goal goal;
+  goal.objective = Objective::kEnergy;
+  goal.max_latency_us = quickest->plan.latency_us * (0.9 + random.uniform());
+  const auto planned = make_plan(world.setting(), goal, exact(), Monitor::silent());
+  RC_ASSERT(planned.has_value());
+  const auto& plan = planned->plan;
+  const bool possible = *goal.max_latency_us >= quickest->plan.latency_us;
+  RC_ASSERT(possible == !plan.assignments.empty());
+  RC_ASSERT(possible || plan.status == Standing::kInfeasible);
+  if (possible) {
+    RC_ASSERT(plan.latency_us <= *goal.max_latency_us * (1 + 1e-9));
+    RC_ASSERT(plan.bound <= plan.objective * (1 + 1e-9));
+  }
+}
+
+/// Planned again with what a plan takes as the limit.
+void expect_no_worse_at_its_own_limit(std::uint64_t seed) {
+  Random random(seed);
+  const auto world = random_world(2 + random.below(6), 2 + random.below(2), random);
+  const bool errors = random.below(2) == 0;
+  Goal goal;
+  (errors ? goal.max_error : goal.max_energy_j) = (errors ? 2 : 5e-3) * random.uniform();
+  const auto before = make_plan(world.setting(errors), goal, exact(), Monitor::silent());
+  RC_ASSERT(before.has_value());
+  if (before->plan.assignments.empty()) {
+    return;
+  }
+  (errors ? goal.max_error : goal.max_energy_j) =
+      errors ? before->plan.error : before->plan.energy_j;
+  const auto after = make_plan(world.setting(errors), goal, exact(), Monitor::silent());
+  RC_ASSERT(after.has_value());
+  RC_ASSERT(!after->plan.assignments.empty());
+  // Of energies prices and rows find what they find; of errors the optimum.
+  RC_ASSERT(!errors || after->plan.objective <= before->plan.objective * (1 + 1e-6));
+  RC_ASSERT(after->plan.bound <= before->plan.objective * (1 + 1e-6));
+}
+
+RC_GTEST_PROP(Plan, OfALimitThatAPlanUsesUp_IsNoWorseThanThatPlan, (std::uint64_t seed)) {
+  expect_no_worse_at_its_own_limit(seed);
+}
+
+TEST(Plan, OfALimitOfEnergyBetweenTwoNanojoules_IsThere) {
+  EXPECT_TRUE(rc::check([] { expect_no_worse_at_its_own_limit(558538152495779); }));
+}
+
+TEST(Plan, BelowTheLeastOfWhatIsMinimized_IsInfeasibleAndSaysWhatWouldDo) {
+  Random random(12);
+  const auto world = random_world(6, 2, random);
+  for (const auto objective : {Objective::kLatency, Objective::kEnergy, Objective::kThroughput}) {
+    Goal goal;
+    goal.objective = objective;
+    const bool joules = objective == Objective::kEnergy;
+    (joules ? goal.max_energy_j : goal.max_latency_us) = 1e-6;
+    const auto planned = make_plan(world.setting(), goal, exact(), Monitor::silent());
+    ASSERT_TRUE(planned) << planned.error().message;
+    EXPECT_EQ(planned->plan.status, Standing::kInfeasible);
+    ASSERT_EQ(planned->plan.conflicts.size(), 1U);
+    const auto& conflict = planned->plan.conflicts[0];
+    EXPECT_EQ(conflict.name, joules ? "energy" : "latency");
+    ASSERT_TRUE(conflict.enough);
+    (joules ? goal.max_energy_j : goal.max_latency_us) = conflict.enough;
+    const auto enough = make_plan(world.setting(), goal, exact(), Monitor::silent());
+    ASSERT_TRUE(enough) << enough.error().message;
+    EXPECT_FALSE(enough->plan.assignments.empty());
+  }
+}
+
+RC_GTEST_PROP(Plan, OfOnePart_IsThatOfTheBestMachineAlone, (std::uint64_t seed)) {
+  Random random(seed);
+  const auto world = random_world(2 + random.below(4), 2, random);
+  Goal goal;
+  goal.max_parts = 1;
+  const auto planned = make_plan(world.setting(), goal, exact(), Monitor::silent());
+  RC_ASSERT(planned.has_value());
+  const double least = brute_force(world, goal, planned->instance, false,
+                                   [](const Account& account) { return account.parts <= 1; });
+  RC_ASSERT(planned->plan.parts == 1);
+  RC_ASSERT(planned->plan.objective <= least * 1.001 + 0.1);
+}
+
+TEST(Plan, WithoutTime_IsOneThatIsPlain_AndItsBoundHolds) {
+  Random random(11);
+  const auto world = random_world(7, 3, random);
+  auto options = exact();
+  const auto best = make_plan(world.setting(), {}, options, Monitor::silent());
+  ASSERT_TRUE(best) << best.error().message;
+  options.solve.time_limit_s = 0;
+  for (const auto objective : {Objective::kLatency, Objective::kThroughput}) {
+    Goal goal;
+    goal.objective = objective;
+    const auto planned = make_plan(world.setting(), goal, options, Monitor::silent());
+    ASSERT_TRUE(planned) << planned.error().message;
+    EXPECT_FALSE(planned->plan.assignments.empty());
+    EXPECT_LE(planned->plan.bound, best->plan.objective * (1 + 1e-6));
   }
 }
 

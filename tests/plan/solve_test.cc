@@ -277,7 +277,9 @@ TEST(Solve, RefusesOptionsThatMakeNoSense) {
   EXPECT_THAT(solve({}, {.gap = std::numeric_limits<double>::infinity()}),
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("from 0 to 1")));
   EXPECT_THAT(solve({}, {.most_nodes = 0}),
-              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("no nodes")));
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("0 nodes")));
+  EXPECT_THAT(solve({}, {.time_limit_s = -1}),
+              FailsWith(ErrorCode::kInvalidArgument, HasSubstr("a time limit of -1 s")));
   Problem problem;
   problem.variables = {{"a", {}}};
   EXPECT_THAT(solve(problem), FailsWith(ErrorCode::kInvalidArgument, HasSubstr("0 states")));

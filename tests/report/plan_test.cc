@@ -125,8 +125,49 @@ TEST(PlanText, Limits_SayWhatATenthMoreSaves) {
   // 10 mJ more at 50 ms per J.
   EXPECT_THAT(text_of(plan), AllOf(HasSubstr("a tenth more would save"), HasSubstr("about 500 us"),
                                    HasSubstr("4.00 KiB"), HasSubstr("nothing")));
-  // The row counts less than the plan takes.
-  EXPECT_THAT(text_of(plan), AllOf(HasSubstr("125 mJ    100 mJ"), Not(HasSubstr("120 mJ"))));
+}
+
+TEST(PlanText, WithoutAUsefulBound_HasNoExponent) {
+  auto plan = two_machines();
+  plan.bound = 0;
+  plan.gap = 1;
+  EXPECT_THAT(text_of(plan), HasSubstr("proven within 100 % (bound"));
+}
+
+TEST(PlanText, SaysWhatIsNotKnownAndWhy) {
+  auto plan = two_machines();
+  plan.error_why = "the error model does not know float16 on edge (3 layers)";
+  EXPECT_THAT(text_of(plan),
+              HasSubstr("error     not known: the error model does not know float16"));
+  plan.pareto.push_back({});
+  plan.pareto_why = "stopped after 3 of 8 points were looked for";
+  EXPECT_THAT(text_of(plan), HasSubstr("stopped after 3 of 8 points"));
+}
+
+TEST(PlanText, SaysWhetherTurningPointsWereLookedFor) {
+  auto plan = two_machines();
+  EXPECT_THAT(text_of(plan), HasSubstr("no link or machine that is up to 1000 times faster"));
+  plan.turning_points_why = "not looked for: it took too long";
+  EXPECT_THAT(text_of(plan), HasSubstr("turning points: not looked for: it took too long"));
+  plan.machines.resize(1);
+  EXPECT_THAT(text_of(plan), Not(HasSubstr("turning points")));
+}
+
+TEST(PlanText, SaysWhatCostsOfAnExportMean) {
+  auto plan = two_machines();
+  plan.exported = {"p.lp", "ns", 211786};
+  EXPECT_THAT(text_of(plan), HasSubstr("costs in p.lp are in ns, and 211786 too high"));
+  plan.exported->offset = -5;
+  EXPECT_THAT(text_of(plan), HasSubstr("5 too low: a plan takes its cost plus 5 ns"));
+}
+
+TEST(PlanText, WithoutAPlan_HasNoFigures) {
+  Plan plan;
+  plan.status = Standing::kUnknown;
+  EXPECT_THAT(text_of(plan), HasSubstr("none was found; whether there is one is not known"));
+  plan.status = Standing::kInfeasible;
+  plan.conflicts = {{"error", "l2 per element", 1e-3, std::nullopt, 2e-3}};
+  EXPECT_THAT(text_of(plan), HasSubstr("error allows 0.00100 l2 per element: at least 0.00200"));
 }
 
 TEST(PlanText, MachinesWithoutLayers_SayWhy) {

@@ -13,7 +13,7 @@ namespace tessera::optimize {
 [[nodiscard]] Fields<Limits> fields_of(const Limits* limits);
 [[nodiscard]] Fields<OptimizeResult::Written> fields_of(const OptimizeResult::Written* written);
 [[nodiscard]] Fields<OptimizeResult::Mixing> fields_of(const OptimizeResult::Mixing* mixing);
-[[nodiscard]] Fields<OptimizeResult::Portable> fields_of(const OptimizeResult::Portable* portable);
+[[nodiscard]] Fields<PortableChoice> fields_of(const PortableChoice* portable);
 [[nodiscard]] Fields<OptimizeResult::WithKernels> fields_of(
     const OptimizeResult::WithKernels* with_kernels);
 

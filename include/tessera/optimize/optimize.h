@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ struct OptimizeOptions {
   /// load.
   KernelsUse kernels = KernelsUse::kPortable;
   bool mixed = true;  ///< also mixes of float32 and integers, layer by layer
+  /// A mix that was found elsewhere, by a plan: measured, timed and chosen as those found here.
+  std::optional<quantize::Recipe> proposed;
   /// Without limits: closer to float32 than this is close enough, however close others come.
   double enough_sqnr_db = 40;
   double budget_us = 300e6;       ///< for everything; what is left out then is named

@@ -92,6 +92,14 @@ struct Candidate {
   std::string verdict;    ///< "chosen", "SQNR 9.1 dB, 20 dB asked", "slower than float32", ...
 };
 
+/// A choice that needs no library.
+struct PortableChoice {
+  std::string name;
+  double speedup = 1;             ///< over float32, from the race that confirmed the chosen one
+  std::optional<double> sqnr_db;  ///< absent of float32
+  std::filesystem::path file;     ///< empty: the model as it was given
+};
+
 struct OptimizeResult {
   Measurement baseline;               ///< float32 at level all
   std::vector<Candidate> candidates;  ///< fastest first, failed ones last
@@ -128,13 +136,7 @@ struct OptimizeResult {
   std::optional<Mixing> mixing;
   /// Beside a chosen model that needs libtessera_kernels: the best that needs no library, float32
   /// if none is faster than that.
-  struct Portable {
-    std::string name;
-    double speedup = 1;             ///< over float32, from the race that confirmed the chosen one
-    std::optional<double> sqnr_db;  ///< absent of float32
-    std::filesystem::path file;     ///< empty: the model as it was given
-  };
-  std::optional<Portable> portable;
+  std::optional<PortableChoice> portable;
   /// What the operators of libtessera_kernels would bring, where they were only to be shown: the
   /// candidate with them, if it keeps the limits and is faster beyond noise.
   struct WithKernels {

@@ -21,6 +21,7 @@ namespace tessera::placement {
 [[nodiscard]] Fields<TurningPoint> fields_of(const TurningPoint* point);
 [[nodiscard]] Fields<ParetoPoint> fields_of(const ParetoPoint* point);
 [[nodiscard]] Fields<Plan::Certificate> fields_of(const Plan::Certificate* certificate);
+[[nodiscard]] Fields<ExportedProblem> fields_of(const ExportedProblem* exported);
 [[nodiscard]] Fields<Plan> fields_of(const Plan* plan);
 
 }  // namespace tessera::placement

@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "tessera/cluster/cluster.h"
+#include "tessera/core/monitor.h"
 #include "tessera/core/result.h"
 #include "tessera/graph/graph.h"
 #include "tessera/noise/model.h"
 #include "tessera/placement/record.h"
 #include "tessera/plan/problem.h"
+#include "tessera/plan/solve.h"
 #include "tessera/profile/plan_costs.h"
 #include "tessera/profile/record.h"
 
@@ -41,6 +43,13 @@ struct Goal {
   double row_share = 1;      ///< of their bounds: less, where the cheapest rows promised too much
   bool exact_wires = false;  ///< nothing is rounded for the way alone
   bool codecs_only = false;  ///< inputs cross by codecs or not at all
+  /// kThroughput: what is minimized is the sum of what machines and media are busy, times these. If
+  /// they add up to 1 that is no more than what the busiest is. Absent: the latency.
+  struct Weights {
+    std::vector<double> machines;
+    std::map<std::string, double> media;
+  };
+  std::optional<Weights> weights;
 };
 
 /// A machine with its measurements.
@@ -118,9 +127,15 @@ struct Instance {
   }
 };
 
+/// The precisions of a profile by state: "fp32", "int8", then further schemes by name.
+[[nodiscard]] std::vector<std::string> precisions_of(const profile::Profile& profile);
+/// Whether a machine is restricted to what is known of it. Errors: kDataLoss, of the cluster file.
+[[nodiscard]] Status check_precisions(const cluster::Machine& machine,
+                                      const std::vector<std::string>& known);
+
 /// The machines of a setting with their measurements, in the order of the cluster.
-/// Errors: kInvalidArgument for a machine without a profile or a scaling, precisions that its
-/// profile lacks, profiles that group operators differently.
+/// Errors: kInvalidArgument for a machine without a profile or a scaling, profiles that group
+/// operators differently; those of check_precisions().
 [[nodiscard]] Result<std::vector<Site>> sites_of(const Setting& setting);
 
 /// Which places of a unit are offered; empty: all.
@@ -139,7 +154,8 @@ using Keeps = std::function<bool(std::size_t unit, const Place& place)>;
 /// make_instance() without the places that no plan of at most that objective has: what is known to
 /// be possible. Costs a bound of the loose one first.
 [[nodiscard]] Result<Instance> make_instance_below(const Setting& setting, const Goal& goal,
-                                                   double objective, const Keeps& keeps = {});
+                                                   double objective, const Keeps& keeps,
+                                                   const plan::Options& effort, Monitor& monitor);
 
 /// By unit and state, what one machine knows of it.
 [[nodiscard]] std::vector<std::vector<profile::LocalState>> local_states_of(
@@ -163,6 +179,9 @@ struct Account {
   std::optional<double> error;
   std::optional<double> error_predicted;
   double objective = 0;
+  /// What they are busy; latencies of links keep nothing busy.
+  std::vector<double> machine_busy_us;
+  std::map<std::string, double> medium_busy_us;
   std::int64_t parts = 0;
   Schedule schedule;
 };

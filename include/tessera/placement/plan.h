@@ -16,11 +16,14 @@
 namespace tessera::placement {
 
 struct PlanOptions {
+  /// The time limit is that of a plan; what surrounds it has as much again.
   plan::Options solve;
   const plan::Method* method = nullptr;  ///< null: branch and bound
   /// Looks for a better plan where branch and bound left a gap; null: nobody does.
   const milp::Highs* finisher = nullptr;
   bool baselines = true;
+  /// Planned::instance is the goal's own problem, also where others were solved for it.
+  bool own_problem = false;
   bool turning_points = true;        ///< unless a plan takes longer than a third of a second
   std::vector<std::string> explain;  ///< operators or layers
   /// Points of a front of latency against what is named; 0: no front.
@@ -38,11 +41,10 @@ struct Planned {
 
 /// The best plan for a goal, with a bound, and what surrounds it.
 ///
-/// The latency of a plan is what the machines' latency models say of its parts, exactly; energy and
-/// times in limits count each layer as it is cheapest in a first problem, whose bound holds for
-/// all plans, and are checked by the models. A plan that breaks a limit so is made again with each
-/// layer as it is dearest. Throughput: the least time within which every machine and medium is
-/// done, by halving, each step proven or refuted by a plan.
+/// The latency of a plan is what the machines' latency models say of its parts, exactly. Limits on
+/// energy, and on latency where something else counts, are kept by pricing them in the objective,
+/// and then by rows that count each layer at its cheapest. Throughput: by weights of who is busy,
+/// then by halving the time of the busiest. See docs/planning.md.
 /// Errors: those of make_instance() and of solving. No plan is no error: Standing::kInfeasible.
 [[nodiscard]] Result<Planned> make_plan(const Setting& setting, const Goal& goal,
                                         const PlanOptions& options, Monitor& monitor);

@@ -146,9 +146,18 @@ enum class Standing : std::uint8_t {
   kOptimal,     ///< no plan is better, or only within the gap that was asked for
   kFeasible,    ///< the best that was found; how much better there may be says the bound
   kInfeasible,  ///< no plan keeps the limits
+  kUnknown,     ///< none was found, and none was refuted
 };
-/// "optimal", "feasible", "infeasible".
+/// "optimal", "feasible", "infeasible", "unknown".
 [[nodiscard]] std::string_view to_string(Standing standing) noexcept;
+
+/// The problem as a file for other solvers. Its costs are in whole `unit`, and all of a plan
+/// together are `offset` higher than the objective.
+struct ExportedProblem {
+  std::string file;
+  std::string unit;  ///< "ns", "nJ"
+  std::int64_t offset = 0;
+};
 
 struct Plan {
   Standing status = Standing::kFeasible;
@@ -171,6 +180,7 @@ struct Plan {
   std::vector<std::string> energy_sources;
   std::optional<double> error;            ///< by the error model's bound, as the limit counts it
   std::optional<double> error_predicted;  ///< by the error model
+  std::string error_why;                  ///< why it is not known; empty if it is
   std::int64_t parts = 0;
   std::vector<MachineShare> machines;
   std::vector<LinkShare> links;
@@ -179,13 +189,19 @@ struct Plan {
   std::vector<ConflictingLimit> conflicts;  ///< of an infeasible one
   std::vector<Explanation> explanations;
   std::vector<TurningPoint> turning_points;
+  std::string turning_points_why;  ///< why they were not looked for, or not all; empty: they were
   std::vector<ParetoPoint> pareto;
+  std::string pareto_why;  ///< why there are fewer points than asked for, or some are unproven
   std::vector<std::string> left_out;  ///< states that were not offered, and why
   struct Certificate {
     std::string file;
     std::string sha256;
   };
   std::optional<Certificate> certificate;
+  std::optional<ExportedProblem> exported;
+
+  /// There is an assignment, and figures of it. Without one there is a status, at most a bound.
+  [[nodiscard]] bool is_there() const noexcept { return !assignments.empty(); }
 };
 
 /// {status, objective, bound, gap, wall_us, assignments[], cuts[], latency_us, energy_j, error,

@@ -105,9 +105,9 @@ class Method {
 
 /// By variable and state, a bound: no assignment that has the state and keeps the limits costs
 /// less. By multipliers around elimination. Errors: as Method::solve(). Cost: as one node of branch
-/// and bound.
+/// and bound; less, for weaker bounds, if time ends or the monitor is cancelled.
 [[nodiscard]] Result<std::vector<std::vector<std::int64_t>>> state_bounds(
-    const Problem& problem, const Options& options = {});
+    const Problem& problem, const Options& options = {}, Monitor& monitor = Monitor::silent());
 
 /// Why no plan keeps all limits, a line for each that would have to give and one for all:
 /// "limit 'memory' allows 5 B: 7 B would do, less would not". Of kInfeasible, else nothing.
