@@ -411,10 +411,8 @@ Result<Solved> Planner::solve_rows(const Goal& goal) const {
   if (own_limit) {
     limits.erase(own);
   }
-  auto free = without_time_limits(goal);
-  free.max_parts.reset();
-  auto limited = goal;
-  limited.max_parts.reset();  // is the caller's affair
+  const auto limited = without_parts(goal);  // parts are the caller's affair
+  const auto free = without_time_limits(limited);
   Pool pool(*this, limited);
   if (!limits.empty()) {  // what they need is known, or that is said at once
     TESSERA_TRY(const auto loose, make_loose_instance(setting_, limited));

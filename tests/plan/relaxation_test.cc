@@ -18,20 +18,6 @@ namespace {
 
 using ::tessera::testing::IsOk;
 
-void for_all(const Problem& problem, const std::function<void(const Assignment&)>& visit) {
-  Assignment at(problem.variables.size(), 0);
-  for (;;) {
-    visit(at);
-    std::size_t i = 0;
-    while (i < at.size() && ++at[i] == problem.variables[i].cost_ns.size()) {
-      at[i++] = 0;
-    }
-    if (i == at.size()) {
-      return;
-    }
-  }
-}
-
 Multipliers any_multipliers(const Problem& problem, Random& random) {
   auto multipliers = no_multipliers(problem);
   for (std::size_t r = 0; r < problem.limits.size(); ++r) {
@@ -54,7 +40,7 @@ TEST(Relaxation, AnyMultipliersProveABoundForEveryState) {
     Relaxation relaxation(problem, all_states(problem), 1 << 20);
     const auto point = relaxation.minimize(multipliers);
     const auto values = relaxation.state_values();
-    for_all(problem, [&](const Assignment& assignment) {
+    for_each_assignment(problem, [&](const Assignment& assignment) {
       const auto value = evaluate(problem, assignment);
       ASSERT_THAT(value, IsOk());
       if (!value->feasible) {
@@ -92,7 +78,7 @@ TEST(Relaxation, WithoutLimitsTheValueOfAStateIsWhatItCostsAtLeast) {
     for (const auto& variable : problem.variables) {
       least.emplace_back(variable.cost_ns.size(), kLargestTotal);
     }
-    for_all(problem, [&](const Assignment& assignment) {
+    for_each_assignment(problem, [&](const Assignment& assignment) {
       const auto cost = evaluate(problem, assignment)->cost_ns;
       for (std::size_t i = 0; i < assignment.size(); ++i) {
         least[i][assignment[i]] = std::min(least[i][assignment[i]], cost);
@@ -119,7 +105,7 @@ TEST(Relaxation, TheLeastUseOfALimitIsABound) {
     Relaxation relaxation(problem, all_states(problem), 1 << 20);
     for (std::size_t r = 0; r < problem.limits.size(); ++r) {
       auto least = kLargestTotal;
-      for_all(problem, [&](const Assignment& assignment) {
+      for_each_assignment(problem, [&](const Assignment& assignment) {
         least = std::min(least, evaluate(problem, assignment)->used[r]);
       });
       const auto bound = least_use(problem, relaxation, r);

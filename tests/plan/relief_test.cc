@@ -15,22 +15,6 @@ using ::tessera::testing::IsOk;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-/// All assignments in turn.
-template <class Visit>
-void for_all(const Problem& problem, const Visit& visit) {
-  Assignment at(problem.variables.size(), 0);
-  for (;;) {
-    visit(at);
-    std::size_t i = 0;
-    while (i < at.size() && ++at[i] == problem.variables[i].cost_ns.size()) {
-      at[i++] = 0;
-    }
-    if (i == at.size()) {
-      return;
-    }
-  }
-}
-
 bool keeps(const Problem& problem, const Value& value, const std::vector<std::size_t>& limits) {
   return std::ranges::all_of(
       limits, [&](std::size_t r) { return value.used[r] <= problem.limits[r].bound; });
@@ -38,7 +22,7 @@ bool keeps(const Problem& problem, const Value& value, const std::vector<std::si
 
 bool can_be_kept(const Problem& problem, const std::vector<std::size_t>& limits) {
   bool can = false;
-  for_all(problem, [&](const Assignment& assignment) {
+  for_each_assignment(problem, [&](const Assignment& assignment) {
     can = can || keeps(problem, evaluate(problem, assignment).value(), limits);
   });
   return can;
@@ -53,7 +37,7 @@ std::optional<std::int64_t> least_use(const Problem& problem, std::size_t limit)
     }
   }
   std::optional<std::int64_t> least;
-  for_all(problem, [&](const Assignment& assignment) {
+  for_each_assignment(problem, [&](const Assignment& assignment) {
     const auto value = evaluate(problem, assignment).value();
     if (keeps(problem, value, others)) {
       least = std::min(least.value_or(value.used[limit]), value.used[limit]);

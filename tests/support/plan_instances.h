@@ -157,4 +157,20 @@ inline Problem small_problem(std::uint64_t seed) {
   return problem;
 }
 
+/// Shows all assignments in turn.
+template <class Visit>
+void for_each_assignment(const Problem& problem, const Visit& visit) {
+  Assignment at(problem.variables.size(), 0);
+  for (;;) {
+    visit(at);
+    std::size_t i = 0;
+    while (i < at.size() && ++at[i] == problem.variables[i].cost_ns.size()) {
+      at[i++] = 0;
+    }
+    if (i == at.size()) {
+      return;
+    }
+  }
+}
+
 }  // namespace tessera::plan
