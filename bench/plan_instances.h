@@ -50,7 +50,7 @@ inline void pin_ends(Problem& problem, const Machines& machines) {
 /// Of the client: 2 W while it computes, 1 W while it sends. The bound is a part of what the
 /// network takes on the client alone in its slowest precision.
 inline Limit energy_limit(const Problem& problem, const Machines& machines, double share) {
-  Limit limit{"energy", "nJ", 0, {}, {}, {}};
+  Limit limit{.name = "energy", .unit = "nJ"};
   double all = 0;
   for (std::size_t i = 0; i < problem.variables.size(); ++i) {
     for (std::size_t s = 0; s < machines.precisions; ++s) {

@@ -37,6 +37,10 @@ std::string check_assignment(const Certificate& certificate, Verdict& verdict) {
                          limit.unit, limit.name, limit.bound);
     }
   }
+  if (certificate.impossible && *verdict.cost >= *certificate.impossible) {
+    return fmt::format("the assignment costs {} {}, as much as what must not be", *verdict.cost,
+                       certificate.unit);
+  }
   if (claim.bound > claim.cost) {
     return fmt::format("the bound of {} {} is above the cost of {}", claim.bound, certificate.unit,
                        claim.cost);
@@ -58,9 +62,12 @@ std::string check_proof(const Certificate& certificate, const CheckOptions& opti
   if (!shown.wrong.empty()) {
     return shown.wrong;
   }
-  // What costs more than any assignment is no plan.
-  const auto bound =
-      shown.bound && *shown.bound <= dearest_cost(problem) ? shown.bound : std::nullopt;
+  // What costs more than any assignment is no plan, nor what must not be.
+  const auto is_plan = [&](Wide cost) {
+    return cost <= dearest_cost(problem) &&
+           !(certificate.impossible && cost >= *certificate.impossible);
+  };
+  const auto bound = shown.bound && is_plan(*shown.bound) ? shown.bound : std::nullopt;
   if (bound) {
     verdict.bound = static_cast<std::int64_t>(*bound);
   }

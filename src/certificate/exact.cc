@@ -17,6 +17,14 @@ bool is_sent(const Tensor& tensor, const SendTerm& term, const Assignment& assig
          });
 }
 
+std::size_t cell_of(const Coupling& coupling, const Assignment& assignment) {
+  std::size_t cell = 0;
+  for (const auto& [variable, classes, count] : coupling.variables) {
+    cell = cell * count + classes[assignment[variable]];
+  }
+  return cell;
+}
+
 /// Whether a pair's use cannot rise where a variable goes to another state.
 bool pair_allows(std::int64_t amount, bool takes_part, bool would_take_part) {
   if (amount == 0) {
@@ -90,6 +98,9 @@ double size_of(const Problem& problem) {
     for (const auto& pair : limit.pairs) {
       size += pair.first_states.size() + pair.second_states.size();
     }
+    for (const auto& cells : limit.cells) {
+      size += cells.amounts.size();
+    }
   }
   return static_cast<double>(size);
 }
@@ -120,6 +131,10 @@ Wide largest_use(const Problem& problem, const Limit& limit) {
   for (const auto& term : limit.pairs) {
     total += magnitude(term.amount);
   }
+  for (const auto& term : limit.cells) {
+    const auto [low, high] = std::ranges::minmax(term.amounts);
+    total += std::max(magnitude(low), magnitude(high));
+  }
   return total;
 }
 
@@ -139,11 +154,7 @@ Wide cost_of(const Problem& problem, const Assignment& assignment) {
     }
   }
   for (const auto& coupling : problem.couplings) {
-    std::size_t cell = 0;
-    for (const auto& [variable, classes, count] : coupling.variables) {
-      cell = cell * count + classes[assignment[variable]];
-    }
-    cost += coupling.costs[cell];
+    cost += coupling.costs[cell_of(coupling, assignment)];
   }
   return cost;
 }
@@ -160,6 +171,9 @@ Wide use_of(const Problem& problem, const Limit& limit, const Assignment& assign
     const bool both = has(term.first_states, assignment[term.first]) &&
                       has(term.second_states, assignment[term.second]);
     use += both ? term.amount : 0;
+  }
+  for (const auto& term : limit.cells) {
+    use += term.amounts[cell_of(problem.couplings[term.coupling], assignment)];
   }
   return use;
 }

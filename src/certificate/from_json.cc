@@ -254,6 +254,13 @@ class ProblemReader {
     for (const auto& each : list(member(json, "pairs"))) {
       limit.pairs.push_back(pair(each));
     }
+    for (const auto& each : list(member(json, "cells"))) {
+      const auto& items = list_of(each, 2);
+      const auto coupling = index(items[0], problem_.couplings.size());
+      limit.cells.push_back({coupling, numbers(items[1])});
+      want(limit.cells.back().amounts.size() == problem_.couplings[coupling].costs.size(), each,
+           "an amount for every cost of the coupling was expected");
+    }
     return limit;
   }
 
@@ -374,6 +381,9 @@ Certificate read(const Json& document) {
   certificate.unit = word(member(document, "unit"));
   certificate.objective_scale = number(member(document, "objective_scale"));
   want(certificate.objective_scale > 0, document, "an objective_scale above 0 was expected");
+  if (document.contains("impossible")) {
+    certificate.impossible = number_from_0(document.at("impossible"));
+  }
   if (document.contains("objective_offset")) {
     certificate.objective_offset = number(document.at("objective_offset"));
   }

@@ -326,8 +326,28 @@ bool Lagrangian::add_classes(std::size_t tensor, const std::vector<Wide>& costs)
   return true;
 }
 
-bool Lagrangian::add_couplings() {
+std::vector<std::vector<Wide>> Lagrangian::weighted_couplings() const {
+  std::vector<std::vector<Wide>> weighted;
   for (const auto& coupling : problem_.couplings) {
+    auto& of = weighted.emplace_back();
+    for (const auto cost : coupling.costs) {
+      of.push_back(Wide{layout_.cost_weight} * cost);
+    }
+  }
+  for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
+    for (const auto& [coupling, amounts] : problem_.limits[r].cells) {
+      for (std::size_t e = 0; e < amounts.size(); ++e) {
+        weighted[coupling][e] += Wide{layout_.multipliers[r]} * amounts[e];
+      }
+    }
+  }
+  return weighted;
+}
+
+bool Lagrangian::add_couplings() {
+  const auto weighted = weighted_couplings();
+  for (std::size_t c = 0; c < problem_.couplings.size(); ++c) {
+    const auto& coupling = problem_.couplings[c];
     Scope scope;
     for (const auto& coupled : coupling.variables) {
       scope.push_back(static_cast<std::uint32_t>(coupled.variable));
@@ -342,7 +362,7 @@ bool Lagrangian::add_couplings() {
         const auto& [variable, classes, count] = coupling.variables[k];
         entry = entry * count + class_of(classes, variable, at[k]);
       }
-      cell = Wide{layout_.cost_weight} * coupling.costs[entry];
+      cell = weighted[c][entry];
       advance(at, scope, graph_.values);
     }
   }

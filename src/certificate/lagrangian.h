@@ -41,6 +41,7 @@ class Lagrangian {
   void weigh_states();
   void weigh_relaxed(const PairAt& pair, std::int64_t multiplier);
   [[nodiscard]] std::vector<Wide> weighted_costs(std::size_t tensor) const;
+  [[nodiscard]] std::vector<std::vector<Wide>> weighted_couplings() const;
   /// False if there is no room for another factor.
   bool add_factor(std::vector<std::uint32_t> scope);
   bool add_variables();

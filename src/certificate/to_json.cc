@@ -77,12 +77,17 @@ Json problem_json(const Problem& problem) {
       pairs.push_back(
           {term.first, term.second, term.first_states, term.second_states, term.amount});
     }
+    auto cells = Json::array();
+    for (const auto& term : limit.cells) {
+      cells.push_back({term.coupling, term.amounts});
+    }
     limits.push_back({{"name", limit.name},
                       {"unit", limit.unit},
                       {"bound", limit.bound},
                       {"states", std::move(states)},
                       {"sends", std::move(sends)},
-                      {"pairs", std::move(pairs)}});
+                      {"pairs", std::move(pairs)},
+                      {"cells", std::move(cells)}});
   }
   return {{"state_names", names.json()},       {"classes", classes.json()},
           {"variables", std::move(variables)}, {"tensors", std::move(tensors)},
@@ -175,6 +180,9 @@ Json to_json(const Certificate& certificate) {
                    {"problem", problem_json(certificate.problem)},
                    {"claim", claim_json(certificate.claim)},
                    {"proof", proof_json(certificate.proof)}};
+  if (certificate.impossible) {
+    document["impossible"] = *certificate.impossible;
+  }
   if (certificate.objective_offset != 0) {
     document["objective_offset"] = certificate.objective_offset;
   }

@@ -46,7 +46,7 @@ class CfnWriter {
       TESSERA_CHECK(add_coupling(c));
     }
     for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
-      add_limit(r);
+      TESSERA_CHECK(add_limit(r));
     }
     return fmt::format(
         "{{\n  \"problem\": {{\"name\": \"plan_{}\", \"mustbe\": \"<{}\"}},\n "
@@ -125,35 +125,52 @@ class CfnWriter {
     }
   }
 
-  Status add_coupling(std::size_t c) {
-    const auto& coupling = problem_.couplings[c];
+  [[nodiscard]] std::vector<std::string> scope_of(const plan::Coupling& coupling) const {
     std::vector<std::string> scope;
-    std::size_t cells = 1;
     for (const auto& coupled : coupling.variables) {
       scope.push_back(name_of(coupled.variable));
-      cells = std::min(cells * states_of(coupled.variable), kMostCells + 1);
     }
-    if (cells > kMostCells) {
+    return scope;
+  }
+
+  /// The cell of each combination of states, the last variable fastest. `tables` of them are made.
+  [[nodiscard]] Result<std::vector<std::size_t>> cells_of(const plan::Coupling& coupling,
+                                                          std::size_t tables) const {
+    auto count = tables;
+    for (const auto& coupled : coupling.variables) {
+      count = std::min(count * states_of(coupled.variable), kMostCells + 1);
+    }
+    if (count > kMostCells) {
       return fail(ErrorCode::kUnimplemented,
                   "coupling '{}' is a table of more than 2^22 combinations of states",
                   coupling.name)
           .hint("LP and MPS have a number for each class only");
     }
-    std::vector<std::int64_t> costs;
+    std::vector<std::size_t> cells;
     plan::Assignment assignment(problem_.variables.size(), 0);
-    for (std::size_t cell = 0; cell < cells; ++cell) {
-      auto rest = cell;
+    for (std::size_t at = 0; at < count / tables; ++at) {
+      auto rest = at;
       for (auto k = coupling.variables.size(); k-- > 0;) {
         const auto variable = coupling.variables[k].variable;
         assignment[variable] = static_cast<std::uint8_t>(rest % states_of(variable));
         rest /= states_of(variable);
       }
-      costs.push_back(plan::cost_of(coupling, assignment));
+      cells.push_back(plan::cell_of(coupling, assignment));
+    }
+    return cells;
+  }
+
+  Status add_coupling(std::size_t c) {
+    const auto& coupling = problem_.couplings[c];
+    TESSERA_TRY(const auto cells, cells_of(coupling, 1));
+    std::vector<std::int64_t> costs;
+    for (const auto cell : cells) {
+      costs.push_back(coupling.cost_ns[cell]);
     }
     // toulbar2 1.1 counts the least cost of a table of four variables and more twice.
     const auto least = std::ranges::min(costs);
     std::ranges::for_each(costs, [&](std::int64_t& cost) { cost -= least; });
-    add_function(scope, costs);
+    add_function(scope_of(coupling), costs);
     const auto first = coupling.variables.front().variable;
     add_function({name_of(first)}, std::vector(states_of(first), least));
     return {};
@@ -206,7 +223,32 @@ class CfnWriter {
     return name;
   }
 
-  void add_limit(std::size_t r) {
+  /// By amount that is saved of the most a table uses: may be 1 where so much is.
+  Result<std::map<std::int64_t, std::string>> cell_indicators(std::size_t r, std::size_t k) {
+    const auto& [c, amounts] = problem_.limits[r].cells[k];
+    const auto& coupling = problem_.couplings[c];
+    const auto most = std::ranges::max(amounts);
+    std::map<std::int64_t, std::string> saved;
+    for (const auto amount : amounts) {
+      if (amount < most) {
+        saved.try_emplace(most - amount);
+      }
+    }
+    TESSERA_TRY(const auto cells, cells_of(coupling, std::max<std::size_t>(2 * saved.size(), 1)));
+    for (auto& [amount, name] : saved) {
+      name = add_binary(fmt::format("q_{}_{}_{}", naming_.limit(r), k, amount));
+      std::vector<std::int64_t> costs;
+      for (const auto cell : cells) {
+        costs.insert(costs.end(), {0, most - amounts[cell] == amount ? 0 : never_});
+      }
+      auto scope = scope_of(coupling);
+      scope.push_back(name);
+      add_function(scope, costs);
+    }
+    return saved;
+  }
+
+  Status add_limit(std::size_t r) {
     const auto& limit = problem_.limits[r];
     std::map<std::string, std::int64_t> saved;
     std::int64_t most = 0;  ///< that is used
@@ -229,7 +271,15 @@ class CfnWriter {
         add(limit.pairs[k].amount, pair_indicator(r, k, limit.pairs[k].amount < 0));
       }
     }
+    for (std::size_t k = 0; k < limit.cells.size(); ++k) {
+      TESSERA_TRY(const auto indicators, cell_indicators(r, k));
+      for (const auto& [amount, name] : indicators) {
+        saved[name] += amount;
+      }
+      most += std::ranges::max(limit.cells[k].amounts);
+    }
     add_knapsack(saved, most - limit.bound);
+    return {};
   }
 
   void add_knapsack(const std::map<std::string, std::int64_t>& saved, std::int64_t wanted) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tessera/milp/model.h"
+#include "tessera/plan/evaluate.h"
 
 namespace tessera::milp {
 namespace {
@@ -147,6 +148,7 @@ class Builder {
 
   void add_coupling(std::size_t c) {
     const auto& coupling = problem_.couplings[c];
+    cells_.emplace_back();
     std::vector<std::set<Class>> has;
     for (const auto& coupled : coupling.variables) {
       has.push_back(used(coupled.classes));
@@ -162,6 +164,7 @@ class Builder {
       }
       if (there) {
         const auto column = add(Kind::kCell, c, cell, coupling.cost_ns[cell]);
+        cells_.back().emplace_back(cell, column);
         for (std::size_t k = 0; k < at.size(); ++k) {
           parts[{k, at[k]}].push_back(column);
         }
@@ -183,6 +186,11 @@ class Builder {
       // Classes that no state has are never sent between.
       if (const auto at = sends_.find({term.tensor, term.from, term.to}); at != sends_.end()) {
         amounts[at->second] += term.amount;
+      }
+    }
+    for (const auto& term : limit.cells) {
+      for (const auto& [cell, column] : cells_[term.coupling]) {
+        amounts[column] += term.amounts[cell];
       }
     }
     for (std::size_t k = 0; k < limit.pairs.size(); ++k) {
@@ -231,6 +239,8 @@ class Builder {
   Model model_;
   std::set<std::tuple<std::size_t, Class, Class>> counted_;
   std::map<std::tuple<std::size_t, Class, Class>, std::size_t> sends_;
+  /// By coupling: cells that occur, and their columns.
+  std::vector<std::vector<std::pair<std::size_t, std::size_t>>> cells_;
 };
 
 bool among(const std::vector<std::uint8_t>& states, std::uint8_t state) {
@@ -254,13 +264,8 @@ bool is_one(const plan::Problem& problem, const Column& column, const plan::Assi
                return consumer.classes[x[consumer.variable]] == column.to;
              });
     }
-    case Kind::kCell: {
-      std::size_t cell = 0;
-      for (const auto& [variable, classes, count] : problem.couplings[column.of].variables) {
-        cell = cell * count + classes[x[variable]];
-      }
-      return cell == column.which;
-    }
+    case Kind::kCell:
+      return plan::cell_of(problem.couplings[column.of], x) == column.which;
     case Kind::kPair: {
       const auto& pair = problem.limits[column.of].pairs[column.which];
       return among(pair.first_states, x[pair.first]) && among(pair.second_states, x[pair.second]);

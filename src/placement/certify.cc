@@ -61,11 +61,21 @@ Result<certificate::Certificate> certify(const Setting& setting, const Planned& 
     names.states.push_back({*ends + "/given"});
     names.operators.emplace_back();
   }
+  for (auto i = names.states.size(); i < instance.problem.variables.size(); ++i) {
+    auto& states = names.states.emplace_back();
+    for (std::size_t s = 0; s < instance.problem.variables[i].cost_ns.size(); ++s) {
+      states.push_back(fmt::format("any/stage/{}", s + 1));
+    }
+    names.operators.emplace_back();
+  }
   names.model_sha256 = model_sha256;
   names.inputs = inputs;
   names.unit = planned.plan.goal == Objective::kEnergy ? "nJ" : "ns";
   names.objective_scale = static_cast<std::int64_t>(instance.units_per_objective);
   names.objective_offset = instance.too_much;
+  if (instance.never > 0) {
+    names.impossible = instance.never;
+  }
   return to_certificate(instance.problem, planned.solution, names);
 }
 

@@ -46,14 +46,6 @@ std::optional<double> Ways::convert_us(const Site& site, DType from, DType to,
 }
 
 double Ways::cost(const Crossing& crossing) const {
-  if (const auto* weights = rules_.worth.weights) {
-    double us = weights->machines[crossing.from] * crossing.sender_us +
-                weights->machines[crossing.to] * crossing.receiver_us;
-    for (const auto& hop : crossing.hops) {
-      us += weights->media.at(hop.link->medium_name()) * (hop.us - hop.link->latency_us);
-    }
-    return rules_.worth.per_us * us;
-  }
   return rules_.worth.per_us * crossing.us + rules_.worth.per_joule * crossing.energy_j.value_or(0);
 }
 

@@ -30,7 +30,6 @@ struct Value {
 struct Worth {
   double per_us = 1;
   double per_joule = 0;
-  const Goal::Weights* weights = nullptr;  ///< of who is busy for it; or null, all alike
 };
 
 /// The ways over links.

@@ -25,8 +25,8 @@ std::int64_t parts_of(double term, double most, Goal::Rows rows) {
     return 0;
   }
   const double parts = std::clamp(term / most, 0.0, kBeyond) * kParts;
-  return static_cast<std::int64_t>(rows == Goal::Rows::kDearest ? std::ceil(parts)
-                                                                : std::floor(parts));
+  return static_cast<std::int64_t>(rows == Goal::Rows::kMost ? std::ceil(parts)
+                                                             : std::floor(parts));
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ void ErrorRow::add(Instance& instance, double most, Goal::Rows rows) const {
       }
       continue;
     }
-    if (k >= kMostPairs && rows == Goal::Rows::kCheapest) {
+    if (k >= kMostPairs && rows == Goal::Rows::kLeast) {
       continue;
     }
     if (k >= kMostPairs) {

@@ -75,15 +75,19 @@ std::optional<plan::Assignment> fixed_assignment(const Instance& instance,
     const auto inputs = inputs_of(instance, wishes, results, i);
     const auto& places = instance.places[i];
     const bool keeps = profile::trait_of(instance.units.units[i]).keeps_layout;
-    const auto fits = [&](const Place& place, Support support) {
-      return place.machine == wishes[i].machine && place.local.state == states[i] &&
+    const auto fits = [&](const Place& place, Support support, bool any_wire) {
+      return (any_wire || place.int8_wire == wishes[i].int8_wire) &&
+             place.machine == wishes[i].machine && place.local.state == states[i] &&
              (!keeps || place.local.inputs == inputs) && place.local.support == support;
     };
     // What may be asked for has no other place.
     auto at = places.end();
     for (const auto support : {supports[i], Support::kOwn}) {
-      if (at == places.end()) {
-        at = std::ranges::find_if(places, [&](const auto& place) { return fits(place, support); });
+      for (const bool any_wire : {false, true}) {
+        if (at == places.end()) {
+          at = std::ranges::find_if(
+              places, [&](const auto& place) { return fits(place, support, any_wire); });
+        }
       }
     }
     if (at == places.end()) {
@@ -94,7 +98,20 @@ std::optional<plan::Assignment> fixed_assignment(const Instance& instance,
   }
   assignment.push_back(0);
   assignment.push_back(0);
+  for (auto i = assignment.size(); i < instance.problem.variables.size(); ++i) {
+    const auto stages = instance.problem.variables[i].cost_ns.size();
+    assignment.push_back(static_cast<std::uint8_t>(stages - 1));  // the longest stage
+  }
   return assignment;
+}
+
+std::vector<Wish> wishes_of(const Instance& instance, const plan::Assignment& assignment) {
+  std::vector<Wish> wishes;
+  for (std::size_t i = 0; i < instance.places.size(); ++i) {
+    const auto& place = instance.places[i][assignment[i]];
+    wishes.push_back({place.machine, place.local.asked(), place.int8_wire});
+  }
+  return wishes;
 }
 
 }  // namespace tessera::placement

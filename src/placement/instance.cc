@@ -22,8 +22,6 @@ namespace {
 
 constexpr double kNsPerUs = 1000;
 constexpr double kNanojoules = 1e9;
-/// Weighted times are sums of small parts.
-constexpr double kFiner = 64;
 
 std::int64_t whole(double value) {
   return static_cast<std::int64_t>(std::llround(value));
@@ -70,9 +68,7 @@ class Builder {
       : setting_(setting), goal_(goal), keeps_(keeps) {}
 
   Status begin() {
-    instance_.units_per_objective = goal_.objective == Objective::kEnergy ? kNanojoules
-                                    : goal_.weights                       ? kNsPerUs * kFiner
-                                                                          : kNsPerUs;
+    instance_.units_per_objective = goal_.objective == Objective::kEnergy ? kNanojoules : kNsPerUs;
     TESSERA_TRY(instance_.sites, sites_of(setting_));
     TESSERA_CHECK(find_units());
     TESSERA_CHECK(check_goal());
@@ -104,17 +100,27 @@ class Builder {
     }
     instance_.too_much += least_inputs();
     TESSERA_CHECK(add_limits());
+    charge_extremes();
+    TESSERA_CHECK(plan::validate(instance_.problem));
     return std::move(instance_);
   }
 
-  Result<Instance> build() {
+  Result<Instance> build(std::size_t table_cells) {
     TESSERA_CHECK(begin());
-    add_machines();
     TESSERA_CHECK(add_limits());
+    add_machines(table_cells);
+    TESSERA_CHECK(plan::validate(instance_.problem));
     return std::move(instance_);
   }
 
  private:
+  /// A limit that times of machines count in.
+  struct TimeRow {
+    std::size_t limit = 0;
+    std::vector<double> per_us;  ///< by machine: of its units
+    std::int64_t never = 0;      ///< see profile::Local::Charge
+  };
+
   Status add_limits() {
     if (error_) {
       error_->forbid_lonely(instance_);
@@ -122,7 +128,7 @@ class Builder {
     }
     TESSERA_CHECK(add_memory());
     add_time_rows();
-    return plan::validate(instance_.problem);
+    return {};
   }
 
   /// What conversions of inputs take at most below nothing, where overheads are negative.
@@ -220,6 +226,11 @@ class Builder {
     return {};
   }
 
+  /// The busiest is minimized: a variable of its own, whose states are times that others may take.
+  [[nodiscard]] bool counts_stages() const {
+    return goal_.objective == Objective::kThroughput && !goal_.stages_ns.empty();
+  }
+
   /// Objective units of a microsecond of a machine.
   [[nodiscard]] double cost_per_us(std::size_t machine) const {
     const double watts = setting_.cluster->machines[machine].busy_watts.value_or(0);
@@ -227,7 +238,7 @@ class Builder {
       case Objective::kLatency:
         return kNsPerUs;
       case Objective::kThroughput:
-        return goal_.weights ? kNsPerUs * kFiner * goal_.weights->machines[machine] : kNsPerUs;
+        return counts_stages() ? 0 : kNsPerUs;
       case Objective::kEnergy:
         return watts * 1e-6 * kNanojoules;
       case Objective::kWeighted:
@@ -238,14 +249,12 @@ class Builder {
   [[nodiscard]] Worth worth() const {
     switch (goal_.objective) {
       case Objective::kLatency:
-        return {kNsPerUs, 0, nullptr};
       case Objective::kThroughput:
-        return goal_.weights ? Worth{kNsPerUs * kFiner, 0, &*goal_.weights}
-                             : Worth{kNsPerUs, 0, nullptr};
+        return {kNsPerUs, 0};
       case Objective::kEnergy:
-        return {0, kNanojoules, nullptr};
+        return {0, kNanojoules};
       case Objective::kWeighted:
-        return {kNsPerUs, goal_.ms_per_joule * 1000 * kNsPerUs, nullptr};
+        return {kNsPerUs, goal_.ms_per_joule * 1000 * kNsPerUs};
     }
     return {};
   }
@@ -338,6 +347,13 @@ class Builder {
     }
     instance_.problem.variables.push_back({"inputs", {0}});
     instance_.problem.variables.push_back({"outputs", {0}});
+    if (counts_stages()) {
+      plan::Variable busiest{"busiest", {0}};
+      for (std::size_t s = 1; s < goal_.stages_ns.size(); ++s) {
+        busiest.cost_ns.push_back(goal_.stages_ns[s - 1] + 1);
+      }
+      instance_.problem.variables.push_back(std::move(busiest));
+    }
     for (const auto& [what, count] : unknown) {
       instance_.left_out.push_back(fmt::format("{}: {} layers", what, count));
     }
@@ -476,7 +492,7 @@ class Builder {
           crossing.error = error_->wire_term(maker, instance_.sites[a.machine]);
         }
         const bool none = a.machine != b.machine && crossing.wire.empty();
-        send.cost_ns.push_back(none ? -1 : whole(ways.cost(crossing)));
+        send.cost_ns.push_back(none ? -1 : counts_stages() ? 0 : whole(ways.cost(crossing)));
         sends.crossings.push_back(std::move(crossing));
       }
     }
@@ -487,7 +503,7 @@ class Builder {
 
   /// More than any plan costs: every layer at its dearest, every value sent to every reader.
   void find_never() {
-    double sum = 1;
+    double sum = counts_stages() ? static_cast<double>(goal_.stages_ns.back()) : 1;
     for (std::size_t i = 0; i < instance_.units.size(); ++i) {
       double most = 0;
       for (const auto& place : instance_.places[i]) {
@@ -511,10 +527,17 @@ class Builder {
     }
   }
 
-  void add_machines() {
+  void add_machines(std::size_t table_cells) {
     for (std::size_t k = 0; k < instance_.sites.size(); ++k) {
       const auto states = local_states_of(instance_, k);
-      const auto local = local_of(instance_, k, states, outputs_at(), cost_per_us(k));
+      auto local = local_of(instance_, k, states, outputs_at(), cost_per_us(k));
+      local.table_cells = table_cells;
+      for (const auto& row : time_rows_) {
+        if (row.per_us[k] > 0) {
+          local.charges.push_back(
+              {row.limit, row.per_us[k], goal_.rows == Goal::Rows::kMost, row.never});
+        }
+      }
       instance_.too_much += profile::add_local_costs(local, instance_.problem);
     }
   }
@@ -608,23 +631,21 @@ class Builder {
     return whole(std::ceil(static_cast<double>(instance_.units.units[i].weight_bytes) * bits / 32));
   }
 
-  /// Rows count every layer as it is cheapest, so that they leave out no plan that keeps the limit,
-  /// or as it is dearest, so that whatever keeps them does.
+  /// Of what machines and links are busy, and what that takes.
   void add_time_rows() {
     if (goal_.max_energy_j) {
-      auto row = row_of("energy", "nJ", *goal_.max_energy_j * kNanojoules, [&](const Place& place) {
-        return *setting_.cluster->machines[place.machine].busy_watts * 1e-6 * kNanojoules;
+      add_time_row("energy", "nJ", *goal_.max_energy_j * kNanojoules, [&](std::size_t k) {
+        return *setting_.cluster->machines[k].busy_watts * 1e-6 * kNanojoules;
       });
-      add_send_terms(row, [](const Crossing& crossing) {
+      add_send_terms(instance_.problem.limits.back(), [](const Crossing& crossing) {
         return crossing.energy_j.value_or(0) * kNanojoules;
       });
-      instance_.problem.limits.push_back(std::move(row));
     }
-    if (goal_.max_latency_us && goal_.objective != Objective::kLatency) {
-      auto row = row_of("latency", "ns", *goal_.max_latency_us * kNsPerUs,
-                        [](const Place&) { return kNsPerUs; });
-      add_send_terms(row, [](const Crossing& crossing) { return crossing.us * kNsPerUs; });
-      instance_.problem.limits.push_back(std::move(row));
+    if (goal_.max_latency_us) {
+      add_time_row("latency", "ns", *goal_.max_latency_us * kNsPerUs,
+                   [](std::size_t) { return kNsPerUs; });
+      add_send_terms(instance_.problem.limits.back(),
+                     [](const Crossing& crossing) { return crossing.us * kNsPerUs; });
     }
     if (goal_.max_crossings) {
       plan::Limit row{.name = "crossings", .unit = "values", .bound = *goal_.max_crossings};
@@ -632,8 +653,59 @@ class Builder {
       std::erase_if(row.sends, [&](const plan::SendTerm& term) { return makes_no_part(term); });
       instance_.problem.limits.push_back(std::move(row));
     }
-    if (goal_.max_stage_us) {
-      add_stage_rows(*goal_.max_stage_us);
+    if (counts_stages()) {
+      add_stage_rows();
+    }
+  }
+
+  template <class PerUs>
+  void add_time_row(std::string name, std::string unit, double bound, const PerUs& per_us) {
+    time_rows_.push_back({instance_.problem.limits.size(), {}, 0});
+    for (std::size_t k = 0; k < instance_.sites.size(); ++k) {
+      time_rows_.back().per_us.push_back(per_us(k));
+    }
+    instance_.problem.limits.push_back(
+        {.name = std::move(name), .unit = std::move(unit), .bound = whole(std::floor(bound))});
+    forbid(time_rows_.back());
+  }
+
+  /// What must not be uses more than a layer and its neighbours could save by it.
+  void forbid(TimeRow& row) {
+    double most = 0;
+    for (std::size_t i = 0; i < instance_.places.size(); ++i) {
+      for (const auto& place : instance_.places[i]) {
+        most = std::max(most, dearest_us(i, place) * row.per_us[place.machine]);
+      }
+    }
+    constexpr double kNeighbours = 4;
+    row.never = whole(std::ceil(kNeighbours * most)) + 1;
+    for (std::size_t t = 0; t < instance_.problem.tensors.size(); ++t) {
+      const auto& costs = instance_.problem.tensors[t].cost_ns;
+      for (std::size_t e = 0; e < costs.size(); ++e) {
+        if (costs[e] == instance_.never) {
+          add_term(instance_.problem.limits[row.limit], t, e, static_cast<double>(row.never));
+        }
+      }
+    }
+  }
+
+  /// Every layer as it is cheapest, so that no plan that keeps a limit is left out.
+  void charge_extremes() {
+    for (const auto& [limit, per_us, never] : time_rows_) {
+      auto& row = instance_.problem.limits[limit];
+      for (std::size_t k = 0; k < per_us.size(); ++k) {
+        row.bound += whole(std::ceil(inputs_below_us(k) * per_us[k]));
+      }
+      for (std::size_t i = 0; i < instance_.places.size(); ++i) {
+        for (std::size_t s = 0; s < instance_.places[i].size(); ++s) {
+          const auto& place = instance_.places[i][s];
+          const auto amount =
+              whole(std::floor(extreme_us(i, place, false) * per_us[place.machine]));
+          if (amount != 0) {
+            row.states.push_back({i, static_cast<std::uint8_t>(s), amount});
+          }
+        }
+      }
     }
   }
 
@@ -642,28 +714,6 @@ class Builder {
     const auto& tensor = instance_.problem.tensors[term.tensor];
     return tensor.producer == source() ||
            (tensor.consumers.size() == 1 && tensor.consumers[0].variable == sink());
-  }
-
-  template <class PerUs>
-  [[nodiscard]] plan::Limit row_of(const std::string& name, const std::string& unit, double bound,
-                                   const PerUs& per_us) const {
-    plan::Limit row{
-        .name = name, .unit = unit, .bound = whole(std::floor(bound * goal_.row_share))};
-    for (std::size_t k = 0; k < instance_.sites.size() && goal_.rows == Goal::Rows::kCheapest;
-         ++k) {
-      row.bound += whole(std::ceil(inputs_below_us(k) * per_us(Place{.machine = k})));
-    }
-    for (std::size_t i = 0; i < instance_.places.size(); ++i) {
-      for (std::size_t s = 0; s < instance_.places[i].size(); ++s) {
-        const auto& place = instance_.places[i][s];
-        const double amount =
-            extreme_us(i, place, goal_.rows == Goal::Rows::kDearest) * per_us(place);
-        if (amount > 0 || (amount < 0 && goal_.rows == Goal::Rows::kCheapest)) {
-          row.states.push_back({i, static_cast<std::uint8_t>(s), rounded(amount)});
-        }
-      }
-    }
-    return row;
   }
 
   template <class Amount>
@@ -681,7 +731,7 @@ class Builder {
     }
   }
   [[nodiscard]] std::int64_t rounded(double amount) const {
-    return whole(goal_.rows == Goal::Rows::kDearest ? std::ceil(amount) : std::floor(amount));
+    return whole(goal_.rows == Goal::Rows::kMost ? std::ceil(amount) : std::floor(amount));
   }
 
   /// What a row charges of a crossing: rows that leave no plan out charge the least of all its
@@ -690,27 +740,26 @@ class Builder {
   [[nodiscard]] double charged(const Crossing& crossing, const Amount& amount) const {
     double used = amount(crossing);
     for (const auto& other : crossing.others) {
-      used = goal_.rows == Goal::Rows::kCheapest ? std::min(used, amount(other)) : used;
+      used = goal_.rows == Goal::Rows::kLeast ? std::min(used, amount(other)) : used;
     }
     return used;
   }
 
-  /// No machine and no link, or medium that links share, is busy longer.
-  void add_stage_rows(double most_us) {
+  /// No machine and no link, or medium that links share, is busy longer than the busiest.
+  void add_stage_rows() {
     for (std::size_t k = 0; k < instance_.sites.size(); ++k) {
-      auto row = row_of("time of " + instance_.sites[k].machine->name, "ns", most_us * kNsPerUs,
-                        [k](const Place& place) { return place.machine == k ? kNsPerUs : 0; });
+      add_time_row("time of " + instance_.sites[k].machine->name, "ns", 0,
+                   [k](std::size_t other) { return other == k ? kNsPerUs : 0; });
+      auto& row = instance_.problem.limits.back();
       add_ends(row, k);
-      instance_.problem.limits.push_back(std::move(row));
+      allow_stages(row);
     }
     std::set<std::string> media;
     for (const auto& link : setting_.cluster->links) {
       media.insert(link.medium_name());
     }
     for (const auto& medium : media) {
-      plan::Limit row{.name = "time of link " + medium,
-                      .unit = "ns",
-                      .bound = whole(std::floor(most_us * kNsPerUs * goal_.row_share))};
+      plan::Limit row{.name = "time of link " + medium, .unit = "ns"};
       for_each_crossing([&](std::size_t t, std::size_t e, const Crossing& crossing) {
         const double us = charged(crossing, [&](const Crossing& one) {
           double busy = 0;
@@ -724,8 +773,15 @@ class Builder {
         }
       });
       if (!row.sends.empty()) {
+        allow_stages(row);
         instance_.problem.limits.push_back(std::move(row));
       }
+    }
+  }
+
+  void allow_stages(plan::Limit& row) const {
+    for (std::size_t s = 0; s < goal_.stages_ns.size(); ++s) {
+      row.states.push_back({sink() + 1, static_cast<std::uint8_t>(s), -goal_.stages_ns[s]});
     }
   }
 
@@ -763,6 +819,7 @@ class Builder {
   std::optional<ErrorRow> error_;
   std::vector<std::vector<std::vector<bool>>> takes_;  ///< by machine, unit, scheme
   std::vector<std::vector<bool>> allowed_;             ///< by unit and machine
+  std::vector<TimeRow> time_rows_;
 };
 
 }  // namespace
@@ -821,8 +878,9 @@ Result<std::vector<std::vector<Place>>> worthwhile(const Setting& setting, const
 
 }  // namespace
 
-Result<Instance> make_instance(const Setting& setting, const Goal& goal, const Keeps& keeps) {
-  return Builder(setting, goal, keeps).build();
+Result<Instance> make_instance(const Setting& setting, const Goal& goal, const Keeps& keeps,
+                               std::size_t table_cells) {
+  return Builder(setting, goal, keeps).build(table_cells);
 }
 
 Result<Instance> make_loose_instance(const Setting& setting, const Goal& goal, const Keeps& keeps) {
@@ -830,12 +888,13 @@ Result<Instance> make_loose_instance(const Setting& setting, const Goal& goal, c
 }
 
 Result<Instance> make_instance_below(const Setting& setting, const Goal& goal, double objective,
-                                     const Keeps& keeps, const plan::Options& effort,
-                                     Monitor& monitor) {
+                                     const Keeps& keeps, std::size_t table_cells,
+                                     const plan::Options& effort, Monitor& monitor) {
   TESSERA_TRY(const auto places, worthwhile(setting, goal, objective, keeps, effort, monitor));
-  return make_instance(setting, goal, [&](std::size_t unit, const Place& place) {
+  const auto kept = [&](std::size_t unit, const Place& place) {
     return std::ranges::find(places[unit], place) != places[unit].end();
-  });
+  };
+  return make_instance(setting, goal, kept, table_cells);
 }
 
 }  // namespace tessera::placement

@@ -21,6 +21,7 @@ namespace {
 /// Plans that take longer are not made again and again for turning points.
 constexpr double kQuickUs = 300e3;
 constexpr double kRounding = 1e-4;
+constexpr double kSlack = 1e-9;
 
 void take_account(Account account, Plan& plan) {
   plan.assignments = std::move(account.assignments);
@@ -95,16 +96,20 @@ Status surround(const Planner& planner, const Goal& goal, const PlanOptions& opt
   return {};
 }
 
-/// The figure of the problem that was solved, where it is that of the account but for rounding.
+/// The figure of the problem that was solved, where it is that of the account but for rounding. A
+/// problem whose tables leave out neighbours may count too little of a plan, and proves its bound
+/// all the same.
 void settle_objective(Solved& solved, Plan& plan) {
   const double said = solved.instance.objective_of(solved.solution.value.cost_ns);
   if (solved.solution.proof && std::abs(said - plan.objective) <= kRounding * plan.objective) {
     plan.objective = said;  // the same figure, as whole numbers add up to it
-  } else {
-    solved.solution.proof.reset();  // of a problem that leaves out some of what the plan takes
+  } else if (said > plan.objective) {
+    solved.solution.proof.reset();  // it is not of this plan
   }
   plan.bound = std::min(plan.bound, plan.objective);
   plan.gap = plan.objective > 0 ? (plan.objective - plan.bound) / plan.objective : 0;
+  plan.status =
+      plan.gap <= plan.asked_gap * (1 + kSlack) + kSlack ? Standing::kOptimal : Standing::kFeasible;
 }
 
 }  // namespace
@@ -147,7 +152,8 @@ Result<Planned> make_plan(const Setting& setting, const Goal& asked, const PlanO
   plan.interrupted = monitor.cancelled();
   planned.instance = std::move(solved.instance);
   if (options.own_problem && !solved.is_own) {
-    TESSERA_TRY(planned.instance, make_instance(setting, asked));
+    TESSERA_TRY(planned.instance,
+                make_instance(setting, Planner::posed(setting, asked, plan.bound, plan.objective)));
   }
   planned.solution = std::move(solved.solution);
   return planned;

@@ -25,7 +25,18 @@ struct Solved {
   bool is_own = true;  ///< the problem is the goal's, not one with prices, weights or least costs
 };
 
+/// A plan that another problem may begin with.
+struct Start {
+  std::vector<Wish> wishes;              ///< by unit
+  double objective = 0;                  ///< of the goal
+  std::map<std::string, double> prices;  ///< as those of Solved
+};
+
 struct TimeLimit;
+class Pool;
+
+/// By how much rounding to whole numbers may have raised a bound.
+[[nodiscard]] double rounding_of(const Instance& instance);
 
 /// Makes plans of one setting, within the time limit of its options from when it was made.
 class Planner {
@@ -49,8 +60,17 @@ class Planner {
   [[nodiscard]] bool is_late() const { return monitor_.cancelled() || clock_() >= end_us_; }
   /// Whatever the goal.
   [[nodiscard]] Result<Solved> solve(const Goal& goal) const;
-  /// The best with fewer places, by rows as they are. kFailedPrecondition if a layer has none left.
-  [[nodiscard]] Result<Solved> solve_once(const Goal& goal, const Keeps& keeps = {}) const;
+  /// The goal's problem as it is. kFailedPrecondition if a layer has no places left.
+  [[nodiscard]] Result<Solved> solve_once(const Goal& goal, const Keeps& keeps = {},
+                                          const Start* start = nullptr) const;
+  [[nodiscard]] bool keeps(const Goal& goal, const Solved& solved) const;
+  /// Another plan of what was solved, if that is really better.
+  void take_plan(const Goal& goal, plan::Assignment assignment, Solved& solved) const;
+  /// The goal as the problem that is solved for it: throughput of several machines by stages
+  /// between a bound and a plan's objective.
+  [[nodiscard]] static Goal posed(const Setting& setting, Goal goal, double bound,
+                                  double objective);
+  [[nodiscard]] double gap() const noexcept { return options_.solve.gap; }
   /// The first limit of the goal that a plan breaks, in words; empty if it keeps all.
   [[nodiscard]] std::string broken_limit(const Goal& goal, const Instance& instance,
                                          const Account& account,
@@ -58,8 +78,6 @@ class Planner {
   [[nodiscard]] const plan::Method& method() const;
 
  private:
-  class Pool;
-
   Planner(const Planner& planner, const Setting& setting)
       : setting_(setting),
         options_(planner.options_),
@@ -70,25 +88,32 @@ class Planner {
 
   [[nodiscard]] plan::Options solve_options() const;
   [[nodiscard]] static double cost_of(const Goal& goal, const Account& account);
-  [[nodiscard]] bool keeps(const Goal& goal, const Solved& solved) const;
   [[nodiscard]] static Goal without_parts(Goal goal);
-  [[nodiscard]] static double share_of_limits(const Goal& goal, const Account& account);
-  [[nodiscard]] Result<Solved> solve_rows(const Goal& goal) const;
-  /// The places of an instance that a plan of at most that objective can have, and their costs
-  /// anew.
+  [[nodiscard]] static plan::Solution solution_of(const Start& start, const Instance& instance);
+  /// The places of an instance that a plan of at most that objective can have, by bounds that
+  /// begin with these prices, and their costs anew.
   [[nodiscard]] Result<Instance> instance_within(const Goal& goal, const Instance& instance,
-                                                 double objective) const;
-  [[nodiscard]] Result<Solved> solve_instance(const Goal& goal, Instance instance) const;
+                                                 const plan::Solution& prices,
+                                                 std::optional<double> objective,
+                                                 std::size_t table_cells,
+                                                 double time_limit_s) const;
+  [[nodiscard]] static bool agrees(const Goal& goal, const Solved& solved);
+  void take_closer(const Goal& goal, Solved closer, Solved& solved) const;
+  [[nodiscard]] Result<Solved> solve_instance(const Goal& goal, Instance instance,
+                                              const Start* start) const;
   [[nodiscard]] std::optional<Solved> known(const Goal& goal, const Instance& loose,
-                                            const plan::Solution& solution) const;
-  [[nodiscard]] static Solved beyond(const TimeLimit& limit, Solved solved);
-  [[nodiscard]] Result<Solved> solve_exact_error(const Goal& goal) const;
+                                            const plan::Solution& solution,
+                                            const Start* start) const;
+  [[nodiscard]] Result<Solved> solve_kept(const Goal& goal, const Start* start = nullptr) const;
+  [[nodiscard]] Result<Solved> solve_limited(const Goal& goal) const;
+  [[nodiscard]] Status price(const Goal& free, const TimeLimit& limit, Solved& solved,
+                             Pool& pool) const;
   [[nodiscard]] Status look_between(const Goal& free, const TimeLimit& limit,
                                     const Solved& over_limit, Solved keeping, Pool& pool) const;
-  [[nodiscard]] Result<double> try_rows(const Goal& goal, Pool& pool) const;
-  [[nodiscard]] Status squeeze(const Goal& goal, double first_share, Pool& pool) const;
-  [[nodiscard]] Status weigh_stages(const Goal& goal, Pool& pool) const;
-  [[nodiscard]] Status try_stage(const Goal& stage, Pool& pool, double& looked) const;
+  [[nodiscard]] Status solve_own(const Goal& goal, Pool& pool) const;
+  [[nodiscard]] Result<Solved> refuted(const Goal& goal, Solved solved) const;
+  [[nodiscard]] Result<Solved> beyond(const TimeLimit& limit, const Goal& goal,
+                                      Solved solved) const;
   [[nodiscard]] Result<Solved> solve_throughput(const Goal& goal) const;
   [[nodiscard]] Result<Solved> solve_parts(const Goal& goal) const;
 
@@ -98,6 +123,7 @@ class Planner {
   Clock clock_;
   double end_us_ = 0;
   Keeps only_;
+  bool explains_ = true;  ///< why there is no plan
 };
 
 /// `loose`: of the goal.

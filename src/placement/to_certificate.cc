@@ -53,7 +53,7 @@ std::vector<std::uint8_t> ascending(std::vector<std::uint8_t> states) {
 }
 
 to::Limit convert(const plan::Limit& limit) {
-  to::Limit made{limit.name, limit.unit, limit.bound, {}, {}, {}};
+  to::Limit made{.name = limit.name, .unit = limit.unit, .bound = limit.bound};
   for (const auto& term : limit.states) {
     made.states.push_back({term.variable, term.state, term.amount});
   }
@@ -63,6 +63,9 @@ to::Limit convert(const plan::Limit& limit) {
   for (const auto& term : limit.pairs) {
     made.pairs.push_back({term.first, term.second, ascending(term.first_states),
                           ascending(term.second_states), term.amount});
+  }
+  for (const auto& term : limit.cells) {
+    made.cells.push_back({term.coupling, term.amounts});
   }
   return made;
 }
@@ -164,6 +167,7 @@ Result<certificate::Certificate> to_certificate(const plan::Problem& problem,
   made.unit = names.unit;
   made.objective_scale = names.objective_scale;
   made.objective_offset = names.objective_offset;
+  made.impossible = names.impossible;
   made.problem = convert(problem, names);
   made.claim = convert(solution);
   made.proof = convert(*solution.proof);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct CertificateNames {
   std::string unit = "ns";
   std::int64_t objective_scale = 1000;
   std::int64_t objective_offset = 0;
+  std::optional<std::int64_t> impossible;
 };
 
 /// The certificate of a solution that was asked for its proof. kInvalidArgument if it has none or

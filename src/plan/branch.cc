@@ -82,27 +82,6 @@ Result<Solution> to_solution(const Problem& problem, const Options& options, con
   return solution;
 }
 
-/// What another solution's prices are as multipliers, as far as they fit.
-Multipliers multipliers_of(const Problem& problem, const Solution& start) {
-  auto multipliers = no_multipliers(problem);
-  const auto whole = [&](double price_ns, double most) {
-    const auto weighed = std::round(price_ns * static_cast<double>(multipliers.cost));
-    return static_cast<std::int64_t>(std::clamp(weighed, 0.0, most));
-  };
-  for (std::size_t r = 0; r < std::min(problem.limits.size(), start.price_ns.size()); ++r) {
-    const auto& pairs = problem.limits[r].pairs;
-    const auto most = static_cast<double>(largest_multiplier(problem, r));
-    multipliers.limits[r] = whole(start.price_ns[r], most);
-    if (r < start.pair_price_ns.size() && start.pair_price_ns[r].size() == pairs.size()) {
-      for (std::size_t p = 0; p < pairs.size(); ++p) {
-        const auto amount = std::abs(static_cast<double>(pairs[p].amount));
-        multipliers.pairs[r][p] = whole(start.pair_price_ns[r][p], most * amount);
-      }
-    }
-  }
-  return multipliers;
-}
-
 void offer_start(const Problem& problem, const Solution& start, Incumbent& incumbent) {
   if (start.assignment && evaluate(problem, *start.assignment)) {
     incumbent.offer(*start.assignment);

@@ -48,6 +48,9 @@ std::int64_t use_of(const Problem& problem, const Limit& limit, const Assignment
         among(term.first_states, term.first) && among(term.second_states, term.second);
     used += both ? term.amount : 0;
   }
+  for (const auto& term : limit.cells) {
+    used += term.amounts[cell_of(problem.couplings[term.coupling], assignment)];
+  }
   return used;
 }
 
@@ -63,12 +66,12 @@ std::pair<Class, std::vector<Class>> sends_of(const Tensor& tensor, const Assign
   return {tensor.producer_classes[assignment[tensor.producer]], std::move(to)};
 }
 
-std::int64_t cost_of(const Coupling& coupling, const Assignment& assignment) {
+std::size_t cell_of(const Coupling& coupling, const Assignment& assignment) {
   std::size_t cell = 0;
   for (const auto& [variable, classes, count] : coupling.variables) {
     cell = cell * count + classes[assignment[variable]];
   }
-  return coupling.cost_ns[cell];
+  return cell;
 }
 
 Result<Value> evaluate(const Problem& problem, const Assignment& assignment) {
@@ -84,7 +87,7 @@ Result<Value> evaluate(const Problem& problem, const Assignment& assignment) {
     }
   }
   for (const auto& coupling : problem.couplings) {
-    value.cost_ns += cost_of(coupling, assignment);
+    value.cost_ns += coupling.cost_ns[cell_of(coupling, assignment)];
   }
   for (const auto& limit : problem.limits) {
     value.used.push_back(use_of(problem, limit, assignment));

@@ -71,6 +71,10 @@ Coordinates::Coordinates(const Problem& problem, const Relaxation& relaxation, s
     for (const auto& term : limit.sends) {
       all_uses += magnitude(term.amount);
     }
+    for (const auto& term : limit.cells) {
+      const auto [low, high] = std::ranges::minmax(term.amounts);
+      all_uses += static_cast<double>(high) - static_cast<double>(low);
+    }
     units_.push_back(all_costs / std::max(all_uses, 1.0));
     most_.push_back(static_cast<double>(largest_multiplier(problem, r)));
     for (std::size_t p = 0; p < limit.pairs.size(); ++p) {
@@ -211,6 +215,26 @@ std::optional<Multipliers> find_contradiction(const Problem& problem, Relaxation
   auto found = start;
   found.cost = 0;
   return found;
+}
+
+Multipliers multipliers_of(const Problem& problem, const Solution& start) {
+  auto multipliers = no_multipliers(problem);
+  const auto whole = [&](double price_ns, double most) {
+    const auto weighed = std::round(price_ns * static_cast<double>(multipliers.cost));
+    return static_cast<std::int64_t>(std::clamp(weighed, 0.0, most));
+  };
+  for (std::size_t r = 0; r < std::min(problem.limits.size(), start.price_ns.size()); ++r) {
+    const auto& pairs = problem.limits[r].pairs;
+    const auto most = static_cast<double>(largest_multiplier(problem, r));
+    multipliers.limits[r] = whole(start.price_ns[r], most);
+    if (r < start.pair_price_ns.size() && start.pair_price_ns[r].size() == pairs.size()) {
+      for (std::size_t p = 0; p < pairs.size(); ++p) {
+        const auto amount = std::abs(static_cast<double>(pairs[p].amount));
+        multipliers.pairs[r][p] = whole(start.pair_price_ns[r][p], most * amount);
+      }
+    }
+  }
+  return multipliers;
 }
 
 Multipliers alone(const Problem& problem, std::size_t limit) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "plan/relaxation.h"
+#include "tessera/plan/solve.h"
 
 namespace tessera::plan {
 
@@ -44,6 +45,8 @@ struct Raise {
                                                             Relaxation& relaxation,
                                                             Multipliers& start, const Raise& how);
 
+/// What another solution's prices are as multipliers, as far as they fit.
+[[nodiscard]] Multipliers multipliers_of(const Problem& problem, const Solution& start);
 /// With which nothing counts but the use of a limit.
 [[nodiscard]] Multipliers alone(const Problem& problem, std::size_t limit);
 

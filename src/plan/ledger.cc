@@ -16,6 +16,7 @@ Ledger::Ledger(const Problem& problem)
       uses_(problem.variables.size()),
       sends_(problem.tensors.size()),
       pairs_of_(problem.variables.size()),
+      cells_(problem.couplings.size()),
       range_(problem.limits.size(), 1) {
   for (std::size_t i = 0; i < problem.variables.size(); ++i) {
     uses_[i].resize(problem.variables[i].cost_ns.size());
@@ -29,9 +30,10 @@ Ledger::Ledger(const Problem& problem)
       neighbours_[tensor.producer].push_back(consumer.variable);
     }
   }
-  for (const auto& coupling : problem.couplings) {
+  for (std::size_t c = 0; c < problem.couplings.size(); ++c) {
+    const auto& coupling = problem.couplings[c];
     for (const auto& one : coupling.variables) {
-      couplings_of_[one.variable].push_back(&coupling);
+      couplings_of_[one.variable].push_back(c);
       for (const auto& other : coupling.variables) {
         if (other.variable != one.variable) {
           neighbours_[one.variable].push_back(other.variable);
@@ -55,6 +57,11 @@ Ledger::Ledger(const Problem& problem)
       pairs_of_[term.second].push_back({r, &term});
       range_[r] += std::abs(static_cast<double>(term.amount));
     }
+    for (const auto& term : problem.limits[r].cells) {
+      cells_[term.coupling].push_back({r, &term});
+      const auto [low, high] = std::ranges::minmax(term.amounts);
+      range_[r] += static_cast<double>(high) - static_cast<double>(low);
+    }
   }
   stand_at(Assignment(problem.variables.size(), 0));
 }
@@ -72,15 +79,12 @@ void Ledger::stand_at(const Assignment& assignment) {
   for (std::size_t t = 0; t < problem_.tensors.size(); ++t) {
     count_tensor(t, 1);
   }
-  for (const auto& coupling : problem_.couplings) {
-    cost_ += cost_of(coupling, here_);
+  for (std::size_t c = 0; c < problem_.couplings.size(); ++c) {
+    count_coupling(c, 1);
   }
   for (std::size_t r = 0; r < problem_.limits.size(); ++r) {
     for (const auto& term : problem_.limits[r].pairs) {
-      const bool both =
-          std::ranges::find(term.first_states, here_[term.first]) != term.first_states.end() &&
-          std::ranges::find(term.second_states, here_[term.second]) != term.second_states.end();
-      used_[r] += both ? term.amount : 0;
+      count_pair({r, &term}, 1);
     }
   }
 }
@@ -100,15 +104,28 @@ void Ledger::count(std::size_t variable, int sign) {
   for (const auto tensor : tensors_of_[variable]) {
     count_tensor(tensor, sign);
   }
-  for (const auto* coupling : couplings_of_[variable]) {
-    cost_ += sign * cost_of(*coupling, here_);
+  for (const auto coupling : couplings_of_[variable]) {
+    count_coupling(coupling, sign);
   }
-  for (const auto& [limit, term] : pairs_of_[variable]) {
-    const bool both =
-        std::ranges::find(term->first_states, here_[term->first]) != term->first_states.end() &&
-        std::ranges::find(term->second_states, here_[term->second]) != term->second_states.end();
-    used_[limit] += both ? sign * term->amount : 0;
+  for (const auto& pair : pairs_of_[variable]) {
+    count_pair(pair, sign);
   }
+}
+
+void Ledger::count_coupling(std::size_t coupling, int sign) {
+  const auto cell = cell_of(problem_.couplings[coupling], here_);
+  cost_ += sign * problem_.couplings[coupling].cost_ns[cell];
+  for (const auto& [limit, term] : cells_[coupling]) {
+    used_[limit] += sign * term->amounts[cell];
+  }
+}
+
+void Ledger::count_pair(const PairAt& pair, int sign) {
+  const auto& term = *pair.term;
+  const bool both =
+      std::ranges::find(term.first_states, here_[term.first]) != term.first_states.end() &&
+      std::ranges::find(term.second_states, here_[term.second]) != term.second_states.end();
+  used_[pair.limit] += both ? sign * term.amount : 0;
 }
 
 void Ledger::count_tensor(std::size_t tensor, int sign) {

@@ -10,7 +10,7 @@
 namespace tessera::plan {
 
 /// What an assignment comes to, kept up to date while states change. Cost of a change: the
-/// tensors and pairs of the variable.
+/// tensors, couplings and pairs of the variable.
 class Ledger {
  public:
   explicit Ledger(const Problem& problem);
@@ -38,20 +38,27 @@ class Ledger {
     std::size_t limit = 0;
     const PairTerm* term = nullptr;
   };
+  struct CellsAt {
+    std::size_t limit = 0;
+    const CellTerm* term = nullptr;
+  };
 
-  /// Takes what tensors and pairs of a variable come to in (1) or out (-1).
+  /// Takes what tensors, couplings and pairs of a variable come to in (1) or out (-1).
   void count(std::size_t variable, int sign);
   void count_tensor(std::size_t tensor, int sign);
+  void count_coupling(std::size_t coupling, int sign);
+  void count_pair(const PairAt& pair, int sign);
 
   const Problem& problem_;
   std::vector<std::vector<std::size_t>> tensors_of_;
-  std::vector<std::vector<const Coupling*>> couplings_of_;
+  std::vector<std::vector<std::size_t>> couplings_of_;
   std::vector<std::vector<std::size_t>> neighbours_;
   std::vector<std::vector<std::vector<Use>>> uses_;  ///< by variable and state
   /// By tensor, and entry of its table; none where no limit counts the tensor.
   std::vector<std::vector<std::vector<Use>>> sends_;
   std::vector<std::vector<PairAt>> pairs_of_;
-  std::vector<double> range_;  ///< by limit
+  std::vector<std::vector<CellsAt>> cells_;  ///< by coupling
+  std::vector<double> range_;                ///< by limit
   Assignment here_;
   std::int64_t cost_ = 0;
   std::vector<std::int64_t> used_;

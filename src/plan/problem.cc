@@ -165,6 +165,21 @@ Status check_pair(const Problem& problem, const Limit& limit, const PairTerm& te
   return {};
 }
 
+Status check_cells(const Problem& problem, const Limit& limit, const CellTerm& term, Total& total) {
+  if (term.coupling >= problem.couplings.size() ||
+      term.amounts.size() != problem.couplings[term.coupling].cost_ns.size()) {
+    return fail(ErrorCode::kInvalidArgument, "limit '{}' has {} amounts for coupling {} of {}",
+                limit.name, term.amounts.size(), term.coupling, problem.couplings.size())
+        .hint("give one amount for every cost of a coupling; couplings are numbered from 0");
+  }
+  Total largest;
+  const auto [low, high] = std::ranges::minmax(term.amounts);
+  largest.add(low);
+  largest.add(high);
+  total.add(largest.sum());
+  return {};
+}
+
 Status check_limit(const Problem& problem, const Limit& limit) {
   Total total;
   total.add(limit.bound);
@@ -180,6 +195,9 @@ Status check_limit(const Problem& problem, const Limit& limit) {
   for (const auto& term : limit.pairs) {
     TESSERA_CHECK(check_pair(problem, limit, term));
     total.add(term.amount);
+  }
+  for (const auto& term : limit.cells) {
+    TESSERA_CHECK(check_cells(problem, limit, term, total));
   }
   if (!total.fits()) {
     return bad("limit", limit.name, "adds up to more than 2^58")

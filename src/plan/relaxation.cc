@@ -45,11 +45,15 @@ Relaxation::Relaxation(const Problem& problem, Domains domains, std::size_t most
     : problem_(problem),
       domains_(std::move(domains)),
       sends_(problem.tensors.size()),
+      cells_(problem.couplings.size()),
       most_consumers_(most_consumers) {
   for (std::size_t r = 0; r < problem.limits.size(); ++r) {
     for (const auto& term : problem.limits[r].sends) {
       const auto to_classes = problem.tensors[term.tensor].to_classes;
       sends_[term.tensor].push_back({r, term.from * to_classes + term.to, term.amount});
+    }
+    for (const auto& term : problem.limits[r].cells) {
+      cells_[term.coupling].push_back({r, &term});
     }
     auto& first = among_first_.emplace_back();
     auto& second = among_second_.emplace_back();

@@ -85,6 +85,10 @@ class Relaxation {
     std::size_t entry = 0;  ///< of the tensor's table
     std::int64_t amount = 0;
   };
+  struct Cells {
+    std::size_t limit = 0;
+    const CellTerm* term = nullptr;
+  };
   struct TensorFactors {
     std::size_t tensor = 0;
     std::size_t first_factor = 0;
@@ -107,7 +111,7 @@ class Relaxation {
   void fill_tensor(const TensorFactors& factors, const Multipliers& multipliers);
   void fill_shared(const Tensor& tensor, const Table& costs, Factor& factor) const;
   void fill_by_class(const TensorFactors& factors, const Table& costs);
-  void fill_couplings(std::int64_t multiplier);
+  void fill_coupling(std::size_t c, const Multipliers& multipliers);
   [[nodiscard]] bool follows_from_value(const std::vector<char>& among, std::size_t variable) const;
   [[nodiscard]] bool is_used_up(std::size_t limit, std::size_t pair,
                                 const Multipliers& multipliers) const;
@@ -121,6 +125,7 @@ class Relaxation {
   std::vector<std::vector<std::size_t>> value_of_;  ///< by variable and place in its domain
   std::vector<std::vector<std::size_t>> first_of_;  ///< by variable and value: a place that has it
   std::vector<std::vector<Send>> sends_;            ///< by tensor
+  std::vector<std::vector<Cells>> cells_;           ///< by coupling
   std::vector<std::vector<char>> relaxed_;          ///< by limit and pair
   std::vector<std::vector<std::vector<char>>> among_first_;  ///< by limit, pair and state
   std::vector<std::vector<std::vector<char>>> among_second_;

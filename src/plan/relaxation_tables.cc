@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "plan/relaxation.h"
+#include "tessera/plan/evaluate.h"
 
 namespace tessera::plan {
 namespace {
@@ -45,6 +46,10 @@ std::int64_t largest_multiplier(const Problem& problem, std::size_t limit) {
   }
   for (const auto& term : of.pairs) {
     total += 2 * Wide{magnitude(term.amount)};
+  }
+  for (const auto& term : of.cells) {
+    const auto [low, high] = std::ranges::minmax(term.amounts);
+    total += std::max(magnitude(low), magnitude(high));
   }
   return static_cast<std::int64_t>(kLargestPart / static_cast<int>(problem.limits.size()) / total);
 }
@@ -156,24 +161,35 @@ void Relaxation::fill_by_class(const TensorFactors& factors, const Table& costs)
   }
 }
 
-void Relaxation::fill_couplings(std::int64_t multiplier) {
-  for (std::size_t c = 0; c < problem_.couplings.size(); ++c) {
-    const auto& coupling = problem_.couplings[c];
-    auto& [scope, table] = graph_.factors[first_coupling_ + c];
-    std::vector<std::size_t> at(scope.size(), 0);
-    for (auto& cell : table) {
-      std::size_t entry = 0;
-      for (std::size_t k = 0; k < scope.size(); ++k) {
-        const auto& [variable, classes, count] = coupling.variables[k];
-        entry = entry * count + class_at(classes, variable, at[k]);
+void Relaxation::fill_coupling(std::size_t c, const Multipliers& multipliers) {
+  if (cells_[c].empty() && multipliers.cost == filled_cost_) {
+    return;
+  }
+  const auto& coupling = problem_.couplings[c];
+  auto costs = coupling.cost_ns;
+  for (auto& cost : costs) {
+    cost *= multipliers.cost;
+  }
+  for (const auto& [limit, term] : cells_[c]) {
+    const auto multiplier = multipliers.limits[limit];
+    for (std::size_t e = 0; e < costs.size() && multiplier != 0; ++e) {
+      costs[e] += multiplier * term->amounts[e];
+    }
+  }
+  auto& [scope, table] = graph_.factors[first_coupling_ + c];
+  std::vector<std::size_t> at(scope.size(), 0);
+  for (auto& cell : table) {
+    std::size_t entry = 0;
+    for (std::size_t k = 0; k < scope.size(); ++k) {
+      const auto& [variable, classes, count] = coupling.variables[k];
+      entry = entry * count + class_at(classes, variable, at[k]);
+    }
+    cell = costs[entry];
+    for (auto k = at.size(); k-- > 0;) {
+      if (++at[k] < graph_.domains[scope[k]]) {
+        break;
       }
-      cell = coupling.cost_ns[entry] * multiplier;
-      for (auto k = at.size(); k-- > 0;) {
-        if (++at[k] < graph_.domains[scope[k]]) {
-          break;
-        }
-        at[k] = 0;
-      }
+      at[k] = 0;
     }
   }
 }
@@ -183,8 +199,8 @@ Relaxation::Point Relaxation::minimize(const Multipliers& multipliers) {
   for (const auto& factors : tensors_) {
     fill_tensor(factors, multipliers);
   }
-  if (multipliers.cost != filled_cost_) {
-    fill_couplings(multipliers.cost);
+  for (std::size_t c = 0; c < problem_.couplings.size(); ++c) {
+    fill_coupling(c, multipliers);
   }
   filled_cost_ = multipliers.cost;
   for (const auto& [limit, pair, factor] : pairs_) {
@@ -254,6 +270,9 @@ Wide Relaxation::slack(std::size_t limit, const Assignment& assignment,
                            return consumer.classes[assignment[consumer.variable]] == term.to;
                          });
     use += is_sent ? term.amount : 0;
+  }
+  for (const auto& term : of.cells) {
+    use += term.amounts[cell_of(problem_.couplings[term.coupling], assignment)];
   }
   for (std::size_t p = 0; p < of.pairs.size(); ++p) {
     const auto [first, second] = takes_part(limit, p, assignment);

@@ -74,7 +74,9 @@ LeastUse least_use_of(const Problem& problem, std::size_t limit) {
   }
   LeastUse made{with_limits(problem, others), 0};
   auto& [of, offset] = made;
-  of.couplings.clear();
+  for (auto& coupling : of.couplings) {
+    std::ranges::fill(coupling.cost_ns, 0);
+  }
   for (auto& variable : of.variables) {
     std::ranges::fill(variable.cost_ns, 0);
   }
@@ -94,6 +96,14 @@ LeastUse least_use_of(const Problem& problem, std::size_t limit) {
   for (const auto& term : problem.limits[limit].sends) {
     auto& tensor = of.tensors[term.tensor];
     tensor.cost_ns[term.from * tensor.to_classes + term.to] += term.amount;
+  }
+  for (const auto& term : problem.limits[limit].cells) {
+    auto& costs = of.couplings[term.coupling].cost_ns;
+    const auto least = std::ranges::min(term.amounts);
+    offset += least;
+    for (std::size_t e = 0; e < costs.size(); ++e) {
+      costs[e] += term.amounts[e] - least;
+    }
   }
   for (const auto& term : problem.limits[limit].pairs) {
     of.couplings.push_back(coupling_of(problem, term, offset));

@@ -13,9 +13,6 @@ namespace {
 
 using Support = LocalState::Support;
 
-/// Tables with more cells know fewer neighbours.
-constexpr std::size_t kMostCells = 1 << 18;
-
 /// A variable of a table, and what the table knows of its states.
 struct Axis {
   std::size_t variable = 0;
@@ -31,20 +28,32 @@ Layout common(std::span<const LocalState* const> producers) {
   return same ? first : Layout::kPlain;
 }
 
-/// Merges classes of one axis that no cell tells apart. False if nothing was merged.
-bool merge_classes(plan::Coupling& table, std::size_t axis) {
-  auto& coupled = table.variables[axis];
+/// A coupling, and for each limit that is charged what it uses by cell.
+struct Table {
+  plan::Coupling coupling;
+  std::vector<std::vector<std::int64_t>> amounts;
+};
+
+/// Merges classes of one axis that no cell tells apart.
+void merge_classes(Table& table, std::size_t axis) {
+  auto& coupled = table.coupling.variables[axis];
   std::size_t inner = 1;
-  for (auto k = axis + 1; k < table.variables.size(); ++k) {
-    inner *= table.variables[k].count;
+  for (auto k = axis + 1; k < table.coupling.variables.size(); ++k) {
+    inner *= table.coupling.variables[k].count;
   }
-  const std::size_t outer = table.cost_ns.size() / (inner * coupled.count);
+  const std::size_t outer = table.coupling.cost_ns.size() / (inner * coupled.count);
+  const auto add_slice = [&](const std::vector<std::int64_t>& from, std::size_t o, std::size_t c,
+                             std::vector<std::int64_t>& to) {
+    const auto begin = from.begin() + static_cast<std::ptrdiff_t>((o * coupled.count + c) * inner);
+    to.insert(to.end(), begin, begin + static_cast<std::ptrdiff_t>(inner));
+  };
   const auto slice = [&](std::size_t c) {
     std::vector<std::int64_t> cells;
     for (std::size_t o = 0; o < outer; ++o) {
-      const auto begin =
-          table.cost_ns.begin() + static_cast<std::ptrdiff_t>((o * coupled.count + c) * inner);
-      cells.insert(cells.end(), begin, begin + static_cast<std::ptrdiff_t>(inner));
+      add_slice(table.coupling.cost_ns, o, c, cells);
+      for (const auto& amounts : table.amounts) {
+        add_slice(amounts, o, c, cells);
+      }
     }
     return cells;
   };
@@ -59,22 +68,23 @@ bool merge_classes(plan::Coupling& table, std::size_t axis) {
     }
   }
   if (kept.size() == coupled.count) {
-    return false;
+    return;
   }
-  std::vector<std::int64_t> cells;
-  for (std::size_t o = 0; o < outer; ++o) {
-    for (const auto c : kept) {
-      const auto begin =
-          table.cost_ns.begin() + static_cast<std::ptrdiff_t>((o * coupled.count + c) * inner);
-      cells.insert(cells.end(), begin, begin + static_cast<std::ptrdiff_t>(inner));
+  const auto keep = [&](std::vector<std::int64_t>& from) {
+    std::vector<std::int64_t> cells;
+    for (std::size_t o = 0; o < outer; ++o) {
+      for (const auto c : kept) {
+        add_slice(from, o, c, cells);
+      }
     }
-  }
-  table.cost_ns = std::move(cells);
+    from = std::move(cells);
+  };
+  keep(table.coupling.cost_ns);
+  std::ranges::for_each(table.amounts, keep);
   coupled.count = kept.size();
   for (auto& c : coupled.classes) {
     c = becomes[c];
   }
-  return true;
 }
 
 /// Adds up what a plan costs where it runs; the tables and the evaluation of one plan share it.
@@ -152,7 +162,8 @@ class CostAdder {
 
  private:
   using Seen = std::span<const LocalState* const>;
-  using Cost = std::function<std::int64_t(Seen)>;
+  using Time = std::function<double(Seen)>;  ///< in microseconds
+  using Fits = std::function<bool(Seen)>;
 
   /// `look` leaves of a state what the table is to know.
   template <class Look>
@@ -196,10 +207,10 @@ class CostAdder {
   static LocalState elsewhere() { return {.here = false}; }
 
   /// As many of the axes as a table has room for behind `before` cells; the rest are left out.
-  static std::vector<Axis> as_many(std::vector<Axis> axes, std::size_t& cells) {
+  [[nodiscard]] std::vector<Axis> as_many(std::vector<Axis> axes, std::size_t& cells) const {
     std::size_t kept = 0;
-    while (kept < axes.size() && cells * axes[kept].classes.size() <= kMostCells) {
-      cells *= axes[kept++].classes.size();
+    while (kept < axes.size() && cells * axes[kept].seen.size() <= local_.table_cells) {
+      cells *= axes[kept++].seen.size();
     }
     axes.resize(kept);
     return axes;
@@ -209,7 +220,7 @@ class CostAdder {
     const bool keeps = times_.trait(i).keeps_layout;
     const auto& unit = times_.unit(i);
     std::vector<Axis> axes{self(i)};
-    auto cells = axes[0].classes.size();
+    auto cells = axes[0].seen.size();
     std::vector<Axis> producers;
     for (const auto p : unit.producers) {
       if (!keeps && !unit.reads_input) {
@@ -227,7 +238,7 @@ class CostAdder {
     const bool all_readers = consumers.size() == unit.consumers.size();
     std::ranges::move(producers, std::back_inserter(axes));
     std::ranges::move(consumers, std::back_inserter(axes));
-    add_table(unit.name, axes, [&](Seen seen) -> std::int64_t {
+    add_table(unit.name, axes, [&](Seen seen) -> double {
       const auto& self = *seen[0];
       if (!self.here) {
         return 0;
@@ -247,14 +258,14 @@ class CostAdder {
       if (known < asked) {
         us = std::min(us, times_.own_us(i, self, Layout::kPlain, other));
       }
-      return units(us);
+      return us;
     });
   }
 
   void add_conversion(std::size_t i) {
     const auto& unit = times_.unit(i);
     std::vector<Axis> axes{self(i)};
-    auto cells = axes[0].classes.size();
+    auto cells = axes[0].seen.size();
     std::vector<Axis> consumers;
     for (const auto c : unit.consumers) {
       consumers.push_back(reader(c, true));
@@ -262,7 +273,7 @@ class CostAdder {
     consumers = as_many(std::move(consumers), cells);
     const bool all_readers = consumers.size() == unit.consumers.size();
     std::ranges::move(consumers, std::back_inserter(axes));
-    add_table(unit.name, axes, [&](Seen seen) -> std::int64_t {
+    add_table(unit.name, axes, [&](Seen seen) -> double {
       const auto& self = *seen[0];
       if (!self.here) {
         return 0;
@@ -272,7 +283,7 @@ class CostAdder {
       if (std::ranges::any_of(seen.subspan(1), [](const auto* one) { return !one->here; })) {
         times_.add_leaving(readers, self);
       }
-      return units(least_conversion(i, self.state, times_.values(self), readers, all_readers));
+      return least_conversion(i, self.state, times_.values(self), readers, all_readers);
     });
   }
 
@@ -287,13 +298,13 @@ class CostAdder {
     const auto readers = axes.size();
     axes = as_many(std::move(axes), cells);
     const bool all_readers = axes.size() == readers;
-    add_table("inputs", axes, [&](Seen seen) -> std::int64_t {
+    add_table("inputs", axes, [&](Seen seen) -> double {
       if (std::ranges::none_of(seen, [](const auto* one) { return one->here; })) {
         return 0;
       }
       Readers mix(0, DType::kFloat32, Layout::kPlain);
       add_readers(mix, seen);
-      return units(least_conversion(local_.units->size(), 0, DType::kFloat32, mix, all_readers));
+      return least_conversion(local_.units->size(), 0, DType::kFloat32, mix, all_readers);
     });
   }
 
@@ -333,7 +344,7 @@ class CostAdder {
       seen.inputs = state.here ? state.inputs : Layout::kPlain;
       return seen;
     })};
-    auto cells = axes[0].classes.size();
+    auto cells = axes[0].seen.size();
     std::vector<Axis> producers;
     for (const auto p : unit.producers) {
       producers.push_back(producer(p));
@@ -341,16 +352,16 @@ class CostAdder {
     producers = as_many(std::move(producers), cells);
     const bool all = producers.size() == unit.producers.size();
     std::ranges::move(producers, std::back_inserter(axes));
-    add_table(unit.name, axes, [&](Seen seen) -> std::int64_t {
+    forbid_unless(unit.name, axes, [&](Seen seen) {
       const auto& self = *seen[0];
-      const bool fits = !self.here || self.inputs == common(seen.subspan(1)) ||
-                        (!all && self.inputs == Layout::kPlain);
-      return fits ? 0 : local_.never;
+      return !self.here || self.inputs == common(seen.subspan(1)) ||
+             (!all && self.inputs == Layout::kPlain);
     });
   }
 
-  /// Operators that only move values follow an integer reader, if it is their only one, else an
-  /// integer producer; who stands behind an operator for that reason does not stand before it.
+  /// Operators that only move values follow an integer reader, if it is their only one, else the
+  /// first of their producers where that is in integers. No two of them are there only because of
+  /// each other.
   void add_passing(std::size_t i) {
     const auto& unit = times_.unit(i);
     const auto look = [&](const LocalState& state) {
@@ -373,14 +384,21 @@ class CostAdder {
       axes.push_back(axis(unit.producers.front(), look));
     }
     if (follows_reader) {
-      axes.push_back(axis(unit.consumers.front(), look));
+      const auto reader = unit.consumers.front();
+      const bool may_follow_it = times_.unit(reader).producers.front() == i;
+      axes.push_back(axis(reader, [&](const LocalState& state) {
+        auto seen = look(state);
+        const bool by_another = seen.support == Support::kProducer && !may_follow_it;
+        seen.support = by_another ? Support::kOwn : seen.support;
+        return seen;
+      }));
     }
-    add_table(unit.name, axes, [&](Seen seen) -> std::int64_t {
+    forbid_unless(unit.name, axes, [&](Seen seen) {
       const auto& self = *seen[0];
       const LocalState none = elsewhere();
       const auto& front = follows_producer ? *seen[1] : none;
       const auto& reader = follows_reader ? *seen.back() : none;
-      return !self.here || may_pass(self, front, reader) ? 0 : local_.never;
+      return !self.here || may_pass(self, front, reader);
     });
   }
 
@@ -397,15 +415,41 @@ class CostAdder {
     return reader.here ? as_reader : !front.here || as_front;
   }
 
-  [[nodiscard]] std::int64_t units(double us) const {
-    return static_cast<std::int64_t>(std::llround(us * local_.units_per_us));
+  void add_table(const std::string& name, const std::vector<Axis>& axes, const Time& time) {
+    Table table{{name, {}, {}}, {}};
+    table.amounts.resize(local_.charges.size());
+    for_each_cell(axes, table.coupling, [&](Seen seen) {
+      const double us = time(seen);
+      table.coupling.cost_ns.push_back(std::llround(us * local_.units_per_us));
+      for (std::size_t c = 0; c < table.amounts.size(); ++c) {
+        const double used = us * local_.charges[c].units_per_us;
+        table.amounts[c].push_back(static_cast<std::int64_t>(
+            local_.charges[c].rounds_up ? std::ceil(used) : std::floor(used)));
+      }
+    });
+    put(std::move(table));
   }
 
-  void add_table(const std::string& name, const std::vector<Axis>& axes, const Cost& cost) {
-    plan::Coupling table{name, {}, {}};
+  void forbid_unless(const std::string& name, const std::vector<Axis>& axes, const Fits& fits) {
+    Table table{{name, {}, {}}, {}};
+    table.amounts.resize(local_.charges.size());
+    for_each_cell(axes, table.coupling, [&](Seen seen) {
+      const bool may_be = fits(seen);
+      table.coupling.cost_ns.push_back(may_be ? 0 : local_.never);
+      for (std::size_t c = 0; c < table.amounts.size(); ++c) {
+        table.amounts[c].push_back(may_be ? 0 : local_.charges[c].never);
+      }
+    });
+    put(std::move(table));
+  }
+
+  /// Gives the coupling its variables.
+  template <class Visit>
+  static void for_each_cell(const std::vector<Axis>& axes, plan::Coupling& coupling,
+                            const Visit& visit) {
     std::size_t cells = 1;
     for (const auto& one : axes) {
-      table.variables.push_back({one.variable, one.classes, one.seen.size()});
+      coupling.variables.push_back({one.variable, one.classes, one.seen.size()});
       cells *= one.seen.size();
     }
     std::vector<std::size_t> at(axes.size(), 0);
@@ -414,7 +458,7 @@ class CostAdder {
       for (std::size_t k = 0; k < axes.size(); ++k) {
         seen[k] = &axes[k].seen[at[k]];
       }
-      table.cost_ns.push_back(cost(seen));
+      visit(Seen(seen));
       for (auto k = at.size(); k-- > 0;) {
         if (++at[k] < axes[k].seen.size()) {
           break;
@@ -422,35 +466,54 @@ class CostAdder {
         at[k] = 0;
       }
     }
-    put(std::move(table));
   }
 
   /// Without what makes no difference, and with no cost below 0.
-  void put(plan::Coupling table) {
-    for (auto k = table.variables.size(); k-- > 0;) {
+  void put(Table table) {
+    auto& [name, variables, costs] = table.coupling;
+    for (auto k = variables.size(); k-- > 0;) {
       merge_classes(table, k);
     }
-    std::erase_if(table.variables, [](const plan::Coupled& one) { return one.count == 1; });
-    const auto least = std::ranges::min(table.cost_ns);
-    if (least < 0) {
-      added_ -= least;
-      for (auto& cost : table.cost_ns) {
-        cost -= least;
+    std::erase_if(variables, [](const plan::Coupled& one) { return one.count == 1; });
+    const auto least = std::min<std::int64_t>(std::ranges::min(costs), 0);
+    added_ -= least;
+    for (auto& cost : costs) {
+      cost -= least;
+    }
+    if (variables.empty()) {
+      added_ -= costs[0];
+      for (std::size_t c = 0; c < table.amounts.size(); ++c) {
+        problem_.limits[local_.charges[c].limit].bound -= table.amounts[c][0];
+      }
+    } else if (variables.size() == 1) {
+      put_states(table);
+    } else {
+      put_cells(std::move(table));
+    }
+  }
+
+  void put_states(const Table& table) {
+    const auto& [variable, classes, count] = table.coupling.variables[0];
+    auto& costs = problem_.variables[variable].cost_ns;
+    for (std::size_t s = 0; s < costs.size(); ++s) {
+      costs[s] += table.coupling.cost_ns[classes[s]];
+      for (std::size_t c = 0; c < table.amounts.size(); ++c) {
+        if (const auto amount = table.amounts[c][classes[s]]; amount != 0) {
+          problem_.limits[local_.charges[c].limit].states.push_back(
+              {variable, static_cast<std::uint8_t>(s), amount});
+        }
       }
     }
-    if (table.variables.empty()) {
-      added_ -= table.cost_ns[0];
-      return;
-    }
-    if (table.variables.size() == 1) {
-      const auto& [variable, classes, count] = table.variables[0];
-      auto& costs = problem_.variables[variable].cost_ns;
-      for (std::size_t s = 0; s < costs.size(); ++s) {
-        costs[s] += table.cost_ns[classes[s]];
+  }
+
+  void put_cells(Table table) {
+    for (std::size_t c = 0; c < table.amounts.size(); ++c) {
+      if (std::ranges::any_of(table.amounts[c], [](auto amount) { return amount != 0; })) {
+        problem_.limits[local_.charges[c].limit].cells.push_back(
+            {problem_.couplings.size(), std::move(table.amounts[c])});
       }
-      return;
     }
-    problem_.couplings.push_back(std::move(table));
+    problem_.couplings.push_back(std::move(table.coupling));
   }
 
   const Local& local_;

@@ -20,7 +20,7 @@ inline Certificate two_operators() {
   auto& [variables, tensors, couplings, limits] = made.problem;
   variables = {{"a", {"conv1", "relu1"}, states, {1, 3}}, {"b", {"conv2"}, states, {4, 6}}};
   tensors = {{"t", {0, {0, 1}}, {{1, {0, 1}}}, 2, 2, {0, 2, 2, 0}}};
-  limits = {{"memory", "B", 4, {{0, 0, 3}, {0, 1, 1}, {1, 0, 3}, {1, 1, 1}}, {}, {}}};
+  limits = {{"memory", "B", 4, {{0, 0, 3}, {0, 1, 1}, {1, 0, 3}, {1, 1, 1}}, {}, {}, {}}};
   made.claim = {Status::kOptimal, {1, 0}, 9, {4}, 9};
   made.proof.nodes.resize(5);
   made.proof.nodes[0].split = {{0, {0}}, 1, 2};

@@ -210,6 +210,21 @@ TEST(Check, DominatedStatesMayBeLeftOutIfOneOfThoseLeftIsAsGood) {
   EXPECT_FALSE(verdict_of(none_left).accepted);
 }
 
+/// 9 ns are the optimum.
+TEST(Check, WhatMustNotBeIsNoPlan) {
+  auto certificate = two_operators();
+  certificate.impossible = 10;
+  EXPECT_TRUE(verdict_of(certificate).accepted);
+  certificate.impossible = 9;
+  EXPECT_THAT(verdict_of(certificate).reason, HasSubstr("as much as what must not be"));
+  certificate.claim = {Status::kInfeasible, {}, 0, {}, 0};
+  EXPECT_TRUE(verdict_of(certificate).accepted);
+  certificate.impossible = 10;
+  EXPECT_THAT(verdict_of(certificate).reason, HasSubstr("not proven"));
+  certificate.impossible.reset();
+  EXPECT_FALSE(verdict_of(certificate).accepted);
+}
+
 /// What does not fit 64 bits is counted in 128.
 TEST(Check, LargeNumbersAreExact) {
   auto certificate = two_operators();
@@ -327,6 +342,18 @@ TEST(Check, SaysWhyADocumentIsUnreadable) {
       {"ascending order",
        [](Json& d) {
          d["problem"]["limits"][0]["pairs"] = {{0, 1, {1, 0}, {0}, 1}};
+       }},
+      {"0 is not below 0",
+       [](Json& d) {
+         d["problem"]["limits"][0]["cells"] = {{0, {1}}};
+       }},
+      {"an amount for every cost",
+       [](Json& d) {
+         d["problem"]["classes"].push_back({0, 0});
+         const auto classes = d["problem"]["classes"].size() - 1;
+         d["problem"]["couplings"] = {
+             {{"name", "c"}, {"variables", {{0, classes, 1}}}, {"costs", {0}}}};
+         d["problem"]["limits"][0]["cells"] = {{0, {1, 2}}};
        }},
       {"ascending order",
        [](Json& d) {

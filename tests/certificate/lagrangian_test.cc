@@ -74,7 +74,7 @@ Problem any_problem(Random& random) {
        {{1, any_classes(states_of(1), 2, random), 2}, {3, any_classes(states_of(3), 2, random), 2}},
        any_costs(4, random)}};
   for (int r = 0; r < 2; ++r) {
-    Limit limit{"l", "B", any_amount(random), {}, {}, {}};
+    Limit limit{.name = "l", .unit = "B", .bound = any_amount(random)};
     for (std::size_t i = 0; i < 4; ++i) {
       const auto state = static_cast<std::uint8_t>(random.below(states_of(i)));
       limit.states.push_back({i, state, any_amount(random)});
@@ -85,6 +85,12 @@ Problem any_problem(Random& random) {
     limit.sends = {{random.below(2), static_cast<std::uint16_t>(random.below(3)),
                     static_cast<std::uint16_t>(random.below(3)),
                     static_cast<std::int64_t>(random.below(20))}};
+    if (random.below(2) == 0) {
+      limit.cells = {{0, {}}};
+      for (int cell = 0; cell < 4; ++cell) {
+        limit.cells[0].amounts.push_back(any_amount(random));
+      }
+    }
     problem.limits.push_back(std::move(limit));
   }
   return problem;

@@ -39,6 +39,7 @@ class Program : public ::testing::Test {
     return {{"status", "optimal"},
             {"objective", 0.009},
             {"bound", 0.009},
+            {"asked_gap", 0.25},
             {"assignments", std::move(assignments)},
             {"certificate", {{"sha256", sum_of(file_text(two_operators()))}}}};
   }
@@ -133,6 +134,15 @@ TEST_F(Program, ThePlanHasToSayTheSame) {
   other = plan();
   other["objective"] = 0.008;
   EXPECT_THAT(refused(other), HasSubstr("objective is 0.008"));
+  // It may cost more than the problem counts, within the gap or not.
+  other["objective"] = 0.011;
+  EXPECT_EQ(run({good_, "--plan", write_plan(other)}).exit_code, 0);
+  other["objective"] = 0.018;
+  EXPECT_THAT(refused(other), HasSubstr("status is 'optimal'"));
+  other["status"] = "feasible";
+  EXPECT_EQ(run({good_, "--plan", write_plan(other)}).exit_code, 0);
+  other["status"] = "unknown";
+  EXPECT_THAT(refused(other), HasSubstr("status is 'unknown'"));
   other = plan();
   other["bound"] = 0.01;
   EXPECT_THAT(refused(other), HasSubstr("bound is 0.01"));

@@ -166,8 +166,10 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   expect_status 0
   [ -s plan.cert.json ]
   [ "$(jq .result.wall_us plan.json)" = 0 ]
-  tessera plan "$network" --profile "$profile" -o plan.json --force --max-latency 0.000001
-  expect_status 1
+  # Bounds of plans of few parts are those of any number.
+  tessera plan "$network" --cluster "$clusters/device-edge-cloud.json" --profile edge="$profile" -o plan.json --force \
+    --minimize throughput --max-parts 2 --time-limit 2 --no-baselines
+  expect_status 0
   expect_missing plan.cert.json
   tessera plan "$network" --profile "$profile" --max-memory here=1e30
   expect_error 2 "2^62 bytes"
@@ -175,6 +177,31 @@ check_plan() { run "$(dirname "$TESSERA")/tessera-check-plan" "$@"; }
   expect_error 2 "twice"
   tessera plan "$network" --cluster "$clusters/device-edge.json" --profile edge="$profile" --profile edge="$profile"
   expect_error 2 "twice"
+}
+
+@test "limits that decide, the most throughput and that there is no plan have certificates" {
+  local -a of=("$network" --cluster "$clusters/device-edge-cloud.json" --profile "edge=$profile" --no-baselines --no-turning-points)
+  tessera plan "${of[@]}" -o free.json
+  expect_status 0
+  local energy
+  energy=$(jq .result.energy_j free.json)
+  for share in 0.95 0.8 0.5 0.01; do
+    tessera plan "${of[@]}" -o limited.json --force --max-energy "$(jq -n "$energy * $share")"
+    [ "$(jq -r .result.status limited.json)" != unknown ]
+    [ "$status" -eq "$(jq 'if .result.status == "infeasible" then 1 else 0 end' limited.json)" ]
+    check_plan limited.cert.json --plan limited.json
+    [ "$status" -eq 0 ]
+  done
+  jq -e '.result.status == "infeasible" and .result.conflicts[0].name == "energy"' limited.json
+  tessera plan "$network" --cluster "$clusters/device-edge.json" --profile "edge=$profile" -o most.json --minimize throughput \
+    --time-limit 10 --no-baselines
+  expect_status 0
+  check_plan most.cert.json --plan most.json
+  [ "$status" -eq 0 ]
+  tessera plan "$network" --profile "$profile" -o none.json --max-latency 0.000001
+  expect_status 1
+  check_plan none.cert.json --plan none.json
+  [ "$status" -eq 0 ]
 }
 
 @test "a certificate names every profile, also those of one file name" {

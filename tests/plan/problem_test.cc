@@ -56,6 +56,22 @@ TEST(Problem, AnAssignmentThatDoesNotFitIsRefused) {
               FailsWith(ErrorCode::kInvalidArgument, HasSubstr("state 2 of variable 'c'")));
 }
 
+/// Of whether `b` and `c` are there.
+Coupling couple() {
+  return {"both", {{1, {0, 1}, 2}, {2, {0, 1}, 2}}, {0, 1, 2, 3}};
+}
+
+TEST(Problem, ALimitCountsTheCellThatAnAssignmentIsIn) {
+  auto problem = fork();
+  problem.couplings = {couple()};
+  problem.limits[1].cells = {{0, {100, 200, -400, 800}}};
+  ASSERT_THAT(validate(problem), IsOk());
+  EXPECT_EQ(evaluate(problem, {0, 0, 0})->used[1], 100);
+  EXPECT_EQ(evaluate(problem, {0, 1, 0})->used[1], 6 - 400);
+  EXPECT_EQ(evaluate(problem, {0, 1, 1})->used[1], 6 + 6 - 3 + 800);
+  EXPECT_EQ(evaluate(problem, {0, 1, 1})->cost_ns, 5 + 1 + 2 + 100 + 3);
+}
+
 struct Defect {
   const char* message;
   std::function<void(Problem&)> make;
@@ -88,6 +104,18 @@ TEST(Problem, DefectsAreNamed) {
       {"without states", [](auto& p) { p.limits[1].pairs[0].second_states.clear(); }},
       {"'memory' adds up", [](auto& p) { p.limits[0].bound = kHuge; }},
       {"'memory' adds up", [](auto& p) { p.limits[0].sends[0].amount = kHuge / 2 + 1; }},
+      {"has 1 amounts for coupling 0 of 0",
+       [](auto& p) {
+         p.limits[0].cells = {{0, {1}}};
+       }},
+      {"has 3 amounts for coupling 0 of 1",
+       [](auto& p) {
+         p.couplings = {couple()}, p.limits[0].cells = {{0, {1, 2, 3}}};
+       }},
+      {"'memory' adds up",
+       [](auto& p) {
+         p.couplings = {couple()}, p.limits[0].cells = {{0, {1, 2, 3, kHuge / 2}}};
+       }},
       {"'error' adds up",
        [](auto& p) { p.limits[1].pairs[0].amount = std::numeric_limits<std::int64_t>::min(); }},
   };

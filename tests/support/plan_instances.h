@@ -79,11 +79,11 @@ inline Coupling any_coupling(const Problem& problem, const std::vector<std::size
   return coupling;
 }
 
-/// A limit on states, sends and pairs whose bound lies between what is used at least and at most
-/// by states.
+/// A limit on states, sends, pairs and most couplings whose bound lies between what is used at
+/// least and at most by states.
 inline Limit any_limit(const Problem& problem, std::int64_t most, std::size_t pairs, double share,
                        Random& random) {
-  Limit limit{"any", "B", 0, {}, {}, {}};
+  Limit limit{.name = "any", .unit = "B"};
   double low = 0;
   double high = 0;
   for (std::size_t i = 0; i < problem.variables.size(); ++i) {
@@ -119,6 +119,16 @@ inline Limit any_limit(const Problem& problem, std::int64_t most, std::size_t pa
         (first + 1 + random.below(problem.variables.size() - 1)) % problem.variables.size();
     limit.pairs.push_back(
         {first, second, some_states(first), some_states(second), draw(random, -most, most)});
+  }
+  for (std::size_t c = 0; c < problem.couplings.size(); ++c) {
+    if (random.below(3) == 0) {
+      continue;
+    }
+    CellTerm term{c, {}};
+    for (std::size_t e = 0; e < problem.couplings[c].cost_ns.size(); ++e) {
+      term.amounts.push_back(draw(random, random.below(2) == 0 ? -most : 0, most));
+    }
+    limit.cells.push_back(std::move(term));
   }
   limit.bound = static_cast<std::int64_t>(low + share * (high - low));
   return limit;

@@ -185,7 +185,7 @@ inline Problem segmentation_network(const Machines& machines, std::uint64_t seed
 inline Limit error_limit(const Problem& problem, const Machines& machines, std::size_t pairs,
                          double share, std::uint64_t seed) {
   Random random(seed);
-  Limit limit{"error", "1e-9", 0, {}, {}, {}};
+  Limit limit{.name = "error", .unit = "1e-9"};
   std::vector<std::int64_t> errors;
   double all = 0;
   std::vector<std::uint8_t> integers;
@@ -224,7 +224,7 @@ inline Limit error_limit(const Problem& problem, const Machines& machines, std::
 inline Limit memory_limit(const Problem& problem, const Machines& machines, std::size_t machine,
                           double share, std::uint64_t seed) {
   Random random(seed);
-  Limit limit{"memory", "B", 0, {}, {}, {}};
+  Limit limit{.name = "memory", .unit = "B"};
   double all = 0;
   for (std::size_t i = 0; i < problem.variables.size(); ++i) {
     const auto bytes = std::exp(1.5 * random.normal()) * 1e5;

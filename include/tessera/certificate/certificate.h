@@ -79,6 +79,12 @@ struct PairTerm {
   std::int64_t amount = 0;
 };
 
+/// Is used as the classes of a coupling's variables say.
+struct CellTerm {
+  std::size_t coupling = 0;
+  std::vector<std::int64_t> amounts;  ///< as Coupling::costs
+};
+
 /// What a plan may use no more than `bound` of.
 struct Limit {
   std::string name;
@@ -87,6 +93,7 @@ struct Limit {
   std::vector<StateTerm> states;
   std::vector<SendTerm> sends;
   std::vector<PairTerm> pairs;
+  std::vector<CellTerm> cells;
 };
 
 struct Problem {
@@ -171,6 +178,8 @@ struct Certificate {
   std::int64_t objective_scale = 1000;
   /// The plan document's figures times the scale are costs less this.
   std::int64_t objective_offset = 0;
+  /// What must not be costs so much: an assignment that costs that or more is no plan.
+  std::optional<std::int64_t> impossible;
   Problem problem;
   Claim claim;
   Proof proof;

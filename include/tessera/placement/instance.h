@@ -34,22 +34,18 @@ struct Goal {
   std::optional<double> max_latency_us;
   std::map<std::string, std::int64_t> max_memory_bytes;  ///< by machine, over the cluster's
   std::optional<std::int64_t> max_parts;
-  std::optional<double> max_stage_us;  ///< no machine and no link may be busy longer
   std::optional<std::int64_t> max_crossings;
-  /// How the rows of energy and times count a layer whose time depends on its neighbours: as it is
-  /// cheapest (no plan that keeps a limit is left out) or dearest (whatever keeps the row does).
-  enum class Rows : std::uint8_t { kCheapest, kDearest };
-  Rows rows = Rows::kCheapest;
-  double row_share = 1;      ///< of their bounds: less, where the cheapest rows promised too much
+  /// How rows count what is no whole number, or what could cross in several forms: rounded down and
+  /// as the least form (no plan that keeps a limit is left out), or rounded up and as the form that
+  /// is taken (whatever keeps the row does).
+  enum class Rows : std::uint8_t { kLeast, kMost };
+  Rows rows = Rows::kLeast;
   bool exact_wires = false;  ///< nothing is rounded for the way alone
   bool codecs_only = false;  ///< inputs cross by codecs or not at all
-  /// kThroughput: what is minimized is the sum of what machines and media are busy, times these. If
-  /// they add up to 1 that is no more than what the busiest is. Absent: the latency.
-  struct Weights {
-    std::vector<double> machines;
-    std::map<std::string, double> media;
-  };
-  std::optional<Weights> weights;
+  /// kThroughput: times that the busiest machine or medium may take, ascending. Minimized is the
+  /// first that is enough, counted as 1 ns more than the one before, which is not. Empty: the
+  /// latency.
+  std::vector<std::int64_t> stages_ns;
 };
 
 /// A machine with its measurements.
@@ -108,9 +104,11 @@ struct Instance {
   profile::Units units;
   std::vector<Site> sites;
   std::vector<std::vector<Place>> places;  ///< by unit, then by state of its variable
-  plan::Problem problem;                   ///< units first, then what makes inputs, takes outputs
-  std::int64_t too_much = 0;               ///< all costs are so much higher than they should be
-  double units_per_objective = 1000;       ///< costs of one us, or one J
+  /// Units first, then what makes inputs, what takes outputs and, with Goal::stages_ns, the
+  /// busiest.
+  plan::Problem problem;
+  std::int64_t too_much = 0;          ///< all costs are so much higher than they should be
+  double units_per_objective = 1000;  ///< costs of one us, or one J
   struct Sends {
     graph::TensorId tensor;
     std::vector<Crossing> crossings;  ///< by entry of the problem's tensor of the same place
@@ -144,8 +142,11 @@ using Keeps = std::function<bool(std::size_t unit, const Place& place)>;
 /// Errors: as above; kInvalidArgument for limits on what is unknown (energy of a machine without
 /// watts, error without a model), pins that match nothing; kFailedPrecondition for an operator that
 /// no machine may run.
+/// `table_cells`: see profile::Local; with fewer, costs are too low where neighbours matter, and
+/// bounds are found sooner.
 [[nodiscard]] Result<Instance> make_instance(const Setting& setting, const Goal& goal,
-                                             const Keeps& keeps = {});
+                                             const Keeps& keeps = {},
+                                             std::size_t table_cells = profile::kTableCells);
 
 /// The same with every layer as cheap as it can be, whatever stands around it: its bounds hold, its
 /// costs are too low. Far fewer states are told apart.
@@ -155,6 +156,7 @@ using Keeps = std::function<bool(std::size_t unit, const Place& place)>;
 /// be possible. Costs a bound of the loose one first.
 [[nodiscard]] Result<Instance> make_instance_below(const Setting& setting, const Goal& goal,
                                                    double objective, const Keeps& keeps,
+                                                   std::size_t table_cells,
                                                    const plan::Options& effort, Monitor& monitor);
 
 /// By unit and state, what one machine knows of it.

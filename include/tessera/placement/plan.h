@@ -42,10 +42,9 @@ struct Planned {
 /// The best plan for a goal, with a bound, and what surrounds it.
 ///
 /// The latency of a plan is what the machines' latency models say of its parts, exactly. Limits on
-/// energy, and on latency where something else counts, are kept by pricing them in the objective,
-/// and then by rows that count each layer at its cheapest. Throughput: by weights of who is busy,
-/// then by halving the time of the busiest. See docs/planning.md.
-/// Errors: those of make_instance() and of solving. No plan is no error: Standing::kInfeasible.
+/// energy and latency count it so, too; prices on them find the first plans. Throughput: the time
+/// of the busiest machine or medium is minimized. See docs/planning.md. Errors: those of
+/// make_instance() and of solving. No plan is no error: Standing::kInfeasible.
 [[nodiscard]] Result<Planned> make_plan(const Setting& setting, const Goal& goal,
                                         const PlanOptions& options, Monitor& monitor);
 

@@ -29,7 +29,7 @@ struct Value {
 [[nodiscard]] std::pair<Class, std::vector<Class>> sends_of(const Tensor& tensor,
                                                             const Assignment& assignment);
 
-/// What a coupling costs.
-[[nodiscard]] std::int64_t cost_of(const Coupling& coupling, const Assignment& assignment);
+/// The cell of a coupling's table that an assignment is in.
+[[nodiscard]] std::size_t cell_of(const Coupling& coupling, const Assignment& assignment);
 
 }  // namespace tessera::plan

@@ -85,6 +85,12 @@ struct PairTerm {
   std::int64_t amount = 0;
 };
 
+/// Is used as the classes of a coupling's variables say. May be negative.
+struct CellTerm {
+  std::size_t coupling = 0;
+  std::vector<std::int64_t> amounts;  ///< as Coupling::cost_ns
+};
+
 /// Something that a plan may use no more than `bound` of, in whole units of its own (bytes, nJ,
 /// 1e-9 of error).
 struct Limit {
@@ -94,6 +100,7 @@ struct Limit {
   std::vector<StateTerm> states;
   std::vector<SendTerm> sends;
   std::vector<PairTerm> pairs;
+  std::vector<CellTerm> cells;
 };
 
 struct Problem {

@@ -104,8 +104,9 @@ class Method {
 [[nodiscard]] const Method& branch_and_bound();
 
 /// By variable and state, a bound: no assignment that has the state and keeps the limits costs
-/// less. By multipliers around elimination. Errors: as Method::solve(). Cost: as one node of branch
-/// and bound; less, for weaker bounds, if time ends or the monitor is cancelled.
+/// less. By multipliers around elimination, from those of Options::start on. Errors: as
+/// Method::solve(). Cost: as one node of branch and bound; less, for weaker bounds, if time ends or
+/// the monitor is cancelled: one minimum at least.
 [[nodiscard]] Result<std::vector<std::vector<std::int64_t>>> state_bounds(
     const Problem& problem, const Options& options = {}, Monitor& monitor = Monitor::silent());
 

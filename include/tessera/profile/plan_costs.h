@@ -40,6 +40,9 @@ struct LocalState {
                                                    const Forms& forms, const std::vector<bool>& may,
                                                    bool always_follows = true);
 
+/// Room for five neighbours of eight states each.
+inline constexpr std::size_t kTableCells = std::size_t{1} << 18;
+
 /// How a machine runs the model of a profile.
 struct Local {
   const LatencyModel* model = nullptr;
@@ -50,15 +53,24 @@ struct Local {
   bool takes_outputs = true;   ///< outputs of the model are wanted here, in float32
   bool takes_inputs = true;    ///< inputs of the model are here or are sent here as they are
   double units_per_us = 1000;  ///< of the problem's costs
-  std::int64_t never = 0;      ///< a cost that no plan may have: more than any good one
+  /// A limit of the problem that its times count in, too.
+  struct Charge {
+    std::size_t limit = 0;
+    double units_per_us = 0;
+    bool rounds_up = false;  ///< else down: no plan that keeps the limit is left out
+    std::int64_t never = 0;  ///< what is forbidden uses so much, so that it makes no room
+  };
+  std::vector<Charge> charges;
+  std::int64_t never = 0;                 ///< a cost that no plan may have: more than any good one
+  std::size_t table_cells = kTableCells;  ///< tables with more know fewer neighbours
 };
 
 /// Adds the times of a machine's units and conversions to the costs of variables and to couplings,
-/// and forbids, by Local::never, what the model's neighbourhoods do not allow. Exact but for units
-/// with so many producers or consumers that a table of all their states would have more than 2^18
-/// cells: what there is no room for is taken to be as it is cheapest. Returns what all plans cost
-/// too much there, so that no cost is negative. Cost: a table of so many cells, at most, for each
-/// unit.
+/// and to the limits that are charged, and forbids, by Local::never, what the model's
+/// neighbourhoods do not allow. Exact but for units with so many producers or consumers that a
+/// table of all that it tells apart would have more than Local::table_cells: what there is no room
+/// for is taken to be as it is cheapest. Returns what all plans cost too much there, so that no
+/// cost is negative. Cost: a table of so many cells, at most, for each unit.
 [[nodiscard]] std::int64_t add_local_costs(const Local& local, plan::Problem& problem);
 
 /// The same costs of one plan, by unit: kernels and conversions of the unit, in microseconds; last
