@@ -27,7 +27,7 @@ class Figures {
   Figures(const Setting& setting, const Goal& asked, const Solved& solved)
       : setting_(setting), asked_(asked), solved_(solved) {}
 
-  /// None for rows that nobody asked for: those of halvings, and of fewer and fewer crossings.
+  /// None for rows that nobody asked for: those of stages, and of fewer and fewer crossings.
   [[nodiscard]] std::optional<Figure> figure(const plan::Limit& row) const {
     if (row.name == "error" && asked_.max_error) {
       return error(row);

@@ -21,7 +21,7 @@ namespace {
 /// Plans that take longer are not made again and again for turning points.
 constexpr double kQuickUs = 300e3;
 constexpr double kRounding = 1e-4;
-constexpr double kSlack = 1e-9;
+constexpr double kSameGap = 1e-9;
 
 void take_account(Account account, Plan& plan) {
   plan.assignments = std::move(account.assignments);
@@ -108,8 +108,8 @@ void settle_objective(Solved& solved, Plan& plan) {
   }
   plan.bound = std::min(plan.bound, plan.objective);
   plan.gap = plan.objective > 0 ? (plan.objective - plan.bound) / plan.objective : 0;
-  plan.status =
-      plan.gap <= plan.asked_gap * (1 + kSlack) + kSlack ? Standing::kOptimal : Standing::kFeasible;
+  plan.status = plan.gap <= plan.asked_gap * (1 + kSameGap) + kSameGap ? Standing::kOptimal
+                                                                       : Standing::kFeasible;
 }
 
 }  // namespace

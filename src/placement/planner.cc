@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "placement/pool.h"
 #include "placement/words.h"
@@ -22,12 +21,8 @@ constexpr double kShareBesideStart = 0.1;
 constexpr double kShareOfOwn = 0.6;
 /// Of tables, first and where they leave out what matters.
 constexpr std::array<std::size_t, 3> kTableCells = {1 << 8, 1 << 12, profile::kTableCells};
-/// Of an objective, what is no difference.
-constexpr double kSameValue = 1e-6;
 /// As well as costs are rounded.
 constexpr double kAgrees = 1e-5;
-/// Rounding of rows, against figures of floating point.
-constexpr double kSlack = 1 + 1e-9;
 
 }  // namespace
 

@@ -13,6 +13,11 @@
 
 namespace tessera::placement {
 
+/// Of an objective, what is no difference.
+inline constexpr double kSameValue = 1e-6;
+/// Rounding of rows, against figures of floating point.
+inline constexpr double kSlack = 1 + 1e-9;
+
 /// A goal solved: the problem, its solution, and what the plan comes to.
 struct Solved {
   Instance instance;
@@ -106,8 +111,8 @@ class Planner {
                                             const Start* start) const;
   [[nodiscard]] Result<Solved> solve_kept(const Goal& goal, const Start* start = nullptr) const;
   [[nodiscard]] Result<Solved> solve_limited(const Goal& goal) const;
-  [[nodiscard]] Status price(const Goal& free, const TimeLimit& limit, Solved& solved,
-                             Pool& pool) const;
+  [[nodiscard]] Status try_prices(const Goal& free, const TimeLimit& limit, Solved& solved,
+                                  Pool& pool) const;
   [[nodiscard]] Status look_between(const Goal& free, const TimeLimit& limit,
                                     const Solved& over_limit, Solved keeping, Pool& pool) const;
   [[nodiscard]] Status solve_own(const Goal& goal, Pool& pool) const;

@@ -1,5 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The tessera authors
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "placement/pool.h"
 
 namespace tessera::placement {
@@ -10,10 +12,6 @@ constexpr int kMostPrices = 6;
 /// Of the time that is left: what the least use of a limit may take, and prices of it.
 constexpr double kShareOfLeast = 0.5;
 constexpr double kShareOfPrices = 0.4;
-/// Of a plan's price, what is no difference.
-constexpr double kSameValue = 1e-6;
-/// Rounding of rows, against figures of floating point.
-constexpr double kSlack = 1 + 1e-9;
 
 }  // namespace
 
@@ -104,7 +102,7 @@ Result<Solved> Planner::solve_limited(const Goal& goal) const {
   pool.raise(solved.bound);
   for (const auto& limit : limits) {
     if (limit.mix.of(*solved.account) > limit.most * kSlack) {
-      TESSERA_CHECK(price(free, limit, solved, pool));
+      TESSERA_CHECK(try_prices(free, limit, solved, pool));
     }
   }
   if (!solved.refuted.empty()) {
@@ -119,7 +117,8 @@ Result<Solved> Planner::solve_limited(const Goal& goal) const {
 
 /// The least there is of what is limited, and prices between that and the plan without the limit.
 /// Is noted in `solved` where even the least is too much.
-Status Planner::price(const Goal& free, const TimeLimit& limit, Solved& solved, Pool& pool) const {
+Status Planner::try_prices(const Goal& free, const TimeLimit& limit, Solved& solved,
+                           Pool& pool) const {
   auto alone = free;
   alone.objective = limit.objective;
   auto made = within(kShareOfLeast).solve_kept(alone);

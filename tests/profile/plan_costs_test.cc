@@ -37,6 +37,21 @@ plan::Problem empty_problem(const Units& units,
   return problem;
 }
 
+struct Drawn {
+  plan::Assignment assignment;
+  std::vector<LocalState> chosen;
+};
+
+/// Any state of each unit.
+Drawn drawn_plan(const std::vector<std::vector<LocalState>>& states, Random& random) {
+  Drawn drawn;
+  for (const auto& of : states) {
+    drawn.assignment.push_back(static_cast<std::uint8_t>(random.below(of.size())));
+    drawn.chosen.push_back(of[drawn.assignment.back()]);
+  }
+  return drawn;
+}
+
 /// The units of one machine as a model of their own: what they read from elsewhere is an input.
 Units part_of(const Units& units, const std::vector<LocalState>& plan) {
   auto part = units;
@@ -70,12 +85,7 @@ RC_GTEST_PROP(PlanCosts, APlanOfOneMachineAmongOthers_CostsWhatTheModelSays, (st
   const auto added = add_local_costs(local, problem);
   ASSERT_TRUE(plan::validate(problem));
 
-  plan::Assignment assignment;
-  std::vector<LocalState> chosen;
-  for (const auto& of : states) {
-    assignment.push_back(static_cast<std::uint8_t>(random.below(of.size())));
-    chosen.push_back(of[assignment.back()]);
-  }
+  const auto [assignment, chosen] = drawn_plan(states, random);
   const auto value = plan::evaluate(problem, assignment);
   RC_PRE(value->cost_ns < local.never);
   const auto us = local_us(local, chosen);
@@ -124,12 +134,7 @@ RC_GTEST_PROP(PlanCosts, LimitsThatAreCharged_CountWhatThePlanTakes, (std::uint6
   [[maybe_unused]] const auto added = add_local_costs(local, problem);
   ASSERT_TRUE(plan::validate(problem));
 
-  plan::Assignment assignment;
-  std::vector<LocalState> chosen;
-  for (const auto& of : states) {
-    assignment.push_back(static_cast<std::uint8_t>(random.below(of.size())));
-    chosen.push_back(of[assignment.back()]);
-  }
+  const auto [assignment, chosen] = drawn_plan(states, random);
   const auto value = plan::evaluate(problem, assignment);
   const auto us = local_us(local, chosen);
   const double used = each * std::accumulate(us.begin(), us.end(), 0.0);
